@@ -1,0 +1,16 @@
+//! Compiles `proto/` to a descriptor set and to Rust, with protox: no `protoc` to install.
+
+use prost::Message;
+use std::{env, error::Error, fs, path::PathBuf};
+
+const FILES: [&str; 3] =
+    ["nono/session/v1/session.proto", "nono/chat/v1/chat.proto", "nono/config/v1/config.proto"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=proto");
+    let descriptors = protox::compile(FILES, ["proto"])?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("nono.binpb"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure().compile_fds(descriptors)?;
+    Ok(())
+}

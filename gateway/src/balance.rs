@@ -1,0 +1,105 @@
+//! One transport over all the addresses of the service, which are looked up again and again.
+//!
+//! tonic's balancer does not know which of its connections are dead until a call fails; callers repeat such a call.
+
+use crate::backend::{Transport, TransportError};
+use http::Uri;
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::mpsc::Sender;
+use tonic::{
+    Status,
+    transport::{Channel, Endpoint, channel::Change},
+};
+use tower::{BoxError, ServiceExt, util::BoxCloneSyncService};
+
+/// The longest wait for a connection.
+const CONNECT_MAX_WAIT: Duration = Duration::from_secs(1);
+/// How often names are looked up.
+const RESOLVE_EVERY: Duration = Duration::from_secs(5);
+/// The longest wait for a name server.
+const RESOLVE_MAX_WAIT: Duration = Duration::from_secs(3);
+
+/// A transport that connects when it is first used.
+pub(crate) fn transport(addresses: &[Uri]) -> Transport {
+    if let [address] = addresses
+        && is_one_place(address)
+    {
+        return BoxCloneSyncService::new(endpoint(address.clone()).connect_lazy().map_err(as_ours));
+    }
+    let (channel, changes) = Channel::balance_channel(64);
+    let known = Arc::new(AtomicUsize::new(0));
+    tokio::spawn(feed(addresses.to_vec(), changes, known.clone()));
+    // The balancer would let calls wait for as long as it knows no address.
+    let channel = channel.filter_async(move |request| {
+        let is_known = known.load(Ordering::Relaxed) > 0;
+        async move { if is_known { Ok(request) } else { Err(Status::unavailable("no address of the service is known")) } }
+    });
+    BoxCloneSyncService::new(channel.map_err(as_ours))
+}
+
+fn as_ours(error: impl Into<BoxError>) -> TransportError {
+    TransportError::from(error.into())
+}
+
+/// Whether there is nothing to look up, or nothing that would be balanced.
+fn is_one_place(address: &Uri) -> bool {
+    let host = address.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok()
+}
+
+fn endpoint(address: Uri) -> Endpoint {
+    Endpoint::from(address)
+        .connect_timeout(CONNECT_MAX_WAIT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .keep_alive_while_idle(true)
+}
+
+/// Keeps the balancer's set of addresses right. A look-up that fails or finds nothing changes nothing.
+async fn feed(names: Vec<Uri>, changes: Sender<Change<SocketAddr, Endpoint>>, count: Arc<AtomicUsize>) {
+    let mut known = BTreeSet::new();
+    loop {
+        let found = resolve(&names).await;
+        if !found.is_empty() && found != known {
+            tracing::info!(addresses = ?found, "addresses of the session service");
+            for address in found.difference(&known) {
+                let uri = format!("http://{address}").parse().expect("an address makes a URI");
+                if changes.send(Change::Insert(*address, endpoint(uri))).await.is_err() {
+                    return;
+                }
+            }
+            for address in known.difference(&found) {
+                if changes.send(Change::Remove(*address)).await.is_err() {
+                    return;
+                }
+            }
+            count.store(found.len(), Ordering::Relaxed);
+            known = found;
+        }
+        let jitter = Duration::from_millis(u64::from(std::process::id()) % 1000);
+        tokio::time::sleep(RESOLVE_EVERY + jitter).await;
+    }
+}
+
+async fn resolve(names: &[Uri]) -> BTreeSet<SocketAddr> {
+    let mut found = BTreeSet::new();
+    for name in names {
+        let (Some(host), Some(port)) = (name.host(), name.port_u16().or(Some(80))) else { continue };
+        let lookup = tokio::net::lookup_host((host.trim_matches(['[', ']']), port));
+        match tokio::time::timeout(RESOLVE_MAX_WAIT, lookup).await {
+            Ok(Ok(addresses)) => found.extend(addresses),
+            Ok(Err(error)) => tracing::warn!(host, %error, "name not found"),
+            Err(_) => tracing::warn!(host, "the name server does not answer"),
+        }
+    }
+    found
+}

@@ -1,0 +1,57 @@
+//! The program `gateway`.
+
+use anyhow::Result;
+use clap::Parser;
+use gateway::{
+    backend::Backend,
+    server::{Gateway, serve},
+    settings::{GatewaySettings, backend},
+};
+use http::Uri;
+use process::{Process, listen, settings::ProcessSettings};
+use std::{net::SocketAddr, process::ExitCode};
+
+/// Serves the JSON REST API and the chat page over a session service.
+#[derive(Parser)]
+#[command(version)]
+struct Settings {
+    /// Where HTTP is served.
+    #[arg(long, env = "NONO_HTTP_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
+    http_listen: SocketAddr,
+
+    /// Where liveness, readiness and metrics are served.
+    #[arg(long, env = "NONO_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9091")]
+    admin_listen: SocketAddr,
+
+    /// Where the session service is. Several, or a name with several addresses, are balanced.
+    #[arg(
+        long, env = "NONO_BACKEND", value_name = "URL", value_delimiter = ',', value_parser = backend,
+        default_value = "http://127.0.0.1:50051"
+    )]
+    backend: Vec<Uri>,
+
+    #[command(flatten)]
+    gateway: GatewaySettings,
+
+    #[command(flatten)]
+    process: ProcessSettings,
+}
+
+fn main() -> ExitCode {
+    match process::settings::parse::<Settings>() {
+        Ok(settings) => process::run("gateway", &settings.process.clone(), |process| run(settings, process)),
+        Err(code) => code,
+    }
+}
+
+async fn run(settings: Settings, process: Process) -> Result<()> {
+    let http = listen(settings.http_listen).await?;
+    let admin = listen(settings.admin_listen).await?;
+    let mut registry = process::registry("gateway");
+    let gateway = Gateway::new(Backend::remote(&settings.backend), &settings.gateway, &mut registry);
+    let page = format!("http://{}", http.local_addr()?);
+    tracing::info!(page, admin = %admin.local_addr()?, backend = ?settings.backend, "listening");
+    process.serve_admin(admin, registry);
+    process.finish("HTTP", serve(http, gateway, &process.lifecycle)).await;
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! Around every request: its ids, its span, its metrics, its line in the log. Recorded even when it is cut off.
+
+use crate::error::Problem;
+use axum::{
+    Extension,
+    extract::{MatchedPath, Request, State},
+    http::{StatusCode, header::CONTENT_LENGTH},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use process::call::Call;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    registry::Registry,
+};
+use std::time::Instant;
+use tracing::{Instrument, Span, field, info_span};
+
+/// What every handler may ask for.
+pub(crate) type CallExtension = Extension<Call>;
+
+/// What is counted of HTTP requests.
+#[derive(Clone)]
+pub(crate) struct HttpMetrics {
+    requests: Family<RequestLabels, Counter>,
+    seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    method: &'static str,
+    route: String,
+}
+
+impl HttpMetrics {
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let new: fn() -> Histogram =
+            || Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0]);
+        let metrics = Self { requests: Family::default(), seconds: Family::new_with_constructor(new) };
+        registry.register("http_requests", "Requests that ended, by status", metrics.requests.clone());
+        registry.register("http_request_duration_seconds", "How long requests took", metrics.seconds.clone());
+        metrics
+    }
+}
+
+pub(crate) async fn observe(State(metrics): State<HttpMetrics>, mut request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
+    let method = known_method(request.method().as_str());
+    let is_quiet = route == "/health" || route == "other";
+    let span = if is_quiet { Span::none() } else { span_of(method, &route) };
+    let call = Call::begin(request.headers(), &span);
+    request.extensions_mut().insert(call.clone());
+    let mut record = Record {
+        metrics,
+        method,
+        route,
+        call,
+        span: span.clone(),
+        is_quiet,
+        begun: Instant::now(),
+        status: StatusCode::from_u16(499).expect("it is a status"),
+    };
+    let response = next.run(request).instrument(span).await;
+    let mut response = with_ids(response, &record.call);
+    record.call.answer(response.headers_mut());
+    record.status = response.status();
+    response
+}
+
+/// A problem tells the call's ids, too.
+fn with_ids(mut response: Response, call: &Call) -> Response {
+    let Some(mut problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    problem.request_id = Some(call.request_id.clone());
+    problem.trace_id = Some(call.trace_id.clone());
+    let (mut parts, _) = response.into_parts();
+    parts.headers.remove(CONTENT_LENGTH);
+    Response::from_parts(parts, problem.into_response().into_body())
+}
+
+fn span_of(method: &'static str, route: &str) -> Span {
+    info_span!(
+        "http",
+        otel.name = format!("{method} {route}"),
+        otel.kind = "server",
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = field::Empty,
+        otel.status_code = field::Empty,
+    )
+}
+
+/// The method, or a word for all that nobody should send: a label takes few values.
+fn known_method(method: &str) -> &'static str {
+    ["GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"]
+        .into_iter()
+        .find(|known| *known == method)
+        .unwrap_or("OTHER")
+}
+
+/// A request that is being recorded; one that is dropped early was cut off by the client: 499.
+struct Record {
+    metrics: HttpMetrics,
+    method: &'static str,
+    route: String,
+    call: Call,
+    span: Span,
+    is_quiet: bool,
+    begun: Instant,
+    status: StatusCode,
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let (took, method, status) = (self.begun.elapsed(), self.method, self.status.as_u16());
+        let route = self.route.clone();
+        self.metrics.requests.get_or_create(&RequestLabels { method, route: route.clone(), status }).inc();
+        self.metrics.seconds.get_or_create(&RouteLabels { method, route }).observe(took.as_secs_f64());
+        self.span.record("http.response.status_code", status);
+        if self.status.is_server_error() {
+            self.span.record("otel.status_code", "ERROR");
+        }
+        let duration_ms = took.as_secs_f64() * 1000.0;
+        let (route, Call { request_id, trace_id, .. }) = (&self.route, &self.call);
+        if self.is_quiet {
+            tracing::debug!(method, route, status, duration_ms, request_id, "request");
+        } else {
+            tracing::info!(method, route, status, duration_ms, request_id, trace_id, "request");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What the page needs to know first.
+
+use super::Api;
+use crate::{
+    backend::{Repeat, Transport},
+    error::{Problem, Refusals},
+    json::rfc3339,
+    observe::CallExtension,
+};
+use axum::{Json, extract::State};
+use nono_proto::{
+    chat::v1::{self as chat, chat_service_client::ChatServiceClient},
+    config::v1::{self as config, config_service_client::ConfigServiceClient},
+    limits,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The voices in which the assistant speaks.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Personas {
+    /// In the configured order.
+    personas: Vec<Persona>,
+}
+
+/// A voice in which the assistant speaks.
+#[derive(Serialize, ToSchema)]
+struct Persona {
+    /// What create takes.
+    #[schema(example = "mental_health_nurse")]
+    key: String,
+    /// What people see.
+    #[schema(example = "Mental Health Nurse")]
+    name: String,
+    /// What the assistant is in it.
+    role: String,
+    /// What it is good for.
+    description: String,
+    /// Words to find it by.
+    tags: Vec<String>,
+}
+
+/// List the personas.
+#[utoipa::path(
+    get, path = "/api/personas", tag = "chat",
+    responses((status = 200, description = "The personas", body = Personas), Refusals)
+)]
+pub(super) async fn personas(State(api): State<Api>, call: CallExtension) -> Result<Json<Personas>, Problem> {
+    let send = |mut client: ChatServiceClient<Transport>, request| async move { client.list_personas(request).await };
+    let request = chat::ListPersonasRequest {};
+    let answer = api.backend.call(api.backend.chat(), &call, Repeat::Safe, request, send).await?;
+    let render = |persona: chat::Persona| {
+        let chat::Persona { key, name, role, description, tags } = persona;
+        Persona { key, name, role, description, tags }
+    };
+    Ok(Json(Personas { personas: answer.personas.into_iter().map(render).collect() }))
+}
+
+/// How this service is configured.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Config {
+    /// The bot's name.
+    title: String,
+    /// Who writes the replies.
+    powered_by: String,
+    /// How long a session lives after the last activity.
+    session_ttl_seconds: f64,
+    /// The time by the clock that expiries are measured with.
+    #[schema(format = DateTime)]
+    server_time: String,
+    /// How much is too much.
+    limits: Limits,
+}
+
+/// How much is too much.
+#[derive(Serialize, ToSchema)]
+struct Limits {
+    user_id_max_bytes: usize,
+    request_id_max_bytes: usize,
+    metadata_max_bytes: usize,
+    metadata_max_levels: usize,
+    metadata_max_number: i64,
+    message_content_max_bytes: usize,
+    append_max_messages: usize,
+    append_max_bytes: usize,
+    session_max_messages: u32,
+    page_default_items: u32,
+    page_max_items: u32,
+    history_page_max_bytes: usize,
+    http_body_max_bytes: usize,
+    grpc_message_max_bytes: usize,
+    unary_call_max_seconds: u64,
+    /// Absent when there is no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sessions_per_owner_max: Option<u32>,
+}
+
+/// Tell how this service is configured.
+#[utoipa::path(
+    get, path = "/api/config", tag = "chat",
+    responses((status = 200, description = "The configuration", body = Config), Refusals)
+)]
+pub(super) async fn config(State(api): State<Api>, call: CallExtension) -> Result<Json<Config>, Problem> {
+    let send = |mut client: ConfigServiceClient<Transport>, request| async move { client.get_config(request).await };
+    let request = config::GetConfigRequest {};
+    let answer = api.backend.call(api.backend.config(), &call, Repeat::Safe, request, send).await?;
+    let ttl = answer.session_ttl.and_then(|ttl| std::time::Duration::try_from(ttl).ok()).unwrap_or_default();
+    Ok(Json(Config {
+        title: api.title.to_string(),
+        powered_by: answer.powered_by,
+        session_ttl_seconds: ttl.as_secs_f64(),
+        server_time: rfc3339(answer.server_time),
+        limits: limits(answer.max_sessions_per_owner),
+    }))
+}
+
+fn limits(max_sessions_per_owner: u32) -> Limits {
+    Limits {
+        user_id_max_bytes: limits::USER_ID_MAX_BYTES,
+        request_id_max_bytes: limits::REQUEST_ID_MAX_BYTES,
+        metadata_max_bytes: limits::METADATA_MAX_BYTES,
+        metadata_max_levels: limits::METADATA_MAX_LEVELS,
+        metadata_max_number: limits::METADATA_MAX_NUMBER,
+        message_content_max_bytes: limits::MESSAGE_CONTENT_MAX_BYTES,
+        append_max_messages: limits::APPEND_MAX_MESSAGES,
+        append_max_bytes: limits::APPEND_MAX_BYTES,
+        session_max_messages: limits::SESSION_MAX_MESSAGES,
+        page_default_items: limits::PAGE_DEFAULT_ITEMS,
+        page_max_items: limits::PAGE_MAX_ITEMS,
+        history_page_max_bytes: limits::HISTORY_PAGE_MAX_BYTES,
+        http_body_max_bytes: limits::HTTP_BODY_MAX_BYTES,
+        grpc_message_max_bytes: limits::GRPC_MESSAGE_MAX_BYTES,
+        unary_call_max_seconds: limits::UNARY_CALL_MAX.as_secs(),
+        sessions_per_owner_max: (max_sessions_per_owner > 0).then_some(max_sessions_per_owner),
+    }
+}

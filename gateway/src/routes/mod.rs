@@ -1,0 +1,59 @@
+//! The routes: the REST API on one screen.
+
+mod config;
+mod health;
+mod sessions;
+
+use crate::{backend::Backend, error::Problem};
+use axum::{Json, Router, extract::Request, response::IntoResponse, routing::get};
+use std::sync::Arc;
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// What handlers work with.
+#[derive(Clone)]
+pub(crate) struct Api {
+    pub(crate) backend: Backend,
+    pub(crate) title: Arc<str>,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Nono",
+        description = "Chat sessions, kept while somebody uses them.\n\nTimes are RFC 3339 in UTC with milliseconds. \
+                       Errors are `application/problem+json` (RFC 9457) with a stable `reason`. Unknown fields in a \
+                       request are refused. Every answer carries `x-request-id` and `x-trace-id`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    components(schemas(Problem))
+)]
+struct Document;
+
+/// All routes of the API, and the document that describes them.
+pub(crate) fn router(api: Api) -> Router {
+    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(sessions::create))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::get, sessions::delete))
+        .routes(routes!(sessions::history))
+        .routes(routes!(sessions::append))
+        .routes(routes!(sessions::touch))
+        .routes(routes!(config::personas))
+        .routes(routes!(config::config))
+        .routes(routes!(health::health))
+        .split_for_parts();
+    router
+        .route("/openapi.json", get(move || std::future::ready(Json(document.clone()))))
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(api)
+}
+
+async fn wrong_method(request: Request) -> impl IntoResponse {
+    Problem::wrong_method(request.method().as_str(), request.uri().path())
+}
+
+/// An answer in JSON.
+fn answer<A, J: From<A>>(answer: A) -> Json<J> {
+    Json(J::from(answer))
+}

@@ -1,0 +1,165 @@
+//! Sessions and their messages.
+
+use super::{Api, answer};
+use crate::{
+    backend::{Repeat, Transport},
+    error::{AppendRefusals, CreateRefusals, Problem, Refusals, SessionRefusals},
+    extract::{Fields, Parameters, UserId},
+    json::{self, Appended, Created, History, Session, Sessions},
+    observe::CallExtension,
+};
+use axum::{Json, extract::State, http::StatusCode};
+use nono_proto::session::v1::{self as pb, session_service_client::SessionServiceClient};
+
+type Client = SessionServiceClient<Transport>;
+
+/// Make a session, or answer the live one as `if_exists` says.
+#[utoipa::path(
+    post, path = "/api/session/create", tag = "sessions", request_body = json::CreateRequest,
+    responses(
+        (status = 200, description = "The session", body = Created),
+        CreateRefusals,
+    )
+)]
+pub(super) async fn create(
+    State(api): State<Api>,
+    call: CallExtension,
+    fields: Fields,
+) -> Result<Json<Created>, Problem> {
+    let request = json::create(fields)?;
+    let repeat = Repeat::with(&request.request_id);
+    let send = |mut client: Client, request| async move { client.create(request).await };
+    api.backend.call(api.backend.sessions(), &call, repeat, request, send).await.map(answer)
+}
+
+/// List the live sessions, the latest activity first. The pages of one listing keep the order of its first page.
+#[utoipa::path(
+    get, path = "/api/sessions", tag = "sessions",
+    params(
+        ("page_size" = Option<i32>, Query, description = "How many: 100 when absent, 1000 at most"),
+        ("page_token" = Option<String>, Query, description = "The last page's next_page_token"),
+    ),
+    responses(
+        (status = 200, description = "A page of sessions", body = Sessions),
+        Refusals,
+    )
+)]
+pub(super) async fn list(
+    State(api): State<Api>,
+    call: CallExtension,
+    mut parameters: Parameters,
+) -> Result<Json<Sessions>, Problem> {
+    let request = pb::ListRequest {
+        page_size: parameters.items("page_size"),
+        page_token: parameters.text("page_token").unwrap_or_default(),
+    };
+    let request = parameters.finish(request)?;
+    let send = |mut client: Client, request| async move { client.list(request).await };
+    api.backend.call(api.backend.sessions(), &call, Repeat::Safe, request, send).await.map(answer)
+}
+
+/// Answer a live session.
+#[utoipa::path(
+    get, path = "/api/session/{user_id}", tag = "sessions", params(("user_id" = String, Path)),
+    responses(
+        (status = 200, description = "The session", body = Session),
+        SessionRefusals,
+    )
+)]
+pub(super) async fn get(
+    State(api): State<Api>,
+    call: CallExtension,
+    UserId(user_id): UserId,
+) -> Result<Json<Session>, Problem> {
+    let send = |mut client: Client, request| async move { client.get(request).await };
+    let found = api.backend.call(api.backend.sessions(), &call, Repeat::Safe, pb::GetRequest { user_id }, send).await?;
+    Ok(answer(found.session.unwrap_or_default()))
+}
+
+/// Read a page of a session's messages, oldest first: the newest ones, or those before or after a seq.
+#[utoipa::path(
+    get, path = "/api/session/{user_id}/history", tag = "sessions",
+    params(
+        ("user_id" = String, Path),
+        ("limit" = Option<i32>, Query, description = "How many: 100 when absent, 1000 at most"),
+        ("before" = Option<u32>, Query, description = "Only messages with a smaller seq, the newest of them"),
+        ("after" = Option<u32>, Query, description = "Only messages with a larger seq, the oldest of them"),
+    ),
+    responses(
+        (status = 200, description = "A page of messages", body = History),
+        SessionRefusals,
+    )
+)]
+pub(super) async fn history(
+    State(api): State<Api>,
+    call: CallExtension,
+    UserId(user_id): UserId,
+    mut parameters: Parameters,
+) -> Result<Json<History>, Problem> {
+    let request = pb::HistoryRequest {
+        user_id,
+        limit: parameters.items("limit"),
+        before_seq: parameters.seq("before"),
+        after_seq: parameters.seq("after"),
+    };
+    let request = parameters.finish(request)?;
+    let send = |mut client: Client, request| async move { client.history(request).await };
+    api.backend.call(api.backend.sessions(), &call, Repeat::Safe, request, send).await.map(answer)
+}
+
+/// Add messages to the end of a session, all or none.
+#[utoipa::path(
+    post, path = "/api/session/{user_id}/messages", tag = "sessions", request_body = json::AppendRequest,
+    params(("user_id" = String, Path)),
+    responses(
+        (status = 200, description = "The messages as stored", body = Appended),
+        AppendRefusals,
+    )
+)]
+pub(super) async fn append(
+    State(api): State<Api>,
+    call: CallExtension,
+    UserId(user_id): UserId,
+    fields: Fields,
+) -> Result<Json<Appended>, Problem> {
+    let request = json::append(user_id, fields)?;
+    let repeat = Repeat::with(&request.request_id);
+    let send = |mut client: Client, request| async move { client.append(request).await };
+    api.backend.call(api.backend.sessions(), &call, repeat, request, send).await.map(answer)
+}
+
+/// Keep a session for another lifetime.
+#[utoipa::path(
+    post, path = "/api/session/{user_id}/touch", tag = "sessions", params(("user_id" = String, Path)),
+    responses(
+        (status = 200, description = "The session with its new expiry", body = Session),
+        SessionRefusals,
+    )
+)]
+pub(super) async fn touch(
+    State(api): State<Api>,
+    call: CallExtension,
+    UserId(user_id): UserId,
+) -> Result<Json<Session>, Problem> {
+    let send = |mut client: Client, request| async move { client.touch(request).await };
+    let touched = api.backend.call(api.backend.sessions(), &call, Repeat::Safe, pb::TouchRequest { user_id }, send).await?;
+    Ok(answer(touched.session.unwrap_or_default()))
+}
+
+/// Remove a session with all its messages.
+#[utoipa::path(
+    delete, path = "/api/session/{user_id}", tag = "sessions", params(("user_id" = String, Path)),
+    responses(
+        (status = 204, description = "It is gone"),
+        SessionRefusals,
+    )
+)]
+pub(super) async fn delete(
+    State(api): State<Api>,
+    call: CallExtension,
+    UserId(user_id): UserId,
+) -> Result<StatusCode, Problem> {
+    let send = |mut client: Client, request| async move { client.delete(request).await };
+    api.backend.call(api.backend.sessions(), &call, Repeat::Unsafe, pb::DeleteRequest { user_id }, send).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

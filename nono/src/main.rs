@@ -1,0 +1,80 @@
+//! The program `nono`: everything in one process.
+
+use anyhow::Result;
+use clap::Parser;
+use gateway::{backend::Backend, server::Gateway, settings::GatewaySettings};
+use process::{Process, listen, settings::ProcessSettings};
+use session_service::{
+    server::Service,
+    settings::{ServiceSettings, StoreUrl},
+};
+use std::{net::SocketAddr, process::ExitCode};
+
+/// Chat sessions on your laptop: the page, the REST API and the gRPC service in one process.
+#[derive(Parser)]
+#[command(version)]
+struct Settings {
+    /// Where the page and the REST API are served.
+    #[arg(long, env = "NONO_HTTP_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
+    http_listen: SocketAddr,
+
+    /// Where gRPC is served.
+    #[arg(long, env = "NONO_GRPC_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
+    grpc_listen: SocketAddr,
+
+    /// Where liveness, readiness and metrics are served.
+    #[arg(long, env = "NONO_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
+    admin_listen: SocketAddr,
+
+    /// Where sessions live: memory: (they end with the program) or redis://[user:password@]host[:port][/database].
+    #[arg(long, env = "NONO_STORE", value_name = "URL", hide_env_values = true, default_value = "memory:")]
+    store: StoreUrl,
+
+    /// A file that holds the store's address.
+    #[arg(long, env = "NONO_STORE_FILE", value_name = "FILE", value_parser = StoreUrl::from_file)]
+    store_file: Option<StoreUrl>,
+
+    #[command(flatten)]
+    service: ServiceSettings,
+
+    #[command(flatten)]
+    gateway: GatewaySettings,
+
+    #[command(flatten)]
+    process: ProcessSettings,
+}
+
+fn main() -> ExitCode {
+    match process::settings::parse::<Settings>() {
+        Ok(settings) => process::run("nono", &settings.process.clone(), |process| run(settings, process)),
+        Err(code) => code,
+    }
+}
+
+async fn run(settings: Settings, process: Process) -> Result<()> {
+    let http = listen(settings.http_listen).await?;
+    let grpc = listen(settings.grpc_listen).await?;
+    let admin = listen(settings.admin_listen).await?;
+    let store = settings.store_file.unwrap_or(settings.store);
+    let mut registry = process::registry("nono");
+    let parts = settings.service.parts(&store, &mut registry);
+    let service = Service::new(parts, &process.lifecycle, &mut registry).await;
+    // No network between the two, but everything else that a call passes through.
+    let gateway = Gateway::new(Backend::local(service.router()), &settings.gateway, &mut registry);
+    greet(http.local_addr()?, grpc.local_addr()?, &store);
+    process.serve_admin(admin, registry);
+    tokio::join!(
+        process.finish("HTTP", gateway::server::serve(http, gateway, &process.lifecycle)),
+        process.finish("gRPC", session_service::server::serve(grpc, service, &process.lifecycle)),
+    );
+    Ok(())
+}
+
+/// Says where to click and what to do next.
+#[expect(clippy::print_stdout, reason = "this is for the person who started the program")]
+fn greet(http: SocketAddr, grpc: SocketAddr, store: &StoreUrl) {
+    println!("Nono is ready: http://{http}  (gRPC on {grpc}, Ctrl-C stops it)");
+    if *store == StoreUrl::Memory {
+        println!("Sessions live in memory and end with the program; keep them: --store redis://127.0.0.1:6379");
+    }
+}

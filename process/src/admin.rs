@@ -1,0 +1,49 @@
+//! The admin port: liveness, readiness, metrics. Not for the outside world.
+
+use crate::Lifecycle;
+use axum::{
+    Json, Router,
+    extract::{RawQuery, State},
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use prometheus_client::registry::Registry;
+use serde_json::json;
+use std::sync::Arc;
+
+/// The routes of the admin port.
+pub fn router(lifecycle: Lifecycle, registry: Registry) -> Router {
+    Router::new()
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .with_state(lifecycle)
+        .merge(Router::new().route("/metrics", get(metrics)).with_state(Arc::new(registry)))
+}
+
+async fn readyz(State(lifecycle): State<Lifecycle>, RawQuery(query): RawQuery) -> Response {
+    let is_ready = lifecycle.is_ready();
+    let (code, status) =
+        if is_ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    if query.is_none_or(|query| !query.split('&').any(|part| part.split('=').next() == Some("verbose"))) {
+        return (code, format!("{status}\n")).into_response();
+    }
+    let word = |is_up| if is_up { "up" } else { "down" };
+    let dependencies: serde_json::Map<_, _> = lifecycle
+        .dependencies()
+        .into_iter()
+        .map(|dependency| (dependency.name.to_owned(), word(dependency.is_up).into()))
+        .collect();
+    (code, Json(json!({ "status": status, "dependencies": dependencies }))).into_response()
+}
+
+async fn metrics(State(registry): State<Arc<Registry>>) -> Response {
+    let mut text = String::new();
+    match prometheus_client::encoding::text::encode(&mut text, &registry) {
+        Ok(()) => {
+            const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response()
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}

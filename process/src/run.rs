@@ -1,0 +1,113 @@
+//! A program from its first to its last moment.
+
+use crate::{Lifecycle, admin, http, settings::ProcessSettings, telemetry::Telemetry};
+use anyhow::{Context, Result};
+use prometheus_client::{metrics::info::Info, registry::Registry};
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+/// What a program works with while it runs.
+#[derive(Debug)]
+pub struct Process {
+    /// Where it stands.
+    pub lifecycle: Lifecycle,
+    /// How long calls in progress may take to finish.
+    pub drain_timeout: Duration,
+}
+
+impl Process {
+    /// Serves the admin port until the process ends.
+    pub fn serve_admin(&self, listener: TcpListener, registry: Registry) {
+        let router = admin::router(self.lifecycle.clone(), registry);
+        // It outlives the drain: probes and scrapes see it happen.
+        tokio::spawn(async move { http::serve(listener, router, &Lifecycle::default()).await });
+    }
+
+    /// Lets `work` go on until it ends by itself or by the drain's deadline, and logs which.
+    pub async fn finish(&self, what: &'static str, work: impl Future<Output = ()>) {
+        if self.lifecycle.finish(self.drain_timeout, work).await {
+            tracing::info!(what, "stopped");
+        } else {
+            tracing::warn!(what, timeout = ?self.drain_timeout, "stopped by the drain's deadline; calls were cut off");
+        }
+    }
+}
+
+/// Runs a program: telemetry, signals, `work`, flush. A second signal ends it at once.
+#[expect(clippy::print_stderr, reason = "there may be no subscriber to log to")]
+pub fn run<W>(program: &'static str, settings: &ProcessSettings, work: impl FnOnce(Process) -> W) -> ExitCode
+where
+    W: Future<Output = Result<()>>,
+{
+    // With one worker, flushing the telemetry could wait for itself.
+    let workers = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
+    let result = runtime.context("the runtime cannot start").and_then(|runtime| {
+        let result = runtime.block_on(run_inside(program, settings, work));
+        runtime.shutdown_background();
+        result
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run_inside<W>(
+    program: &'static str,
+    settings: &ProcessSettings,
+    work: impl FnOnce(Process) -> W,
+) -> Result<()>
+where
+    W: Future<Output = Result<()>>,
+{
+    let telemetry = Telemetry::install(program, settings.log_format)?;
+    let lifecycle = Lifecycle::default();
+    tokio::spawn(stop_on_signal(lifecycle.clone(), settings.drain_delay)?);
+    let result = work(Process { lifecycle, drain_timeout: settings.drain_timeout }).await;
+    if !telemetry.flush().await {
+        tracing::warn!("the last spans were not sent in time");
+    }
+    result
+}
+
+/// Registers for the signals at once, and waits for them in the future that it answers.
+fn stop_on_signal(lifecycle: Lifecycle, delay: Duration) -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+            }
+        };
+        let first = next().await;
+        tracing::info!(signal = first, "stopping");
+        tokio::join!(lifecycle.stop(delay), async {
+            let second = next().await;
+            tracing::warn!(signal = second, "stopping at once");
+            #[expect(clippy::exit, reason = "a second signal asks for just this")]
+            std::process::exit(130);
+        });
+    })
+}
+
+/// Binds an address.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
+/// A registry that says which program and version this is.
+pub fn registry(program: &'static str) -> Registry {
+    let mut registry = Registry::default();
+    let labels = vec![("program", program), ("version", env!("CARGO_PKG_VERSION"))];
+    registry.register("build", "The program and its version", Info::new(labels));
+    registry
+}

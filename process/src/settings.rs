@@ -1,0 +1,91 @@
+//! The settings that every program has, and how a bad one is answered.
+
+use clap::{Args, Parser, ValueEnum, error::ErrorKind};
+use std::{process::ExitCode, time::Duration};
+
+/// The settings of every program.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Process")]
+pub struct ProcessSettings {
+    /// How log lines look [default: text on a terminal, json otherwise].
+    #[arg(long, env = "NONO_LOG_FORMAT", value_enum)]
+    pub log_format: Option<LogFormat>,
+
+    /// How long to go on serving, unready, after SIGTERM, until load balancers know: such as 5s in Kubernetes.
+    #[arg(long, env = "NONO_DRAIN_DELAY", value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub drain_delay: Duration,
+
+    /// How long calls in progress may take to finish when the program stops.
+    #[arg(long, env = "NONO_DRAIN_TIMEOUT", value_name = "DURATION", default_value = "15s", value_parser = duration)]
+    pub drain_timeout: Duration,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Parses a humane duration such as `90s`, `30m` or `2h`.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration <= YEAR => Ok(duration),
+        Ok(_) => Err("it must be at most a year".into()),
+        Err(_) => Err("it must be a duration such as 90s, 30m or 2h".into()),
+    }
+}
+
+/// Parses a duration of a millisecond at least.
+pub fn positive_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        duration if duration >= Duration::from_millis(1) => Ok(duration),
+        _ => Err("it must be at least 1ms".into()),
+    }
+}
+
+/// The program's settings from flags and environment, or the code to exit with: what was asked for is printed to
+/// standard output, what is wrong in one sentence to standard error.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the answer to the command line")]
+pub fn parse<S: Parser>() -> Result<S, ExitCode> {
+    S::try_parse().map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            print!("{error}");
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprintln!("{}", sentence(&error.to_string()));
+            ExitCode::from(2)
+        }
+    })
+}
+
+/// The first paragraph of a message, on one line.
+fn sentence(message: &str) -> String {
+    let paragraph = message.split("\n\n").next().unwrap_or_default();
+    paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_humane() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("2h"), Ok(Duration::from_secs(7200)));
+        for wrong in ["", "90", "-1s", "1 parsec", "1000y"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+        assert!(positive_duration("0s").is_err());
+    }
+
+    #[test]
+    fn a_complaint_is_one_sentence() {
+        let message = "error: the following arguments were not provided:\n  --store <URL>\n\nUsage: ...";
+        assert_eq!(sentence(message), "error: the following arguments were not provided: --store <URL>");
+    }
+}

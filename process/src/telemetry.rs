@@ -1,0 +1,77 @@
+//! Logs to standard error, spans to an OpenTelemetry collector when one is configured.
+
+use crate::settings::LogFormat;
+use anyhow::{Context, Result};
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::SpanExporter;
+use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use std::{
+    env,
+    io::{self, IsTerminal},
+    time::Duration,
+};
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::Targets, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
+};
+
+/// The longest wait for the last spans to be sent.
+const FLUSH_MAX: Duration = Duration::from_secs(3);
+
+/// What has to be flushed at the end.
+pub(crate) struct Telemetry(Option<SdkTracerProvider>);
+
+impl Telemetry {
+    /// Installs the subscriber. `RUST_LOG` filters the logs; the standard `OTEL_*` variables configure the export.
+    pub(crate) fn install(program: &'static str, format: Option<LogFormat>) -> Result<Self> {
+        let on_terminal = io::stderr().is_terminal();
+        let format = format.unwrap_or(if on_terminal { LogFormat::Text } else { LogFormat::Json });
+        let filter = match env::var("RUST_LOG") {
+            Ok(rules) if !rules.is_empty() => {
+                EnvFilter::try_new(&rules).with_context(|| format!("RUST_LOG {rules:?} is not a log filter"))?
+            }
+            _ => EnvFilter::new("info"),
+        };
+        let logs = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(on_terminal);
+        let logs = match format {
+            LogFormat::Text => logs.with_target(false).boxed(),
+            LogFormat::Json => logs.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
+        };
+        let provider = exporter(program)?;
+        let spans = provider.as_ref().map(|provider| spans(provider, program));
+        tracing_subscriber::registry().with(logs.with_filter(filter)).with(spans).try_init()?;
+        Ok(Self(provider))
+    }
+
+    /// Sends the last spans; answers whether that was done in time.
+    pub(crate) async fn flush(self) -> bool {
+        let Some(provider) = self.0 else { return true };
+        // It blocks its thread, and would wait for ever if that were the only one.
+        let flushing = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_MAX));
+        matches!(tokio::time::timeout(FLUSH_MAX, flushing).await, Ok(Ok(Ok(()))))
+    }
+}
+
+fn exporter(program: &'static str) -> Result<Option<SdkTracerProvider>> {
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    if !is_set("OTEL_EXPORTER_OTLP_ENDPOINT") && !is_set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") {
+        return Ok(None);
+    }
+    let exporter = SpanExporter::builder().with_tonic().build().context("the OTLP exporter is misconfigured")?;
+    let mut resource = Resource::builder();
+    if !is_set("OTEL_SERVICE_NAME") {
+        resource = resource.with_service_name(program);
+    }
+    Ok(Some(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.build()).build()))
+}
+
+fn spans<S>(provider: &SdkTracerProvider, program: &'static str) -> impl Layer<S> + use<S>
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+{
+    // The exporter makes calls itself; spans of those would beget spans without end.
+    let ours = Targets::new()
+        .with_default(tracing::Level::INFO)
+        .with_targets(["h2", "hyper", "tonic", "tower", "opentelemetry", "opentelemetry_sdk", "opentelemetry_otlp"]
+            .map(|target| (target, tracing::level_filters::LevelFilter::OFF)));
+    tracing_opentelemetry::layer().with_tracer(provider.tracer(program)).with_filter(ours)
+}

@@ -1,0 +1,140 @@
+//! Messages, before and after they have a place in a session.
+
+use super::{
+    Metadata, Timestamp,
+    limits::{APPEND_MAX_BYTES, APPEND_MAX_MESSAGES, MESSAGE_CONTENT_MAX_BYTES},
+};
+use std::sync::Arc;
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The person.
+    User,
+    /// The bot.
+    Assistant,
+    /// Neither: instructions and notes.
+    System,
+}
+
+impl Role {
+    /// The lower-case word for this role.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::System => "system",
+        }
+    }
+}
+
+impl TryFrom<&str> for Role {
+    type Error = String;
+
+    fn try_from(word: &str) -> Result<Self, String> {
+        [Self::User, Self::Assistant, Self::System]
+            .into_iter()
+            .find(|role| role.as_str() == word)
+            .ok_or_else(|| format!("must be user, assistant or system, not {word:?}"))
+    }
+}
+
+/// What was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content(Arc<str>);
+
+impl Content {
+    /// Content that the store gives back.
+    pub fn stored(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<&str> for Content {
+    type Error = String;
+
+    fn try_from(text: &str) -> Result<Self, String> {
+        match text.len() {
+            0 => Err(format!("is required: 1 to {MESSAGE_CONTENT_MAX_BYTES} bytes")),
+            1..=MESSAGE_CONTENT_MAX_BYTES => Ok(Self(text.into())),
+            n => Err(format!("must be at most {MESSAGE_CONTENT_MAX_BYTES} bytes of UTF-8; it has {n}")),
+        }
+    }
+}
+
+/// A message that has no place yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMessage {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said.
+    pub content: Content,
+    /// What the caller attached.
+    pub metadata: Metadata,
+}
+
+impl NewMessage {
+    /// The message at its place.
+    pub fn at(self, seq: u32, timestamp: Timestamp) -> Message {
+        let Self { role, content, metadata } = self;
+        Message { seq, role, content, timestamp, metadata }
+    }
+}
+
+/// The messages of one append: some, but not too many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch(Vec<NewMessage>);
+
+impl Batch {
+    /// The messages in order.
+    pub fn messages(&self) -> &[NewMessage] {
+        &self.0
+    }
+
+    /// How many messages there are.
+    pub fn count(&self) -> u32 {
+        u32::try_from(self.0.len()).expect("a batch is at most 100 messages")
+    }
+
+    /// The messages at their places, from `first` on.
+    pub fn at(self, first: u32, timestamp: Timestamp) -> Vec<Message> {
+        (first..).zip(self.0).map(|(seq, message)| message.at(seq, timestamp)).collect()
+    }
+}
+
+impl TryFrom<Vec<NewMessage>> for Batch {
+    type Error = String;
+
+    fn try_from(messages: Vec<NewMessage>) -> Result<Self, String> {
+        if messages.is_empty() || messages.len() > APPEND_MAX_MESSAGES {
+            let n = messages.len();
+            return Err(format!("must hold 1 to {APPEND_MAX_MESSAGES} messages; there are {n}"));
+        }
+        let size = |m: &NewMessage| m.content.as_str().len() + m.metadata.as_json().len();
+        let bytes: usize = messages.iter().map(size).sum();
+        if bytes > APPEND_MAX_BYTES {
+            return Err(format!("must be at most {APPEND_MAX_BYTES} bytes together; they have {bytes}"));
+        }
+        Ok(Self(messages))
+    }
+}
+
+/// A message at its place in a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The place: dense from 1.
+    pub seq: u32,
+    /// Who speaks.
+    pub role: Role,
+    /// What was said.
+    pub content: Content,
+    /// When it was appended.
+    pub timestamp: Timestamp,
+    /// What the caller attached.
+    pub metadata: Metadata,
+}

@@ -1,0 +1,18 @@
+//! What sessions are: values that cannot be wrong once made. Knows no I/O, no protobuf, no serde and no clock.
+
+mod ids;
+pub mod limits;
+mod message;
+mod metadata;
+mod page;
+mod session;
+mod time;
+mod violation;
+
+pub use ids::{Owner, PersonaKey, RequestId, UserId};
+pub use message::{Batch, Content, Message, NewMessage, Role};
+pub use metadata::Metadata;
+pub use page::{Cursor, HistoryPage, PageSize, Span};
+pub use session::{IfExists, NewSession, Session};
+pub use time::Timestamp;
+pub use violation::Violation;

@@ -1,0 +1,113 @@
+//! Which part of a long answer is asked for.
+
+use super::{
+    Timestamp, UserId,
+    limits::{PAGE_DEFAULT_ITEMS, PAGE_MAX_ITEMS},
+};
+
+/// How many items a page holds: 1 to 1000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageSize(u32);
+
+impl PageSize {
+    /// The number of items.
+    pub const fn items(self) -> u32 {
+        self.0
+    }
+}
+
+impl Default for PageSize {
+    fn default() -> Self {
+        Self(PAGE_DEFAULT_ITEMS)
+    }
+}
+
+impl TryFrom<i32> for PageSize {
+    type Error = String;
+
+    fn try_from(items: i32) -> Result<Self, String> {
+        match u32::try_from(items) {
+            Ok(0) => Ok(Self::default()),
+            Ok(n) => Ok(Self(n.min(PAGE_MAX_ITEMS))),
+            Err(_) => Err(format!("must not be negative; 0 means {PAGE_DEFAULT_ITEMS}")),
+        }
+    }
+}
+
+/// Where the next page of a listing begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The moment of the first page: the listing shows the order of this moment.
+    pub moment: Timestamp,
+    /// The expiry of the last session that was considered.
+    pub expires_at: Timestamp,
+    /// That session; none when every session with this expiry was considered.
+    pub user_id: Option<UserId>,
+}
+
+/// Which messages of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// The newest ones.
+    Newest,
+    /// The newest ones with a smaller seq.
+    Before(u32),
+    /// The oldest ones with a larger seq.
+    After(u32),
+}
+
+/// A page of a session's messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryPage {
+    /// Which messages.
+    pub span: Span,
+    /// How many of them.
+    pub size: PageSize,
+}
+
+impl HistoryPage {
+    /// The first and last seq that the page may hold in a session of `count` messages; none when it is empty.
+    pub fn within(self, count: u32) -> Option<(u32, u32)> {
+        let size = self.size.items();
+        let (first, last) = match self.span {
+            Span::After(seq) => (seq.saturating_add(1), seq.saturating_add(size).min(count)),
+            Span::Newest => (count.saturating_sub(size) + 1, count),
+            Span::Before(seq) => {
+                let last = seq.saturating_sub(1).min(count);
+                (last.saturating_sub(size) + 1, last)
+            }
+        };
+        (first <= last).then_some((first, last))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn within(span: Span, size: i32, count: u32) -> Option<(u32, u32)> {
+        HistoryPage { span, size: PageSize::try_from(size).unwrap() }.within(count)
+    }
+
+    #[test]
+    fn a_page_of_history_stays_within_the_session() {
+        assert_eq!(within(Span::Newest, 3, 10), Some((8, 10)));
+        assert_eq!(within(Span::Newest, 3, 2), Some((1, 2)));
+        assert_eq!(within(Span::Newest, 3, 0), None);
+        assert_eq!(within(Span::Before(8), 3, 10), Some((5, 7)));
+        assert_eq!(within(Span::Before(u32::MAX), 3, 10), Some((8, 10)));
+        assert_eq!(within(Span::Before(1), 3, 10), None);
+        assert_eq!(within(Span::Before(0), 3, 10), None);
+        assert_eq!(within(Span::After(0), 3, 10), Some((1, 3)));
+        assert_eq!(within(Span::After(9), 3, 10), Some((10, 10)));
+        assert_eq!(within(Span::After(10), 3, 10), None);
+        assert_eq!(within(Span::After(u32::MAX), 3, 10), None);
+    }
+
+    #[test]
+    fn a_page_size_is_clamped_but_never_negative() {
+        assert_eq!(PageSize::try_from(0), Ok(PageSize(100)));
+        assert_eq!(PageSize::try_from(5000), Ok(PageSize(1000)));
+        assert!(PageSize::try_from(-1).is_err());
+    }
+}

@@ -1,0 +1,9 @@
+//! The gRPC service that keeps chat sessions while somebody uses them.
+
+mod chat;
+pub mod domain;
+pub mod personas;
+mod rpc;
+pub mod server;
+pub mod settings;
+pub mod store;

@@ -1,0 +1,65 @@
+//! The program `session-service`.
+
+use anyhow::Result;
+use clap::Parser;
+use process::{Process, listen, settings::ProcessSettings};
+use session_service::{
+    server::{Service, serve},
+    settings::{ServiceSettings, StoreUrl},
+};
+use std::{net::SocketAddr, process::ExitCode};
+
+/// Keeps chat sessions in Redis and serves them over gRPC.
+#[derive(Parser)]
+#[command(version)]
+struct Settings {
+    /// Where gRPC is served.
+    #[arg(long, env = "NONO_GRPC_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
+    grpc_listen: SocketAddr,
+
+    /// Where liveness, readiness and metrics are served.
+    #[arg(long, env = "NONO_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
+    admin_listen: SocketAddr,
+
+    #[command(flatten)]
+    store: StoreSettings,
+
+    #[command(flatten)]
+    service: ServiceSettings,
+
+    #[command(flatten)]
+    process: ProcessSettings,
+}
+
+/// Where sessions live: in the address itself, or in a file that holds it, for it may hold a password.
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct StoreSettings {
+    /// Where sessions live: redis://[user:password@]host[:port][/database], or memory: to lose them at the end.
+    #[arg(long, env = "NONO_STORE", value_name = "URL", hide_env_values = true)]
+    store: Option<StoreUrl>,
+
+    /// A file that holds the store's address.
+    #[arg(long, env = "NONO_STORE_FILE", value_name = "FILE", value_parser = StoreUrl::from_file)]
+    store_file: Option<StoreUrl>,
+}
+
+fn main() -> ExitCode {
+    match process::settings::parse::<Settings>() {
+        Ok(settings) => process::run("session-service", &settings.process.clone(), |process| run(settings, process)),
+        Err(code) => code,
+    }
+}
+
+async fn run(settings: Settings, process: Process) -> Result<()> {
+    let grpc = listen(settings.grpc_listen).await?;
+    let admin = listen(settings.admin_listen).await?;
+    let store = settings.store.store.or(settings.store.store_file).expect("the group requires one");
+    let mut registry = process::registry("session-service");
+    let parts = settings.service.parts(&store, &mut registry);
+    let service = Service::new(parts, &process.lifecycle, &mut registry).await;
+    tracing::info!(grpc = %grpc.local_addr()?, admin = %admin.local_addr()?, ?store, "listening");
+    process.serve_admin(admin, registry);
+    process.finish("gRPC", serve(grpc, service, &process.lifecycle)).await;
+    Ok(())
+}

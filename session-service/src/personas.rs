@@ -1,0 +1,136 @@
+//! The voices in which the assistant speaks: the built-in ones, or those of a file.
+
+use serde::Deserialize;
+use std::collections::HashSet;
+
+/// The persona of a session that names none.
+const DEFAULT: &str = "default";
+
+/// The configured personas, in their order.
+#[derive(Debug)]
+pub struct Personas(Vec<Persona>);
+
+/// One voice.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Persona {
+    /// What callers name it by.
+    pub key: String,
+    /// What people see.
+    pub name: String,
+    /// What the assistant is in it.
+    pub role: String,
+    /// What it is good for.
+    pub description: String,
+    /// Words to find it by.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// How freely the model chooses its words: 0 to 2.
+    pub temperature: f32,
+    /// The longest reply, in the model's tokens.
+    pub max_tokens: u32,
+    /// What the model is told first. Never shown to callers.
+    pub system_prompt: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    persona: Vec<Persona>,
+}
+
+impl Personas {
+    /// The four that come with Nono.
+    pub fn built_in() -> Self {
+        Self::parse(include_str!("personas.toml")).expect("the built-in file is tested")
+    }
+
+    /// The personas of a TOML file's text; the error is one sentence.
+    pub fn parse(toml: &str) -> Result<Self, String> {
+        let File { persona: personas } = toml::from_str(toml).map_err(|error| {
+            let line = error.span().map_or(1, |span| toml[..span.start].matches('\n').count() + 1);
+            format!("line {line}: {}", error.message().lines().collect::<Vec<_>>().join(", "))
+        })?;
+        let mut keys = HashSet::new();
+        for persona in &personas {
+            check(persona).map_err(|wrong| format!("persona {:?}: {wrong}", persona.key))?;
+            if !keys.insert(&persona.key) {
+                return Err(format!("persona {:?} is there twice", persona.key));
+            }
+        }
+        if !keys.contains(&DEFAULT.to_owned()) {
+            return Err(format!("there is no persona with the key {DEFAULT:?}"));
+        }
+        Ok(Self(personas))
+    }
+
+    /// The persona of this key; the empty key means the default one.
+    pub fn resolve(&self, key: &str) -> Result<&Persona, String> {
+        let key = if key.is_empty() { DEFAULT } else { key };
+        self.get(key).ok_or_else(|| {
+            let known: Vec<_> = self.0.iter().map(|persona| persona.key.as_str()).collect();
+            format!("is not a known persona; use one of {}", known.join(", "))
+        })
+    }
+
+    /// The persona of this key, if it is configured.
+    pub fn get(&self, key: &str) -> Option<&Persona> {
+        self.0.iter().find(|persona| persona.key == key)
+    }
+
+    /// All of them, in the configured order.
+    pub fn iter(&self) -> impl Iterator<Item = &Persona> {
+        self.0.iter()
+    }
+}
+
+fn check(persona: &Persona) -> Result<(), String> {
+    let is_key = |text: &str| {
+        (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+    };
+    if !is_key(&persona.key) {
+        return Err("the key must be 1 to 64 letters, digits, underscores, hyphens or full stops".into());
+    }
+    if persona.name.trim().is_empty() || persona.system_prompt.trim().is_empty() {
+        return Err("name and system_prompt must not be empty".into());
+    }
+    if !(0.0..=2.0).contains(&persona.temperature) {
+        return Err(format!("temperature must be between 0 and 2, not {}", persona.temperature));
+    }
+    if !(1..=32_768).contains(&persona.max_tokens) {
+        return Err(format!("max_tokens must be between 1 and 32768, not {}", persona.max_tokens));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_four_built_in_personas_are_there() {
+        let personas = Personas::built_in();
+        let keys: Vec<_> = personas.iter().map(|persona| persona.key.as_str()).collect();
+        assert_eq!(keys, ["default", "mental_health_nurse", "technical_support", "creative_writer"]);
+        assert_eq!(personas.resolve("").unwrap().name, "Default Assistant");
+        assert!(personas.resolve("pirate").unwrap_err().contains("creative_writer"));
+    }
+
+    #[test]
+    fn a_bad_file_is_one_exact_sentence() {
+        let good = include_str!("personas.toml");
+        for (from, to, expected) in [
+            ("key = \"default\"", "key = \"other\"", "there is no persona with the key \"default\""),
+            ("key = \"creative_writer\"", "key = \"default\"", "persona \"default\" is there twice"),
+            ("temperature = 0.7", "temperature = 7", "persona \"default\": temperature must be between 0 and 2, not 7"),
+            ("max_tokens = 768", "max_tokens = 0", "max_tokens must be between 1 and 32768, not 0"),
+            ("key = \"default\"", "key = \"a b\"", "the key must be"),
+            ("tags = [\"general\"", "tgas = [\"general\"", "line 8: unknown field `tgas`"),
+            ("[[persona]]", "[[persona]", "line 3: "),
+        ] {
+            let error = Personas::parse(&good.replacen(from, to, 1)).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+            assert_eq!(error.lines().count(), 1, "{error}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Metadata crosses gRPC as a `Struct` and is kept as JSON text; integers stay integers on the way.
+
+use crate::domain::{
+    Metadata,
+    limits::{METADATA_MAX_LEVELS, METADATA_MAX_NUMBER},
+};
+use prost_types::{ListValue, Struct, Value as Pb, value::Kind};
+use serde_json::{Map, Number, Value as Json};
+
+/// The metadata of a request; none is the empty object.
+pub(super) fn parse(metadata: Option<Struct>) -> Result<Metadata, String> {
+    let Some(object) = metadata else { return Ok(Metadata::default()) };
+    Metadata::try_from(Json::Object(parse_object(object, METADATA_MAX_LEVELS)?).to_string())
+}
+
+fn parse_object(object: Struct, levels: usize) -> Result<Map<String, Json>, String> {
+    let levels = one_level_less(levels)?;
+    object.fields.into_iter().map(|(key, value)| Ok((key, parse_value(value, levels)?))).collect()
+}
+
+fn parse_value(value: Pb, levels: usize) -> Result<Json, String> {
+    Ok(match value.kind {
+        None | Some(Kind::NullValue(_)) => Json::Null,
+        Some(Kind::BoolValue(value)) => Json::Bool(value),
+        Some(Kind::StringValue(text)) => Json::String(text),
+        Some(Kind::NumberValue(number)) => Json::Number(parse_number(number)?),
+        Some(Kind::StructValue(object)) => Json::Object(parse_object(object, levels)?),
+        Some(Kind::ListValue(list)) => {
+            let levels = one_level_less(levels)?;
+            Json::Array(list.values.into_iter().map(|v| parse_value(v, levels)).collect::<Result<_, _>>()?)
+        }
+    })
+}
+
+fn one_level_less(levels: usize) -> Result<usize, String> {
+    levels.checked_sub(1).ok_or_else(|| format!("must be at most {METADATA_MAX_LEVELS} levels deep"))
+}
+
+fn parse_number(number: f64) -> Result<Number, String> {
+    #[expect(clippy::cast_precision_loss, reason = "it is the largest integer that is exact")]
+    if number.abs() > METADATA_MAX_NUMBER as f64 {
+        return Err(format!(
+            "must not contain numbers beyond +-{METADATA_MAX_NUMBER}, which would be rounded ({number}); \
+             send them as strings"
+        ));
+    }
+    if number.fract() == 0.0 {
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole and within 53 bits")]
+        return Ok(Number::from(number as i64));
+    }
+    Number::from_f64(number).ok_or_else(|| "must not contain numbers that are not finite".into())
+}
+
+/// The metadata as an answer carries it.
+pub(super) fn render(metadata: &Metadata) -> Result<Struct, serde_json::Error> {
+    let object: Map<String, Json> = serde_json::from_str(metadata.as_json())?;
+    Ok(render_object(object))
+}
+
+fn render_object(object: Map<String, Json>) -> Struct {
+    Struct { fields: object.into_iter().map(|(key, value)| (key, render_value(value))).collect() }
+}
+
+fn render_value(value: Json) -> Pb {
+    let kind = match value {
+        Json::Null => Kind::NullValue(0),
+        Json::Bool(value) => Kind::BoolValue(value),
+        Json::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
+        Json::String(text) => Kind::StringValue(text),
+        Json::Array(values) => {
+            Kind::ListValue(ListValue { values: values.into_iter().map(render_value).collect() })
+        }
+        Json::Object(object) => Kind::StructValue(render_object(object)),
+    };
+    Pb { kind: Some(kind) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_json(json: &str) -> Result<Metadata, String> {
+        parse(Some(render(&Metadata::stored(json)).unwrap()))
+    }
+
+    fn nested(levels: usize) -> String {
+        format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels))
+    }
+
+    #[test]
+    fn metadata_survives_the_wire() {
+        for json in [
+            "{}",
+            r#"{"a":[],"b":{},"c":[{}],"d":[[1,2.5,-3],null,true,"x"],"e":9007199254740991,"f":-9007199254740991}"#,
+            r#"{"":"empty key","0.1":0.1,"small":1e-300}"#,
+        ] {
+            assert_eq!(parse_json(json).unwrap().as_json(), json);
+        }
+    }
+
+    #[test]
+    fn numbers_that_would_be_rounded_are_refused() {
+        for number in [9_007_199_254_740_992.0, -9_007_199_254_740_992.0, 1e300, f64::INFINITY, f64::NAN] {
+            assert!(parse_number(number).is_err(), "{number}");
+        }
+    }
+
+    #[test]
+    fn metadata_is_at_most_sixteen_levels_deep() {
+        assert!(parse_json(&nested(16)).is_ok());
+        assert!(parse_json(&nested(17)).unwrap_err().contains("16 levels"));
+        assert!(parse_json(&format!(r#"{{"a":{}1{}}}"#, "[".repeat(15), "]".repeat(15))).is_ok());
+        assert!(parse_json(&format!(r#"{{"a":{}1{}}}"#, "[".repeat(16), "]".repeat(16))).is_err());
+    }
+
+    #[test]
+    fn metadata_is_at_most_sixteen_kibibytes() {
+        let of = |bytes: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(bytes - 8));
+        assert!(parse_json(&of(16 * 1024)).is_ok());
+        assert!(parse_json(&of(16 * 1024 + 1)).is_err());
+    }
+}

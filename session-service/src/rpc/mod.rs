@@ -1,0 +1,85 @@
+//! The session service as gRPC: parse, do, render. Knows no store but the trait.
+
+mod metadata;
+mod page_token;
+pub(crate) mod parse;
+pub(crate) mod render;
+pub(crate) mod status;
+
+use crate::{domain::Owner, personas::Personas, store::SessionStore};
+use nono_proto::session::v1::{self as pb, session_service_server::SessionService};
+use std::sync::Arc;
+use tonic::{Request, Response, Status};
+
+/// Answers [`SessionService`] from a store.
+pub(crate) struct SessionApi {
+    store: Arc<dyn SessionStore>,
+    personas: Arc<Personas>,
+}
+
+impl SessionApi {
+    pub(crate) fn new(store: Arc<dyn SessionStore>, personas: Arc<Personas>) -> Self {
+        Self { store, personas }
+    }
+}
+
+/// Whose sessions a request is about.
+fn owner_of<T>(_request: &Request<T>) -> Owner {
+    Owner::open()
+}
+
+#[tonic::async_trait]
+impl SessionService for SessionApi {
+    async fn create(&self, request: Request<pb::CreateRequest>) -> Result<Response<pb::CreateResponse>, Status> {
+        let owner = owner_of(&request);
+        let new = parse::create(request.into_inner(), &self.personas)?;
+        let created = self.store.create(&owner, &new).await.map_err(status::from_store)?;
+        render::created(&created).map(Response::new)
+    }
+
+    async fn get(&self, request: Request<pb::GetRequest>) -> Result<Response<pb::GetResponse>, Status> {
+        let owner = owner_of(&request);
+        let user_id = parse::user_id(&request.get_ref().user_id)?;
+        let session = self.store.get(&owner, &user_id).await.map_err(status::from_store)?;
+        Ok(Response::new(pb::GetResponse { session: Some(render::session(&session)?) }))
+    }
+
+    async fn list(&self, request: Request<pb::ListRequest>) -> Result<Response<pb::ListResponse>, Status> {
+        let owner = owner_of(&request);
+        let page = parse::list(request.get_ref(), &owner)?;
+        let page = self.store.list(&owner, &page).await.map_err(status::from_store)?;
+        render::page(&page, &owner).map(Response::new)
+    }
+
+    async fn history(&self, request: Request<pb::HistoryRequest>) -> Result<Response<pb::HistoryResponse>, Status> {
+        let owner = owner_of(&request);
+        let (user_id, page) = parse::history(request.get_ref())?;
+        let history = self.store.history(&owner, &user_id, page).await.map_err(status::from_store)?;
+        render::history(history, &user_id).map(Response::new)
+    }
+
+    async fn append(&self, request: Request<pb::AppendRequest>) -> Result<Response<pb::AppendResponse>, Status> {
+        let owner = owner_of(&request);
+        let append = parse::append(request.into_inner())?;
+        let appended = self
+            .store
+            .append(&owner, &append.user_id, &append.batch, append.request_id.as_ref())
+            .await
+            .map_err(status::from_store)?;
+        render::appended(&appended).map(Response::new)
+    }
+
+    async fn touch(&self, request: Request<pb::TouchRequest>) -> Result<Response<pb::TouchResponse>, Status> {
+        let owner = owner_of(&request);
+        let user_id = parse::user_id(&request.get_ref().user_id)?;
+        let session = self.store.touch(&owner, &user_id).await.map_err(status::from_store)?;
+        Ok(Response::new(pb::TouchResponse { session: Some(render::session(&session)?) }))
+    }
+
+    async fn delete(&self, request: Request<pb::DeleteRequest>) -> Result<Response<pb::DeleteResponse>, Status> {
+        let owner = owner_of(&request);
+        let user_id = parse::user_id(&request.get_ref().user_id)?;
+        self.store.delete(&owner, &user_id).await.map_err(status::from_store)?;
+        Ok(Response::new(pb::DeleteResponse {}))
+    }
+}

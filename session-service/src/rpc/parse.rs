@@ -1,0 +1,148 @@
+//! From messages of the contract to values of the domain, with everything that is wrong at once.
+
+use super::{metadata, page_token, status};
+use crate::{
+    domain::{
+        Batch, Content, HistoryPage, IfExists, NewMessage, NewSession, Owner, PageSize, PersonaKey, RequestId, Role,
+        Span, UserId, Violation,
+    },
+    personas::Personas,
+    store::ListPage,
+};
+use nono_proto::session::v1 as pb;
+use prost_types::Struct;
+use tonic::Status;
+
+/// Collects what is wrong while the fields are parsed.
+#[derive(Default)]
+pub(crate) struct Violations(Vec<Violation>);
+
+impl Violations {
+    /// The value, or none and a note of what is wrong with `field`.
+    pub(crate) fn check<T>(&mut self, field: impl Into<String>, parsed: Result<T, String>) -> Option<T> {
+        parsed.map_err(|description| self.0.push(Violation::new(field, description))).ok()
+    }
+
+    /// The value made of the checked ones, or the refusal.
+    pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Status> {
+        match value {
+            Some(value) if self.0.is_empty() => Ok(value),
+            _ => Err(status::invalid(&self.0)),
+        }
+    }
+
+    pub(crate) fn user_id(&mut self, text: &str) -> Option<UserId> {
+        self.check("user_id", UserId::try_from(text))
+    }
+
+    /// The request id, if there is one; the outer none says that it is wrong.
+    #[expect(clippy::option_option, reason = "both mean something else")]
+    pub(crate) fn request_id(&mut self, text: &str) -> Option<Option<RequestId>> {
+        if text.is_empty() {
+            return Some(None);
+        }
+        self.check("request_id", RequestId::try_from(text)).map(Some)
+    }
+
+    pub(crate) fn metadata(&mut self, field: String, given: Option<Struct>) -> Option<crate::domain::Metadata> {
+        self.check(field, metadata::parse(given))
+    }
+}
+
+pub(super) fn user_id(text: &str) -> Result<UserId, Status> {
+    let mut violations = Violations::default();
+    let user_id = violations.user_id(text);
+    violations.finish(user_id)
+}
+
+pub(super) fn create(request: pb::CreateRequest, personas: &Personas) -> Result<NewSession, Status> {
+    let mut violations = Violations::default();
+    let user_id = violations.user_id(&request.user_id);
+    let persona = violations.check("persona", personas.resolve(&request.persona));
+    let metadata = violations.metadata("metadata".into(), request.metadata);
+    let if_exists = violations.check("if_exists", if_exists(request.if_exists));
+    let request_id = violations.request_id(&request.request_id);
+    let parsed = (|| {
+        Some(NewSession {
+            user_id: user_id?,
+            persona: PersonaKey::new(&persona?.key),
+            metadata: metadata?,
+            if_exists: if_exists?,
+            request_id: request_id?,
+        })
+    })();
+    violations.finish(parsed)
+}
+
+fn if_exists(value: i32) -> Result<IfExists, String> {
+    match pb::IfExists::try_from(value) {
+        Ok(pb::IfExists::Unspecified | pb::IfExists::Fail) => Ok(IfExists::Fail),
+        Ok(pb::IfExists::Return) => Ok(IfExists::Return),
+        Err(_) => Err(format!("must be fail or return, not {value}")),
+    }
+}
+
+pub(super) fn list(request: &pb::ListRequest, owner: &Owner) -> Result<ListPage, Status> {
+    let mut violations = Violations::default();
+    let size = violations.check("page_size", PageSize::try_from(request.page_size));
+    let after = violations.check("page_token", page_token::parse(owner, &request.page_token));
+    let parsed = (|| Some(ListPage { size: size?, after: after? }))();
+    violations.finish(parsed)
+}
+
+pub(super) fn history(request: &pb::HistoryRequest) -> Result<(UserId, HistoryPage), Status> {
+    let mut violations = Violations::default();
+    let user_id = violations.user_id(&request.user_id);
+    let size = violations.check("limit", PageSize::try_from(request.limit));
+    let span = match (request.before_seq, request.after_seq) {
+        (None, None) => Some(Span::Newest),
+        (Some(seq), None) => Some(Span::Before(seq)),
+        (None, Some(seq)) => Some(Span::After(seq)),
+        (Some(_), Some(_)) => {
+            for (field, other) in [("before_seq", "after_seq"), ("after_seq", "before_seq")] {
+                violations.check(field, Err::<(), _>(format!("must not be given together with {other}")));
+            }
+            None
+        }
+    };
+    let parsed = (|| Some((user_id?, HistoryPage { span: span?, size: size? })))();
+    violations.finish(parsed)
+}
+
+/// The parts of an append.
+pub(super) struct Append {
+    pub(super) user_id: UserId,
+    pub(super) batch: Batch,
+    pub(super) request_id: Option<RequestId>,
+}
+
+pub(super) fn append(request: pb::AppendRequest) -> Result<Append, Status> {
+    let mut violations = Violations::default();
+    let user_id = violations.user_id(&request.user_id);
+    let request_id = violations.request_id(&request.request_id);
+    let count = request.messages.len();
+    let messages: Vec<_> = (0..)
+        .zip(request.messages)
+        .filter_map(|(at, message)| new_message(&mut violations, at, message))
+        .collect();
+    // A batch that lost its wrong messages says nothing about the size of the whole.
+    let batch = (messages.len() == count).then(|| violations.check("messages", Batch::try_from(messages))).flatten();
+    let parsed = (|| Some(Append { user_id: user_id?, batch: batch?, request_id: request_id? }))();
+    violations.finish(parsed)
+}
+
+fn new_message(violations: &mut Violations, at: usize, message: pb::NewMessage) -> Option<NewMessage> {
+    let role = violations.check(format!("messages[{at}].role"), role(message.role));
+    let content = violations.check(format!("messages[{at}].content"), Content::try_from(message.content.as_str()));
+    let metadata = violations.metadata(format!("messages[{at}].metadata"), message.metadata);
+    Some(NewMessage { role: role?, content: content?, metadata: metadata? })
+}
+
+fn role(value: i32) -> Result<Role, String> {
+    match pb::Role::try_from(value) {
+        Ok(pb::Role::User) => Ok(Role::User),
+        Ok(pb::Role::Assistant) => Ok(Role::Assistant),
+        Ok(pb::Role::System) => Ok(Role::System),
+        Ok(pb::Role::Unspecified) | Err(_) => Err("must be user, assistant or system".into()),
+    }
+}

@@ -1,0 +1,85 @@
+//! Errors as `google.rpc.Status`: the only place that builds one, by one exhaustive table.
+
+use crate::{
+    domain::{Violation, limits::LISTING_MAX_MILLISECONDS},
+    store::StoreError,
+};
+use nono_proto::reason;
+use std::{collections::HashMap, time::Duration};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// When to try again after the store was unavailable.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+
+/// A request that is malformed or out of bounds, with everything that is wrong with it.
+pub(crate) fn invalid(violations: &[Violation]) -> Status {
+    let mut details = details(reason::INVALID_ARGUMENT);
+    for violation in violations {
+        details.add_bad_request_violation(violation.field(), violation.description());
+    }
+    let text: Vec<_> = violations.iter().map(Violation::to_string).collect();
+    Status::with_error_details(Code::InvalidArgument, text.join("; "), details)
+}
+
+/// A call that ran out of time.
+pub(crate) fn deadline_exceeded() -> Status {
+    let text = "the deadline passed before the answer was there; the call may or may not have taken effect";
+    Status::with_error_details(Code::DeadlineExceeded, text, details(reason::DEADLINE_EXCEEDED))
+}
+
+/// The trailers of a stream that ends because the service stops.
+pub(crate) fn stopping() -> http::HeaderMap {
+    let mut trailers = http::HeaderMap::new();
+    let status = Status::unavailable("the service stops; connect again");
+    status.add_header(&mut trailers).expect("the text is a header value");
+    trailers
+}
+
+/// A bug. The caller learns nothing but that it is one; the cause goes to the log.
+pub(crate) fn internal(cause: impl std::fmt::Display) -> Status {
+    tracing::error!(%cause, "internal error");
+    let text = "an internal error; the service's log has its cause beside the request id";
+    Status::with_error_details(Code::Internal, text, details(reason::INTERNAL))
+}
+
+/// What the store could not do.
+pub(super) fn from_store(error: StoreError) -> Status {
+    match error {
+        StoreError::NotFound => {
+            let text = "no live session has this user_id; it expired, was deleted or never was: create it";
+            Status::with_error_details(Code::NotFound, text, details(reason::SESSION_NOT_FOUND))
+        }
+        StoreError::Exists => {
+            let text = "a live session has this user_id; use it, choose another user_id, or say if_exists = return";
+            Status::with_error_details(Code::AlreadyExists, text, details(reason::SESSION_EXISTS))
+        }
+        StoreError::Full => {
+            let text = "the session would hold over 10000 messages; go on in a new one";
+            Status::with_error_details(Code::FailedPrecondition, text, details(reason::SESSION_FULL))
+        }
+        StoreError::TooManySessions => {
+            let text = "there are as many live sessions as allowed; delete one or let one expire";
+            Status::with_error_details(Code::FailedPrecondition, text, details(reason::TOO_MANY_SESSIONS))
+        }
+        StoreError::RequestIdReused => {
+            invalid(&[Violation::new("request_id", "was used for other messages; choose a new one for new messages")])
+        }
+        StoreError::ListingExpired => {
+            let minutes = LISTING_MAX_MILLISECONDS / 60_000;
+            let text = format!("belongs to a listing that began over {minutes} minutes ago or was lost; begin again");
+            invalid(&[Violation::new("page_token", text)])
+        }
+        StoreError::Unavailable(cause) => {
+            tracing::warn!(%cause, "store unavailable");
+            let mut details = details(reason::STORE_UNAVAILABLE);
+            details.set_retry_info(Some(STORE_RETRY));
+            Status::with_error_details(Code::Unavailable, "the store does not answer; try again", details)
+        }
+        StoreError::Broken(cause) => internal(cause),
+    }
+}
+
+fn details(reason: &'static str) -> ErrorDetails {
+    ErrorDetails::with_error_info(reason, reason::DOMAIN, HashMap::new())
+}

@@ -1,0 +1,96 @@
+//! Health: what this service and its dependencies answer for. A check of the store asks it at that moment.
+
+use crate::store::SessionStore;
+use process::Lifecycle;
+use std::{sync::Arc, time::Duration};
+use tonic::{Request, Response, Status};
+use tonic_health::{
+    ServingStatus,
+    pb::{
+        HealthCheckRequest, HealthCheckResponse,
+        health_check_response::ServingStatus as Answer,
+        health_server::{Health, HealthServer},
+    },
+    server::{HealthReporter, HealthService},
+};
+
+/// The name under which the store's health can be asked for.
+const STORE: &str = "store";
+/// The name under which the model's health can be asked for.
+const MODEL: &str = "model";
+/// How often the store is looked at, for those who watch.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// Answers checks from the reporter, except those of the store.
+pub(super) struct HealthApi {
+    reported: HealthService,
+    store: Arc<dyn SessionStore>,
+}
+
+/// What is served: the whole server, which is the empty name, and each service.
+fn names() -> [&'static str; 4] {
+    ["", "nono.session.v1.SessionService", "nono.chat.v1.ChatService", "nono.config.v1.ConfigService"]
+}
+
+/// The health service, not serving yet, and what to report to.
+pub(super) async fn service(store: Arc<dyn SessionStore>) -> (HealthServer<HealthApi>, HealthReporter) {
+    let reporter = HealthReporter::new();
+    for name in names().into_iter().chain([STORE]) {
+        reporter.set_service_status(name, ServingStatus::NotServing).await;
+    }
+    reporter.set_service_status(MODEL, ServingStatus::Serving).await;
+    let reported = HealthService::from_health_reporter(reporter.clone());
+    (HealthServer::new(HealthApi { reported, store }), reporter)
+}
+
+/// Keeps the reporter and the lifecycle informed, until the process drains.
+pub(super) async fn watch(store: Arc<dyn SessionStore>, reporter: HealthReporter, lifecycle: Lifecycle) {
+    let mut served = false;
+    let looking = async {
+        loop {
+            let is_up = store.time().await.is_ok();
+            lifecycle.report(STORE, is_up);
+            reporter.set_service_status(STORE, word(is_up)).await;
+            if is_up && !served {
+                served = true;
+                tracing::info!("the store is there; serving");
+                set_all(&reporter, ServingStatus::Serving).await;
+            } else if !is_up && !served {
+                tracing::warn!("the store is not there yet; waiting for it");
+            }
+            tokio::time::sleep(WATCH_EVERY).await;
+        }
+    };
+    tokio::select! {
+        () = looking => {}
+        () = lifecycle.draining() => set_all(&reporter, ServingStatus::NotServing).await,
+    }
+}
+
+async fn set_all(reporter: &HealthReporter, status: ServingStatus) {
+    for name in names() {
+        reporter.set_service_status(name, status).await;
+    }
+}
+
+fn word(is_up: bool) -> ServingStatus {
+    if is_up { ServingStatus::Serving } else { ServingStatus::NotServing }
+}
+
+#[tonic::async_trait]
+impl Health for HealthApi {
+    type WatchStream = <HealthService as Health>::WatchStream;
+
+    async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+        if request.get_ref().service != STORE {
+            return self.reported.check(request).await;
+        }
+        let is_up = self.store.time().await.is_ok();
+        let status = if is_up { Answer::Serving } else { Answer::NotServing };
+        Ok(Response::new(HealthCheckResponse { status: status.into() }))
+    }
+
+    async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        self.reported.watch(request).await
+    }
+}

@@ -1,0 +1,121 @@
+//! The services behind one port: what every call passes through, and how it ends.
+
+mod config;
+mod health;
+mod metrics;
+mod observe;
+
+use crate::{
+    chat::ChatApi,
+    domain::limits::GRPC_MESSAGE_MAX_BYTES,
+    personas::Personas,
+    rpc::{SessionApi, status},
+    store::{Policy, SessionStore},
+};
+use axum::{Router, middleware, response::Response};
+use config::ConfigApi;
+use metrics::GrpcMetrics;
+use nono_proto::{
+    chat::v1::chat_service_server::ChatServiceServer, config::v1::config_service_server::ConfigServiceServer,
+    session::v1::session_service_server::SessionServiceServer,
+};
+use observe::{Observer, observe};
+use process::Lifecycle;
+use prometheus_client::registry::Registry;
+use std::{any::Any, sync::Arc, time::Duration};
+use tokio::net::TcpListener;
+use tonic::{service::Routes, transport::server::TcpIncoming};
+use tonic_health::server::HealthReporter;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// Connections are renewed after this, so that new replicas get their share. Never with a grace: that suppresses the
+/// GOAWAY.
+const CONNECTION_MAX_AGE: Duration = Duration::from_secs(5 * 60);
+
+/// What a service is made of.
+pub struct Parts {
+    /// Where sessions live.
+    pub store: Arc<dyn SessionStore>,
+    /// How they are kept, as the store was told.
+    pub policy: Policy,
+    /// The voices.
+    pub personas: Arc<Personas>,
+    /// Who writes the replies.
+    pub powered_by: String,
+}
+
+/// The service with all that its calls pass through.
+#[derive(Clone)]
+pub struct Service {
+    router: Router,
+    store: Arc<dyn SessionStore>,
+    health: HealthReporter,
+}
+
+impl Service {
+    /// Puts the parts together. It serves once the store was there.
+    pub async fn new(parts: Parts, lifecycle: &Lifecycle, registry: &mut Registry) -> Self {
+        let Parts { store, policy, personas, powered_by } = parts;
+        let (health, reporter) = health::service(store.clone()).await;
+        macro_rules! bounded {
+            ($server:ident, $api:expr) => {
+                $server::new($api)
+                    .max_decoding_message_size(GRPC_MESSAGE_MAX_BYTES)
+                    .max_encoding_message_size(GRPC_MESSAGE_MAX_BYTES)
+            };
+        }
+        let routes = Routes::new(bounded!(SessionServiceServer, SessionApi::new(store.clone(), personas.clone())))
+            .add_service(bounded!(ChatServiceServer, ChatApi::new(personas)))
+            .add_service(bounded!(ConfigServiceServer, ConfigApi { store: store.clone(), policy, powered_by }))
+            .add_service(health)
+            .add_service(reflection().build_v1().expect("the descriptors were compiled in"))
+            .add_service(reflection().build_v1alpha().expect("the descriptors were compiled in"));
+        let observer = Observer { metrics: GrpcMetrics::register(registry), stopping: lifecycle.stopping_token() };
+        let router = routes
+            .into_axum_router()
+            .layer(CatchPanicLayer::custom(answer_panic))
+            .layer(middleware::from_fn_with_state(observer, observe));
+        Self { router, store, health: reporter }
+    }
+
+    /// The service for callers in this process.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+}
+
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(nono_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+/// Serves until the process stops, then lets calls in progress end.
+pub async fn serve(listener: TcpListener, service: Service, lifecycle: &Lifecycle) {
+    let watching = health::watch(service.store, service.health, lifecycle.clone());
+    tokio::spawn(watching);
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(Duration::from_secs(60)));
+    let served = tonic::transport::Server::builder()
+        .max_concurrent_streams(200)
+        .http2_max_local_error_reset_streams(Some(1024))
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .max_connection_age(jittered(CONNECTION_MAX_AGE))
+        .add_routes(Routes::from(service.router))
+        .serve_with_incoming_shutdown(incoming, lifecycle.stopping())
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "gRPC server failed");
+    }
+}
+
+/// The duration, up to a tenth longer or shorter: another one for each process.
+fn jittered(duration: Duration) -> Duration {
+    let thousandth = std::process::id() % 201;
+    duration * (900 + thousandth) / 1000
+}
+
+fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    status::internal(text.unwrap_or("a panic")).into_http()
+}

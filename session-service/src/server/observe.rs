@@ -1,0 +1,207 @@
+//! Around every call: its span, its metrics, its line in the log, its time limit. Recorded even when it is cut off.
+
+use super::metrics::{GrpcMetrics, Method};
+use crate::{domain::limits::UNARY_CALL_MAX, rpc::status};
+use axum::{
+    body::{Body, HttpBody},
+    extract::{Request, State},
+    http::HeaderMap,
+    middleware::Next,
+    response::Response,
+};
+use http_body::Frame;
+use process::call::Call;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tonic::{Code, Status};
+use tracing::{Instrument, Span, field, info_span};
+
+/// Probes ask often and nobody wants to read or trace that.
+const HEALTH: &str = "/grpc.health.v1.Health/";
+
+/// What the layer knows.
+#[derive(Clone)]
+pub(super) struct Observer {
+    pub(super) metrics: GrpcMetrics,
+    pub(super) stopping: CancellationToken,
+}
+
+pub(super) async fn observe(State(observer): State<Observer>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_health = path.starts_with(HEALTH);
+    let method = observer.metrics.method(path);
+    let span = if is_health { Span::none() } else { span_of(&method) };
+    let call = Call::begin(request.headers(), &span);
+    let limit = limit(&method, request.headers());
+    let stopped = method.ends_at_stop.then(|| Box::pin(observer.stopping.cancelled_owned()));
+    let record = Record::begin(method, call.clone(), span.clone(), is_health);
+    let mut response = in_time(limit, next.run(request)).instrument(span).await;
+    call.answer(response.headers_mut());
+    match Status::from_header_map(response.headers()) {
+        Some(status) => {
+            record.end(status.code());
+            response
+        }
+        None => response.map(|body| Body::new(Recorded { body, stopped, record: Some(record) })),
+    }
+}
+
+fn span_of(method: &Method) -> Span {
+    info_span!(
+        "grpc",
+        otel.name = format!("{}/{}", method.service, method.name),
+        otel.kind = "server",
+        rpc.system = "grpc",
+        rpc.service = method.service,
+        rpc.method = method.name,
+        rpc.grpc.status_code = field::Empty,
+        otel.status_code = field::Empty,
+    )
+}
+
+/// How long the call may take: as the caller says, and no unary call longer than five seconds.
+fn limit(method: &Method, headers: &HeaderMap) -> Option<Duration> {
+    let own = (!method.is_streaming).then_some(UNARY_CALL_MAX);
+    // Ours has to fire before tonic's own, which would answer CANCELLED.
+    let callers = callers_timeout(headers).map(|given| given.saturating_sub((given / 50).max(Duration::from_millis(5))));
+    own.into_iter().chain(callers).min()
+}
+
+/// The `grpc-timeout` header: up to eight digits and a unit.
+fn callers_timeout(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let n: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
+    Some(match unit {
+        "H" => Duration::from_secs(n * 3600),
+        "M" => Duration::from_secs(n * 60),
+        "S" => Duration::from_secs(n),
+        "m" => Duration::from_millis(n),
+        "u" => Duration::from_micros(n),
+        "n" => Duration::from_nanos(n),
+        _ => return None,
+    })
+}
+
+async fn in_time(limit: Option<Duration>, answer: impl Future<Output = Response>) -> Response {
+    match limit {
+        None => answer.await,
+        Some(limit) => match tokio::time::timeout(limit, answer).await {
+            Ok(response) => response,
+            Err(_) => status::deadline_exceeded().into_http(),
+        },
+    }
+}
+
+/// A call that is being recorded; one that is dropped was cut off by the caller.
+struct Record {
+    method: Arc<Method>,
+    call: Call,
+    span: Span,
+    is_health: bool,
+    begun: Instant,
+    is_over: bool,
+}
+
+impl Record {
+    fn begin(method: Arc<Method>, call: Call, span: Span, is_health: bool) -> Self {
+        method.begin();
+        Self { method, call, span, is_health, begun: Instant::now(), is_over: false }
+    }
+
+    fn end(mut self, code: Code) {
+        self.write(code);
+    }
+
+    fn write(&mut self, code: Code) {
+        self.is_over = true;
+        let took = self.begun.elapsed();
+        let code_name = self.method.end(code, took);
+        self.span.record("rpc.grpc.status_code", i32::from(code));
+        if matches!(code, Code::Internal | Code::Unknown | Code::DataLoss | Code::Unavailable) {
+            self.span.record("otel.status_code", "ERROR");
+        }
+        let (service, method) = (&self.method.service, &self.method.name);
+        let duration_ms = took.as_secs_f64() * 1000.0;
+        let Call { request_id, trace_id, .. } = &self.call;
+        if self.is_health {
+            tracing::debug!(service, method, code = code_name, duration_ms, request_id, "call");
+        } else {
+            tracing::info!(service, method, code = code_name, duration_ms, request_id, trace_id, "call");
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.write(Code::Cancelled);
+        }
+    }
+}
+
+/// A body whose trailers say how the call ended. Some streams would never end by themselves: they do at the stop.
+struct Recorded {
+    body: Body,
+    stopped: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    record: Option<Record>,
+}
+
+impl HttpBody for Recorded {
+    type Data = <Body as HttpBody>::Data;
+    type Error = <Body as HttpBody>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let is_stopped = self.stopped.as_mut().is_some_and(|stopped| stopped.as_mut().poll(context).is_ready());
+        let frame = if is_stopped && self.record.is_some() {
+            Some(Ok(Frame::trailers(status::stopping())))
+        } else {
+            ready!(Pin::new(&mut self.body).poll_frame(context))
+        };
+        let code = match &frame {
+            Some(Ok(frame)) => frame.trailers_ref().map(|trailers| {
+                Status::from_header_map(trailers).map_or(Code::Unknown, |status| status.code())
+            }),
+            Some(Err(_)) => Some(Code::Unknown),
+            None => Some(Code::Ok),
+        };
+        if let Some(code) = code
+            && let Some(record) = self.record.take()
+        {
+            record.end(code);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.record.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callers_timeout_is_read_in_every_unit() {
+        let read = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-timeout", text.parse().unwrap());
+            callers_timeout(&headers)
+        };
+        assert_eq!(read("2S"), Some(Duration::from_secs(2)));
+        assert_eq!(read("150m"), Some(Duration::from_millis(150)));
+        assert_eq!(read("99999999H"), Some(Duration::from_secs(99_999_999 * 3600)));
+        for wrong in ["S", "1", "1x", "-1S", "123456789S", "1.5S"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+}

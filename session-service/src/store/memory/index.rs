@@ -1,0 +1,144 @@
+//! The order of one owner's sessions, and what a listing needs to show the order of an earlier moment.
+//!
+//! While a listing is being read, a session that moves leaves its old place behind (a *move*), unless an earlier move
+//! of the same listing did. A page then shows the places that were taken at the listing's moment: those which still
+//! are, and those left behind since. The Redis scripts do the same; `docs/decisions/0002-listing.md` says why.
+
+use crate::domain::{Cursor, Timestamp, UserId, limits::LISTING_MAX_MILLISECONDS};
+use std::{
+    cmp::Reverse,
+    collections::BTreeSet,
+    ops::Bound::{Excluded, Unbounded},
+    time::Duration,
+};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// Where a session stands: the latest expiry first, ties by handle. No handle stands before every handle, as a bound.
+type Place = (Reverse<Timestamp>, Option<UserId>);
+
+#[derive(Default)]
+pub(super) struct Index {
+    places: BTreeSet<Place>,
+    /// The places left behind, and when.
+    moves: BTreeSet<(Place, Timestamp)>,
+    listing: Option<Listing>,
+}
+
+/// The listings that may still be read.
+struct Listing {
+    /// The moment of the first of them: moves are complete since then.
+    since: Timestamp,
+    /// The moment of the last of them.
+    last: Timestamp,
+}
+
+/// What a page of a listing is taken from.
+pub(super) struct Page {
+    pub(super) entries: Vec<UserId>,
+    pub(super) next: Option<Cursor>,
+}
+
+impl Index {
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.places.is_empty() && self.listing.is_none()
+    }
+
+    pub(super) fn insert(&mut self, expires_at: Timestamp, user_id: UserId) {
+        self.places.insert((Reverse(expires_at), Some(user_id)));
+    }
+
+    pub(super) fn remove(&mut self, expires_at: Timestamp, user_id: &UserId) {
+        self.places.remove(&(Reverse(expires_at), Some(user_id.clone())));
+    }
+
+    /// The moment that an activity at `now` counts for: later than any listing that is being read.
+    pub(super) fn moment(&mut self, now: Timestamp) -> Timestamp {
+        self.forget_old_listings(now);
+        self.listing.as_ref().map_or(now, |listing| now.max(listing.last.after(MILLISECOND)))
+    }
+
+    /// Moves a session to another place, at the `moment` given by [`Index::moment`].
+    pub(super) fn slide(&mut self, user_id: &UserId, from: Timestamp, moment: Timestamp, ttl: Duration) {
+        self.remove(from, user_id);
+        self.insert(moment.after(ttl), user_id.clone());
+        if self.listing.as_ref().is_some_and(|listing| from <= listing.last.after(ttl)) {
+            self.moves.insert(((Reverse(from), Some(user_id.clone())), moment));
+        }
+    }
+
+    /// A page of at most `size` places; none when the cursor's listing can no longer be continued.
+    pub(super) fn page(
+        &mut self,
+        size: usize,
+        cursor: Option<&Cursor>,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Option<Page> {
+        self.forget_old_listings(now);
+        let cursor = match cursor {
+            None => self.first(now, ttl),
+            Some(cursor) => {
+                let known = self.listing.as_ref().is_some_and(|listing| listing.since <= cursor.moment);
+                if !known || is_over(cursor.moment, now) {
+                    return None;
+                }
+                cursor.clone()
+            }
+        };
+        let mut places = self.places_after(&cursor, size + 1);
+        let more = places.len() > size;
+        places.truncate(size);
+        let next = places.last().filter(|_| more).map(|(expires_at, user_id)| Cursor {
+            expires_at: expires_at.0,
+            user_id: user_id.clone(),
+            ..cursor
+        });
+        if let Some(next) = &next {
+            let since = self.listing.as_ref().map_or(next.moment, |listing| listing.since);
+            let last = self.listing.as_ref().map_or(next.moment, |listing| listing.last.max(next.moment));
+            self.listing = Some(Listing { since, last });
+        }
+        Some(Page { entries: places.into_iter().filter_map(|(_, user_id)| user_id).collect(), next })
+    }
+
+    /// Where a listing that begins now begins.
+    fn first(&self, now: Timestamp, ttl: Duration) -> Cursor {
+        let moment = self.listing.as_ref().map_or(now, |listing| now.max(listing.last));
+        let expected = moment.after(ttl);
+        let top = self.places.first().map_or(expected, |(Reverse(top), _)| *top);
+        // One millisecond later is an activity since; anything later still comes from a longer lifetime before.
+        let latest = if top > expected.after(MILLISECOND) { top } else { expected };
+        Cursor { moment, expires_at: latest.after(MILLISECOND), user_id: None }
+    }
+
+    /// The first places after the cursor, as they were at its moment.
+    fn places_after(&self, cursor: &Cursor, most: usize) -> Vec<Place> {
+        let last = match &cursor.user_id {
+            Some(user_id) => (Reverse(cursor.expires_at), Some(user_id.clone())),
+            None => (Reverse(cursor.expires_at.before(MILLISECOND)), None),
+        };
+        let current = self.places.range((Excluded(last.clone()), Unbounded)).take(most).cloned();
+        let left = self.moves.range((Excluded((last, Timestamp::MAX)), Unbounded));
+        let left = left.filter(|(_, moved)| *moved > cursor.moment).take(most).map(|(place, _)| place.clone());
+        let mut places: Vec<Place> = current.chain(left).collect();
+        places.sort_unstable();
+        places.truncate(most);
+        places
+    }
+
+    fn forget_old_listings(&mut self, now: Timestamp) {
+        if self.listing.as_ref().is_some_and(|listing| is_over(listing.last, now)) {
+            self.listing = None;
+            self.moves.clear();
+        }
+    }
+}
+
+fn is_over(moment: Timestamp, now: Timestamp) -> bool {
+    moment.after(Duration::from_millis(LISTING_MAX_MILLISECONDS)) < now
+}

@@ -1,0 +1,131 @@
+//! Any store, watched: a span and a duration per operation, and whether the store is there.
+
+use super::{Appended, Created, History, ListPage, SessionPage, SessionStore, StoreError};
+use crate::domain::{Batch, HistoryPage, NewSession, Owner, RequestId, Session, Timestamp, UserId};
+use async_trait::async_trait;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+use std::{sync::Arc, time::Instant};
+use tracing::{Instrument, Span, field, info_span};
+
+const OPERATIONS: [&str; 8] = ["create", "get", "list", "history", "append", "touch", "delete", "time"];
+
+/// Decorates a store.
+pub struct ObservedStore {
+    inner: Arc<dyn SessionStore>,
+    system: &'static str,
+    metrics: StoreMetrics,
+}
+
+/// What is measured of a store.
+#[derive(Clone, Debug)]
+pub struct StoreMetrics {
+    seconds: Family<Labels, Histogram, fn() -> Histogram>,
+    up: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    operation: &'static str,
+    outcome: &'static str,
+}
+
+impl StoreMetrics {
+    /// Registers the metrics, all label sets at zero.
+    pub fn register(registry: &mut Registry) -> Self {
+        let new: fn() -> Histogram = || Histogram::new([0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0]);
+        let metrics = Self { seconds: Family::new_with_constructor(new), up: Gauge::default() };
+        for operation in OPERATIONS {
+            for outcome in ["ok", "unavailable"] {
+                drop(metrics.seconds.get_or_create(&Labels { operation, outcome }));
+            }
+        }
+        let (seconds, up) = (metrics.seconds.clone(), metrics.up.clone());
+        registry.register("nono_store_operation_seconds", "How long the store's operations took", seconds);
+        registry.register("nono_store_up", "Whether the store's last operation found it there", up);
+        metrics
+    }
+}
+
+impl ObservedStore {
+    /// Watches `inner`, whose spans carry `system` as the name of the database.
+    pub fn new(inner: Arc<dyn SessionStore>, system: &'static str, metrics: StoreMetrics) -> Self {
+        Self { inner, system, metrics }
+    }
+
+    async fn watch<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let span = info_span!(
+            "store",
+            otel.name = operation,
+            otel.kind = "client",
+            db.system.name = self.system,
+            db.operation.name = operation,
+            otel.status_code = field::Empty,
+            outcome = field::Empty,
+        );
+        let begun = Instant::now();
+        let result = call.instrument(span.clone()).await;
+        self.note(operation, begun, &span, result.as_ref().err());
+        result
+    }
+
+    fn note(&self, operation: &'static str, begun: Instant, span: &Span, error: Option<&StoreError>) {
+        let outcome = error.map_or("ok", StoreError::outcome);
+        let is_failure = matches!(error, Some(StoreError::Unavailable(_) | StoreError::Broken(_)));
+        span.record("outcome", outcome);
+        if is_failure {
+            span.record("otel.status_code", "ERROR");
+        }
+        self.metrics.up.set(i64::from(!matches!(error, Some(StoreError::Unavailable(_)))));
+        let labels = Labels { operation, outcome };
+        self.metrics.seconds.get_or_create(&labels).observe(begun.elapsed().as_secs_f64());
+    }
+}
+
+#[async_trait]
+impl SessionStore for ObservedStore {
+    async fn create(&self, owner: &Owner, new: &NewSession) -> Result<Created, StoreError> {
+        self.watch("create", self.inner.create(owner, new)).await
+    }
+
+    async fn get(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError> {
+        self.watch("get", self.inner.get(owner, user_id)).await
+    }
+
+    async fn list(&self, owner: &Owner, page: &ListPage) -> Result<SessionPage, StoreError> {
+        self.watch("list", self.inner.list(owner, page)).await
+    }
+
+    async fn history(&self, owner: &Owner, user_id: &UserId, page: HistoryPage) -> Result<History, StoreError> {
+        self.watch("history", self.inner.history(owner, user_id, page)).await
+    }
+
+    async fn append(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        batch: &Batch,
+        request_id: Option<&RequestId>,
+    ) -> Result<Appended, StoreError> {
+        self.watch("append", self.inner.append(owner, user_id, batch, request_id)).await
+    }
+
+    async fn touch(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError> {
+        self.watch("touch", self.inner.touch(owner, user_id)).await
+    }
+
+    async fn delete(&self, owner: &Owner, user_id: &UserId) -> Result<(), StoreError> {
+        self.watch("delete", self.inner.delete(owner, user_id)).await
+    }
+
+    async fn time(&self) -> Result<Timestamp, StoreError> {
+        self.watch("time", self.inner.time()).await
+    }
+}

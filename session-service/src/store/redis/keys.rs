@@ -1,0 +1,57 @@
+//! The names of the keys: the only place that spells one.
+//!
+//! The braces are the hash tag of Redis Cluster: what stands in them decides the slot, so the keys of a session share
+//! one, and so do those of an owner's list. What would end a tag or a part of it is percent-encoded.
+
+use crate::domain::{Owner, UserId};
+
+/// The keys of one session: its record and its messages.
+pub(super) fn session(owner: &Owner, user_id: &UserId) -> [String; 2] {
+    let tag = match owner.as_str() {
+        "" => encode(user_id.as_str()),
+        owner => format!("{}:{}", encode(owner), encode(user_id.as_str())),
+    };
+    [format!("session:{{{tag}}}"), format!("chat_history:{{{tag}}}")]
+}
+
+/// The keys of an owner's list: the index of live sessions, the places left behind, the listings being read.
+pub(super) fn list(owner: &Owner) -> [String; 3] {
+    let tag = encode(owner.as_str());
+    ["session_index", "session_moves", "session_listing"].map(|name| format!("{name}:{{{tag}:}}"))
+}
+
+fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '%' => encoded.push_str("%25"),
+            '{' => encoded.push_str("%7B"),
+            '}' => encoded.push_str("%7D"),
+            ':' => encoded.push_str("%3A"),
+            other => encoded.push(other),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_id_ends_its_tag_or_leaves_its_namespace() {
+        let key = |owner: &str, id: &str| {
+            session(&Owner::named(owner), &UserId::try_from(id).unwrap())[0].clone()
+        };
+        assert_eq!(key("", "John Doe"), "session:{John Doe}");
+        assert_eq!(key("", "}x"), "session:{%7Dx}");
+        assert_eq!(key("", "a{b}c"), "session:{a%7Bb%7Dc}");
+        assert_eq!(key("", "🤖"), "session:{🤖}");
+        assert_eq!(key("a:b", "c"), "session:{a%3Ab:c}");
+        assert_ne!(key("a", "b:c"), key("a:b", "c"));
+        assert_ne!(key("", "a:b"), key("a", "b"));
+        assert_ne!(key("", "%7D"), key("", "}"));
+        assert_eq!(list(&Owner::open())[0], "session_index:{:}");
+        assert_eq!(list(&Owner::named("a"))[0], "session_index:{a:}");
+    }
+}

@@ -1,0 +1,78 @@
+//! What the scripts answer: a word, then values.
+
+use crate::{
+    domain::{Message, Metadata, PersonaKey, Session, Timestamp, UserId},
+    store::{StoreError, record},
+};
+use bb8_redis::redis::{FromRedisValue, Value, from_redis_value};
+
+/// The fields of a session, in the order of the prelude's `session()`.
+pub(super) const SESSION_FIELDS: [&str; 7] =
+    ["user_id", "persona", "created_at", "last_activity", "expires_at", "message_count", "metadata"];
+
+/// A script's answer, read from its beginning.
+pub(super) struct Reply(std::vec::IntoIter<Value>);
+
+impl Reply {
+    pub(super) fn new(value: Value) -> Result<Self, StoreError> {
+        Ok(Self(read::<Vec<Value>>(value)?.into_iter()))
+    }
+
+    pub(super) fn next<T: FromRedisValue>(&mut self) -> Result<T, StoreError> {
+        read(self.0.next().unwrap_or(Value::Nil))
+    }
+
+    /// The word that says how it went; the words that mean an error become one.
+    pub(super) fn word(&mut self) -> Result<String, StoreError> {
+        let word: String = self.next()?;
+        match word.as_str() {
+            "not_found" => Err(StoreError::NotFound),
+            "exists" => Err(StoreError::Exists),
+            "full" => Err(StoreError::Full),
+            "too_many_sessions" => Err(StoreError::TooManySessions),
+            "request_id_reused" => Err(StoreError::RequestIdReused),
+            "listing_expired" => Err(StoreError::ListingExpired),
+            _ => Ok(word),
+        }
+    }
+
+    pub(super) fn session(&mut self) -> Result<Session, StoreError> {
+        session(self.next()?)?.ok_or_else(|| broken("a session lacks its record"))
+    }
+
+    /// Messages whose first has the seq `first`.
+    pub(super) fn messages(&mut self, first: u32) -> Result<Vec<Message>, StoreError> {
+        let stored: Vec<Vec<u8>> = self.next()?;
+        (first..).zip(stored).map(|(seq, json)| record::decode(&json, seq).map_err(broken)).collect()
+    }
+}
+
+/// The session of these fields; none when there are none.
+pub(super) fn session(fields: Value) -> Result<Option<Session>, StoreError> {
+    let mut fields = read::<Vec<Option<Vec<u8>>>>(fields)?;
+    if fields.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    let mut text = |at: usize| -> Result<String, StoreError> {
+        let bytes = fields.get_mut(at).and_then(Option::take);
+        let bytes = bytes.ok_or_else(|| broken(format!("a session lacks {}", SESSION_FIELDS[at])))?;
+        String::from_utf8(bytes).map_err(broken)
+    };
+    Ok(Some(Session {
+        user_id: UserId::try_from(text(0)?.as_str()).map_err(broken)?,
+        persona: PersonaKey::new(&text(1)?),
+        created_at: Timestamp::from_millis(text(2)?.parse().map_err(broken)?),
+        last_activity: Timestamp::from_millis(text(3)?.parse().map_err(broken)?),
+        expires_at: Timestamp::from_millis(text(4)?.parse().map_err(broken)?),
+        message_count: text(5)?.parse().map_err(broken)?,
+        metadata: Metadata::stored(&text(6)?),
+    }))
+}
+
+pub(super) fn read<T: FromRedisValue>(value: Value) -> Result<T, StoreError> {
+    from_redis_value(value).map_err(broken)
+}
+
+pub(super) fn broken(cause: impl Into<crate::store::Cause>) -> StoreError {
+    StoreError::Broken(cause.into())
+}

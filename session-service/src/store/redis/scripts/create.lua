@@ -1,0 +1,30 @@
+-- Makes a session unless one is live. ARGV: 3 user_id, 4 persona, 5 metadata, 6 request_id, 7 "return" or "fail",
+-- 8 the most sessions of the owner or "". Answers {word, session}.
+
+local user_id, request_id = ARGV[3], ARGV[6]
+local now = now_ms()
+
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local created = request_id ~= '' and redis.call('HGET', KEYS[1], 'request_id') == request_id
+  if not created and ARGV[7] ~= 'return' then
+    return {'exists'}
+  end
+  slide(user_id, now)
+  return {created and 'created' or 'returned', session()}
+end
+
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(' .. now)
+if ARGV[8] ~= '' and redis.call('ZCOUNT', KEYS[3], now, '+inf') >= tonumber(ARGV[8]) then
+  return {'too_many_sessions'}
+end
+
+local expires_at = now + tonumber(ARGV[1])
+redis.call('DEL', KEYS[2])
+redis.call('HSET', KEYS[1], 'user_id', user_id, 'persona', ARGV[4], 'created_at', now, 'last_activity', now,
+  'expires_at', expires_at, 'message_count', 0, 'metadata', ARGV[5])
+if request_id ~= '' then
+  redis.call('HSET', KEYS[1], 'request_id', request_id)
+end
+redis.call('PEXPIREAT', KEYS[1], expires_at)
+place(user_id, expires_at, now)
+return {'created', session()}

@@ -1,0 +1,51 @@
+-- Reads a page of messages. ARGV: 3 "newest", "before" or "after", 4 seq, 5 the most messages, 6 the most bytes.
+-- Answers {word, message count, seq of the first message, messages}.
+
+local CHUNK = 128
+local span, seq, size, budget = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+
+local count = tonumber(redis.call('HGET', KEYS[1], 'message_count') or nil)
+if not count then
+  return {'not_found'}
+end
+
+-- Takes messages in order of reading until one more would exceed the budget; answers whether there is room for more.
+local page, bytes = {}, 0
+local function take(message)
+  bytes = bytes + #message
+  if #page > 0 and bytes > budget then
+    return false
+  end
+  page[#page + 1] = message
+  return true
+end
+
+if span == 'after' then
+  local first, last = seq + 1, math.min(seq + size, count)
+  for from = first, last, CHUNK do
+    for _, message in ipairs(redis.call('LRANGE', KEYS[2], from - 1, math.min(from + CHUNK - 1, last) - 1)) do
+      if not take(message) then
+        return {'found', count, first, page}
+      end
+    end
+  end
+  return {'found', count, first, page}
+end
+
+local last = span == 'before' and math.min(seq - 1, count) or count
+local first = math.max(last - size + 1, 1)
+local room = true
+for to = last, first, -CHUNK do
+  local chunk = redis.call('LRANGE', KEYS[2], math.max(to - CHUNK + 1, first) - 1, to - 1)
+  for i = #chunk, 1, -1 do
+    room = room and take(chunk[i])
+  end
+  if not room then
+    break
+  end
+end
+local oldest_first = {}
+for i = #page, 1, -1 do
+  oldest_first[#oldest_first + 1] = page[i]
+end
+return {'found', count, last - #page + 1, oldest_first}

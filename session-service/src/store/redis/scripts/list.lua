@@ -1,0 +1,94 @@
+-- Reads a page of an owner's places. KEYS: 1 index, 2 moves, 3 listing, and none of a session. ARGV: 3 the most places;
+-- for a further page also 4 the listing's moment, 5 the expiry of the last place, 6 its user_id or "" when all places
+-- of that expiry were read.
+-- Answers {word, total, moment, user_ids, expiry of the last place or false when this is the last page, its user_id}.
+
+local ttl, longest, size = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local now = now_ms()
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. now)
+
+local listing = redis.call('HMGET', KEYS[3], 'since', 'last')
+local since, last = tonumber(listing[1] or nil), tonumber(listing[2] or nil)
+
+local moment, from_score, from_user
+if ARGV[4] then
+  moment, from_score, from_user = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
+  if not since or since > moment or moment + longest < now then
+    return {'listing_expired'}
+  end
+else
+  moment = math.max(now, last or 0)
+  from_score, from_user = moment + ttl + 1, ''
+  -- One millisecond later is an activity since; anything later still comes from a longer lifetime before.
+  local top = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+  if top[2] and tonumber(top[2]) > from_score then
+    from_score = tonumber(top[2]) + 1
+  end
+end
+
+-- Up to `most` places of a sorted set after the cursor and all that share the last one's expiry; the expiry down to
+-- which they are complete. Redis orders equal scores the other way round when it reads downwards.
+local function read(key, most, parse)
+  local places = {}
+  local function add(members, score)
+    for _, member in ipairs(members) do
+      local user_id = parse(member)
+      if user_id and (score < from_score or user_id > from_user) then
+        places[#places + 1] = {score = score, user_id = user_id}
+      end
+    end
+  end
+  if from_user ~= '' then
+    add(redis.call('ZRANGEBYSCORE', key, from_score, from_score), from_score)
+  end
+  local below = redis.call('ZREVRANGEBYSCORE', key, '(' .. from_score, '-inf', 'WITHSCORES', 'LIMIT', 0, most)
+  local complete = #below == 2 * most and tonumber(below[#below]) or -math.huge
+  for i = 1, #below, 2 do
+    local score = tonumber(below[i + 1])
+    if score > complete then
+      add({below[i]}, score)
+    end
+  end
+  if complete > -math.huge then
+    add(redis.call('ZRANGEBYSCORE', key, complete, complete), complete)
+  end
+  return places, complete
+end
+
+local places, complete = read(KEYS[1], size + 1, function(member) return member end)
+if since then
+  local left, left_complete = read(KEYS[2], size + 1, function(member)
+    local user_id, moved = string.match(member, '^(.*)\n(%d+)$')
+    return tonumber(moved) > moment and user_id
+  end)
+  complete = math.max(complete, left_complete)
+  for _, place in ipairs(left) do
+    places[#places + 1] = place
+  end
+end
+table.sort(places, function(a, b)
+  return a.score > b.score or (a.score == b.score and a.user_id < b.user_id)
+end)
+
+local user_ids = {}
+local next_score, next_user = false, ''
+for i, place in ipairs(places) do
+  if place.score < complete then
+    break
+  end
+  if #user_ids == size then
+    next_score, next_user = places[i - 1].score, places[i - 1].user_id
+    break
+  end
+  user_ids[#user_ids + 1] = place.user_id
+end
+if not next_score and complete > -math.huge then
+  next_score = complete
+end
+
+if next_score then
+  redis.call('HSET', KEYS[3], 'since', since or moment, 'last', math.max(last or 0, moment))
+  redis.call('PEXPIREAT', KEYS[3], math.max(last or 0, moment) + longest)
+end
+local total = redis.call('ZCOUNT', KEYS[1], now, '+inf')
+return {'found', total, moment, user_ids, next_score and tostring(next_score), next_user}

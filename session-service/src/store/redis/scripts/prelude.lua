@@ -1,0 +1,46 @@
+-- What the scripts share; it stands before each of them.
+--
+-- KEYS: 1 record, 2 history, 3 index, 4 moves, 5 listing. ARGV: 1 lifetime in ms, 2 the longest listing in ms.
+-- The session's own JSON is never decoded here: cjson turns [] into {} and rounds large integers.
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- The fields in the order that store/redis/reply.rs reads them.
+local function session()
+  return redis.call('HMGET', KEYS[1], 'user_id', 'persona', 'created_at', 'last_activity', 'expires_at',
+    'message_count', 'metadata')
+end
+
+-- Puts the session's place and lets the index live as long as the last session in it.
+local function place(user_id, expires_at, now)
+  redis.call('ZADD', KEYS[3], expires_at, user_id)
+  if redis.call('PTTL', KEYS[3]) < expires_at - now then
+    redis.call('PEXPIREAT', KEYS[3], expires_at)
+  end
+end
+
+-- Moves a live session's expiry and place. While a listing is being read the session leaves its old place behind,
+-- unless it did so before, and moves to a moment later than the listing. Answers the moment.
+local function slide(user_id, now)
+  local ttl, longest = tonumber(ARGV[1]), tonumber(ARGV[2])
+  local last = tonumber(redis.call('HGET', KEYS[5], 'last') or nil)
+  local moment = now
+  if last then
+    moment = math.max(now, last + 1)
+    local from = tonumber(redis.call('ZSCORE', KEYS[3], user_id) or nil)
+    if from and from <= last + ttl then
+      redis.call('ZADD', KEYS[4], from, user_id .. '\n' .. moment)
+      redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', '(' .. now - longest)
+      redis.call('PEXPIREAT', KEYS[4], moment + longest)
+    end
+  end
+  local expires_at = moment + ttl
+  redis.call('HSET', KEYS[1], 'last_activity', moment, 'expires_at', expires_at)
+  redis.call('PEXPIREAT', KEYS[1], expires_at)
+  redis.call('PEXPIREAT', KEYS[2], expires_at)
+  place(user_id, expires_at, now)
+  return moment
+end

@@ -1,0 +1,17 @@
+//! The tests of the service from outside, in one binary because linking is dear.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(unreachable_pub, reason = "the cases are stamped into other modules")]
+
+/// Fails with the value when it is not of the pattern.
+macro_rules! assert_matches {
+    ($value:expr, $pattern:pat) => {
+        match $value {
+            $pattern => {}
+            other => panic!("{other:?} is not {}", stringify!($pattern)),
+        }
+    };
+}
+
+mod model;
+mod redis;
+mod suite;

@@ -1,0 +1,187 @@
+//! What a case needs of an adapter: stores by policy, and time that passes.
+
+use session_service::{
+    domain::{
+        Batch, Content, HistoryPage, IfExists, Message, Metadata, NewMessage, NewSession, Owner, PageSize,
+        PersonaKey, RequestId, Role, Session, Span, Timestamp, UserId,
+    },
+    store::{
+        Appended, Created, History, ListPage, Policy, SessionPage, SessionStore, StoreError, memory::MemoryStore,
+        redis::RedisStore,
+    },
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use testkit::RedisServer;
+
+pub type Store = Arc<dyn SessionStore>;
+
+/// An adapter under test. Every store it makes holds the same sessions.
+pub trait Harness {
+    /// A store of this policy.
+    fn store(&mut self, policy: Policy) -> Store;
+
+    /// Lets time pass for the stores.
+    async fn pass(&self, time: Duration);
+
+    /// Loses everything, as a restart without persistence does.
+    async fn lose_everything(&mut self);
+
+    /// A store that keeps sessions for an hour.
+    fn hour(&mut self) -> Store {
+        self.store(Policy::default())
+    }
+}
+
+#[derive(Default)]
+pub struct Memory {
+    now: Arc<AtomicU64>,
+    store: Option<(Policy, Store)>,
+}
+
+impl Harness for Memory {
+    fn store(&mut self, policy: Policy) -> Store {
+        let now = self.now.clone();
+        now.fetch_max(1_697_856_000_000, Ordering::SeqCst);
+        let clock = Box::new(move || Timestamp::from_millis(now.load(Ordering::SeqCst)));
+        let store: Store = Arc::new(MemoryStore::with_clock(policy, clock));
+        self.store = Some((policy, store.clone()));
+        store
+    }
+
+    async fn pass(&self, time: Duration) {
+        self.now.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    async fn lose_everything(&mut self) {
+        self.store = None;
+    }
+}
+
+pub struct Redis {
+    pub server: RedisServer,
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        Self { server: RedisServer::start() }
+    }
+}
+
+impl Harness for Redis {
+    fn store(&mut self, policy: Policy) -> Store {
+        Arc::new(RedisStore::new(&self.server.url(), policy).unwrap())
+    }
+
+    async fn pass(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    async fn lose_everything(&mut self) {
+        self.server.ask(&["FLUSHALL"]);
+    }
+}
+
+pub fn id(text: &str) -> UserId {
+    UserId::try_from(text).unwrap()
+}
+
+pub fn request(text: &str) -> RequestId {
+    RequestId::try_from(text).unwrap()
+}
+
+pub fn new(user_id: &str) -> NewSession {
+    NewSession {
+        user_id: id(user_id),
+        persona: PersonaKey::new("default"),
+        metadata: Metadata::default(),
+        if_exists: IfExists::Fail,
+        request_id: None,
+    }
+}
+
+pub fn message(role: Role, content: &str) -> NewMessage {
+    NewMessage { role, content: Content::try_from(content).unwrap(), metadata: Metadata::default() }
+}
+
+pub fn batch(contents: &[&str]) -> Batch {
+    Batch::try_from(contents.iter().map(|text| message(Role::User, text)).collect::<Vec<_>>()).unwrap()
+}
+
+pub fn size(items: i32) -> PageSize {
+    PageSize::try_from(items).unwrap()
+}
+
+pub fn page(span: Span, items: i32) -> HistoryPage {
+    HistoryPage { span, size: size(items) }
+}
+
+pub fn seqs(messages: &[Message]) -> Vec<u32> {
+    messages.iter().map(|message| message.seq).collect()
+}
+
+pub fn handles(sessions: &[Session]) -> Vec<&str> {
+    sessions.iter().map(|session| session.user_id.as_str()).collect()
+}
+
+/// Short names for the calls, as the open owner.
+pub trait Calls {
+    async fn make(&self, user_id: &str) -> Session;
+    async fn try_create(&self, new: NewSession) -> Result<Created, StoreError>;
+    async fn fetch(&self, user_id: &str) -> Result<Session, StoreError>;
+    async fn say(&self, user_id: &str, contents: &[&str]) -> Result<Appended, StoreError>;
+    async fn say_once(&self, user_id: &str, contents: &[&str], request_id: &str) -> Result<Appended, StoreError>;
+    async fn read(&self, user_id: &str, page: HistoryPage) -> Result<History, StoreError>;
+    async fn use_again(&self, user_id: &str) -> Result<Session, StoreError>;
+    async fn remove(&self, user_id: &str) -> Result<(), StoreError>;
+    async fn first_page(&self, items: i32) -> SessionPage;
+    async fn next_page(&self, items: i32, page: &SessionPage) -> SessionPage;
+}
+
+impl Calls for Store {
+    async fn make(&self, user_id: &str) -> Session {
+        self.try_create(new(user_id)).await.unwrap().session
+    }
+
+    async fn try_create(&self, new: NewSession) -> Result<Created, StoreError> {
+        self.create(&Owner::open(), &new).await
+    }
+
+    async fn fetch(&self, user_id: &str) -> Result<Session, StoreError> {
+        self.get(&Owner::open(), &id(user_id)).await
+    }
+
+    async fn say(&self, user_id: &str, contents: &[&str]) -> Result<Appended, StoreError> {
+        self.append(&Owner::open(), &id(user_id), &batch(contents), None).await
+    }
+
+    async fn say_once(&self, user_id: &str, contents: &[&str], request_id: &str) -> Result<Appended, StoreError> {
+        self.append(&Owner::open(), &id(user_id), &batch(contents), Some(&request(request_id))).await
+    }
+
+    async fn read(&self, user_id: &str, page: HistoryPage) -> Result<History, StoreError> {
+        self.history(&Owner::open(), &id(user_id), page).await
+    }
+
+    async fn use_again(&self, user_id: &str) -> Result<Session, StoreError> {
+        self.touch(&Owner::open(), &id(user_id)).await
+    }
+
+    async fn remove(&self, user_id: &str) -> Result<(), StoreError> {
+        self.delete(&Owner::open(), &id(user_id)).await
+    }
+
+    async fn first_page(&self, items: i32) -> SessionPage {
+        self.list(&Owner::open(), &ListPage { size: size(items), after: None }).await.unwrap()
+    }
+
+    async fn next_page(&self, items: i32, page: &SessionPage) -> SessionPage {
+        let after = Some(page.next.clone().expect("there is another page"));
+        self.list(&Owner::open(), &ListPage { size: size(items), after }).await.unwrap()
+    }
+}
