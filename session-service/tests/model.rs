@@ -1,1 +1,243 @@
-//! x
+//! The same random life lived in memory and in Redis: every answer must be the same.
+//!
+//! Redis goes first and tells the time; the memory's clock is set to it, so that even the times must be equal.
+
+use crate::suite::harness::*;
+use proptest::prelude::*;
+use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
+use session_service::{
+    domain::{IfExists, Owner, Session, Span, Timestamp},
+    store::{ListPage, Policy, SessionPage, StoreError, memory::MemoryStore, redis::RedisStore},
+};
+use std::{
+    fmt::Debug,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use testkit::RedisServer;
+
+/// Long enough that nothing expires by accident between two calls, short enough to wait for.
+const TTL: Duration = Duration::from_millis(1500);
+
+#[derive(Clone, Debug)]
+enum Step {
+    Create { owner: u8, user: u8, if_exists: bool, request: Option<u8> },
+    Get { owner: u8, user: u8 },
+    Append { owner: u8, user: u8, contents: Vec<String>, request: Option<u8> },
+    History { owner: u8, user: u8, span: Span, items: i32 },
+    Touch { owner: u8, user: u8 },
+    Delete { owner: u8, user: u8 },
+    BeginListing { owner: u8, items: i32 },
+    NextPage,
+    FinishListing,
+    Expire,
+}
+
+/// The steps are independent of any state; the memory adapter is the model.
+struct Life;
+
+impl ReferenceStateMachine for Life {
+    type State = ();
+    type Transition = Step;
+
+    fn init_state() -> BoxedStrategy<()> {
+        Just(()).boxed()
+    }
+
+    fn transitions((): &()) -> BoxedStrategy<Step> {
+        let owner = 0..2_u8;
+        let user = 0..5_u8;
+        let who = (owner.clone(), user);
+        let request = prop::option::of(0..4_u8);
+        let contents = prop::collection::vec("[a-c]{1,3}", 1..4);
+        let span = prop_oneof![Just(Span::Newest), (0..12_u32).prop_map(Span::Before), (0..12_u32).prop_map(Span::After)];
+        prop_oneof![
+            6 => (who.clone(), any::<bool>(), request.clone())
+                .prop_map(|((owner, user), if_exists, request)| Step::Create { owner, user, if_exists, request }),
+            2 => who.clone().prop_map(|(owner, user)| Step::Get { owner, user }),
+            6 => (who.clone(), contents, request)
+                .prop_map(|((owner, user), contents, request)| Step::Append { owner, user, contents, request }),
+            3 => (who.clone(), span, 1..6_i32)
+                .prop_map(|((owner, user), span, items)| Step::History { owner, user, span, items }),
+            3 => who.clone().prop_map(|(owner, user)| Step::Touch { owner, user }),
+            1 => who.prop_map(|(owner, user)| Step::Delete { owner, user }),
+            2 => (owner, 1..3_i32).prop_map(|(owner, items)| Step::BeginListing { owner, items }),
+            3 => Just(Step::NextPage),
+            1 => Just(Step::FinishListing),
+            1 => prop::bool::weighted(0.15).prop_map(|wait| if wait { Step::Expire } else { Step::NextPage }),
+        ]
+        .boxed()
+    }
+
+    fn apply((): (), _: &Step) {}
+}
+
+struct Both {
+    runtime: tokio::runtime::Runtime,
+    _server: RedisServer,
+    redis: Store,
+    memory: Store,
+    clock: Arc<AtomicU64>,
+    listing: Option<Listing>,
+}
+
+/// A listing that is being read from both. Redis may cut pages shorter; what they hold together must be the same.
+struct Listing {
+    owner: Owner,
+    items: i32,
+    redis: (Vec<Session>, SessionPage),
+    memory: (Vec<Session>, SessionPage),
+}
+
+impl Both {
+    /// Runs a call on both and compares the answers; `at` tells the time of a successful one.
+    fn compare<T: Debug + PartialEq>(
+        &self,
+        call: impl AsyncFn(&Store) -> Result<T, StoreError>,
+        at: impl Fn(&T) -> Option<Timestamp>,
+    ) {
+        let redis = self.runtime.block_on(call(&self.redis));
+        let now = redis.as_ref().ok().and_then(at).unwrap_or_else(|| self.now());
+        self.clock.store(now.as_millis(), Ordering::SeqCst);
+        let memory = self.runtime.block_on(call(&self.memory));
+        let plain = |result: Result<T, StoreError>| result.map_err(|error| error.outcome());
+        assert_eq!(plain(redis), plain(memory));
+    }
+
+    fn now(&self) -> Timestamp {
+        self.runtime.block_on(self.redis.time()).unwrap()
+    }
+
+    fn both_pages(&self, owner: &Owner, page: impl Fn(bool) -> ListPage) -> [Option<SessionPage>; 2] {
+        let redis = self.runtime.block_on(self.redis.list(owner, &page(true)));
+        self.clock.store(self.now().as_millis(), Ordering::SeqCst);
+        let memory = self.runtime.block_on(self.memory.list(owner, &page(false)));
+        [redis, memory].map(|result| match result {
+            Ok(page) => Some(page),
+            Err(StoreError::ListingExpired) => None,
+            Err(other) => panic!("{other:?}"),
+        })
+    }
+
+    fn begin_listing(&mut self, owner: Owner, items: i32) {
+        let redis = self.runtime.block_on(self.redis.list(&owner, &ListPage { size: size(items), after: None }));
+        let redis = redis.unwrap();
+        // The moment of a first page shows in where the next one begins; a last page does not depend on it.
+        let now = redis.next.as_ref().map_or_else(|| self.now(), |cursor| cursor.moment);
+        self.clock.store(now.as_millis(), Ordering::SeqCst);
+        let memory = self.runtime.block_on(self.memory.list(&owner, &ListPage { size: size(items), after: None }));
+        let memory = memory.unwrap();
+        assert_eq!(redis.total_count, memory.total_count);
+        if redis.next.is_some() == memory.next.is_some() {
+            assert_eq!(redis, memory);
+        }
+        self.listing = Some(Listing { owner, items, redis: (vec![], redis), memory: (vec![], memory) });
+    }
+
+    fn next_page(&mut self) {
+        let Some(mut listing) = self.listing.take() else { return };
+        let after = |is_redis| if is_redis { listing.redis.1.next.clone() } else { listing.memory.1.next.clone() };
+        if after(true).is_none() || after(false).is_none() {
+            self.finish(listing);
+            return;
+        }
+        let pages =
+            self.both_pages(&listing.owner, |is_redis| ListPage { size: size(listing.items), after: after(is_redis) });
+        if let [Some(redis), Some(memory)] = pages {
+            for (seen, page) in [(&mut listing.redis, redis), (&mut listing.memory, memory)] {
+                let last = std::mem::replace(&mut seen.1, page);
+                seen.0.extend(last.sessions);
+            }
+            self.listing = Some(listing);
+        }
+    }
+
+    fn finish(&self, mut listing: Listing) {
+        for (store, seen) in [(&self.redis, &mut listing.redis), (&self.memory, &mut listing.memory)] {
+            loop {
+                seen.0.append(&mut seen.1.sessions);
+                let Some(after) = seen.1.next.take() else { break };
+                let page = ListPage { size: size(listing.items), after: Some(after) };
+                seen.1 = self.runtime.block_on(store.list(&listing.owner, &page)).unwrap();
+            }
+        }
+        let names = |sessions: &[Session]| sessions.iter().map(|s| s.user_id.to_string()).collect::<Vec<_>>();
+        assert_eq!(names(&listing.redis.0), names(&listing.memory.0));
+    }
+}
+
+fn owner_of(number: u8) -> Owner {
+    Owner::named(["", "ann:{x}"][usize::from(number)])
+}
+
+impl StateMachineTest for Both {
+    type SystemUnderTest = Self;
+    type Reference = Life;
+
+    fn init_test((): &()) -> Self {
+        let policy = Policy { session_ttl: TTL, max_sessions_per_owner: Some(4) };
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let server = RedisServer::start();
+        let clock = Arc::new(AtomicU64::new(0));
+        let time = clock.clone();
+        let time = Box::new(move || Timestamp::from_millis(time.load(Ordering::SeqCst)));
+        let redis: Store = runtime.block_on(async { Arc::new(RedisStore::new(&server.url(), policy).unwrap()) as Store });
+        let memory = Arc::new(MemoryStore::with_clock(policy, time));
+        Self { runtime, _server: server, redis, memory, clock, listing: None }
+    }
+
+    fn apply(mut both: Self, (): &(), step: Step) -> Self {
+        let user_id = |user: u8| id(["a", "b", "c}", "d:", "🤖"][usize::from(user)]);
+        match step {
+            Step::Create { owner, user, if_exists, request: request_id } => {
+                let mut new = new(user_id(user).as_str());
+                new.if_exists = if if_exists { IfExists::Return } else { IfExists::Fail };
+                new.request_id = request_id.map(|n| request(&n.to_string()));
+                let call = async |store: &Store| store.create(&owner_of(owner), &new).await;
+                both.compare(call, |made| Some(made.session.last_activity));
+            }
+            Step::Get { owner, user } => {
+                both.compare(async |store: &Store| store.get(&owner_of(owner), &user_id(user)).await, |_| None);
+            }
+            Step::Append { owner, user, contents, request: request_id } => {
+                let contents: Vec<_> = contents.iter().map(String::as_str).collect();
+                let request_id = request_id.map(|n| request(&n.to_string()));
+                let call = async |store: &Store| {
+                    store.append(&owner_of(owner), &user_id(user), &batch(&contents), request_id.as_ref()).await
+                };
+                both.compare(call, |said| Some(said.session.last_activity));
+            }
+            Step::History { owner, user, span, items } => {
+                let call =
+                    async |store: &Store| store.history(&owner_of(owner), &user_id(user), page(span, items)).await;
+                both.compare(call, |_| None);
+            }
+            Step::Touch { owner, user } => {
+                let call = async |store: &Store| store.touch(&owner_of(owner), &user_id(user)).await;
+                both.compare(call, |session| Some(session.last_activity));
+            }
+            Step::Delete { owner, user } => {
+                both.compare(async |store: &Store| store.delete(&owner_of(owner), &user_id(user)).await, |()| None);
+            }
+            Step::BeginListing { owner, items } => both.begin_listing(owner_of(owner), items),
+            Step::NextPage => both.next_page(),
+            Step::FinishListing => {
+                if let Some(listing) = both.listing.take() {
+                    both.finish(listing);
+                }
+            }
+            Step::Expire => std::thread::sleep(TTL + Duration::from_millis(10)),
+        }
+        both
+    }
+}
+
+prop_state_machine! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn memory_and_redis_answer_alike(sequential 20..120 => Both);
+}

@@ -1,1 +1,324 @@
-//! x
+//! What is promised of Redis in particular: the keys, the round trips, and what happens when it fails.
+
+use crate::suite::harness::*;
+use session_service::{
+    domain::{Owner, Span},
+    store::{ListPage, Policy, StoreError, redis::RedisStore},
+};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use testkit::{Proxy, RedisServer};
+use tokio::task::JoinSet;
+
+/// No call may take longer, whatever Redis does.
+const LONGEST_CALL: Duration = Duration::from_millis(1500);
+
+fn store_at(port: u16, policy: Policy) -> Store {
+    Arc::new(RedisStore::new(&format!("redis://127.0.0.1:{port}"), policy).unwrap())
+}
+
+fn hour_at(port: u16) -> Store {
+    store_at(port, Policy::default())
+}
+
+/// The keys that are there, and the reply to one command for each of them.
+fn keys(server: &RedisServer) -> Vec<String> {
+    let mut keys: Vec<_> = server.ask(&["KEYS", "*"]).lines().skip(2).step_by(2).map(str::to_owned).collect();
+    keys.sort_unstable();
+    keys
+}
+
+fn integer(reply: &str) -> i64 {
+    reply.trim().trim_start_matches(':').parse().unwrap()
+}
+
+#[tokio::test]
+async fn the_keys_are_the_documented_ones_and_each_has_its_expiry() {
+    let server = RedisServer::start();
+    let store = hour_at(server.port());
+    let session = store.make("a{b}:c%").await;
+    store.make("other").await;
+    let said = store.say_once("a{b}:c%", &["hello"], "r").await.unwrap();
+    let first = store.first_page(1).await;
+    store.use_again("other").await.unwrap();
+    store.next_page(1, &first).await;
+    let expires_at = i64::try_from(said.session.expires_at.as_millis()).unwrap();
+
+    let documented = [
+        ("chat_history:{a%7Bb%7D%3Ac%25}", "list"),
+        ("session:{a%7Bb%7D%3Ac%25}", "hash"),
+        ("session:{other}", "hash"),
+        ("session_index:{:}", "zset"),
+        ("session_listing:{:}", "hash"),
+        ("session_moves:{:}", "zset"),
+    ];
+    assert_eq!(keys(&server), documented.map(|(key, _)| key));
+    for (key, kind) in documented {
+        assert_eq!(server.ask(&["TYPE", key]), format!("+{kind}\r\n"), "{key}");
+        let left = integer(&server.ask(&["PTTL", key]));
+        assert!((1..=3_600_000).contains(&left), "{key} expires in {left} ms");
+    }
+    for key in ["chat_history:{a%7Bb%7D%3Ac%25}", "session:{a%7Bb%7D%3Ac%25}"] {
+        assert_eq!(integer(&server.ask(&["PEXPIRETIME", key])), expires_at, "{key}");
+    }
+    let score = server.ask(&["ZSCORE", "session_index:{:}", "a{b}:c%"]);
+    assert!(score.contains(&expires_at.to_string()), "{score}");
+    let created_at = session.created_at.as_millis().to_string();
+    for (field, value) in [
+        ("user_id", "a{b}:c%"),
+        ("persona", "default"),
+        ("created_at", &created_at),
+        ("last_activity", &said.session.last_activity.as_millis().to_string()),
+        ("message_count", "1"),
+        ("metadata", "{}"),
+    ] {
+        let reply = server.ask(&["HGET", "session:{a%7Bb%7D%3Ac%25}", field]);
+        assert_eq!(reply.lines().nth(1), Some(value), "{field}");
+    }
+    let message = server.ask(&["LINDEX", "chat_history:{a%7Bb%7D%3Ac%25}", "0"]);
+    let timestamp = said.messages[0].timestamp.as_millis();
+    let json = format!(r#"{{"role":"user","content":"hello","metadata":{{}},"timestamp":{timestamp}}}"#);
+    assert_eq!(message.lines().nth(1), Some(json.as_str()));
+}
+
+#[tokio::test]
+async fn nothing_is_left_when_the_last_session_has_expired() {
+    let server = RedisServer::start();
+    let policy = Policy { session_ttl: Duration::from_millis(200), ..Policy::default() };
+    let store = store_at(server.port(), policy);
+    store.make("a").await;
+    store.say_once("a", &["hello"], "r").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    assert_eq!(keys(&server), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_shorter_lifetime_leaves_earlier_sessions_their_own() {
+    let server = RedisServer::start();
+    let long = hour_at(server.port()).make("long").await;
+    let short = Policy { session_ttl: Duration::from_millis(300), ..Policy::default() };
+    let store = store_at(server.port(), short);
+    store.make("short").await;
+    assert_eq!(handles(&store.first_page(10).await.sessions), ["long", "short"]);
+    let first = store.first_page(1).await;
+    assert_eq!(handles(&first.sessions), ["long"]);
+    assert_eq!(handles(&store.next_page(1, &first).await.sessions), ["short"]);
+    tokio::time::sleep(Duration::from_millis(350)).await;
+    assert_eq!(store.first_page(10).await.sessions, [long]);
+}
+
+/// Waits until no connection is being made or used.
+async fn quiet(proxy: &Proxy) {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while proxy.connections() < 4 || proxy.is_busy() {
+        assert!(Instant::now() < deadline, "the connections are not quiet");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn every_call_is_one_round_trip_and_a_list_two() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port()).await;
+    let store = hour_at(proxy.port());
+    store.time().await.unwrap();
+    // Every connection of the pool is made and has loaded its scripts before the counting begins.
+    quiet(&proxy).await;
+    let open = Owner::open();
+    let mut before = proxy.round_trips();
+    let mut count = |what: &str, most: usize| {
+        let now = proxy.round_trips();
+        assert!((1..=most).contains(&(now - before)), "{what} took {} round trips", now - before);
+        before = now;
+    };
+    for n in 0..60 {
+        store.make(&n.to_string()).await;
+        count("create", 1);
+    }
+    assert!(store.try_create(new("0")).await.is_err());
+    count("a create that fails", 1);
+    store.fetch("0").await.unwrap();
+    count("get", 1);
+    store.say_once("0", &["x"; 100], "r").await.unwrap();
+    count("append", 1);
+    store.say_once("0", &["x"; 100], "r").await.unwrap();
+    count("a replayed append", 1);
+    store.read("0", page(Span::Newest, 100)).await.unwrap();
+    count("history", 1);
+    store.use_again("0").await.unwrap();
+    count("touch", 1);
+    for items in [1, 50, 1000] {
+        store.list(&open, &ListPage { size: size(items), after: None }).await.unwrap();
+        count("list", 2);
+    }
+    store.remove("0").await.unwrap();
+    count("delete", 1);
+
+    let stats = server.ask(&["INFO", "commandstats"]);
+    assert!(stats.contains("cmdstat_evalsha"));
+    for forbidden in ["cmdstat_scan", "cmdstat_keys", "cmdstat_sscan", "cmdstat_hscan", "cmdstat_zscan"] {
+        assert!(!stats.contains(forbidden), "{forbidden}");
+    }
+}
+
+#[tokio::test]
+async fn data_that_is_not_ours_is_an_error_and_not_an_absence() {
+    let server = RedisServer::start();
+    let store = hour_at(server.port());
+    server.ask(&["SET", "session:{a}", "not a hash"]);
+    assert_matches!(store.fetch("a").await, Err(StoreError::Broken(_)));
+    store.make("b").await;
+    store.say("b", &["hello"]).await.unwrap();
+    server.ask(&["LSET", "chat_history:{b}", "0", "not json"]);
+    assert_matches!(store.read("b", page(Span::Newest, 10)).await, Err(StoreError::Broken(_)));
+    server.ask(&["HDEL", "session:{b}", "persona"]);
+    assert_matches!(store.fetch("b").await, Err(StoreError::Broken(_)));
+    assert_matches!(store.list(&Owner::open(), &ListPage::default()).await, Err(StoreError::Broken(_)));
+}
+
+/// Every call of the store, each of which must fail as unavailable and in time.
+async fn all_calls_are_refused_in_time(store: &Store) {
+    let mut calls = JoinSet::new();
+    for call in 0..8 {
+        let store = store.clone();
+        calls.spawn(async move {
+            let begun = Instant::now();
+            let open = Owner::open();
+            let error = match call {
+                0 => store.try_create(new("z")).await.err(),
+                1 => store.fetch("a").await.err(),
+                2 => store.list(&open, &ListPage::default()).await.err(),
+                3 => store.read("a", page(Span::Newest, 10)).await.err(),
+                4 => store.say_once("a", &["hello"], "r").await.err(),
+                5 => store.use_again("a").await.err(),
+                6 => store.remove("nobody").await.err(),
+                _ => store.time().await.err(),
+            };
+            assert_matches!(error, Some(StoreError::Unavailable(_)));
+            assert!(begun.elapsed() < LONGEST_CALL, "call {call} took {:?}", begun.elapsed());
+        });
+    }
+    calls.join_all().await;
+}
+
+/// How long it takes until a read succeeds again.
+async fn recovery(store: &Store) -> Duration {
+    let begun = Instant::now();
+    while store.time().await.is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(5), "it does not recover");
+    }
+    begun.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_is_killed_is_reported_in_time_and_found_again_within_a_second() {
+    let mut server = RedisServer::start_durable();
+    let store = hour_at(server.port());
+    let made = store.make("a").await;
+    server.kill();
+    all_calls_are_refused_in_time(&store).await;
+    all_calls_are_refused_in_time(&store).await;
+    server.restart();
+    let took = recovery(&store).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(store.fetch("a").await.unwrap(), made);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_is_frozen_is_reported_in_time_and_found_again_within_a_second() {
+    let server = RedisServer::start();
+    let store = hour_at(server.port());
+    store.make("a").await;
+    server.freeze();
+    all_calls_are_refused_in_time(&store).await;
+    all_calls_are_refused_in_time(&store).await;
+    server.thaw();
+    let took = recovery(&store).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(store.fetch("a").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_redis_that_comes_later_is_found() {
+    let mut server = RedisServer::absent();
+    let store = hour_at(server.port());
+    all_calls_are_refused_in_time(&store).await;
+    server.restart();
+    let took = recovery(&store).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    store.make("a").await;
+}
+
+#[tokio::test]
+async fn a_redis_that_comes_back_empty_is_served_at_once() {
+    let mut server = RedisServer::start();
+    let store = hour_at(server.port());
+    store.make("a").await;
+    server.restart();
+    recovery(&store).await;
+    assert_matches!(store.fetch("a").await, Err(StoreError::NotFound));
+    assert_eq!(store.first_page(10).await.total_count, 0);
+    store.make("a").await;
+    server.ask(&["SCRIPT", "FLUSH"]);
+    store.say("a", &["hello"]).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_off_is_asked_for_again_where_that_is_safe() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port()).await;
+    let store = hour_at(proxy.port());
+    store.make("a").await;
+
+    proxy.cut_answer_to("once");
+    let said = store.say_once("a", &["once"], "r").await.unwrap();
+    assert!(said.replayed, "the first try had stored it");
+    proxy.cut_answer_to("session:{a}");
+    store.fetch("a").await.unwrap();
+    proxy.cut_answer_to("session:{b}");
+    let mut again = new("b");
+    again.request_id = Some(request("c"));
+    assert!(store.try_create(again).await.unwrap().created);
+
+    proxy.cut_answer_to("perhaps");
+    assert_matches!(store.say("a", &["perhaps"]).await, Err(StoreError::Unavailable(_)));
+    let history = store.read("a", page(Span::Newest, 10)).await.unwrap();
+    assert_eq!(seqs(&history.messages), [1, 2], "it was stored, and not twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_or_doubled_when_redis_dies_under_load() {
+    let mut server = RedisServer::start_durable();
+    let store = hour_at(server.port());
+    store.make("a").await;
+    let mut calls = JoinSet::new();
+    for task in 0..8 {
+        let store = store.clone();
+        calls.spawn(async move {
+            for n in 0..60 {
+                let text = format!("{task}-{n}");
+                let deadline = Instant::now() + Duration::from_secs(10);
+                // The same request id until it is acknowledged, as a good client does.
+                while store.say_once("a", &[&text], &text).await.is_err() {
+                    assert!(Instant::now() < deadline, "{text} is never acknowledged");
+                }
+            }
+        });
+    }
+    let watching = Instant::now();
+    while store.fetch("a").await.is_ok_and(|session| session.message_count < 100) {
+        assert!(watching.elapsed() < Duration::from_secs(10), "no progress");
+    }
+    server.kill();
+    server.restart();
+    calls.join_all().await;
+
+    let history = store.read("a", page(Span::Newest, 1000)).await.unwrap();
+    assert_eq!(seqs(&history.messages), (1..=480).collect::<Vec<_>>());
+    let contents: BTreeSet<_> = history.messages.iter().map(|message| message.content.as_str()).collect();
+    assert_eq!(contents.len(), 480, "every message is there once");
+    assert_eq!(history.message_count, 480);
+}

@@ -3,7 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
@@ -26,7 +26,9 @@ pub struct Proxy {
 #[derive(Default)]
 struct State {
     round_trips: AtomicUsize,
-    cut_next_answer: AtomicBool,
+    waiting: AtomicUsize,
+    connections: AtomicUsize,
+    doomed: Mutex<Option<String>>,
 }
 
 impl Proxy {
@@ -50,9 +52,19 @@ impl Proxy {
         self.state.round_trips.load(Ordering::SeqCst)
     }
 
-    /// Passes the next question on, and closes both connections instead of passing on its answer.
-    pub fn cut_next_answer(&self) {
-        self.state.cut_next_answer.store(true, Ordering::SeqCst);
+    /// How many connections are open.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::SeqCst)
+    }
+
+    /// Whether a connection waits for an answer.
+    pub fn is_busy(&self) -> bool {
+        self.state.waiting.load(Ordering::SeqCst) > 0
+    }
+
+    /// Passes the next question that contains `text` on, and closes the connection instead of passing on its answer.
+    pub fn cut_answer_to(&self, text: &str) {
+        *self.state.doomed.lock().expect("nobody panics with it") = Some(text.to_owned());
     }
 }
 
@@ -64,34 +76,57 @@ async fn accept(listener: TcpListener, target: u16, state: Arc<State>) {
             let _ = client.set_nodelay(true);
             let _ = server.set_nodelay(true);
             let (client, server) = (client.into_split(), server.into_split());
-            let asked = AtomicBool::new(false);
+            let (asked, is_doomed) = (AtomicBool::new(false), AtomicBool::new(false));
+            state.connections.fetch_add(1, Ordering::SeqCst);
             tokio::select! {
-                () = questions(client.0, server.1, &state, &asked) => {}
-                () = answers(server.0, client.1, &state, &asked) => {}
+                () = questions(client.0, server.1, &state, &asked, &is_doomed) => {}
+                () = answers(server.0, client.1, &state, &asked, &is_doomed) => {}
+            }
+            state.connections.fetch_sub(1, Ordering::SeqCst);
+            if asked.load(Ordering::SeqCst) {
+                state.waiting.fetch_sub(1, Ordering::SeqCst);
             }
         });
     }
 }
 
-async fn questions(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State, asked: &AtomicBool) {
+async fn questions(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    state: &State,
+    asked: &AtomicBool,
+    is_doomed: &AtomicBool,
+) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(n @ 1..) = from.read(&mut buffer).await {
         if !asked.swap(true, Ordering::SeqCst) {
             state.round_trips.fetch_add(1, Ordering::SeqCst);
+            state.waiting.fetch_add(1, Ordering::SeqCst);
         }
+        let question = String::from_utf8_lossy(&buffer[..n]);
+        let doomed = state.doomed.lock().expect("nobody panics with it").take_if(|text| question.contains(&**text));
+        is_doomed.fetch_or(doomed.is_some(), Ordering::SeqCst);
         if to.write_all(&buffer[..n]).await.is_err() {
             return;
         }
     }
 }
 
-async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State, asked: &AtomicBool) {
+async fn answers(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    state: &State,
+    asked: &AtomicBool,
+    is_doomed: &AtomicBool,
+) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(n @ 1..) = from.read(&mut buffer).await {
-        if state.cut_next_answer.swap(false, Ordering::SeqCst) {
+        if is_doomed.load(Ordering::SeqCst) {
             return;
         }
-        asked.store(false, Ordering::SeqCst);
+        if asked.swap(false, Ordering::SeqCst) {
+            state.waiting.fetch_sub(1, Ordering::SeqCst);
+        }
         if to.write_all(&buffer[..n]).await.is_err() {
             return;
         }

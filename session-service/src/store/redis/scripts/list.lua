@@ -56,7 +56,8 @@ local function read(key, most, parse)
 end
 
 local places, complete = read(KEYS[1], size + 1, function(member) return member end)
-if since then
+-- A place that was left behind counts if that was after the listing's moment.
+if last and last >= moment then
   local left, left_complete = read(KEYS[2], size + 1, function(member)
     local user_id, moved = string.match(member, '^(.*)\n(%d+)$')
     return tonumber(moved) > moment and user_id

@@ -1,0 +1,231 @@
+// What a person can do at the page, each as one action. Joins the parts of core; every call, timer and store is passed in.
+
+import { createConversation } from './conversation.js';
+import { createDeletions } from './deletions.js';
+import { createDrafts } from './drafts.js';
+import { createExpiry, createServerClock } from './expiry.js';
+import { createOutbox } from './outbox.js';
+import { createPatience } from './patience.js';
+import { BUILT_IN, readPersonas } from './personas.js';
+import { replyKey, sentKey } from './rows.js';
+import { createSessionList } from './sessions.js';
+import { INITIAL_STATE, createStore } from './store.js';
+
+/**
+ * @param {{makeApi: (onServerTime: (ms: number) => void) => object, makeTabs: (onChanged: (id: string) => void) => object,
+ *   storage: object, router: object, timers: object, newId: () => string, random?: () => number}} deps
+ */
+export function createChat({ makeApi, makeTabs, storage, router, timers, newId, random = Math.random }) {
+  const store = createStore({ ...INITIAL_STATE, personas: BUILT_IN, notice: null });
+  const clock = createServerClock(timers);
+  const api = makeApi(clock.observe);
+  const drafts = createDrafts({ storage, timers });
+  const patience = createPatience({
+    timers,
+    random,
+    isOnline: () => store.state.online,
+    onWaiting: (waiting) => store.set({ waiting }),
+  });
+  const conversation = createConversation({ api, store, patience, onOpen: opened });
+  const list = createSessionList({ api, store, patience });
+  const outbox = createOutbox({ api, storage, patience, timers, newId, onChange: showPending, onEvent: follow });
+  const deletions = createDeletions({ api, store, patience, timers, onDeleted: deleted, onRefused: notDeleted });
+  const expiry = createExpiry({
+    clock,
+    timers,
+    onLeft: (endingMs) => store.set({ endingMs }),
+    onOver: () => conversation.catchUp(),
+  });
+  const tabs = makeTabs((sessionId) => {
+    if (store.state.session?.session_id === sessionId) void conversation.catchUp();
+    if (store.state.list.shown) void list.refresh();
+  });
+  let personasKnown = false;
+
+  function opened(session) {
+    router.remember(session);
+    outbox.restore(session);
+    showPending();
+  }
+
+  function showPending() {
+    const { session } = store.state;
+    store.set({ pending: session ? outbox.of(session.user_id) : [] });
+  }
+
+  /** What became of a message that was sent, possibly in a session that is no longer the open one. */
+  function follow(entry, event) {
+    const { user_id: userId, session_id: sessionId, request_id: requestId } = entry;
+    if (event.type === 'accepted') {
+      conversation.accept(userId, event.message, event.session, sentKey(requestId));
+      tabs.tell(sessionId);
+    } else if (event.type === 'failed') {
+      if (event.problem.kind === 'gone') conversation.end(userId, event.problem);
+    } else if (store.state.session?.session_id === sessionId) {
+      followReply(userId, requestId, event);
+    }
+    if (event.type === 'done') tabs.tell(sessionId);
+  }
+
+  function followReply(userId, requestId, event) {
+    const { reply } = store.state;
+    const begun = reply?.request_id === requestId ? reply : { request_id: requestId, text: '', started_at: new Date(clock.now()).toISOString() };
+    if (event.type === 'delta') store.set({ reply: { ...begun, text: begun.text + event.text, state: 'streaming' } });
+    if (event.type === 'cut') store.set({ reply: { ...begun, state: 'cut' } });
+    if (event.type === 'done') {
+      conversation.accept(userId, event.message, event.session, replyKey(requestId));
+      store.set({ reply: null });
+    }
+  }
+
+  function deleted(userId, sessionId) {
+    list.forget(userId);
+    drafts.drop(userId);
+    outbox.clear(userId);
+    router.forget(userId);
+    tabs.tell(sessionId);
+  }
+
+  function notDeleted(userId, problem) {
+    store.set({ notice: `The session of ${userId} could not be deleted. ${problem.explanation}` });
+    void list.refresh();
+  }
+
+  async function create({ userId, persona, ifExists, requestId, signal, onWait }) {
+    await deletions.commit(userId);
+    const session = await patience.run(() => api.create({ userId, persona, ifExists, requestId }, signal), { signal, onWait });
+    if (session.created) {
+      conversation.adopt(session);
+      router.show(userId);
+      tabs.tell(session.session_id);
+    } else await actions.open(session.user_id);
+    return session;
+  }
+
+  const actions = {
+    store,
+    drafts,
+    clock,
+    list,
+
+    /** Opens what the address names, else what was open last, else welcomes. */
+    async start() {
+      drafts.prune();
+      store.watch(['session', 'view'], ({ session, view }) => expiry.follow(view === 'open' ? session.expires_at : null));
+      const userId = router.named() ?? router.last()?.user_id ?? null;
+      const opening = userId === null ? null : actions.open(userId, { replace: true });
+      await Promise.all([actions.loadConfig(), actions.loadPersonas(), opening]);
+    },
+
+    async loadConfig() {
+      const config = await api.config().catch(() => null);
+      if (!config) return;
+      const serverMs = Date.parse(config.server_time);
+      if (!Number.isNaN(serverMs)) clock.observe(serverMs);
+      store.set({ config });
+    },
+
+    async loadPersonas() {
+      if (personasKnown) return;
+      const answer = await api.personas().catch(() => null);
+      personasKnown = answer !== null;
+      store.set({ personas: readPersonas(answer) });
+    },
+
+    async open(userId, { replace = false } = {}) {
+      deletions.undo(userId);
+      drafts.flush();
+      router.show(userId, { replace });
+      await conversation.open(userId);
+    },
+
+    close() {
+      drafts.flush();
+      router.show(null);
+      conversation.close();
+    },
+
+    create,
+
+    /** The same name and voice once more, after the old session ended. What could not be sent goes to the new one. */
+    async startAgain() {
+      const { user_id: userId, persona } = store.state.session;
+      const last = router.last();
+      const voice = persona ?? (last?.user_id === userId ? last.persona : undefined);
+      try {
+        await create({ userId, persona: voice, ifExists: 'return', requestId: newId() });
+        await outbox.readdress(store.state.session);
+      } catch (problem) {
+        store.set({ notice: `The session could not be started again. ${problem.explanation}` });
+      }
+    },
+
+    /** Hands a message over to the outbox; only then is the draft let go. */
+    send(content) {
+      const { session } = store.state;
+      const sent = outbox.add(session, content);
+      drafts.drop(session.user_id);
+      return sent;
+    },
+
+    retry: (requestId) => outbox.retry(requestId, store.state.session),
+    discard: (requestId) => outbox.discard(requestId),
+    loadOlder: () => conversation.loadOlder(),
+    reload: () => conversation.open(store.state.session.user_id),
+    wake: () => patience.wake(),
+    dismissNotice: () => store.set({ notice: null }),
+
+    /** Starts the session's time anew. */
+    async keep() {
+      const { session } = store.state;
+      try {
+        const kept = await patience.run(() => api.touch(session.user_id));
+        if (store.state.session?.session_id === kept.session_id) store.set({ session: kept });
+        tabs.tell(kept.session_id);
+      } catch (problem) {
+        if (problem.kind === 'gone') conversation.end(session.user_id, problem);
+        else store.set({ notice: `The session could not be kept. ${problem.explanation}` });
+      }
+    },
+
+    remove(session) {
+      const wasOpen = store.state.session?.user_id === session.user_id;
+      deletions.start(session, { wasOpen });
+      if (wasOpen) actions.close();
+    },
+
+    /** Takes a deletion back, and shows the session again if it was open and nothing else was opened meanwhile. */
+    async undo(userId) {
+      if (deletions.undo(userId)?.wasOpen && store.state.view === 'welcome') await actions.open(userId);
+    },
+
+    showList(shown) {
+      store.set({ list: { ...store.state.list, shown } });
+      if (shown) void list.refresh();
+      else list.stop();
+    },
+
+    /** Follows the address, the network and the end of the page. `scope` is `window`. */
+    listen(scope) {
+      store.set({ online: scope.navigator.onLine });
+      scope.addEventListener('online', () => {
+        store.set({ online: true });
+        patience.wake();
+      });
+      scope.addEventListener('offline', () => store.set({ online: false }));
+      scope.addEventListener('focus', () => void conversation.catchUp());
+      scope.addEventListener('popstate', () => {
+        const userId = router.named();
+        // A jump within the page, such as the skip link, is a step of history too.
+        if (userId === (store.state.session?.user_id ?? null)) return;
+        if (userId === null) actions.close();
+        else void actions.open(userId, { replace: true });
+      });
+      scope.addEventListener('pagehide', () => {
+        drafts.flush();
+        deletions.flush();
+      });
+    },
+  };
+  return actions;
+}

@@ -1,0 +1,60 @@
+// What was typed and not yet sent, per session, on this device. Kept by user_id, so a draft outlives an expired session.
+
+const PREFIX = 'nono:draft:';
+/** Short enough that a crash costs at most a letter or two. */
+const SAVE_AFTER_MS = 65;
+/** Longer, so that select-all and a slip of the finger can still be undone before the stored text goes. */
+const SAVE_EMPTY_AFTER_MS = 850;
+const KEEP_MS = 7 * 24 * 60 * 60 * 1000;
+
+export function createDrafts({ storage, timers }) {
+  /** @type {{userId: string, text: string, timer: unknown} | null} */
+  let unsaved = null;
+
+  function save(userId, text) {
+    if (text === '') storage.remove(PREFIX + userId);
+    else storage.write(PREFIX + userId, { text, saved_at: timers.now() });
+  }
+
+  function flush() {
+    if (!unsaved) return;
+    const { userId, text, timer } = unsaved;
+    timers.clear(timer);
+    unsaved = null;
+    save(userId, text);
+  }
+
+  return {
+    /** Notes a keystroke. */
+    note(userId, text) {
+      if (unsaved && unsaved.userId !== userId) flush();
+      timers.clear(unsaved?.timer);
+      const timer = timers.set(flush, text === '' ? SAVE_EMPTY_AFTER_MS : SAVE_AFTER_MS);
+      unsaved = { userId, text, timer };
+    },
+
+    read(userId) {
+      if (unsaved?.userId === userId) return unsaved.text;
+      return storage.read(PREFIX + userId)?.text ?? '';
+    },
+
+    /** The text has found another home: the outbox, or nowhere because its session was deleted. */
+    drop(userId) {
+      if (unsaved?.userId === userId) {
+        timers.clear(unsaved.timer);
+        unsaved = null;
+      }
+      storage.remove(PREFIX + userId);
+    },
+
+    /** Writes what is still waiting: for `pagehide` and for a switch. */
+    flush,
+
+    /** Forgets drafts of sessions that nobody came back to within a week. */
+    prune() {
+      for (const key of storage.keys(PREFIX)) {
+        if (!(storage.read(key)?.saved_at > timers.now() - KEEP_MS)) storage.remove(key);
+      }
+    },
+  };
+}

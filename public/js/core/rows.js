@@ -1,0 +1,57 @@
+// The conversation as rows to draw: day marks, stored messages, messages on their way, the reply being written.
+
+import { nameOf } from './personas.js';
+import { clockTime, dayOf } from './times.js';
+
+/** @returns {{key: string, kind: 'day' | 'message', ...}[]} a row whose fields are equal need not be drawn again */
+export function rowsOf({ messages, pending, reply, personas, session }, nowMs) {
+  const rows = [];
+  const persona = nameOf(personas, session?.persona);
+  const lastIsMine = messages.at(-1)?.role === 'user' && !reply;
+  // A message is stored a moment before it leaves the outbox: it is one row all the while.
+  const stored = new Set(messages.map(({ key }) => key));
+  let day = '';
+
+  const add = (row) => {
+    const rowDay = dayOf(row.timestamp, nowMs);
+    if (rowDay && rowDay !== day) rows.push({ key: `day ${rowDay}`, kind: 'day', content: rowDay });
+    day = rowDay || day;
+    rows.push({ kind: 'message', author: authorOf(row.role, persona), time: clockTime(row.timestamp), ...row });
+  };
+
+  messages.forEach((message, index) => {
+    const { seq, role, content, timestamp, key } = message;
+    const newest = index === messages.length - 1;
+    add({ key: key ?? `seq ${seq}`, role, content, timestamp, state: newest && lastIsMine ? 'sent' : 'stored' });
+  });
+  for (const entry of pending.filter(({ request_id: id }) => !stored.has(sentKey(id)))) {
+    add({
+      key: sentKey(entry.request_id),
+      role: 'user',
+      content: entry.content,
+      timestamp: entry.created_at,
+      state: entry.state,
+      requestId: entry.request_id,
+      fault: entry.state === 'failed' ? faultOf(entry, session) : '',
+    });
+  }
+  if (reply && !stored.has(replyKey(reply.request_id))) {
+    add({ key: replyKey(reply.request_id), role: 'assistant', content: reply.text, timestamp: reply.started_at, state: reply.state });
+  }
+  return rows;
+}
+
+/** The row of a message and, once stored, of the same message: one row, so it is neither redrawn nor read out twice. */
+export const sentKey = (requestId) => `sent ${requestId}`;
+export const replyKey = (requestId) => `reply ${requestId}`;
+
+/** A fault is known in the visit it happened in; later only the entry itself is left. */
+function faultOf({ problem, session_id: meantFor }, session) {
+  if (problem) return problem.explanation;
+  return meantFor === session.session_id ? 'It could not be sent.' : 'It was meant for an earlier session of this name.';
+}
+
+function authorOf(role, persona) {
+  if (role === 'user') return 'You';
+  return role === 'assistant' ? persona : 'System';
+}

@@ -1,0 +1,7 @@
+// The clock and the timers, passed in everywhere so that tests can move time themselves.
+
+export const browserTimers = {
+  now: () => Date.now(),
+  set: (task, ms) => setTimeout(task, ms),
+  clear: (timer) => clearTimeout(timer),
+};

@@ -1,0 +1,42 @@
+// Moments and waits in words. Knows the reader's locale and time zone through Intl, nothing else.
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+const clockFormat = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const dayFormat = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'long', year: 'numeric' });
+const fullFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
+
+/** `10:42` */
+export const clockTime = (iso) => format(clockFormat, iso);
+
+/** `Sunday, 20 October 2024 at 10:42:00`, for a tooltip. */
+export const fullTime = (iso) => format(fullFormat, iso);
+
+/** `today`, `yesterday` or the date. */
+export function dayOf(iso, nowMs) {
+  const date = new Date(iso);
+  if (Number.isNaN(date.getTime())) return '';
+  const days = Math.round((startOfDay(nowMs) - startOfDay(date.getTime())) / DAY_MS);
+  return days === 0 || days === 1 ? relative.format(-days, 'day') : dayFormat.format(date);
+}
+
+/** `today, 10:42` */
+export const moment = (iso, nowMs) => [dayOf(iso, nowMs), clockTime(iso)].filter(Boolean).join(', ');
+
+/** `1:05` of whole seconds begun. */
+export function minutes(ms) {
+  const seconds = Math.max(0, Math.ceil(ms / 1000));
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+}
+
+/** `5 s` of whole seconds begun. */
+export const seconds = (ms) => `${Math.max(0, Math.ceil(ms / 1000))} s`;
+
+function format(formatter, iso) {
+  const date = new Date(iso);
+  return Number.isNaN(date.getTime()) ? '' : formatter.format(date);
+}
+
+function startOfDay(ms) {
+  return new Date(ms).setHours(0, 0, 0, 0);
+}

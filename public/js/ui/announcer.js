@@ -1,0 +1,27 @@
+// Says in a polite live region what can be seen but not heard. The conversation itself is a log and speaks for itself.
+
+import { nameOf } from '../core/personas.js';
+import { find } from './dom.js';
+
+export function createAnnouncer(chat) {
+  const region = find('announcer');
+  let previous = chat.store.state;
+
+  chat.store.watch(['reply', 'view', 'pending', 'deletions'], (state) => {
+    const said = wordsFor(previous, state);
+    previous = state;
+    if (said) region.textContent = said;
+  });
+}
+
+function wordsFor(before, now) {
+  if (!before.reply && now.reply) return 'Assistant is replying.';
+  if (before.reply?.state === 'streaming' && now.reply?.state === 'cut') return 'The reply was cut off.';
+  if (before.reply && !now.reply && now.view === 'open') return 'The reply is complete.';
+  if (before.view !== 'open' && now.view === 'open') {
+    const { user_id: name, persona, message_count: count } = now.session;
+    return `Session of ${name} with ${nameOf(now.personas, persona)} is open, ${count === 1 ? '1 message' : `${count} messages`}.`;
+  }
+  if (now.deletions.length > before.deletions.length) return `Session of ${now.deletions.at(-1).user_id} deleted. Undo is available for 10 seconds.`;
+  return '';
+}

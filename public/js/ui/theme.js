@@ -1,0 +1,42 @@
+// Light, dark or as the system has it. Applied when this file loads, before the first paint, so that no page flashes.
+
+const KEY = 'nono:theme';
+const THEMES = ['system', 'light', 'dark'];
+
+let theme = stored();
+apply();
+
+/** The button goes through the three in turn. */
+export function createTheme(button) {
+  const show = () => {
+    const words = `Theme: ${theme}`;
+    button.setAttribute('aria-label', words);
+    button.title = words;
+    button.dataset.theme = theme;
+  };
+  button.addEventListener('click', () => {
+    theme = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
+    try {
+      localStorage.setItem(KEY, theme);
+    } catch {
+      // Not remembered then; it holds for this visit.
+    }
+    apply();
+    show();
+  });
+  show();
+}
+
+function apply() {
+  if (theme === 'system') delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+}
+
+function stored() {
+  try {
+    const value = localStorage.getItem(KEY);
+    return THEMES.includes(value) ? value : 'system';
+  } catch {
+    return 'system';
+  }
+}

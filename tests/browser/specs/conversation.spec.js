@@ -1,0 +1,195 @@
+// Creating sessions, sending, switching, and coming back after a refresh.
+
+import { expect, fill, test } from '../support/fixture.js';
+
+test('a new session opens empty and ready to write in', async ({ page, chat, name }) => {
+  await page.goto('/');
+  await expect(page.getByRole('heading', { name: 'Who would you like to talk to?' })).toBeVisible();
+  await chat.create(name, 'Technical Support');
+  await expect(page.getByText('You are talking to Technical Support')).toBeVisible();
+  await expect(chat.message).toBeFocused();
+  await expect(chat.rows).toHaveCount(0);
+  await expect(page).toHaveURL(`/?${new URLSearchParams({ session: name })}`);
+  await expect(page).toHaveTitle(`${name} · Nono Chat Bot`);
+});
+
+test('the header names the bot, what powers it, the user and the two buttons', async ({ page, chat, name }) => {
+  await page.goto('/');
+  await chat.create(name);
+  const header = page.getByRole('banner');
+  await expect(header.getByRole('heading', { level: 1 })).toHaveText('🤖 Nono Chat Bot');
+  await expect(header).toContainText(/Powered by \S/);
+  await expect(header).toContainText(`User: ${name}`);
+  await expect(chat.newButton).toHaveText('➕ New');
+  await expect(chat.sessionsButton).toHaveText('📋 Sessions');
+});
+
+test('without a display name the session is called user and the unix time', async ({ page, chat }) => {
+  await page.goto('/');
+  await chat.newButton.click();
+  await chat.newDialog.getByRole('button', { name: 'Create Session' }).click();
+  await expect(chat.user).toHaveText(/^user_\d{10}$/);
+});
+
+test('a persona clicked on the welcome page is chosen in the dialog', async ({ page, chat }) => {
+  await page.goto('/');
+  await page.getByRole('button', { name: 'Creative Writer' }).click();
+  await expect(chat.newDialog.getByLabel('Persona')).toHaveValue('creative_writer');
+  await expect(chat.newDialog.getByLabel('Display Name')).toBeFocused();
+});
+
+test('a sent message is shown at once and marked as sent when the server has it', async ({ page, chat, name }) => {
+  await page.goto('/');
+  await chat.create(name);
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route('**/messages', async (route) => {
+    await held;
+    await route.fallback();
+  });
+  await chat.send('Hello there');
+  await expect(chat.mine('Hello there')).toContainText('Sending…');
+  await expect(chat.message).toHaveValue('');
+  release();
+  await expect(chat.mine('Hello there')).toContainText('Sent');
+  await expect(chat.mine('Hello there')).toHaveCount(1);
+});
+
+test('pressing Enter twice sends one message', async ({ page, chat, name }) => {
+  await page.goto('/');
+  await chat.create(name);
+  await chat.message.fill('once only');
+  await chat.message.press('Enter');
+  await chat.message.press('Enter');
+  await expect(chat.mine('once only')).toHaveAttribute('data-state', 'sent');
+  await page.reload();
+  await expect(chat.mine('once only')).toHaveCount(1);
+});
+
+test('shift and Enter breaks the line', async ({ page, chat, name }) => {
+  await page.goto('/');
+  await chat.create(name);
+  await chat.message.pressSequentially('one');
+  await chat.message.press('Shift+Enter');
+  await chat.message.pressSequentially('two');
+  await expect(chat.message).toHaveValue('one\ntwo');
+  await expect(chat.rows).toHaveCount(0);
+});
+
+test('the Enter that ends an IME composition does not send', async ({ page, chat, name }) => {
+  await page.goto('/');
+  await chat.create(name);
+  await chat.message.fill('にほん');
+  for (const how of [{ isComposing: true }, { keyCode: 229 }]) {
+    await chat.message.evaluate((field, init) => {
+      field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true, ...init }));
+    }, how);
+  }
+  await expect(chat.message).toHaveValue('にほん');
+  await expect(chat.rows).toHaveCount(0);
+});
+
+test('a refresh shows the same session with its history', async ({ page, chat, name }) => {
+  await page.goto('/');
+  await chat.create(name, 'Mental Health Nurse');
+  await chat.say('still here?');
+  await page.reload();
+  await expect(chat.user).toHaveText(name);
+  await expect(chat.mine('still here?')).toBeVisible();
+  await expect(page.getByText('call your local emergency number')).toBeVisible();
+});
+
+test('a visit without an address reopens the last session', async ({ page, chat, name }) => {
+  await page.goto('/');
+  await chat.create(name);
+  await chat.say('remember me');
+  await page.goto('/');
+  await expect(chat.mine('remember me')).toBeVisible();
+  await expect(page).toHaveURL(/session=/);
+});
+
+test('switching loads the other history, and Back returns', async ({ page, chat, name }) => {
+  await page.goto('/');
+  await chat.create(`${name} first`);
+  await chat.say('said in the first');
+  await chat.create(`${name} second`);
+  await chat.say('said in the second');
+  await chat.sessionsButton.click();
+  await expect(chat.row(`${name} second`)).toContainText('Current');
+  await expect(chat.row(`${name} second`).getByRole('button').first()).toHaveAttribute('aria-current', 'true');
+  await expect(chat.row(`${name} first`)).toContainText(/Default Assistant.*1 message.*Created today.*Last activity today/);
+  await chat.row(`${name} first`).getByRole('button').first().click();
+  await expect(chat.sessionsDialog).toBeHidden();
+  await expect(chat.mine('said in the first')).toBeVisible();
+  await expect(chat.mine('said in the second')).toHaveCount(0);
+  await page.goBack();
+  await expect(chat.mine('said in the second')).toBeVisible();
+});
+
+test('a long list of sessions scrolls inside the dialog and its buttons stay in reach', async ({ page, chat, name, request }) => {
+  for (let index = 0; index < 12; index += 1) await fill(request, `${name} ${index}`, 0);
+  await page.setViewportSize({ width: 360, height: 600 });
+  await page.goto('/');
+  await chat.sessionsButton.click();
+  await expect(chat.row(`${name} 0`)).toBeAttached();
+  await expect(chat.sessionsDialog.getByRole('button', { name: 'Close' })).toBeInViewport({ ratio: 1 });
+  await chat.row(`${name} 0`).getByRole('button', { name: 'Delete session' }).scrollIntoViewIfNeeded();
+  await expect(chat.row(`${name} 0`)).toBeInViewport();
+});
+
+test('the list of sessions is loaded page by page', async ({ page, chat, name, request }) => {
+  await fill(request, `${name} a`, 0);
+  await fill(request, `${name} b`, 0);
+  await page.route('**/sessions?*', (route) => {
+    const url = new URL(route.request().url());
+    url.searchParams.set('page_size', '1');
+    return route.fallback({ url: url.href });
+  });
+  await page.goto('/');
+  await chat.sessionsButton.click();
+  await expect(chat.row(`${name} b`)).toBeVisible();
+  await expect(chat.row(`${name} a`)).toHaveCount(0);
+  await chat.sessionsDialog.getByRole('button', { name: 'Show more' }).click();
+  await expect(chat.row(`${name} a`)).toBeVisible();
+  await expect(chat.row(`${name} b`)).toBeVisible();
+});
+
+test('older messages come in pages and the reader keeps the place', async ({ page, chat, name, request }) => {
+  await fill(request, name, 120);
+  await page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await expect(chat.rows).toHaveCount(50);
+  await expect(chat.rows.last()).toBeInViewport();
+  const first = chat.rows.filter({ hasText: 'message 71 of 120' });
+  await chat.log.evaluate((log) => (log.scrollTop = 0));
+  await expect(chat.rows).not.toHaveCount(50);
+  await expect(first).toBeInViewport();
+  await chat.log.evaluate((log) => (log.scrollTop = 0));
+  await expect(chat.rows).toHaveCount(120);
+  await expect(page.getByRole('button', { name: 'Load earlier messages' })).toBeHidden();
+});
+
+test('a message from elsewhere does not move the reader but offers the way to it', async ({ page, chat, name, request }) => {
+  await fill(request, name, 50);
+  await page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await expect(chat.rows).toHaveCount(50);
+  await chat.log.hover();
+  await page.mouse.wheel(0, -4000);
+  const top = chat.rows.filter({ hasText: 'message 1 of 50' });
+  await expect(top).toBeInViewport();
+  await request.post(`/api/session/${encodeURIComponent(name)}/messages`, { data: { messages: [{ role: 'assistant', content: 'news' }] } });
+  await page.evaluate(() => window.dispatchEvent(new Event('focus')));
+  const button = page.getByRole('button', { name: 'New messages' });
+  await expect(button).toBeVisible();
+  await expect(top).toBeInViewport();
+  await button.click();
+  await expect(chat.rows.filter({ hasText: 'news' })).toBeInViewport();
+  await expect(button).toBeHidden();
+});
+
+test('what looks like markup is shown as text', async ({ page, chat, name }) => {
+  await page.goto('/');
+  await chat.create(name);
+  await chat.say('<img src=x onerror=alert(1)> <b>bold</b>');
+  await expect(chat.rows.locator('.body')).toHaveText('<img src=x onerror=alert(1)> <b>bold</b>');
+  await expect(chat.rows.locator('img, b')).toHaveCount(0);
+});

@@ -1,0 +1,52 @@
+// Deleting a session by hand, and taking it back.
+
+import { expect, test } from '../support/fixture.js';
+
+test('a deleted session can be taken back within ten seconds', async ({ page, chat, name }) => {
+  await page.goto('/');
+  await chat.create(name);
+  await chat.sessionsButton.click();
+  await chat.row(name).getByRole('button', { name: `Delete session ${name}` }).click();
+  await expect(chat.row(name)).toContainText('was deleted');
+  await expect(chat.row(name).getByRole('button', { name: 'Undo' })).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(chat.row(name)).toContainText('Current');
+  await expect(chat.user).toHaveText(name);
+});
+
+test('the session is deleted for good when the time of undo ends', async ({ page, chat, name, request }) => {
+  await page.clock.install();
+  await page.goto('/');
+  await chat.create(name);
+  await chat.sessionsButton.click();
+  await chat.row(name).getByRole('button', { name: 'Delete session' }).click();
+  await chat.sessionsDialog.getByRole('button', { name: 'Close' }).click();
+  await expect(page.locator('.toast')).toContainText(`Session of ${name} was deleted.`);
+  expect((await request.get(`/api/session/${encodeURIComponent(name)}`)).status()).toBe(200);
+  const deleted = page.waitForResponse((response) => response.request().method() === 'DELETE');
+  await page.clock.fastForward(10_000);
+  expect((await deleted).status()).toBe(204);
+  await expect(page.locator('.toast')).toHaveCount(0);
+  await expect(page.getByRole('heading', { name: 'Who would you like to talk to?' })).toBeVisible();
+  expect((await request.get(`/api/session/${encodeURIComponent(name)}`)).status()).toBe(404);
+});
+
+test('leaving the page within the time of undo still deletes', async ({ page, chat, name, request }) => {
+  await page.goto('/');
+  await chat.create(name);
+  await chat.sessionsButton.click();
+  await chat.row(name).getByRole('button', { name: 'Delete session' }).click();
+  await page.goto('about:blank');
+  await expect.poll(async () => (await request.get(`/api/session/${encodeURIComponent(name)}`)).status()).toBe(404);
+});
+
+test('undo in the toast opens the session again', async ({ page, chat, name }) => {
+  await page.goto('/');
+  await chat.create(name);
+  await chat.say('do not lose me');
+  await chat.sessionsButton.click();
+  await chat.row(name).getByRole('button', { name: 'Delete session' }).click();
+  await page.keyboard.press('Escape');
+  await page.locator('.toast').getByRole('button', { name: 'Undo' }).click();
+  await expect(chat.mine('do not lose me')).toBeVisible();
+});

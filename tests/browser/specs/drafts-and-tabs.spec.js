@@ -1,0 +1,64 @@
+// Text that must not be lost, and several tabs on one session.
+
+import { Chat, expect, test } from '../support/fixture.js';
+
+test('a draft survives a reload and belongs to its session', async ({ page, chat, name }) => {
+  await page.goto('/');
+  await chat.create(`${name} a`);
+  await chat.message.fill('half a thought');
+  await chat.create(`${name} b`);
+  await expect(chat.message).toHaveValue('');
+  await page.goBack();
+  await expect(chat.message).toHaveValue('half a thought');
+  await page.reload();
+  await expect(chat.message).toHaveValue('half a thought');
+});
+
+test('a message whose answer was lost is sent again after a reload with the same request id', async ({ page, chat, name, expected }) => {
+  await page.goto('/');
+  await chat.create(name);
+  const ids = [];
+  await page.route('**/messages', async (route) => {
+    ids.push(route.request().postDataJSON().request_id);
+    if (ids.length > 1) return route.fallback();
+    // The server stores it, but the page is gone before it hears so.
+    await route.fetch();
+    await page.evaluate(() => location.reload()).catch(() => {});
+    await route.abort().catch(() => {});
+  });
+  expected.push(/ERR_FAILED|ERR_ABORTED/);
+  await chat.send('just once, please');
+  const states = () => chat.mine('just once, please').evaluateAll((rows) => rows.map((row) => row.dataset.state));
+  await expect.poll(() => ids.length).toBe(2);
+  await expect.poll(states).toEqual(['sent']);
+  expect(new Set(ids).size).toBe(1);
+  await page.reload();
+  await expect(chat.mine('just once, please')).toHaveCount(1);
+});
+
+test('what one tab sends appears in the other', async ({ page, context, chat, name, expected }) => {
+  await page.goto('/');
+  await chat.create(name);
+  const other = new Chat(await context.newPage(), expected);
+  await other.page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await expect(other.user).toHaveText(name);
+  await chat.say('from the first tab');
+  await expect(other.mine('from the first tab')).toBeVisible();
+  await other.say('from the second tab');
+  await expect(chat.mine('from the second tab')).toBeVisible();
+  await expect(chat.rows).toHaveCount(2);
+});
+
+test('a session that another tab deleted is announced as ended, and the text is kept', async ({ page, context, chat, name, expected, request }) => {
+  expected.push(/status of 404 /);
+  await page.goto('/');
+  await chat.create(name);
+  const other = new Chat(await context.newPage(), expected);
+  await other.page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await other.message.fill('unsent');
+  await request.delete(`/api/session/${encodeURIComponent(name)}`);
+  await other.page.evaluate(() => window.dispatchEvent(new Event('focus')));
+  await expect(other.banner('gone')).toContainText('has ended');
+  await expect(other.message).toHaveValue('unsent');
+  await expect(other.sendButton).toBeDisabled();
+});

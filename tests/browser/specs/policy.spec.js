@@ -1,0 +1,42 @@
+// The page is served under its strict policy, and the browser enforces it.
+
+import { CSP } from '../fake-server.js';
+import { expect, test } from '../support/fixture.js';
+
+test('the page is served with the exact security headers', async ({ request }) => {
+  const headers = (await request.get('/')).headers();
+  expect(headers).toMatchObject({
+    'content-security-policy': CSP,
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-resource-policy': 'same-origin',
+  });
+});
+
+test('HTML strings are refused by the browser itself', async ({ page, expected }) => {
+  expected.push(/TrustedHTML|securitypolicyviolation: require-trusted-types-for/);
+  await page.goto('/');
+  const refused = await page.evaluate(() => {
+    try {
+      document.body.insertAdjacentHTML('beforeend', '<b>no</b>');
+      return 'accepted';
+    } catch (error) {
+      return error.name;
+    }
+  });
+  expect(refused).toBe('TypeError');
+});
+
+test('the first visit weighs less than 60 KB compressed', async ({ page }) => {
+  const { gzipSync } = await import('node:zlib');
+  let bytes = 0;
+  const bodies = [];
+  page.on('response', (response) => {
+    if (!response.url().includes('/api/')) bodies.push(response.body().then((body) => (bytes += gzipSync(body).length)));
+  });
+  await page.goto('/', { waitUntil: 'networkidle' });
+  await Promise.all(bodies);
+  expect(bytes).toBeGreaterThan(10_000);
+  expect(bytes).toBeLessThan(60 * 1024);
+});

@@ -1,0 +1,128 @@
+// What every spec starts from: the program, a page on it that must stay free of errors, and the person's usual steps.
+
+import { test as base, expect } from '@playwright/test';
+import { startProgram } from './program.js';
+
+let names = 0;
+
+export const test = base.extend({
+  program: [
+    async ({}, use) => {
+      const program = await startProgram();
+      await use(program);
+      await program.stop();
+    },
+    { scope: 'worker' },
+  ],
+
+  baseURL: ({ program }, use) => use(program.url),
+
+  /** Console errors that a test provokes on purpose, as patterns. Personas may not be served yet; the page has its own then. */
+  expected: async ({}, use) => use([/status of (404|501) .*\/api\/personas$/]),
+
+  /** What the browser complained about in any page of the context. */
+  complaints: async ({ expected }, use) => {
+    const complaints = [];
+    await use(complaints);
+    const unexpected = complaints.filter((complaint) => !expected.some((pattern) => pattern.test(complaint)));
+    expect(unexpected, 'the console stays clean').toEqual([]);
+  },
+
+  context: async ({ context, complaints }, use) => {
+    await context.addInitScript(() => {
+      document.addEventListener('securitypolicyviolation', (event) => {
+        console.error(`securitypolicyviolation: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
+      });
+    });
+    context.on('page', (page) => {
+      page.on('pageerror', (error) => complaints.push(`pageerror: ${error.stack}`));
+      page.on('console', (message) => {
+        if (message.type() === 'error') complaints.push(`${message.text()} ${message.location().url}`);
+      });
+    });
+    await use(context);
+  },
+
+  /** A name that no other test of this worker has used. */
+  name: async ({}, use, info) => use(`Ada ${info.workerIndex}-${(names += 1)}`),
+
+  chat: async ({ page, expected }, use) => use(new Chat(page, expected)),
+});
+
+export { expect };
+
+/** The page as the person sees it. */
+export class Chat {
+  constructor(page, expected) {
+    this.page = page;
+    this.expected = expected;
+    this.newButton = page.getByRole('button', { name: 'New', exact: true });
+    this.sessionsButton = page.getByRole('button', { name: 'Sessions', exact: true });
+    this.newDialog = page.getByRole('dialog', { name: 'New Session' });
+    this.sessionsDialog = page.getByRole('dialog', { name: 'Manage Sessions' });
+    this.message = page.getByRole('textbox', { name: 'Message' });
+    this.sendButton = page.getByRole('button', { name: 'Send', exact: true });
+    this.log = page.getByRole('log', { name: 'Conversation' });
+    this.rows = this.log.getByRole('article');
+    this.user = page.locator('#user-id');
+  }
+
+  async create(name, persona) {
+    await this.newButton.click();
+    await this.newDialog.getByLabel('Display Name').fill(name);
+    if (persona) await this.newDialog.getByLabel('Persona').selectOption(persona);
+    await this.newDialog.getByRole('button', { name: 'Create Session' }).click();
+    await expect(this.newDialog).toBeHidden();
+    await expect(this.user).toHaveText(name);
+    await expect(this.sendButton).toBeEnabled();
+  }
+
+  async send(text) {
+    await this.message.fill(text);
+    await this.sendButton.click();
+  }
+
+  /** Sends and waits until the server has it. */
+  async say(text) {
+    await this.send(text);
+    await expect(this.mine(text)).toHaveAttribute('data-state', /sent|stored/);
+  }
+
+  mine(text) {
+    return this.rows.and(this.page.locator('[data-role=user]')).filter({ hasText: text });
+  }
+
+  banner(id) {
+    return this.page.locator(`.banner[data-id="${id}"]`);
+  }
+
+  row(name) {
+    return this.sessionsDialog.getByRole('listitem').filter({ hasText: name });
+  }
+
+  /** Answers calls whose path matches with a refusal, `times` times; the rest goes to the program. */
+  async refuse(path, { status, reason, detail = 'refused by the test', times = Infinity, method, headers = {}, ...more }) {
+    let left = times;
+    this.expected.push(new RegExp(`status of ${status} `));
+    await this.page.route(path, (route) => {
+      if (left <= 0 || (method && route.request().method() !== method)) return route.fallback();
+      left -= 1;
+      const body = JSON.stringify({ type: 'about:blank', title: reason, status, reason, detail, ...more });
+      return route.fulfill({ status, headers: { 'content-type': 'application/problem+json', ...headers }, body });
+    });
+  }
+}
+
+/** Fills a session over REST, as many messages as a test needs. */
+export async function fill(request, name, count, { persona = 'default' } = {}) {
+  const create = await request.post('/api/session/create', { data: { user_id: name, persona } });
+  expect(create.ok(), await create.text()).toBe(true);
+  const messages = Array.from({ length: count }, (_, index) => ({
+    role: index % 2 ? 'assistant' : 'user',
+    content: `message ${index + 1} of ${count}`,
+  }));
+  for (let from = 0; from < count; from += 100) {
+    const append = await request.post(`/api/session/${encodeURIComponent(name)}/messages`, { data: { messages: messages.slice(from, from + 100) } });
+    expect(append.ok(), await append.text()).toBe(true);
+  }
+}

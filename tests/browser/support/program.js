@@ -1,0 +1,61 @@
+// The program under test: started once per worker on free ports with an empty memory store, stopped by SIGTERM to its own pid.
+
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { startFakeServer } from '../fake-server.js';
+
+const BINARY = process.env.NONO_BIN ?? fileURLToPath(new URL('../../../target/debug/nono', import.meta.url));
+const START_MS = 10_000;
+const STOP_MS = 5_000;
+
+/** @returns {Promise<{url: string, stop: () => Promise<void>}>} */
+export function startProgram() {
+  return process.env.NONO_SCRIPTED ? startFakeServer() : startNono();
+}
+
+async function startNono() {
+  if (!existsSync(BINARY)) throw new Error(`${BINARY} is not there: build it with cargo build, or set NONO_BIN or NONO_SCRIPTED=1`);
+  const listen = ['--http-listen', '127.0.0.1:0', '--grpc-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'];
+  const child = spawn(BINARY, [...listen, '--store', 'memory:', '--session-ttl', '1h'], {
+    env: { ...process.env, NO_COLOR: '1', NONO_LOG_FORMAT: 'text' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const url = await addressIn(child);
+  return {
+    url,
+    async stop() {
+      child.kill('SIGTERM');
+      const giveUp = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+      await ended;
+      clearTimeout(giveUp);
+    },
+  };
+}
+
+/** Waits for the line that names the page's address. */
+function addressIn(child) {
+  return new Promise((resolve, reject) => {
+    let output = '';
+    const giveUp = (why) => {
+      child.kill('SIGTERM');
+      reject(new Error(`${BINARY} ${why}; it said:\n${output}`));
+    };
+    const timer = setTimeout(() => giveUp(`named no address within ${START_MS} ms`), START_MS);
+    const ended = (code) => giveUp(`ended with ${code}`);
+    child.once('exit', ended);
+    child.once('error', (error) => giveUp(`could not be started: ${error.message}`));
+    const read = (chunk) => {
+      output += chunk;
+      const address = /http:\/\/127\.0\.0\.1:\d+(?=\D)/.exec(output)?.[0];
+      if (!address) return;
+      clearTimeout(timer);
+      child.removeListener('exit', ended);
+      resolve(address);
+    };
+    // Read on afterwards too: a full pipe would stop the program.
+    child.stdout.setEncoding('utf8').on('data', read);
+    child.stderr.setEncoding('utf8').on('data', read);
+  });
+}

@@ -1,0 +1,74 @@
+// Time, storage and ids that a test moves by hand.
+
+/** Timers that run only when `advance` says so. */
+export function fakeTimers(startMs = Date.parse('2024-10-20T12:00:00Z')) {
+  let nowMs = startMs;
+  let tasks = [];
+  const timers = {
+    now: () => nowMs,
+    set(task, ms) {
+      const timer = { task, at: nowMs + ms };
+      tasks.push(timer);
+      return timer;
+    },
+    clear(timer) {
+      tasks = tasks.filter((task) => task !== timer);
+    },
+    /** Runs what falls due on the way, in order, and lets promises settle after each. */
+    async advance(ms) {
+      const endMs = nowMs + ms;
+      await settle();
+      for (;;) {
+        const next = tasks.filter(({ at }) => at <= endMs).sort((a, b) => a.at - b.at)[0];
+        if (!next) break;
+        nowMs = Math.max(nowMs, next.at);
+        timers.clear(next);
+        next.task();
+        await settle();
+      }
+      nowMs = endMs;
+    },
+    get pending() {
+      return tasks.length;
+    },
+  };
+  return timers;
+}
+
+/** Until every promise that can settle has settled. */
+export const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+/** What `localStorage` does, in a map. */
+export function fakeLocalStorage(map = new Map()) {
+  return {
+    getItem: (key) => map.get(key) ?? null,
+    setItem: (key, value) => void map.set(key, String(value)),
+    removeItem: (key) => void map.delete(key),
+    key: (index) => [...map.keys()][index] ?? null,
+    get length() {
+      return map.size;
+    },
+  };
+}
+
+export function countingIds() {
+  let last = 0;
+  return () => `id-${(last += 1)}`;
+}
+
+/** A `fetch` that answers in turn and remembers what it was asked. A function as an answer is called. */
+export function scriptedFetch(...answers) {
+  const calls = [];
+  const fetch = async (url, init) => {
+    calls.push({ url, ...init, body: init.body && JSON.parse(init.body) });
+    const answer = answers.shift();
+    if (!answer) throw new TypeError(`no answer left for ${url}`);
+    return typeof answer === 'function' ? answer() : answer;
+  };
+  return Object.assign(fetch, { calls });
+}
+
+export function jsonAnswer(value, { status = 200, headers = {} } = {}) {
+  const type = status < 400 ? 'application/json' : 'application/problem+json';
+  return new Response(JSON.stringify(value), { status, headers: { 'content-type': type, ...headers } });
+}
