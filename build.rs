@@ -9,6 +9,10 @@ const FILES: [&str; 3] =
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
     let descriptors = protox::compile(FILES, ["proto"])?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "cargo tells a build script where to write in no other way"
+    )]
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("nono.binpb"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure().compile_fds(descriptors)?;

@@ -5,7 +5,12 @@
 /// Sessions and their messages: package `nono.session.v1`.
 pub mod session {
     /// Version 1.
-    #[allow(clippy::all, clippy::allow_attributes, reason = "generated code")]
+    #[allow(
+        clippy::all,
+        clippy::allow_attributes,
+        clippy::allow_attributes_without_reason,
+        reason = "generated code"
+    )]
     pub mod v1 {
         tonic::include_proto!("nono.session.v1");
     }
@@ -14,7 +19,12 @@ pub mod session {
 /// Turns and personas: package `nono.chat.v1`.
 pub mod chat {
     /// Version 1.
-    #[allow(clippy::all, clippy::allow_attributes, reason = "generated code")]
+    #[allow(
+        clippy::all,
+        clippy::allow_attributes,
+        clippy::allow_attributes_without_reason,
+        reason = "generated code"
+    )]
     pub mod v1 {
         tonic::include_proto!("nono.chat.v1");
     }
@@ -23,7 +33,12 @@ pub mod chat {
 /// The configuration: package `nono.config.v1`.
 pub mod config {
     /// Version 1.
-    #[allow(clippy::all, clippy::allow_attributes, reason = "generated code")]
+    #[allow(
+        clippy::all,
+        clippy::allow_attributes,
+        clippy::allow_attributes_without_reason,
+        reason = "generated code"
+    )]
     pub mod v1 {
         tonic::include_proto!("nono.config.v1");
     }

@@ -84,7 +84,9 @@ impl Backend {
         B: http_body::Body<Data = axum::body::Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let service = service.map_err(|error| TransportError(error.into())).map_response(|response: http::Response<B>| response.map(Body::new));
+        let service = service
+            .map_err(|error| TransportError(error.into()))
+            .map_response(|response: http::Response<B>| response.map(Body::new));
         Self::over(BoxCloneSyncService::new(service))
     }
 
@@ -136,7 +138,9 @@ impl Backend {
         };
         self.budget.deposit();
         let mut result = once(request.clone()).await;
-        if repeat == Repeat::Safe && matches!(&result, Ok(Err(status)) if was_unreachable(status)) && self.budget.withdraw()
+        if repeat == Repeat::Safe
+            && matches!(&result, Ok(Err(status)) if was_unreachable(status))
+            && self.budget.withdraw()
         {
             result = once(request).await;
         }

@@ -40,7 +40,13 @@ pub(crate) fn transport(addresses: &[Uri]) -> Transport {
     // The balancer would let calls wait for as long as it knows no address.
     let channel = channel.filter_async(move |request| {
         let is_known = known.load(Ordering::Relaxed) > 0;
-        async move { if is_known { Ok(request) } else { Err(Status::unavailable("no address of the service is known")) } }
+        async move {
+            if is_known {
+                Ok(request)
+            } else {
+                Err(Status::unavailable("no address of the service is known"))
+            }
+        }
     });
     BoxCloneSyncService::new(channel.map_err(as_ours))
 }
@@ -93,7 +99,9 @@ async fn feed(names: Vec<Uri>, changes: Sender<Change<SocketAddr, Endpoint>>, co
 async fn resolve(names: &[Uri]) -> BTreeSet<SocketAddr> {
     let mut found = BTreeSet::new();
     for name in names {
-        let (Some(host), Some(port)) = (name.host(), name.port_u16().or(Some(80))) else { continue };
+        let (Some(host), Some(port)) = (name.host(), name.port_u16().or(Some(80))) else {
+            continue;
+        };
         let lookup = tokio::net::lookup_host((host.trim_matches(['[', ']']), port));
         match tokio::time::timeout(RESOLVE_MAX_WAIT, lookup).await {
             Ok(Ok(addresses)) => found.extend(addresses),

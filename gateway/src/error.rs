@@ -114,7 +114,11 @@ impl Problem {
 
     /// A path that leads nowhere.
     pub(crate) fn unknown_path(path: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "Not found", format!("there is nothing at {path}; see /openapi.json"))
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "Not found",
+            format!("there is nothing at {path}; see /openapi.json"),
+        )
     }
 
     /// A method that the path does not know.
@@ -138,16 +142,23 @@ impl Problem {
 
     fn unreachable(status: &Status) -> Self {
         tracing::warn!(error = %status, "session service unreachable");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", "the session service cannot be reached; try again")
-            .because(SERVICE_UNAVAILABLE)
-            .retry_after(SERVICE_RETRY)
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Unavailable",
+            "the session service cannot be reached; try again",
+        )
+        .because(SERVICE_UNAVAILABLE)
+        .retry_after(SERVICE_RETRY)
     }
 }
 
 impl From<Status> for Problem {
     fn from(status: Status) -> Self {
         let details = status.get_error_details();
-        let reason = details.error_info().filter(|info| info.domain == reason::DOMAIN).map(|info| info.reason.as_str());
+        let reason = details
+            .error_info()
+            .filter(|info| info.domain == reason::DOMAIN)
+            .map(|info| info.reason.as_str());
         let (http, title) = translate(&status, reason);
         let Some(reason) = reason else {
             return match http {
@@ -187,9 +198,13 @@ fn translate(status: &Status, reason: Option<&str>) -> (StatusCode, &'static str
         Code::Ok | Code::Internal | Code::DataLoss if status.source().is_none() => {
             (StatusCode::INTERNAL_SERVER_ERROR, "Internal error")
         }
-        Code::Ok | Code::Internal | Code::DataLoss | Code::Unknown => (StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
+        Code::Ok | Code::Internal | Code::DataLoss | Code::Unknown => {
+            (StatusCode::SERVICE_UNAVAILABLE, "Unavailable")
+        }
         // tonic's way to say that a time-out passed.
-        Code::Cancelled if status.message() == "Timeout expired" => (StatusCode::GATEWAY_TIMEOUT, "Deadline exceeded"),
+        Code::Cancelled if status.message() == "Timeout expired" => {
+            (StatusCode::GATEWAY_TIMEOUT, "Deadline exceeded")
+        }
         Code::Cancelled | Code::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, unavailable(reason)),
         Code::DeadlineExceeded => (StatusCode::GATEWAY_TIMEOUT, "Deadline exceeded"),
         Code::InvalidArgument => (StatusCode::BAD_REQUEST, "Invalid request"),
@@ -197,7 +212,9 @@ fn translate(status: &Status, reason: Option<&str>) -> (StatusCode, &'static str
         Code::NotFound => (StatusCode::NOT_FOUND, "Session not found"),
         Code::AlreadyExists => (StatusCode::CONFLICT, "Session exists"),
         Code::Aborted => (StatusCode::CONFLICT, "Turn in progress"),
-        Code::FailedPrecondition if reason == Some(reason::SESSION_FULL) => (StatusCode::CONFLICT, "Session full"),
+        Code::FailedPrecondition if reason == Some(reason::SESSION_FULL) => {
+            (StatusCode::CONFLICT, "Session full")
+        }
         Code::FailedPrecondition => (StatusCode::CONFLICT, "Too many sessions"),
         Code::ResourceExhausted => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
         Code::Unauthenticated => (StatusCode::UNAUTHORIZED, "Unauthenticated"),

@@ -8,6 +8,9 @@ use axum::{
 };
 use serde_json::{Map, Value};
 
+/// The path of creation.
+pub(crate) const CREATE: &str = "/api/session/create";
+
 /// The `user_id` of the path, percent-decoded. Whether it is a good one is for the service to say.
 pub(crate) struct UserId(pub(crate) String);
 
@@ -15,6 +18,10 @@ impl<S: Send + Sync> FromRequestParts<S> for UserId {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        // The path of creation hides the session that is called so.
+        if parts.uri.path() == CREATE {
+            return Ok(Self("create".into()));
+        }
         match Path::<String>::from_request_parts(parts, state).await {
             Ok(Path(user_id)) => Ok(Self(user_id)),
             Err(_) => Err(Problem::invalid(vec![Violation {
@@ -201,7 +208,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
 impl Parameters {
     /// Text that may be there.
     pub(crate) fn text(&mut self, name: &str) -> Option<String> {
-        let (mut found, others): (Vec<_>, _) = std::mem::take(&mut self.pairs).into_iter().partition(|(n, _)| n == name);
+        let (mut found, others): (Vec<_>, _) =
+            std::mem::take(&mut self.pairs).into_iter().partition(|(n, _)| n == name);
         self.pairs = others;
         if found.len() > 1 {
             self.refuse(name, "must be given once");
@@ -222,7 +230,9 @@ impl Parameters {
 
     fn number<T: std::str::FromStr>(&mut self, name: &str) -> Option<T> {
         let text = self.text(name)?;
-        text.parse().map_err(|_| self.refuse(name, format!("must be a whole number in range, not {text:?}"))).ok()
+        text.parse()
+            .map_err(|_| self.refuse(name, format!("must be a whole number in range, not {text:?}")))
+            .ok()
     }
 
     /// `value`, unless anything was wrong or is left over.

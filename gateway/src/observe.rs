@@ -42,8 +42,11 @@ struct RouteLabels {
 
 impl HttpMetrics {
     pub(crate) fn register(registry: &mut Registry) -> Self {
-        let new: fn() -> Histogram =
-            || Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0]);
+        let new: fn() -> Histogram = || {
+            Histogram::new([
+                0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0,
+            ])
+        };
         let metrics = Self { requests: Family::default(), seconds: Family::new_with_constructor(new) };
         registry.register("http_requests", "Requests that ended, by status", metrics.requests.clone());
         registry.register("http_request_duration_seconds", "How long requests took", metrics.seconds.clone());
@@ -51,7 +54,11 @@ impl HttpMetrics {
     }
 }
 
-pub(crate) async fn observe(State(metrics): State<HttpMetrics>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn observe(
+    State(metrics): State<HttpMetrics>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     let method = known_method(request.method().as_str());
     let is_quiet = route == "/health" || route == "other";
@@ -77,7 +84,9 @@ pub(crate) async fn observe(State(metrics): State<HttpMetrics>, mut request: Req
 
 /// A problem tells the call's ids, too.
 fn with_ids(mut response: Response, call: &Call) -> Response {
-    let Some(mut problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    let Some(mut problem) = response.extensions_mut().remove::<Problem>() else {
+        return response;
+    };
     problem.request_id = Some(call.request_id.clone());
     problem.trace_id = Some(call.trace_id.clone());
     let (mut parts, _) = response.into_parts();

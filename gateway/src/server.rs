@@ -36,7 +36,8 @@ impl Gateway {
     /// Puts the gateway before a session service.
     pub fn new(backend: Backend, settings: &GatewaySettings, registry: &mut Registry) -> Self {
         let api = Api { backend: backend.clone(), title: settings.title.as_str().into() };
-        let files = settings.public_dir.clone().map_or(Files::Embedded, |folder| Files::Folder(folder.into()));
+        let files =
+            settings.public_dir.clone().map_or(Files::Embedded, |folder| Files::Folder(folder.into()));
         let pages = Router::new().fallback(page::serve).with_state(files);
         let router = routes::router(api)
             .fallback_service(pages)

@@ -61,6 +61,7 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
     let service = Service::new(parts, &process.lifecycle, &mut registry).await;
     // No network between the two, but everything else that a call passes through.
     let gateway = Gateway::new(Backend::local(service.router()), &settings.gateway, &mut registry);
+    tracing::debug!(http = %http.local_addr()?, grpc = %grpc.local_addr()?, admin = %admin.local_addr()?, "listening");
     greet(http.local_addr()?, grpc.local_addr()?, &store);
     process.serve_admin(admin, registry);
     tokio::join!(
@@ -75,6 +76,8 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
 fn greet(http: SocketAddr, grpc: SocketAddr, store: &StoreUrl) {
     println!("Nono is ready: http://{http}  (gRPC on {grpc}, Ctrl-C stops it)");
     if *store == StoreUrl::Memory {
-        println!("Sessions live in memory and end with the program; keep them: --store redis://127.0.0.1:6379");
+        println!(
+            "Sessions live in memory and end with the program; keep them: --store redis://127.0.0.1:6379"
+        );
     }
 }

@@ -44,7 +44,11 @@ impl Call {
         let own = span.context();
         let context = if own.span().span_context().is_valid() { own } else { parent };
         let (trace_id, traceparent) = describe(&context);
-        Self { request_id: request_id.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned), trace_id, traceparent }
+        Self {
+            request_id: request_id.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned),
+            trace_id,
+            traceparent,
+        }
     }
 
     /// Tells the next service of this call.

@@ -26,12 +26,14 @@ pub struct Dependency {
 impl Lifecycle {
     /// Tells how a dependency is. The first call names it.
     pub fn report(&self, name: &'static str, is_up: bool) {
-        self.dependencies.send_modify(|all| match all.iter_mut().find(|dependency| dependency.name == name) {
-            Some(dependency) => {
-                dependency.is_up = is_up;
-                dependency.was_up |= is_up;
+        self.dependencies.send_modify(|all| {
+            match all.iter_mut().find(|dependency| dependency.name == name) {
+                Some(dependency) => {
+                    dependency.is_up = is_up;
+                    dependency.was_up |= is_up;
+                }
+                None => all.push(Dependency { name, was_up: is_up, is_up }),
             }
-            None => all.push(Dependency { name, was_up: is_up, is_up }),
         });
     }
 

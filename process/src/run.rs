@@ -93,7 +93,11 @@ fn stop_on_signal(lifecycle: Lifecycle, delay: Duration) -> Result<impl Future<O
         tokio::join!(lifecycle.stop(delay), async {
             let second = next().await;
             tracing::warn!(signal = second, "stopping at once");
-            #[expect(clippy::exit, reason = "a second signal asks for just this")]
+            #[expect(
+                clippy::exit,
+                clippy::disallowed_methods,
+                reason = "a second signal asks for just this"
+            )]
             std::process::exit(130);
         });
     })

@@ -25,16 +25,18 @@ impl Telemetry {
     pub(crate) fn install(program: &'static str, format: Option<LogFormat>) -> Result<Self> {
         let on_terminal = io::stderr().is_terminal();
         let format = format.unwrap_or(if on_terminal { LogFormat::Text } else { LogFormat::Json });
+        #[expect(clippy::disallowed_methods, reason = "it is the standard variable, and no setting of ours")]
         let filter = match env::var("RUST_LOG") {
-            Ok(rules) if !rules.is_empty() => {
-                EnvFilter::try_new(&rules).with_context(|| format!("RUST_LOG {rules:?} is not a log filter"))?
-            }
+            Ok(rules) if !rules.is_empty() => EnvFilter::try_new(&rules)
+                .with_context(|| format!("RUST_LOG {rules:?} is not a log filter"))?,
             _ => EnvFilter::new("info"),
         };
         let logs = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(on_terminal);
         let logs = match format {
             LogFormat::Text => logs.with_target(false).boxed(),
-            LogFormat::Json => logs.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
+            LogFormat::Json => {
+                logs.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+            }
         };
         let provider = exporter(program)?;
         let spans = provider.as_ref().map(|provider| spans(provider, program));
@@ -52,16 +54,20 @@ impl Telemetry {
 }
 
 fn exporter(program: &'static str) -> Result<Option<SdkTracerProvider>> {
+    #[expect(clippy::disallowed_methods, reason = "they are the standard variables, and no settings of ours")]
     let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     if !is_set("OTEL_EXPORTER_OTLP_ENDPOINT") && !is_set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") {
         return Ok(None);
     }
-    let exporter = SpanExporter::builder().with_tonic().build().context("the OTLP exporter is misconfigured")?;
+    let exporter =
+        SpanExporter::builder().with_tonic().build().context("the OTLP exporter is misconfigured")?;
     let mut resource = Resource::builder();
     if !is_set("OTEL_SERVICE_NAME") {
         resource = resource.with_service_name(program);
     }
-    Ok(Some(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.build()).build()))
+    Ok(Some(
+        SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.build()).build(),
+    ))
 }
 
 fn spans<S>(provider: &SdkTracerProvider, program: &'static str) -> impl Layer<S> + use<S>
@@ -69,9 +75,9 @@ where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
     // The exporter makes calls itself; spans of those would beget spans without end.
-    let ours = Targets::new()
-        .with_default(tracing::Level::INFO)
-        .with_targets(["h2", "hyper", "tonic", "tower", "opentelemetry", "opentelemetry_sdk", "opentelemetry_otlp"]
-            .map(|target| (target, tracing::level_filters::LevelFilter::OFF)));
+    let ours = Targets::new().with_default(tracing::Level::INFO).with_targets(
+        ["h2", "hyper", "tonic", "tower", "opentelemetry", "opentelemetry_sdk", "opentelemetry_otlp"]
+            .map(|target| (target, tracing::level_filters::LevelFilter::OFF)),
+    );
     tracing_opentelemetry::layer().with_tracer(provider.tracer(program)).with_filter(ours)
 }

@@ -46,7 +46,9 @@ struct StoreSettings {
 
 fn main() -> ExitCode {
     match process::settings::parse::<Settings>() {
-        Ok(settings) => process::run("session-service", &settings.process.clone(), |process| run(settings, process)),
+        Ok(settings) => {
+            process::run("session-service", &settings.process.clone(), |process| run(settings, process))
+        }
         Err(code) => code,
     }
 }

@@ -122,7 +122,11 @@ mod tests {
         for (from, to, expected) in [
             ("key = \"default\"", "key = \"other\"", "there is no persona with the key \"default\""),
             ("key = \"creative_writer\"", "key = \"default\"", "persona \"default\" is there twice"),
-            ("temperature = 0.7", "temperature = 7", "persona \"default\": temperature must be between 0 and 2, not 7"),
+            (
+                "temperature = 0.7",
+                "temperature = 7",
+                "persona \"default\": temperature must be between 0 and 2, not 7",
+            ),
             ("max_tokens = 768", "max_tokens = 0", "max_tokens must be between 1 and 32768, not 0"),
             ("key = \"default\"", "key = \"a b\"", "the key must be"),
             ("tags = [\"general\"", "tgas = [\"general\"", "line 8: unknown field `tgas`"),

@@ -53,7 +53,11 @@ impl ReferenceStateMachine for Life {
         let who = (owner.clone(), user);
         let request = prop::option::of(0..4_u8);
         let contents = prop::collection::vec("[a-c]{1,3}", 1..4);
-        let span = prop_oneof![Just(Span::Newest), (0..12_u32).prop_map(Span::Before), (0..12_u32).prop_map(Span::After)];
+        let span = prop_oneof![
+            Just(Span::Newest),
+            (0..12_u32).prop_map(Span::Before),
+            (0..12_u32).prop_map(Span::After)
+        ];
         prop_oneof![
             6 => (who.clone(), any::<bool>(), request.clone())
                 .prop_map(|((owner, user), if_exists, request)| Step::Create { owner, user, if_exists, request }),
@@ -123,12 +127,14 @@ impl Both {
     }
 
     fn begin_listing(&mut self, owner: Owner, items: i32) {
-        let redis = self.runtime.block_on(self.redis.list(&owner, &ListPage { size: size(items), after: None }));
+        let redis =
+            self.runtime.block_on(self.redis.list(&owner, &ListPage { size: size(items), after: None }));
         let redis = redis.unwrap();
         // The moment of a first page shows in where the next one begins; a last page does not depend on it.
         let now = redis.next.as_ref().map_or_else(|| self.now(), |cursor| cursor.moment);
         self.clock.store(now.as_millis(), Ordering::SeqCst);
-        let memory = self.runtime.block_on(self.memory.list(&owner, &ListPage { size: size(items), after: None }));
+        let memory =
+            self.runtime.block_on(self.memory.list(&owner, &ListPage { size: size(items), after: None }));
         let memory = memory.unwrap();
         assert_eq!(redis.total_count, memory.total_count);
         if redis.next.is_some() == memory.next.is_some() {
@@ -138,14 +144,20 @@ impl Both {
     }
 
     fn next_page(&mut self) {
-        let Some(mut listing) = self.listing.take() else { return };
-        let after = |is_redis| if is_redis { listing.redis.1.next.clone() } else { listing.memory.1.next.clone() };
+        let Some(mut listing) = self.listing.take() else {
+            return;
+        };
+        let after = |is_redis| {
+            if is_redis { listing.redis.1.next.clone() } else { listing.memory.1.next.clone() }
+        };
         if after(true).is_none() || after(false).is_none() {
             self.finish(listing);
             return;
         }
-        let pages =
-            self.both_pages(&listing.owner, |is_redis| ListPage { size: size(listing.items), after: after(is_redis) });
+        let pages = self.both_pages(&listing.owner, |is_redis| ListPage {
+            size: size(listing.items),
+            after: after(is_redis),
+        });
         if let [Some(redis), Some(memory)] = pages {
             for (seen, page) in [(&mut listing.redis, redis), (&mut listing.memory, memory)] {
                 let last = std::mem::replace(&mut seen.1, page);
@@ -179,12 +191,14 @@ impl StateMachineTest for Both {
 
     fn init_test((): &()) -> Self {
         let policy = Policy { session_ttl: TTL, max_sessions_per_owner: Some(4) };
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let server = RedisServer::start();
         let clock = Arc::new(AtomicU64::new(0));
         let time = clock.clone();
         let time = Box::new(move || Timestamp::from_millis(time.load(Ordering::SeqCst)));
-        let redis: Store = runtime.block_on(async { Arc::new(RedisStore::new(&server.url(), policy).unwrap()) as Store });
+        let redis: Store =
+            runtime.block_on(async { Arc::new(RedisStore::new(&server.url(), policy).unwrap()) as Store });
         let memory = Arc::new(MemoryStore::with_clock(policy, time));
         Self { runtime, _server: server, redis, memory, clock, listing: None }
     }
@@ -200,19 +214,25 @@ impl StateMachineTest for Both {
                 both.compare(call, |made| Some(made.session.last_activity));
             }
             Step::Get { owner, user } => {
-                both.compare(async |store: &Store| store.get(&owner_of(owner), &user_id(user)).await, |_| None);
+                both.compare(
+                    async |store: &Store| store.get(&owner_of(owner), &user_id(user)).await,
+                    |_| None,
+                );
             }
             Step::Append { owner, user, contents, request: request_id } => {
                 let contents: Vec<_> = contents.iter().map(String::as_str).collect();
                 let request_id = request_id.map(|n| request(&n.to_string()));
                 let call = async |store: &Store| {
-                    store.append(&owner_of(owner), &user_id(user), &batch(&contents), request_id.as_ref()).await
+                    store
+                        .append(&owner_of(owner), &user_id(user), &batch(&contents), request_id.as_ref())
+                        .await
                 };
                 both.compare(call, |said| Some(said.session.last_activity));
             }
             Step::History { owner, user, span, items } => {
-                let call =
-                    async |store: &Store| store.history(&owner_of(owner), &user_id(user), page(span, items)).await;
+                let call = async |store: &Store| {
+                    store.history(&owner_of(owner), &user_id(user), page(span, items)).await
+                };
                 both.compare(call, |_| None);
             }
             Step::Touch { owner, user } => {
@@ -220,7 +240,10 @@ impl StateMachineTest for Both {
                 both.compare(call, |session| Some(session.last_activity));
             }
             Step::Delete { owner, user } => {
-                both.compare(async |store: &Store| store.delete(&owner_of(owner), &user_id(user)).await, |()| None);
+                both.compare(
+                    async |store: &Store| store.delete(&owner_of(owner), &user_id(user)).await,
+                    |()| None,
+                );
             }
             Step::BeginListing { owner, items } => both.begin_listing(owner_of(owner), items),
             Step::NextPage => both.next_page(),
@@ -229,7 +252,9 @@ impl StateMachineTest for Both {
                     both.finish(listing);
                 }
             }
-            Step::Expire => std::thread::sleep(TTL + Duration::from_millis(10)),
+            Step::Expire => {
+                both.runtime.block_on(async { tokio::time::sleep(TTL + Duration::from_millis(10)).await });
+            }
         }
         both
     }

@@ -72,7 +72,9 @@ async fn accept(listener: TcpListener, target: u16, state: Arc<State>) {
     while let Ok((client, _)) = listener.accept().await {
         let state = state.clone();
         tokio::spawn(async move {
-            let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else { return };
+            let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else {
+                return;
+            };
             let _ = client.set_nodelay(true);
             let _ = server.set_nodelay(true);
             let (client, server) = (client.into_split(), server.into_split());
@@ -104,7 +106,8 @@ async fn questions(
             state.waiting.fetch_add(1, Ordering::SeqCst);
         }
         let question = String::from_utf8_lossy(&buffer[..n]);
-        let doomed = state.doomed.lock().expect("nobody panics with it").take_if(|text| question.contains(&**text));
+        let doomed =
+            state.doomed.lock().expect("nobody panics with it").take_if(|text| question.contains(&**text));
         is_doomed.fetch_or(doomed.is_some(), Ordering::SeqCst);
         if to.write_all(&buffer[..n]).await.is_err() {
             return;

@@ -14,6 +14,8 @@ use nono_proto::{
     limits,
 };
 use serde::Serialize;
+use serde_json::Number;
+use std::time::Duration;
 use utoipa::ToSchema;
 
 /// The voices in which the assistant speaks.
@@ -46,7 +48,9 @@ struct Persona {
     responses((status = 200, description = "The personas", body = Personas), Refusals)
 )]
 pub(super) async fn personas(State(api): State<Api>, call: CallExtension) -> Result<Json<Personas>, Problem> {
-    let send = |mut client: ChatServiceClient<Transport>, request| async move { client.list_personas(request).await };
+    let send = |mut client: ChatServiceClient<Transport>, request| async move {
+        client.list_personas(request).await
+    };
     let request = chat::ListPersonasRequest {};
     let answer = api.backend.call(api.backend.chat(), &call, Repeat::Safe, request, send).await?;
     let render = |persona: chat::Persona| {
@@ -64,7 +68,8 @@ pub(super) struct Config {
     /// Who writes the replies.
     powered_by: String,
     /// How long a session lives after the last activity.
-    session_ttl_seconds: f64,
+    #[schema(value_type = f64, example = 3600)]
+    session_ttl_seconds: Number,
     /// The time by the clock that expiries are measured with.
     #[schema(format = DateTime)]
     server_time: String,
@@ -101,17 +106,26 @@ struct Limits {
     responses((status = 200, description = "The configuration", body = Config), Refusals)
 )]
 pub(super) async fn config(State(api): State<Api>, call: CallExtension) -> Result<Json<Config>, Problem> {
-    let send = |mut client: ConfigServiceClient<Transport>, request| async move { client.get_config(request).await };
+    let send =
+        |mut client: ConfigServiceClient<Transport>, request| async move { client.get_config(request).await };
     let request = config::GetConfigRequest {};
     let answer = api.backend.call(api.backend.config(), &call, Repeat::Safe, request, send).await?;
-    let ttl = answer.session_ttl.and_then(|ttl| std::time::Duration::try_from(ttl).ok()).unwrap_or_default();
+    let ttl = answer.session_ttl.and_then(|ttl| Duration::try_from(ttl).ok()).unwrap_or_default();
     Ok(Json(Config {
         title: api.title.to_string(),
         powered_by: answer.powered_by,
-        session_ttl_seconds: ttl.as_secs_f64(),
+        session_ttl_seconds: seconds(ttl),
         server_time: rfc3339(answer.server_time),
         limits: limits(answer.max_sessions_per_owner),
     }))
+}
+
+/// Whole seconds as an integer.
+fn seconds(duration: Duration) -> Number {
+    match duration.subsec_nanos() {
+        0 => Number::from(duration.as_secs()),
+        _ => Number::from_f64(duration.as_secs_f64()).expect("a duration is finite"),
+    }
 }
 
 fn limits(max_sessions_per_owner: u32) -> Limits {

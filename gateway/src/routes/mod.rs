@@ -4,7 +4,7 @@ mod config;
 mod health;
 mod sessions;
 
-use crate::{backend::Backend, error::Problem};
+use crate::{backend::Backend, error::Problem, extract::CREATE};
 use axum::{Json, Router, extract::Request, response::IntoResponse, routing::get};
 use std::sync::Arc;
 use utoipa::OpenApi;
@@ -44,6 +44,7 @@ pub(crate) fn router(api: Api) -> Router {
         .routes(routes!(health::health))
         .split_for_parts();
     router
+        .route(CREATE, get(sessions::get).delete(sessions::delete))
         .route("/openapi.json", get(move || std::future::ready(Json(document.clone()))))
         .method_not_allowed_fallback(wrong_method)
         .with_state(api)

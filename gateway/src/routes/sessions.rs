@@ -72,7 +72,10 @@ pub(super) async fn get(
     UserId(user_id): UserId,
 ) -> Result<Json<Session>, Problem> {
     let send = |mut client: Client, request| async move { client.get(request).await };
-    let found = api.backend.call(api.backend.sessions(), &call, Repeat::Safe, pb::GetRequest { user_id }, send).await?;
+    let found = api
+        .backend
+        .call(api.backend.sessions(), &call, Repeat::Safe, pb::GetRequest { user_id }, send)
+        .await?;
     Ok(answer(found.session.unwrap_or_default()))
 }
 
@@ -142,7 +145,10 @@ pub(super) async fn touch(
     UserId(user_id): UserId,
 ) -> Result<Json<Session>, Problem> {
     let send = |mut client: Client, request| async move { client.touch(request).await };
-    let touched = api.backend.call(api.backend.sessions(), &call, Repeat::Safe, pb::TouchRequest { user_id }, send).await?;
+    let touched = api
+        .backend
+        .call(api.backend.sessions(), &call, Repeat::Safe, pb::TouchRequest { user_id }, send)
+        .await?;
     Ok(answer(touched.session.unwrap_or_default()))
 }
 
@@ -160,6 +166,8 @@ pub(super) async fn delete(
     UserId(user_id): UserId,
 ) -> Result<StatusCode, Problem> {
     let send = |mut client: Client, request| async move { client.delete(request).await };
-    api.backend.call(api.backend.sessions(), &call, Repeat::Unsafe, pb::DeleteRequest { user_id }, send).await?;
+    api.backend
+        .call(api.backend.sessions(), &call, Repeat::Unsafe, pb::DeleteRequest { user_id }, send)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

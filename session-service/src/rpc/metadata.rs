@@ -9,7 +9,9 @@ use serde_json::{Map, Number, Value as Json};
 
 /// The metadata of a request; none is the empty object.
 pub(super) fn parse(metadata: Option<Struct>) -> Result<Metadata, String> {
-    let Some(object) = metadata else { return Ok(Metadata::default()) };
+    let Some(object) = metadata else {
+        return Ok(Metadata::default());
+    };
     Metadata::try_from(Json::Object(parse_object(object, METADATA_MAX_LEVELS)?).to_string())
 }
 

@@ -30,7 +30,10 @@ fn owner_of<T>(_request: &Request<T>) -> Owner {
 
 #[tonic::async_trait]
 impl SessionService for SessionApi {
-    async fn create(&self, request: Request<pb::CreateRequest>) -> Result<Response<pb::CreateResponse>, Status> {
+    async fn create(
+        &self,
+        request: Request<pb::CreateRequest>,
+    ) -> Result<Response<pb::CreateResponse>, Status> {
         let owner = owner_of(&request);
         let new = parse::create(request.into_inner(), &self.personas)?;
         let created = self.store.create(&owner, &new).await.map_err(status::from_store)?;
@@ -51,14 +54,20 @@ impl SessionService for SessionApi {
         render::page(&page, &owner).map(Response::new)
     }
 
-    async fn history(&self, request: Request<pb::HistoryRequest>) -> Result<Response<pb::HistoryResponse>, Status> {
+    async fn history(
+        &self,
+        request: Request<pb::HistoryRequest>,
+    ) -> Result<Response<pb::HistoryResponse>, Status> {
         let owner = owner_of(&request);
         let (user_id, page) = parse::history(request.get_ref())?;
         let history = self.store.history(&owner, &user_id, page).await.map_err(status::from_store)?;
         render::history(history, &user_id).map(Response::new)
     }
 
-    async fn append(&self, request: Request<pb::AppendRequest>) -> Result<Response<pb::AppendResponse>, Status> {
+    async fn append(
+        &self,
+        request: Request<pb::AppendRequest>,
+    ) -> Result<Response<pb::AppendResponse>, Status> {
         let owner = owner_of(&request);
         let append = parse::append(request.into_inner())?;
         let appended = self
@@ -76,7 +85,10 @@ impl SessionService for SessionApi {
         Ok(Response::new(pb::TouchResponse { session: Some(render::session(&session)?) }))
     }
 
-    async fn delete(&self, request: Request<pb::DeleteRequest>) -> Result<Response<pb::DeleteResponse>, Status> {
+    async fn delete(
+        &self,
+        request: Request<pb::DeleteRequest>,
+    ) -> Result<Response<pb::DeleteResponse>, Status> {
         let owner = owner_of(&request);
         let user_id = parse::user_id(&request.get_ref().user_id)?;
         self.store.delete(&owner, &user_id).await.map_err(status::from_store)?;

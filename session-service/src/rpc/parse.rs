@@ -3,8 +3,8 @@
 use super::{metadata, page_token, status};
 use crate::{
     domain::{
-        Batch, Content, HistoryPage, IfExists, NewMessage, NewSession, Owner, PageSize, PersonaKey, RequestId, Role,
-        Span, UserId, Violation,
+        Batch, Content, HistoryPage, IfExists, NewMessage, NewSession, Owner, PageSize, PersonaKey,
+        RequestId, Role, Span, UserId, Violation,
     },
     personas::Personas,
     store::ListPage,
@@ -44,7 +44,11 @@ impl Violations {
         self.check("request_id", RequestId::try_from(text)).map(Some)
     }
 
-    pub(crate) fn metadata(&mut self, field: String, given: Option<Struct>) -> Option<crate::domain::Metadata> {
+    pub(crate) fn metadata(
+        &mut self,
+        field: String,
+        given: Option<Struct>,
+    ) -> Option<crate::domain::Metadata> {
         self.check(field, metadata::parse(given))
     }
 }
@@ -99,8 +103,8 @@ pub(super) fn history(request: &pb::HistoryRequest) -> Result<(UserId, HistoryPa
         (Some(seq), None) => Some(Span::Before(seq)),
         (None, Some(seq)) => Some(Span::After(seq)),
         (Some(_), Some(_)) => {
-            for (field, other) in [("before_seq", "after_seq"), ("after_seq", "before_seq")] {
-                violations.check(field, Err::<(), _>(format!("must not be given together with {other}")));
+            for field in ["before_seq", "after_seq"] {
+                violations.check(field, Err::<(), _>("only one direction can be given, not both".into()));
             }
             None
         }
@@ -126,14 +130,16 @@ pub(super) fn append(request: pb::AppendRequest) -> Result<Append, Status> {
         .filter_map(|(at, message)| new_message(&mut violations, at, message))
         .collect();
     // A batch that lost its wrong messages says nothing about the size of the whole.
-    let batch = (messages.len() == count).then(|| violations.check("messages", Batch::try_from(messages))).flatten();
+    let batch =
+        (messages.len() == count).then(|| violations.check("messages", Batch::try_from(messages))).flatten();
     let parsed = (|| Some(Append { user_id: user_id?, batch: batch?, request_id: request_id? }))();
     violations.finish(parsed)
 }
 
 fn new_message(violations: &mut Violations, at: usize, message: pb::NewMessage) -> Option<NewMessage> {
     let role = violations.check(format!("messages[{at}].role"), role(message.role));
-    let content = violations.check(format!("messages[{at}].content"), Content::try_from(message.content.as_str()));
+    let content =
+        violations.check(format!("messages[{at}].content"), Content::try_from(message.content.as_str()));
     let metadata = violations.metadata(format!("messages[{at}].metadata"), message.metadata);
     Some(NewMessage { role: role?, content: content?, metadata: metadata? })
 }

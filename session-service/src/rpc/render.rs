@@ -16,7 +16,11 @@ pub(super) fn page(answer: &SessionPage, owner: &Owner) -> Result<pb::ListRespon
     Ok(pb::ListResponse {
         sessions: answer.sessions.iter().map(session).collect::<Result<_, _>>()?,
         total_count: answer.total_count,
-        next_page_token: answer.next.as_ref().map(|cursor| page_token::render(owner, cursor)).unwrap_or_default(),
+        next_page_token: answer
+            .next
+            .as_ref()
+            .map(|cursor| page_token::render(owner, cursor))
+            .unwrap_or_default(),
     })
 }
 

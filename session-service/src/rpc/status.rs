@@ -51,7 +51,8 @@ pub(super) fn from_store(error: StoreError) -> Status {
             Status::with_error_details(Code::NotFound, text, details(reason::SESSION_NOT_FOUND))
         }
         StoreError::Exists => {
-            let text = "a live session has this user_id; use it, choose another user_id, or say if_exists = return";
+            let text =
+                "a live session has this user_id; use it, choose another user_id, or say if_exists = return";
             Status::with_error_details(Code::AlreadyExists, text, details(reason::SESSION_EXISTS))
         }
         StoreError::Full => {
@@ -62,12 +63,15 @@ pub(super) fn from_store(error: StoreError) -> Status {
             let text = "there are as many live sessions as allowed; delete one or let one expire";
             Status::with_error_details(Code::FailedPrecondition, text, details(reason::TOO_MANY_SESSIONS))
         }
-        StoreError::RequestIdReused => {
-            invalid(&[Violation::new("request_id", "was used for other messages; choose a new one for new messages")])
-        }
+        StoreError::RequestIdReused => invalid(&[Violation::new(
+            "request_id",
+            "was used for other messages; choose a new one for new messages",
+        )]),
         StoreError::ListingExpired => {
             let minutes = LISTING_MAX_MILLISECONDS / 60_000;
-            let text = format!("belongs to a listing that began over {minutes} minutes ago or was lost; begin again");
+            let text = format!(
+                "belongs to a listing that began over {minutes} minutes ago or was lost; begin again"
+            );
             invalid(&[Violation::new("page_token", text)])
         }
         StoreError::Unavailable(cause) => {

@@ -81,7 +81,10 @@ fn word(is_up: bool) -> ServingStatus {
 impl Health for HealthApi {
     type WatchStream = <HealthService as Health>::WatchStream;
 
-    async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
+    async fn check(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
         if request.get_ref().service != STORE {
             return self.reported.check(request).await;
         }
@@ -90,7 +93,10 @@ impl Health for HealthApi {
         Ok(Response::new(HealthCheckResponse { status: status.into() }))
     }
 
-    async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+    async fn watch(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
         self.reported.watch(request).await
     }
 }

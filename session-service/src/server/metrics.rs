@@ -88,15 +88,20 @@ impl GrpcMetrics {
     /// Registers the metrics, every method with every code at zero.
     pub(super) fn register(registry: &mut Registry) -> Self {
         let families = Families::default();
-        let new: fn() -> Histogram =
-            || Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0]);
+        let new: fn() -> Histogram = || {
+            Histogram::new([
+                0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0,
+            ])
+        };
         let seconds = Family::new_with_constructor(new);
         registry.register("grpc_server_started", "Calls that began", families.started.clone());
         registry.register("grpc_server_handled", "Calls that ended, by code", families.handled.clone());
         registry.register("grpc_server_handling_seconds", "How long calls took", seconds.clone());
         registry.register("grpc_server_in_flight", "Calls that are running", families.in_flight.clone());
-        let method = |rpc: Rpc| (format!("/{}/{}", rpc.service, rpc.name), Arc::new(families.method(&seconds, rpc)));
-        let unknown = Rpc { service: "unknown".into(), name: "unknown".into(), is_streaming: false, is_ours: false };
+        let method =
+            |rpc: Rpc| (format!("/{}/{}", rpc.service, rpc.name), Arc::new(families.method(&seconds, rpc)));
+        let unknown =
+            Rpc { service: "unknown".into(), name: "unknown".into(), is_streaming: false, is_ours: false };
         let known = DESCRIPTOR_SETS.into_iter().flat_map(rpcs).map(method).collect();
         Self(Arc::new(Methods { known, unknown: method(unknown).1 }))
     }
@@ -113,7 +118,12 @@ impl Families {
             MethodLabels { grpc_type, grpc_service: rpc.service.clone(), grpc_method: rpc.name.clone() };
         let handled = |grpc_code| {
             let MethodLabels { grpc_type, grpc_service, grpc_method } = labels.clone();
-            self.handled.get_or_create_owned(&HandledLabels { grpc_type, grpc_service, grpc_method, grpc_code })
+            self.handled.get_or_create_owned(&HandledLabels {
+                grpc_type,
+                grpc_service,
+                grpc_method,
+                grpc_code,
+            })
         };
         Method {
             handled: CODES.into_iter().map(handled).collect(),

@@ -64,13 +64,18 @@ impl Service {
                     .max_encoding_message_size(GRPC_MESSAGE_MAX_BYTES)
             };
         }
-        let routes = Routes::new(bounded!(SessionServiceServer, SessionApi::new(store.clone(), personas.clone())))
-            .add_service(bounded!(ChatServiceServer, ChatApi::new(personas)))
-            .add_service(bounded!(ConfigServiceServer, ConfigApi { store: store.clone(), policy, powered_by }))
-            .add_service(health)
-            .add_service(reflection().build_v1().expect("the descriptors were compiled in"))
-            .add_service(reflection().build_v1alpha().expect("the descriptors were compiled in"));
-        let observer = Observer { metrics: GrpcMetrics::register(registry), stopping: lifecycle.stopping_token() };
+        let routes =
+            Routes::new(bounded!(SessionServiceServer, SessionApi::new(store.clone(), personas.clone())))
+                .add_service(bounded!(ChatServiceServer, ChatApi::new(personas)))
+                .add_service(bounded!(
+                    ConfigServiceServer,
+                    ConfigApi { store: store.clone(), policy, powered_by }
+                ))
+                .add_service(health)
+                .add_service(reflection().build_v1().expect("the descriptors were compiled in"))
+                .add_service(reflection().build_v1alpha().expect("the descriptors were compiled in"));
+        let observer =
+            Observer { metrics: GrpcMetrics::register(registry), stopping: lifecycle.stopping_token() };
         let router = routes
             .into_axum_router()
             .layer(CatchPanicLayer::custom(answer_panic))
@@ -94,7 +99,8 @@ fn reflection() -> tonic_reflection::server::Builder<'static> {
 pub async fn serve(listener: TcpListener, service: Service, lifecycle: &Lifecycle) {
     let watching = health::watch(service.store, service.health, lifecycle.clone());
     tokio::spawn(watching);
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(Duration::from_secs(60)));
+    let incoming =
+        TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(Duration::from_secs(60)));
     let served = tonic::transport::Server::builder()
         .max_concurrent_streams(200)
         .http2_max_local_error_reset_streams(Some(1024))

@@ -68,7 +68,8 @@ fn span_of(method: &Method) -> Span {
 fn limit(method: &Method, headers: &HeaderMap) -> Option<Duration> {
     let own = (!method.is_streaming).then_some(UNARY_CALL_MAX);
     // Ours has to fire before tonic's own, which would answer CANCELLED.
-    let callers = callers_timeout(headers).map(|given| given.saturating_sub((given / 50).max(Duration::from_millis(5))));
+    let callers = callers_timeout(headers)
+        .map(|given| given.saturating_sub((given / 50).max(Duration::from_millis(5))));
     own.into_iter().chain(callers).min()
 }
 
@@ -160,7 +161,8 @@ impl HttpBody for Recorded {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let is_stopped = self.stopped.as_mut().is_some_and(|stopped| stopped.as_mut().poll(context).is_ready());
+        let is_stopped =
+            self.stopped.as_mut().is_some_and(|stopped| stopped.as_mut().poll(context).is_ready());
         let frame = if is_stopped && self.record.is_some() {
             Some(Ok(Frame::trailers(status::stopping())))
         } else {

@@ -64,7 +64,12 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// Answers a page of a live session's messages, oldest first, which ends before
     /// [`HISTORY_PAGE_MAX_BYTES`](crate::domain::limits::HISTORY_PAGE_MAX_BYTES) but holds one message at least.
-    async fn history(&self, owner: &Owner, user_id: &UserId, page: HistoryPage) -> Result<History, StoreError>;
+    async fn history(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        page: HistoryPage,
+    ) -> Result<History, StoreError>;
 
     /// Adds messages to a live session, all or none, and moves its expiry.
     ///

@@ -36,7 +36,8 @@ struct Labels {
 impl StoreMetrics {
     /// Registers the metrics, all label sets at zero.
     pub fn register(registry: &mut Registry) -> Self {
-        let new: fn() -> Histogram = || Histogram::new([0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0]);
+        let new: fn() -> Histogram =
+            || Histogram::new([0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0]);
         let metrics = Self { seconds: Family::new_with_constructor(new), up: Gauge::default() };
         for operation in OPERATIONS {
             for outcome in ["ok", "unavailable"] {
@@ -103,7 +104,12 @@ impl SessionStore for ObservedStore {
         self.watch("list", self.inner.list(owner, page)).await
     }
 
-    async fn history(&self, owner: &Owner, user_id: &UserId, page: HistoryPage) -> Result<History, StoreError> {
+    async fn history(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        page: HistoryPage,
+    ) -> Result<History, StoreError> {
         self.watch("history", self.inner.history(owner, user_id, page)).await
     }
 

@@ -27,8 +27,7 @@ struct Stored<'a> {
 /// The message up to the value of its timestamp: `{"role":...,"timestamp":`. Digits and `}` complete it.
 pub(crate) fn unstamped(message: &NewMessage) -> String {
     let metadata = serde_json::from_str(message.metadata.as_json()).expect("metadata is JSON");
-    let fields =
-        Unstamped { role: message.role.as_str(), content: message.content.as_str(), metadata };
+    let fields = Unstamped { role: message.role.as_str(), content: message.content.as_str(), metadata };
     let mut json = serde_json::to_string(&fields).expect("strings become JSON");
     json.truncate(json.len() - 1);
     json.push_str(r#","timestamp":"#);

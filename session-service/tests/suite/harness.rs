@@ -6,8 +6,8 @@ use session_service::{
         PersonaKey, RequestId, Role, Session, Span, Timestamp, UserId,
     },
     store::{
-        Appended, Created, History, ListPage, Policy, SessionPage, SessionStore, StoreError, memory::MemoryStore,
-        redis::RedisStore,
+        Appended, Created, History, ListPage, Policy, SessionPage, SessionStore, StoreError,
+        memory::MemoryStore, redis::RedisStore,
     },
 };
 use std::{
@@ -135,7 +135,12 @@ pub trait Calls {
     async fn try_create(&self, new: NewSession) -> Result<Created, StoreError>;
     async fn fetch(&self, user_id: &str) -> Result<Session, StoreError>;
     async fn say(&self, user_id: &str, contents: &[&str]) -> Result<Appended, StoreError>;
-    async fn say_once(&self, user_id: &str, contents: &[&str], request_id: &str) -> Result<Appended, StoreError>;
+    async fn say_once(
+        &self,
+        user_id: &str,
+        contents: &[&str],
+        request_id: &str,
+    ) -> Result<Appended, StoreError>;
     async fn read(&self, user_id: &str, page: HistoryPage) -> Result<History, StoreError>;
     async fn use_again(&self, user_id: &str) -> Result<Session, StoreError>;
     async fn remove(&self, user_id: &str) -> Result<(), StoreError>;
@@ -160,7 +165,12 @@ impl Calls for Store {
         self.append(&Owner::open(), &id(user_id), &batch(contents), None).await
     }
 
-    async fn say_once(&self, user_id: &str, contents: &[&str], request_id: &str) -> Result<Appended, StoreError> {
+    async fn say_once(
+        &self,
+        user_id: &str,
+        contents: &[&str],
+        request_id: &str,
+    ) -> Result<Appended, StoreError> {
         self.append(&Owner::open(), &id(user_id), &batch(contents), Some(&request(request_id))).await
     }
 

@@ -7,8 +7,34 @@ pub async fn odd_ids_stay_apart(harness: &mut impl Harness) {
     let store = harness.hour();
     let longest = "é".repeat(64);
     let odd = [
-        "}x", "a{b}c", "a:b", "%2F", "%252F", "/", "🤖", "*", "?", "[a]", "\\", "\"", "'", "{", "}", "{}", "%",
-        ":", "a b", "..", "null", "0", "-1", "session:{a}", "$(x)", "a\u{301}", "á", &longest,
+        "}x",
+        "a{b}c",
+        "a:b",
+        "%2F",
+        "%252F",
+        "/",
+        "🤖",
+        "*",
+        "?",
+        "[a]",
+        "\\",
+        "\"",
+        "'",
+        "{",
+        "}",
+        "{}",
+        "%",
+        ":",
+        "a b",
+        "..",
+        "null",
+        "0",
+        "-1",
+        "session:{a}",
+        "$(x)",
+        "a\u{301}",
+        "á",
+        &longest,
     ];
     for (number, name) in odd.iter().enumerate() {
         assert!(store.try_create(new(name)).await.unwrap().created, "{name}");

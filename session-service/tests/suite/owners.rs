@@ -13,7 +13,10 @@ pub async fn owners_never_see_each_other(harness: &mut impl Harness) {
     store.append(&ann, &id("a"), &batch(&["secret"]), Some(&request("r"))).await.unwrap();
     for other in [&bob, &open] {
         assert_matches!(store.get(other, &id("a")).await, Err(StoreError::NotFound));
-        assert_matches!(store.history(other, &id("a"), page(Span::Newest, 9)).await, Err(StoreError::NotFound));
+        assert_matches!(
+            store.history(other, &id("a"), page(Span::Newest, 9)).await,
+            Err(StoreError::NotFound)
+        );
         assert_matches!(store.append(other, &id("a"), &batch(&["x"]), None).await, Err(StoreError::NotFound));
         assert_matches!(store.touch(other, &id("a")).await, Err(StoreError::NotFound));
         assert_matches!(store.delete(other, &id("a")).await, Err(StoreError::NotFound));
@@ -35,9 +38,13 @@ pub async fn owners_have_bounds_of_their_own(harness: &mut impl Harness) {
 
 pub async fn names_that_look_alike_are_different(harness: &mut impl Harness) {
     let store = harness.hour();
-    let pairs = [("", "a:b"), ("a", "b"), ("a:b", "c"), ("a", "b:c"), ("a%3Ab", "c"), ("a}", "b"), ("{a", "b")];
+    let pairs =
+        [("", "a:b"), ("a", "b"), ("a:b", "c"), ("a", "b:c"), ("a%3Ab", "c"), ("a}", "b"), ("{a", "b")];
     for (owner, user_id) in pairs {
-        assert!(store.create(&Owner::named(owner), &new(user_id)).await.unwrap().created, "{owner} {user_id}");
+        assert!(
+            store.create(&Owner::named(owner), &new(user_id)).await.unwrap().created,
+            "{owner} {user_id}"
+        );
     }
     for (owner, user_id) in pairs {
         let listed = store.list(&Owner::named(owner), &ListPage::default()).await.unwrap();

@@ -124,7 +124,8 @@ impl Index {
         };
         let current = self.places.range((Excluded(last.clone()), Unbounded)).take(most).cloned();
         let left = self.moves.range((Excluded((last, Timestamp::MAX)), Unbounded));
-        let left = left.filter(|(_, moved)| *moved > cursor.moment).take(most).map(|(place, _)| place.clone());
+        let left =
+            left.filter(|(_, moved)| *moved > cursor.moment).take(most).map(|(place, _)| place.clone());
         let mut places: Vec<Place> = current.chain(left).collect();
         places.sort_unstable();
         places.truncate(most);

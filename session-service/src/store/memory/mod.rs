@@ -130,7 +130,12 @@ impl SessionStore for MemoryStore {
         })
     }
 
-    async fn history(&self, owner: &Owner, user_id: &UserId, page: HistoryPage) -> Result<History, StoreError> {
+    async fn history(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        page: HistoryPage,
+    ) -> Result<History, StoreError> {
         let (mut state, _) = self.state();
         let entry = state.entry(owner, user_id)?;
         let message_count = entry.session.message_count;

@@ -40,9 +40,8 @@ mod tests {
 
     #[test]
     fn no_id_ends_its_tag_or_leaves_its_namespace() {
-        let key = |owner: &str, id: &str| {
-            session(&Owner::named(owner), &UserId::try_from(id).unwrap())[0].clone()
-        };
+        let key =
+            |owner: &str, id: &str| session(&Owner::named(owner), &UserId::try_from(id).unwrap())[0].clone();
         assert_eq!(key("", "John Doe"), "session:{John Doe}");
         assert_eq!(key("", "}x"), "session:{%7Dx}");
         assert_eq!(key("", "a{b}c"), "session:{a%7Bb%7Dc}");

@@ -11,11 +11,14 @@ use super::{
 };
 use crate::domain::{
     Batch, Cursor, HistoryPage, IfExists, NewSession, Owner, RequestId, Session, Span, Timestamp, UserId,
-    limits::{HISTORY_PAGE_MAX_BYTES, LISTING_MAX_MILLISECONDS, REMEMBERED_REQUEST_IDS, SESSION_MAX_MESSAGES},
+    limits::{
+        HISTORY_PAGE_MAX_BYTES, LISTING_MAX_MILLISECONDS, REMEMBERED_REQUEST_IDS, SESSION_MAX_MESSAGES,
+    },
 };
 use async_trait::async_trait;
 use bb8_redis::redis::{
-    Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Script, ScriptInvocation, ServerErrorKind, Value, cmd, pipe,
+    Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Script, ScriptInvocation, ServerErrorKind,
+    Value, cmd, pipe,
 };
 use pool::Pool;
 use reply::{Reply, broken, read, session};
@@ -116,8 +119,11 @@ impl RedisStore {
         let total_count = reply.next()?;
         let moment = Timestamp::from_millis(reply.next()?);
         let user_ids = reply.next::<Vec<String>>()?;
-        let user_ids: Vec<_> =
-            user_ids.iter().map(|id| UserId::try_from(id.as_str())).collect::<Result<_, _>>().map_err(broken)?;
+        let user_ids: Vec<_> = user_ids
+            .iter()
+            .map(|id| UserId::try_from(id.as_str()))
+            .collect::<Result<_, _>>()
+            .map_err(broken)?;
         let next = match reply.next::<Option<u64>>()? {
             None => None,
             Some(expires_at) => {
@@ -173,7 +179,12 @@ impl SessionStore for RedisStore {
         in_time(self.list_page(owner, page)).await
     }
 
-    async fn history(&self, owner: &Owner, user_id: &UserId, page: HistoryPage) -> Result<History, StoreError> {
+    async fn history(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        page: HistoryPage,
+    ) -> Result<History, StoreError> {
         let mut invocation = self.prepare(&scripts::HISTORY, &keys::session(owner, user_id));
         let (span, seq) = match page.span {
             Span::Newest => ("newest", 0),

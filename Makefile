@@ -1,0 +1,14 @@
+.PHONY: run test check
+
+# Serves the page, the REST API and gRPC on this machine, in memory.
+run:
+	cargo run --release
+
+# Installs what is missing and runs every test. The last line says how many passed and failed.
+test:
+	@tests/run
+
+# What is quick and needs nothing installed: formatting, lints, types.
+check:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings

@@ -1,0 +1,208 @@
+//! The service and the gateway on free ports, and one method per thing that a caller does.
+
+mod program;
+
+use ::process::Lifecycle;
+use gateway::{backend::Backend, server::Gateway, settings::GatewaySettings};
+use prometheus_client::registry::Registry;
+use reqwest::{Method, StatusCode, header::HeaderMap};
+use serde_json::Value;
+use session_service::{
+    personas::Personas,
+    server::{Parts, Service},
+    store::{Policy, SessionStore, memory::MemoryStore, redis::RedisStore},
+};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use testkit::RedisServer;
+use tokio::net::TcpListener;
+
+pub use program::Program;
+
+/// Everything of one deployment; it ends when this is dropped.
+pub struct App {
+    pub http: String,
+    pub grpc: String,
+    pub redis: Option<RedisServer>,
+    client: reqwest::Client,
+    lifecycles: Vec<Lifecycle>,
+}
+
+/// An answer over HTTP.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// The answer's JSON when it succeeded.
+    pub fn ok(self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.text);
+        self.json()
+    }
+
+    /// The answer's problem, whose form is checked.
+    pub fn problem(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        let problem = self.json();
+        assert_eq!(problem["status"], status);
+        for field in ["type", "title", "detail"] {
+            assert!(problem[field].as_str().is_some_and(|text| !text.is_empty()), "{field} in {problem}");
+        }
+        assert_eq!(problem["request_id"], self.headers["x-request-id"].to_str().unwrap());
+        assert_eq!(problem["trace_id"], self.headers["x-trace-id"].to_str().unwrap());
+        assert_eq!(problem.get("retry_after_ms").is_some(), self.headers.contains_key("retry-after"));
+        problem
+    }
+
+    /// The fields that a refusal names.
+    pub fn violations(self) -> Vec<String> {
+        let problem = self.problem(400);
+        assert_eq!(problem["reason"], "INVALID_ARGUMENT");
+        let fields = problem["violations"].as_array().unwrap().iter();
+        fields.map(|violation| violation["field"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+impl App {
+    /// Both roles in one process over memory, as `nono` runs them.
+    pub async fn memory() -> Self {
+        Self::together(Arc::new(MemoryStore::new(Policy::default())), None).await
+    }
+
+    /// A gateway that calls a service over the network, which is over Redis.
+    pub async fn redis() -> Self {
+        let redis = RedisServer::start_durable();
+        let store = Arc::new(RedisStore::new(&redis.url(), Policy::default()).unwrap());
+        Self::apart(store, Some(redis)).await
+    }
+
+    /// A gateway that calls a service over the network, which is over this store.
+    pub async fn over(store: Arc<dyn SessionStore>) -> Self {
+        Self::apart(store, None).await
+    }
+
+    async fn together(store: Arc<dyn SessionStore>, redis: Option<RedisServer>) -> Self {
+        let (grpc, service, lifecycle) = service(store).await;
+        let http = gateway(Backend::local(service.router()), &lifecycle).await;
+        let app = Self { http, grpc, redis, client: reqwest::Client::new(), lifecycles: vec![lifecycle] };
+        app.is_ready().await;
+        app
+    }
+
+    async fn apart(store: Arc<dyn SessionStore>, redis: Option<RedisServer>) -> Self {
+        let (grpc, _, service) = service(store).await;
+        let (http, before) = gateway_before(&grpc).await;
+        let app =
+            Self { http, grpc, redis, client: reqwest::Client::new(), lifecycles: vec![service, before] };
+        app.is_ready().await;
+        app
+    }
+
+    async fn is_ready(&self) {
+        for lifecycle in &self.lifecycles {
+            tokio::time::timeout(Duration::from_secs(5), lifecycle.ready()).await.expect("it becomes ready");
+        }
+    }
+
+    /// Whether every process of it says that it is ready.
+    pub fn says_ready(&self) -> bool {
+        self.lifecycles.iter().all(Lifecycle::is_ready)
+    }
+
+    /// Replaces the gateway by a new one.
+    pub async fn restart_gateway(&mut self) {
+        self.lifecycles.pop().unwrap().stop(Duration::ZERO).await;
+        let (http, before) = gateway_before(&self.grpc).await;
+        (self.http, self.client) = (http, reqwest::Client::new());
+        self.lifecycles.push(before);
+        self.is_ready().await;
+    }
+
+    /// Stops the service, but not the gateway.
+    pub async fn stop_service(&self) {
+        self.lifecycles[0].stop(Duration::ZERO).await;
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.http)).timeout(Duration::from_secs(10))
+    }
+
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer { status, headers, text: response.text().await.unwrap() }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    pub async fn post_text(&self, path: &str, body: impl Into<String>) -> Answer {
+        let request = self.request(Method::POST, path).header("content-type", "application/json");
+        self.send(request.body(body.into())).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
+    pub async fn create(&self, user_id: &str) -> Value {
+        self.post("/api/session/create", &serde_json::json!({ "user_id": user_id })).await.ok()
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        for lifecycle in std::mem::take(&mut self.lifecycles) {
+            tokio::spawn(async move { lifecycle.stop(Duration::ZERO).await });
+        }
+    }
+}
+
+pub async fn bind() -> TcpListener {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap()
+}
+
+/// A service over `store` on a free port.
+pub async fn service(store: Arc<dyn SessionStore>) -> (String, Service, Lifecycle) {
+    let (listener, lifecycle) = (bind().await, Lifecycle::default());
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    lifecycle.report("store", false);
+    let parts = Parts {
+        store,
+        policy: Policy::default(),
+        personas: Arc::new(Personas::built_in()),
+        powered_by: "built-in demo replies".into(),
+    };
+    let service = Service::new(parts, &lifecycle, &mut Registry::default()).await;
+    let (serving, stopping) = (service.clone(), lifecycle.clone());
+    tokio::spawn(async move { session_service::server::serve(listener, serving, &stopping).await });
+    (address, service, lifecycle)
+}
+
+async fn gateway_before(grpc: &str) -> (String, Lifecycle) {
+    let lifecycle = Lifecycle::default();
+    (gateway(Backend::remote(&[grpc.parse().unwrap()]), &lifecycle).await, lifecycle)
+}
+
+async fn gateway(backend: Backend, lifecycle: &Lifecycle) -> String {
+    let listener = bind().await;
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let settings = GatewaySettings { title: "Nono Chat Bot".into(), public_dir: None };
+    let gateway = Gateway::new(backend, &settings, &mut Registry::default());
+    lifecycle.report("session service", false);
+    let lifecycle = lifecycle.clone();
+    tokio::spawn(async move { gateway::server::serve(listener, gateway, &lifecycle).await });
+    address
+}

@@ -1,0 +1,11 @@
+//! The programs from outside, in one binary because linking is dear.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(unreachable_pub, reason = "the cases are stamped into other modules")]
+
+mod app;
+mod faults;
+mod grpc;
+mod programs;
+mod rest;
+mod telemetry;
+mod tidy;

@@ -1,0 +1,178 @@
+//! The programs as processes: settings, start, stop.
+
+use crate::app::Program;
+use nix::sys::signal::Signal;
+use std::time::{Duration, Instant};
+use testkit::RedisServer;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+
+const PROGRAMS: [&str; 3] = ["nono", "session-service", "gateway"];
+
+/// The address in a line such as `... http://127.0.0.1:1234 ...`.
+fn address(line: &str) -> String {
+    let at = line.find("http://").unwrap();
+    line[at..].chars().take_while(|c| !c.is_whitespace() && *c != '"' && *c != ',').collect()
+}
+
+#[tokio::test]
+async fn nono_says_where_to_click_and_stops_cleanly() {
+    let mut program = Program::nono(&[], &[]);
+    let greeting = program.greeting().await;
+    let page = reqwest::get(address(&greeting)).await.unwrap();
+    assert_eq!(page.status(), 200);
+    program.signal(Signal::SIGINT);
+    program.says("stopping").await;
+    assert_eq!(program.exit_code().await, Some(0));
+}
+
+#[tokio::test]
+async fn the_three_programs_work_together_over_redis() {
+    let redis = RedisServer::start();
+    let free = ["--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    let mut service = Program::start("session-service", &free, &[("NONO_STORE", &redis.url())]);
+    let line = service.says("listening").await;
+    let grpc: String = line.split("\"grpc\":\"").nth(1).unwrap().split('"').next().unwrap().into();
+    let free = ["--http-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    let mut gateway = Program::start("gateway", &free, &[("NONO_BACKEND", &format!("http://{grpc}"))]);
+    let page = address(&gateway.says("listening").await);
+    let client = reqwest::Client::new();
+    let create =
+        client.post(format!("{page}/api/session/create")).json(&serde_json::json!({ "user_id": "a" }));
+    assert_eq!(create.send().await.unwrap().status(), 200);
+    assert!(redis.ask(&["TYPE", "session:{a}"]).contains("hash"));
+    for program in [&mut gateway, &mut service] {
+        program.signal(Signal::SIGTERM);
+        assert_eq!(program.exit_code().await, Some(0));
+    }
+}
+
+#[tokio::test]
+async fn a_bad_setting_is_one_sentence_and_exit_code_2() {
+    for (program, arguments, environment, expected) in [
+        ("nono", &["--store", "mysql://x"][..], &[][..], "--store <URL>': it must be memory: or redis://"),
+        ("nono", &["--store", "redis://:secret@host:notaport"], &[], "--store <URL>'"),
+        ("nono", &["--session-ttl", "0s"], &[], "it must be at least 1ms"),
+        ("nono", &["--session-ttl", "soon"], &[], "it must be a duration such as 90s, 30m or 2h"),
+        ("nono", &["--http-listen", "8000"], &[], "--http-listen <ADDRESS>'"),
+        ("nono", &["--personas", "/nonexistent"], &[], "it cannot be read"),
+        ("nono", &["--public-dir", "/nonexistent"], &[], "there is no index.html in it"),
+        ("nono", &["--max-sessions-per-owner", "0"], &[], "0 is not in 1.."),
+        ("nono", &["--bogus"], &[], "unexpected argument '--bogus'"),
+        ("nono", &[], &[("NONO_SESSION_TTL", "never")], "it must be a duration"),
+        ("session-service", &[], &[], "--store"),
+        ("session-service", &["--store-file", "/nonexistent"], &[], "it cannot be read"),
+        ("gateway", &["--backend", "localhost:50051"], &[], "it must be of the form http://host:port"),
+        ("gateway", &["--backend", "https://h:1"], &[], "it must be of the form http://host:port"),
+    ] {
+        let (code, out, err) = Program::run(program, arguments, environment).await;
+        assert_eq!(code, Some(2), "{arguments:?}: {err}");
+        assert!(err.starts_with("error: ") && err.contains(expected), "{arguments:?}: {err}");
+        assert_eq!((err.lines().count(), out.as_str()), (1, ""), "{arguments:?}: {err}");
+        assert!(!err.contains("secret") || expected == "--store <URL>'", "{err}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_said_and_ends_the_program() {
+    let taken = crate::app::bind().await;
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, _, err) = Program::run("gateway", &["--http-listen", &address], &[]).await;
+    assert_eq!(code, Some(1));
+    assert!(err.contains(&format!("cannot listen on {address}")), "{err}");
+}
+
+#[tokio::test]
+async fn help_names_every_setting_with_its_variable() {
+    let common = ["NONO_ADMIN_LISTEN", "NONO_LOG_FORMAT", "NONO_DRAIN_DELAY", "NONO_DRAIN_TIMEOUT"];
+    let service = ["NONO_GRPC_LISTEN", "NONO_STORE", "NONO_STORE_FILE", "NONO_SESSION_TTL", "NONO_PERSONAS"];
+    let gateway = ["NONO_HTTP_LISTEN", "NONO_TITLE", "NONO_PUBLIC_DIR"];
+    for program in PROGRAMS {
+        let (code, help, _) = Program::run(program, &["--help"], &[]).await;
+        assert_eq!(code, Some(0));
+        let mut expected = common.to_vec();
+        if program != "gateway" {
+            expected.extend(service);
+        }
+        if program != "session-service" {
+            expected.extend(gateway);
+        }
+        if program == "gateway" {
+            expected.push("NONO_BACKEND");
+        }
+        for variable in expected {
+            assert!(help.contains(&format!("[env: {variable}")), "{program} --help lacks {variable}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_secret_in_the_address_of_the_store_is_never_shown() {
+    let store = "redis://user:hunter2@127.0.0.1:1/0";
+    let (_, help, _) = Program::run("nono", &["--help"], &[("NONO_STORE", store)]).await;
+    assert!(!help.contains("hunter2"));
+    let mut program = Program::start(
+        "session-service",
+        &["--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"],
+        &[("NONO_STORE", store), ("RUST_LOG", "debug")],
+    );
+    for expected in ["listening", "store unavailable", "redis connection"] {
+        if expected != "store unavailable" {
+            assert!(!program.says(expected).await.contains("hunter2"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn stopping_does_not_wait_for_connections_that_say_nothing() {
+    let mut program = Program::nono(&["--drain-timeout", "1s"], &[]);
+    let page = address(&program.greeting().await);
+    let http = page.trim_start_matches("http://").to_owned();
+    let _silent = TcpStream::connect(&http).await.unwrap();
+    let mut half = TcpStream::connect(&http).await.unwrap();
+    half.write_all(b"POST /api/session/create HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{")
+        .await
+        .unwrap();
+    let begun = Instant::now();
+    program.signal(Signal::SIGTERM);
+    program.says("cut off").await;
+    assert_eq!(program.exit_code().await, Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_program_at_once() {
+    let mut program = Program::nono(&["--drain-delay", "1m"], &[]);
+    program.greeting().await;
+    program.signal(Signal::SIGTERM);
+    program.says("stopping").await;
+    program.signal(Signal::SIGTERM);
+    assert_eq!(program.exit_code().await, Some(130));
+}
+
+#[tokio::test]
+async fn a_draining_program_is_unready_but_serves() {
+    let mut program = Program::start(
+        "session-service",
+        &[
+            "--grpc-listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "127.0.0.1:0",
+            "--store",
+            "memory:",
+            "--drain-delay",
+            "2s",
+        ],
+        &[],
+    );
+    let line = program.says("listening").await;
+    let admin: String = line.split("\"admin\":\"").nth(1).unwrap().split('"').next().unwrap().into();
+    program.says("serving").await;
+    let status =
+        async |path: &str| reqwest::get(format!("http://{admin}{path}")).await.unwrap().status().as_u16();
+    assert_eq!((status("/livez").await, status("/readyz").await), (200, 200));
+    program.signal(Signal::SIGTERM);
+    program.says("stopping").await;
+    assert_eq!((status("/livez").await, status("/readyz").await, status("/metrics").await), (200, 503, 200));
+    assert_eq!(program.exit_code().await, Some(0));
+}

@@ -1,0 +1,326 @@
+//! The REST API, in one process over memory and apart over Redis.
+
+mod refused;
+
+use crate::app::App;
+use refused::*;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+macro_rules! rest_suite {
+    ($($case:ident)+) => {
+        mod memory {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() { super::$case(&crate::app::App::memory().await).await; })+
+        }
+        mod redis {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() { super::$case(&crate::app::App::redis().await).await; })+
+        }
+    };
+}
+
+rest_suite! {
+    the_documented_quick_test_answers_the_documented_json
+    the_documented_examples_hold
+    a_live_name_is_refused_or_returned_as_asked
+    a_retried_create_answers_the_session_it_made
+    messages_are_appended_once_and_read_in_pages
+    metadata_comes_back_as_it_was_sent
+    lists_are_paged
+    touch_moves_the_expiry_and_delete_ends_the_session
+    what_is_not_live_is_not_found
+    odd_ids_work_in_paths
+    every_wrong_field_is_named
+    wrong_parameters_are_named
+    what_is_no_request_is_refused_in_the_same_form
+    limits_hold_at_the_edge_and_one_beyond
+    a_full_batch_is_stored_and_one_more_is_refused
+    ids_of_a_call_come_back
+    the_configuration_names_every_limit
+    the_personas_are_listed_without_their_prompts
+    health_names_every_dependency
+    the_document_describes_every_route
+    the_page_is_served_under_a_strict_policy
+}
+
+/// Whether `text` is a time as documented.
+fn is_time(value: &Value) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    shape == "0000-00-00T00:00:00.000Z"
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+async fn the_documented_quick_test_answers_the_documented_json(app: &App) {
+    let made = app.post_text("/api/session/create", r#"{"user_id":"test"}"#).await.ok();
+    assert_eq!(keys(&made), ["created", "created_at", "expires_at", "persona", "session_id", "user_id"]);
+    assert_eq!(
+        (&made["user_id"], &made["persona"], &made["created"]),
+        (&json!("test"), &json!("default"), &json!(true))
+    );
+    assert!(is_time(&made["created_at"]) && is_time(&made["expires_at"]));
+    let session_id = made["session_id"].as_str().unwrap();
+    assert!(session_id.strip_prefix("session_test_").is_some_and(|seconds| seconds.parse::<u64>().is_ok()));
+
+    let listed = app.get("/api/sessions").await.ok();
+    assert_eq!(keys(&listed), ["count", "sessions"]);
+    assert_eq!(listed["count"], 1);
+    let session = &listed["sessions"][0];
+    let fields = [
+        "created_at",
+        "expires_at",
+        "last_activity",
+        "message_count",
+        "metadata",
+        "persona",
+        "session_id",
+        "user_id",
+    ];
+    assert_eq!(keys(session), fields);
+    for field in ["session_id", "created_at", "expires_at", "persona", "user_id"] {
+        assert_eq!(session[field], made[field], "{field}");
+    }
+    let history = app.get("/api/session/test/history").await.ok();
+    assert_eq!(history, json!({ "user_id": "test", "message_count": 0, "messages": [], "has_more": false }));
+}
+
+async fn the_documented_examples_hold(app: &App) {
+    let body = json!({ "user_id": "John Doe", "persona": "mental_health_nurse", "metadata": { "optional": "data" } });
+    let made = app.post("/api/session/create", &body).await.ok();
+    assert!(made["session_id"].as_str().unwrap().starts_with("session_John Doe_"));
+    assert_eq!(made["persona"], "mental_health_nurse");
+    let said = json!({ "messages": [{ "role": "user", "content": "message" }] });
+    let said = app.post("/api/session/John%20Doe/messages", &said).await.ok();
+    assert_eq!((&said["replayed"], &said["session"]["message_count"]), (&json!(false), &json!(1)));
+    let history = app.get("/api/session/John%20Doe/history").await.ok();
+    assert_eq!((&history["user_id"], &history["message_count"]), (&json!("John Doe"), &json!(1)));
+    let message = &history["messages"][0];
+    assert_eq!(message, &said["messages"][0]);
+    assert_eq!(keys(message), ["content", "metadata", "role", "seq", "timestamp"]);
+    assert_eq!(
+        (&message["role"], &message["content"], &message["metadata"]),
+        (&json!("user"), &json!("message"), &json!({}))
+    );
+    assert!(is_time(&message["timestamp"]));
+    let session = app.get("/api/session/John%20Doe").await.ok();
+    assert_eq!(session["metadata"], json!({ "optional": "data" }));
+    assert_eq!(session, said["session"]);
+}
+
+async fn a_live_name_is_refused_or_returned_as_asked(app: &App) {
+    let made = app.create("a").await;
+    let body = json!({ "user_id": "a", "persona": "creative_writer", "metadata": { "x": 1 } });
+    let problem = app.post("/api/session/create", &body).await.problem(409);
+    assert_eq!(problem["reason"], "SESSION_EXISTS");
+    let mut body = body;
+    body["if_exists"] = json!("return");
+    let returned = app.post("/api/session/create", &body).await.ok();
+    assert_eq!((&returned["created"], &returned["persona"]), (&json!(false), &json!("default")));
+    assert_eq!(returned["session_id"], made["session_id"]);
+    assert_eq!(app.get("/api/session/a").await.ok()["metadata"], json!({}));
+    body["if_exists"] = json!("fail");
+    app.post("/api/session/create", &body).await.problem(409);
+}
+
+async fn a_retried_create_answers_the_session_it_made(app: &App) {
+    let body = json!({ "user_id": "a", "request_id": "r" });
+    let first = app.post("/api/session/create", &body).await.ok();
+    let again = app.post("/api/session/create", &body).await.ok();
+    assert_eq!((&first["created"], &again["created"]), (&json!(true), &json!(true)));
+    assert_eq!(first["session_id"], again["session_id"]);
+}
+
+async fn messages_are_appended_once_and_read_in_pages(app: &App) {
+    app.create("a").await;
+    for n in 1..=5 {
+        let body = json!({ "messages": [{ "role": "user", "content": n.to_string() }], "request_id": format!("r{n}") });
+        let first = app.post("/api/session/a/messages", &body).await.ok();
+        let again = app.post("/api/session/a/messages", &body).await.ok();
+        assert_eq!((&first["replayed"], &again["replayed"]), (&json!(false), &json!(true)));
+        assert_eq!(first["messages"], again["messages"]);
+    }
+    let other = json!({ "messages": [{ "role": "user", "content": "other" }], "request_id": "r1" });
+    assert_eq!(app.post("/api/session/a/messages", &other).await.violations(), ["request_id"]);
+    let read = async |query: &str| {
+        let history = app.get(&format!("/api/session/a/history{query}")).await.ok();
+        assert_eq!(history["message_count"], 5);
+        let seqs: Vec<_> =
+            history["messages"].as_array().unwrap().iter().map(|m| m["seq"].as_u64().unwrap()).collect();
+        (seqs, history["has_more"].as_bool().unwrap())
+    };
+    assert_eq!(read("").await, (vec![1, 2, 3, 4, 5], false));
+    assert_eq!(read("?limit=2").await, (vec![4, 5], true));
+    assert_eq!(read("?limit=2&before=4").await, (vec![2, 3], true));
+    assert_eq!(read("?limit=2&before=3").await, (vec![1, 2], false));
+    assert_eq!(read("?limit=2&after=3").await, (vec![4, 5], false));
+    assert_eq!(read("?after=0&limit=1").await, (vec![1], true));
+    assert_eq!(read("?limit=99999999999").await, (vec![1, 2, 3, 4, 5], false));
+}
+
+async fn metadata_comes_back_as_it_was_sent(app: &App) {
+    let metadata = r#"{"list":[],"object":{},"deep":{"a":[{"b":[1,-2,0.5,null,true,"x"]}]},"n":42,"max":9007199254740991,"min":-9007199254740991,"text":"é🤖\u0001"}"#;
+    let metadata: Value = serde_json::from_str(metadata).unwrap();
+    let body = json!({ "user_id": "a", "metadata": metadata });
+    app.post("/api/session/create", &body).await.ok();
+    assert_eq!(app.get("/api/session/a").await.ok()["metadata"], metadata);
+    let body = json!({ "messages": [{ "role": "system", "content": "x", "metadata": metadata }] });
+    app.post("/api/session/a/messages", &body).await.ok();
+    let history = app.get("/api/session/a/history").await;
+    assert!(history.text.contains(r#""n":42,"#), "an integer stays an integer: {}", history.text);
+    assert_eq!(history.ok()["messages"][0]["metadata"], metadata);
+}
+
+async fn lists_are_paged(app: &App) {
+    for n in 0..7 {
+        app.create(&n.to_string()).await;
+    }
+    let mut names = Vec::new();
+    let mut query = "?page_size=3".to_owned();
+    loop {
+        let page = app.get(&format!("/api/sessions{query}")).await.ok();
+        assert_eq!(page["count"], 7);
+        names.extend(
+            page["sessions"].as_array().unwrap().iter().map(|s| s["user_id"].as_str().unwrap().to_owned()),
+        );
+        // Whatever is used in between keeps its place.
+        app.post("/api/session/0/touch", &json!({})).await.ok();
+        let Some(token) = page.get("next_page_token") else {
+            break;
+        };
+        query = format!("?page_size=3&page_token={}", token.as_str().unwrap());
+    }
+    names.sort_unstable();
+    assert_eq!(names, ["0", "1", "2", "3", "4", "5", "6"]);
+}
+
+async fn touch_moves_the_expiry_and_delete_ends_the_session(app: &App) {
+    let made = app.create("a").await;
+    let touched = app.send(app.request(Method::POST, "/api/session/a/touch")).await.ok();
+    assert!(touched["expires_at"].as_str() >= made["expires_at"].as_str());
+    let deleted = app.delete("/api/session/a").await;
+    assert_eq!((deleted.status.as_u16(), deleted.text.as_str()), (204, ""));
+    app.get("/api/session/a").await.problem(404);
+    assert_eq!(app.get("/api/sessions").await.ok(), json!({ "sessions": [], "count": 0 }));
+}
+
+async fn odd_ids_work_in_paths(app: &App) {
+    let longest = "é".repeat(64);
+    let ids =
+        ["}x", "a{b}c", "a:b", "%2F", "a/b", "🤖", "create", "history", "a b", "a?b#c", "a+b", "é", &longest];
+    for id in ids {
+        app.create(id).await;
+        let path: String = id.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let said = json!({ "messages": [{ "role": "user", "content": id }] });
+        app.post(&format!("/api/session/{path}/messages"), &said).await.ok();
+        let history = app.get(&format!("/api/session/{path}/history")).await.ok();
+        assert_eq!((&history["user_id"], &history["messages"][0]["content"]), (&json!(id), &json!(id)));
+        assert_eq!(app.get(&format!("/api/session/{path}")).await.ok()["user_id"], id);
+    }
+    assert_eq!(app.get("/api/session/create").await.ok()["user_id"], "create");
+    assert_eq!(app.get("/api/sessions").await.ok()["count"], ids.len());
+    for id in ids {
+        let path: String = id.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        assert_eq!(app.delete(&format!("/api/session/{path}")).await.status, 204);
+    }
+}
+
+async fn ids_of_a_call_come_back(app: &App) {
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let request = app
+        .request(Method::GET, "/api/session/nobody")
+        .header("x-request-id", "mine")
+        .header("traceparent", format!("00-{trace}-b7ad6b7169203331-01"));
+    let problem = app.send(request).await.problem(404);
+    assert_eq!((&problem["request_id"], &problem["trace_id"]), (&json!("mine"), &json!(trace)));
+    let (one, two) = (app.get("/api/sessions").await, app.get("/api/sessions").await);
+    assert_ne!(one.headers["x-request-id"], two.headers["x-request-id"]);
+}
+
+async fn the_configuration_names_every_limit(app: &App) {
+    let config = app.get("/api/config").await.ok();
+    assert_eq!(keys(&config), ["limits", "powered_by", "server_time", "session_ttl_seconds", "title"]);
+    assert_eq!((&config["title"], &config["session_ttl_seconds"]), (&json!("Nono Chat Bot"), &json!(3600)));
+    assert!(is_time(&config["server_time"]));
+    let limits = &config["limits"];
+    assert_eq!(
+        (&limits["user_id_max_bytes"], &limits["message_content_max_bytes"]),
+        (&json!(128), &json!(32768))
+    );
+    assert!(limits.as_object().unwrap().values().all(Value::is_number));
+}
+
+async fn the_personas_are_listed_without_their_prompts(app: &App) {
+    let answer = app.get("/api/personas").await;
+    assert!(!answer.text.contains("system_prompt") && !answer.text.contains("You are"));
+    let personas = answer.ok();
+    let names: Vec<_> =
+        personas["personas"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["Default Assistant", "Mental Health Nurse", "Technical Support", "Creative Writer"]);
+    assert_eq!(keys(&personas["personas"][0]), ["description", "key", "name", "role", "tags"]);
+}
+
+async fn health_names_every_dependency(app: &App) {
+    let health = app.get("/health").await.ok();
+    assert_eq!(health["status"], "healthy");
+    let all = json!({ "session_service": "healthy", "store": "healthy", "model": "healthy" });
+    assert_eq!(health["dependencies"], all);
+    assert!(is_time(&health["timestamp"]));
+}
+
+async fn the_document_describes_every_route(app: &App) {
+    let document = app.get("/openapi.json").await.ok();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let mut operations: Vec<String> = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            assert!(operation["responses"].as_object().unwrap().len() > 1, "{method} {path} can fail");
+            operations.push(format!("{} {path}", method.to_uppercase()));
+        }
+    }
+    operations.sort_unstable();
+    assert_eq!(
+        operations,
+        [
+            "DELETE /api/session/{user_id}",
+            "GET /api/config",
+            "GET /api/personas",
+            "GET /api/session/{user_id}",
+            "GET /api/session/{user_id}/history",
+            "GET /api/sessions",
+            "GET /health",
+            "POST /api/session/create",
+            "POST /api/session/{user_id}/messages",
+            "POST /api/session/{user_id}/touch",
+        ]
+    );
+}
+
+async fn the_page_is_served_under_a_strict_policy(app: &App) {
+    let page = app.get("/?session=a").await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+    assert_eq!(page.headers["cache-control"], "no-cache");
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                  base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
+                  require-trusted-types-for 'script'; trusted-types 'none'";
+    for answer in [&page, &app.get("/api/sessions").await, &app.get("/nothing").await] {
+        for (header, value) in [
+            ("content-security-policy", policy),
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(answer.headers[header], value);
+        }
+    }
+    assert!(page.text.contains("🤖") && !page.text.contains("onclick") && !page.text.contains("style="));
+    let again = app.request(Method::GET, "/").header("if-none-match", page.headers["etag"].clone());
+    assert_eq!(app.send(again).await.status, 304);
+    let script = app.get("/js/main.js").await;
+    assert_eq!(script.headers["content-type"], "text/javascript; charset=utf-8");
+}

@@ -1,0 +1,146 @@
+//! What is absent on purpose: "this folder must not name these".
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The Rust files below a folder, or one file, with their text before any `#[cfg(test)]`.
+fn sources(path: &str) -> Vec<(PathBuf, String)> {
+    let path = root().join(path);
+    if path.is_file() {
+        let text = fs::read_to_string(&path).unwrap();
+        return vec![(path, text.split("#[cfg(test)]").next().unwrap().to_owned())];
+    }
+    let entries = fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.unwrap().path();
+        let relative = entry.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+        if entry.is_dir() || entry.extension().is_some_and(|extension| extension == "rs") {
+            found.extend(sources(&relative));
+        }
+    }
+    found
+}
+
+/// Fails for each line of `folder` that names one of `words`, except below the folders or files of `except`.
+fn must_not_name(folder: &str, words: &[&str], except: &[&str]) {
+    let mut wrong = Vec::new();
+    let mut looked_at = 0;
+    for (path, text) in sources(folder) {
+        let relative = path.strip_prefix(root()).unwrap();
+        if except.iter().any(|allowed| relative.starts_with(allowed)) {
+            continue;
+        }
+        looked_at += 1;
+        for (number, line) in (1..).zip(text.lines()) {
+            let is_comment = line.trim_start().starts_with("//");
+            if !is_comment && words.iter().any(|word| line.contains(word)) {
+                wrong.push(format!("{}:{number}: {}", relative.display(), line.trim()));
+            }
+        }
+    }
+    assert!(looked_at > 0, "there is nothing to look at in {folder}");
+    assert!(wrong.is_empty(), "{folder} must not name {words:?}:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_domain_does_no_io_and_knows_no_wire_format_and_no_clock() {
+    let words = [
+        "tokio",
+        "tonic",
+        "prost",
+        "serde",
+        "redis",
+        "std::fs",
+        "std::net",
+        "SystemTime",
+        "Instant::now",
+        "pb::",
+    ];
+    must_not_name("session-service/src/domain", &words, &[]);
+    must_not_name("session-service/src/domain", &["nono_proto"], &["session-service/src/domain/limits.rs"]);
+}
+
+#[test]
+fn only_the_edges_name_a_generated_type() {
+    let edges = [
+        "session-service/src/rpc",
+        "session-service/src/chat",
+        "session-service/src/server",
+        "session-service/src/domain/limits.rs",
+    ];
+    must_not_name("session-service/src", &["nono_proto", "pb::"], &edges);
+    must_not_name("process/src", &["nono_proto"], &[]);
+}
+
+#[test]
+fn only_the_redis_adapter_names_redis() {
+    let edges = ["session-service/src/store/redis", "session-service/src/settings.rs"];
+    must_not_name("session-service/src", &["bb8", "redis::Client", "redis::Script", "EVALSHA"], &edges);
+    must_not_name("gateway/src", &["redis", "bb8", "session_service::"], &[]);
+    must_not_name("process/src", &["redis", "session_service::", "gateway::"], &[]);
+}
+
+#[test]
+fn only_one_file_spells_a_key() {
+    let names = ["session:{", "chat_history", "session_index", "session_moves", "session_listing"];
+    must_not_name("session-service/src", &names, &["session-service/src/store/redis/keys.rs"]);
+}
+
+#[test]
+fn only_one_file_per_protocol_builds_an_error() {
+    let ours = ["session-service/src/rpc/status.rs", "session-service/src/chat"];
+    must_not_name("session-service/src", &["Status::with", "Status::new(", "Status::internal"], &ours);
+    must_not_name(
+        "gateway/src",
+        &["application/problem", "StatusCode::BAD", "StatusCode::CONFLICT"],
+        &["gateway/src/error.rs", "gateway/src/routes/mod.rs"],
+    );
+}
+
+#[test]
+fn only_the_process_reads_the_environment_and_listens_for_signals() {
+    for package in ["session-service/src", "gateway/src", "nono/src"] {
+        must_not_name(
+            package,
+            &["env::var", "std::process::exit", "tokio::signal", "try_init", "set_global"],
+            &[],
+        );
+        must_not_name(package, &["static mut", "OnceLock", "lazy_static"], &[]);
+    }
+}
+
+#[test]
+fn the_gateway_drags_no_redis_in() {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "-p", "gateway", "-e", "normal", "--prefix", "none"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    assert!(tree.contains("axum v"), "{tree}");
+    for absent in ["redis v", "bb8 v", "session-service v"] {
+        assert!(!tree.lines().any(|line| line.starts_with(absent)), "{absent}");
+    }
+}
+
+#[test]
+fn files_keep_their_size() {
+    let mut long = Vec::new();
+    for folder in ["proto", "session-service", "gateway", "process", "nono", "testkit"] {
+        for (path, _) in sources(folder) {
+            let lines = fs::read_to_string(&path).unwrap().lines().count();
+            if lines > 400 {
+                long.push(format!("{}: {lines} lines", path.display()));
+            }
+        }
+    }
+    assert!(long.is_empty(), "files over 400 lines:\n{}", long.join("\n"));
+}
