@@ -18,6 +18,8 @@ pub const MESSAGE_CONTENT_MAX_BYTES: usize = 32 * 1024;
 pub const APPEND_MAX_MESSAGES: usize = 100;
 /// The most bytes of content and metadata in one append.
 pub const APPEND_MAX_BYTES: usize = 1024 * 1024;
+/// The most bytes of an append as protobuf, where a number in metadata takes 11: its answer holds the messages again.
+pub const APPEND_MAX_ENCODED_BYTES: usize = GRPC_MESSAGE_MAX_BYTES - 256 * 1024;
 /// The most messages in a session.
 pub const SESSION_MAX_MESSAGES: u32 = 10_000;
 /// The size of a page when none is given.

@@ -11,6 +11,7 @@ use nono_proto::{
 };
 use process::call::Call;
 use std::{error::Error, fmt, sync::Arc, time::Duration};
+use tokio::time::Instant;
 use tonic::{Code, Request, Response, Status, body::Body};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
@@ -130,21 +131,25 @@ impl Backend {
         Q: Clone,
         F: Future<Output = Result<Response<A>, Status>>,
     {
+        let deadline = Instant::now() + UNARY_CALL_MAX;
         let once = async |request: Q| {
             let mut request = Request::new(request);
-            request.set_timeout(UNARY_CALL_MAX);
+            request.set_timeout(deadline - Instant::now());
             call.pass_on(request.metadata_mut().as_mut());
-            tokio::time::timeout(UNARY_CALL_MAX + GRACE, send(client.clone(), request)).await
+            send(client.clone(), request).await
         };
-        self.budget.deposit();
-        let mut result = once(request.clone()).await;
-        if repeat == Repeat::Safe
-            && matches!(&result, Ok(Err(status)) if was_unreachable(status))
-            && self.budget.withdraw()
-        {
-            result = once(request).await;
-        }
-        match result {
+        let calling = async {
+            self.budget.deposit();
+            match once(request.clone()).await {
+                Err(status)
+                    if repeat == Repeat::Safe && was_unreachable(&status) && self.budget.withdraw() =>
+                {
+                    once(request).await
+                }
+                result => result,
+            }
+        };
+        match tokio::time::timeout_at(deadline + GRACE, calling).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(status.into()),
             Err(_) => Err(Problem::timeout()),

@@ -106,6 +106,11 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "Body too large", detail)
     }
 
+    /// A body that does not come.
+    pub(crate) fn slow_body() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "Request timeout", "the body did not arrive within 30 seconds")
+    }
+
     /// A body that is not said to be JSON.
     pub(crate) fn not_json() -> Self {
         let detail = "the body must be JSON and its content-type application/json";
@@ -174,7 +179,7 @@ impl From<Status> for Problem {
                 field: json_name(&violation.field).to_owned(),
                 description: violation.description.clone(),
             });
-            problem.violations = violations.collect();
+            problem = Self { title, ..Self::invalid(violations.collect()) };
         }
         if let Some(delay) = details.retry_info().and_then(|info| info.retry_delay) {
             problem = problem.retry_after(delay);

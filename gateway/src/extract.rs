@@ -7,6 +7,10 @@ use axum::{
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE, request::Parts},
 };
 use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// The longest that a client takes to send a body.
+const BODY_MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// The path of creation.
 pub(crate) const CREATE: &str = "/api/session/create";
@@ -46,7 +50,11 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
         if !is_json(request.headers()) {
             return Err(Problem::not_json());
         }
-        let body = Bytes::from_request(request, state).await.map_err(unread)?;
+        let reading = Bytes::from_request(request, state);
+        let body = tokio::time::timeout(BODY_MAX_WAIT, reading)
+            .await
+            .map_err(|_| Problem::slow_body())?
+            .map_err(unread)?;
         match serde_json::from_slice(&body) {
             Ok(Value::Object(object)) => Ok(Self::new(String::new(), object)),
             Ok(other) => Err(Problem::invalid_body(format!("must be a JSON object, not {}", kind(&other)))),

@@ -1,7 +1,12 @@
 //! The JSON of the REST API, exactly as documented. The OpenAPI document comes from these types.
 
-use crate::{error::Problem, extract::Fields, metadata};
-use nono_proto::session::v1 as pb;
+use crate::{
+    error::{Problem, Violation},
+    extract::Fields,
+    metadata,
+};
+use nono_proto::{limits::APPEND_MAX_ENCODED_BYTES, session::v1 as pb};
+use prost::Message as _;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
@@ -83,7 +88,17 @@ pub(crate) fn append(user_id: String, mut fields: Fields) -> Result<pb::AppendRe
         metadata: fields.object("metadata").map(metadata::to_struct),
     });
     let request = pb::AppendRequest { user_id, messages, request_id: fields.text("request_id") };
-    fields.finish(request)
+    let request = fields.finish(request)?;
+    // The service would refuse it, but it cannot even be carried there.
+    match request.encoded_len() {
+        0..=APPEND_MAX_ENCODED_BYTES => Ok(request),
+        bytes => Err(Problem::invalid(vec![Violation {
+            field: "messages".into(),
+            description: format!(
+                "must be at most {APPEND_MAX_ENCODED_BYTES} bytes as protobuf; they have {bytes}"
+            ),
+        }])),
+    }
 }
 
 /// Who speaks.

@@ -38,7 +38,7 @@ struct Settings {
 }
 
 fn main() -> ExitCode {
-    match process::settings::parse::<Settings>() {
+    match process::settings::parse::<Settings>(&[]) {
         Ok(settings) => process::run("gateway", &settings.process.clone(), |process| run(settings, process)),
         Err(code) => code,
     }
@@ -48,7 +48,12 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
     let http = listen(settings.http_listen).await?;
     let admin = listen(settings.admin_listen).await?;
     let mut registry = process::registry("gateway");
-    let gateway = Gateway::new(Backend::remote(&settings.backend), &settings.gateway, &mut registry);
+    let gateway = Gateway::new(
+        Backend::remote(&settings.backend),
+        &settings.gateway,
+        &process.lifecycle,
+        &mut registry,
+    );
     let page = format!("http://{}", http.local_addr()?);
     tracing::info!(page, admin = %admin.local_addr()?, backend = ?settings.backend, "listening");
     process.serve_admin(admin, registry);

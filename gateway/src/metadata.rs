@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn metadata_comes_back_as_it_was_sent() {
         let json =
-            r#"{"a":[],"b":{"c":[{},[1,-2.5,null]]},"n":42,"max":9007199254740991,"t":true,"z":"\u0001"}"#;
+            r#"{"a":[],"b":{"c":[{},[1,-2.5,null]]},"max":9007199254740991,"n":42,"t":true,"z":"\u0001"}"#;
         let object: Map<String, Json> = serde_json::from_str(json).unwrap();
         assert_eq!(to_json(Some(to_struct(object.clone()))), object);
         assert_eq!(Json::Object(to_json(Some(to_struct(object)))).to_string(), json);

@@ -33,8 +33,14 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Puts the gateway before a session service.
-    pub fn new(backend: Backend, settings: &GatewaySettings, registry: &mut Registry) -> Self {
+    /// Puts the gateway before a session service. The process is ready once that serves.
+    pub fn new(
+        backend: Backend,
+        settings: &GatewaySettings,
+        lifecycle: &Lifecycle,
+        registry: &mut Registry,
+    ) -> Self {
+        lifecycle.report(BACKEND, false);
         let api = Api { backend: backend.clone(), title: settings.title.as_str().into() };
         let files =
             settings.public_dir.clone().map_or(Files::Embedded, |folder| Files::Folder(folder.into()));
@@ -51,7 +57,6 @@ impl Gateway {
 
 /// Serves until the process stops, then lets requests in progress end.
 pub async fn serve(listener: TcpListener, gateway: Gateway, lifecycle: &Lifecycle) {
-    lifecycle.report(BACKEND, false);
     tokio::spawn(watch(gateway.backend, lifecycle.clone()));
     process::http::serve(listener, gateway.router, lifecycle).await;
 }

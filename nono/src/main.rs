@@ -6,7 +6,7 @@ use gateway::{backend::Backend, server::Gateway, settings::GatewaySettings};
 use process::{Process, listen, settings::ProcessSettings};
 use session_service::{
     server::Service,
-    settings::{ServiceSettings, StoreUrl},
+    settings::{STORE_FILE, ServiceSettings, StoreUrl},
 };
 use std::{net::SocketAddr, process::ExitCode};
 
@@ -27,12 +27,9 @@ struct Settings {
     admin_listen: SocketAddr,
 
     /// Where sessions live: memory: (they end with the program) or redis://[user:password@]host[:port][/database].
+    /// NONO_STORE_FILE may name a file that holds it.
     #[arg(long, env = "NONO_STORE", value_name = "URL", hide_env_values = true, default_value = "memory:")]
     store: StoreUrl,
-
-    /// A file that holds the store's address.
-    #[arg(long, env = "NONO_STORE_FILE", value_name = "FILE", value_parser = StoreUrl::from_file)]
-    store_file: Option<StoreUrl>,
 
     #[command(flatten)]
     service: ServiceSettings,
@@ -45,7 +42,7 @@ struct Settings {
 }
 
 fn main() -> ExitCode {
-    match process::settings::parse::<Settings>() {
+    match process::settings::parse::<Settings>(&[STORE_FILE]) {
         Ok(settings) => process::run("nono", &settings.process.clone(), |process| run(settings, process)),
         Err(code) => code,
     }
@@ -55,12 +52,13 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
     let http = listen(settings.http_listen).await?;
     let grpc = listen(settings.grpc_listen).await?;
     let admin = listen(settings.admin_listen).await?;
-    let store = settings.store_file.unwrap_or(settings.store);
+    let store = settings.store;
     let mut registry = process::registry("nono");
     let parts = settings.service.parts(&store, &mut registry);
     let service = Service::new(parts, &process.lifecycle, &mut registry).await;
     // No network between the two, but everything else that a call passes through.
-    let gateway = Gateway::new(Backend::local(service.router()), &settings.gateway, &mut registry);
+    let gateway =
+        Gateway::new(Backend::local(service.router()), &settings.gateway, &process.lifecycle, &mut registry);
     tracing::debug!(http = %http.local_addr()?, grpc = %grpc.local_addr()?, admin = %admin.local_addr()?, "listening");
     greet(http.local_addr()?, grpc.local_addr()?, &store);
     process.serve_admin(admin, registry);

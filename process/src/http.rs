@@ -13,8 +13,11 @@ use tokio::{
     sync::Semaphore,
 };
 
-/// The longest that a client takes to send a request's headers.
-const HEADERS_MAX_WAIT: Duration = Duration::from_secs(10);
+/// The longest that a new client stays silent.
+const FIRST_BYTE_MAX_WAIT: Duration = Duration::from_secs(10);
+/// The longest that a client takes to send a request's headers, from the end of the one before: longer than proxies
+/// keep an idle connection, or they would meet one that is just being closed.
+const HEADERS_MAX_WAIT: Duration = Duration::from_secs(75);
 /// The most connections at once; further ones wait to be accepted.
 const CONNECTIONS_MAX: usize = 10_000;
 /// The pause after a failed accept, which is mostly a lack of file descriptors.
@@ -22,23 +25,30 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until the process stops, then lets requests in progress end.
 pub async fn serve(listener: TcpListener, router: Router, lifecycle: &Lifecycle) {
-    let builder = builder();
+    let builder = Arc::new(builder());
     let connections = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let stopping = lifecycle.stopping_token();
     while let Some((stream, place)) = stopping.run_until_cancelled(accept(&listener, &places)).await {
         let service = TowerToHyperService::new(router.clone());
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-        let connection = connections.watch(connection);
+        let (builder, watcher, stopping) = (builder.clone(), connections.watcher(), stopping.clone());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "http connection ended early");
+            if stopping.run_until_cancelled(speaks(&stream)).await == Some(true) {
+                let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+                if let Err(error) = watcher.watch(connection.into_owned()).await {
+                    tracing::debug!(%error, "http connection ended early");
+                }
             }
             drop(place);
         });
     }
     drop(listener);
     connections.shutdown().await;
+}
+
+/// Whether the client says anything; hyper would wait for ever to learn which version it speaks.
+async fn speaks(stream: &TcpStream) -> bool {
+    matches!(tokio::time::timeout(FIRST_BYTE_MAX_WAIT, stream.peek(&mut [0])).await, Ok(Ok(1)))
 }
 
 fn builder() -> Builder<TokioExecutor> {

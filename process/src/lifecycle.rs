@@ -45,15 +45,14 @@ impl Lifecycle {
     /// Whether every dependency was there once and the process is not draining. A dependency that is lost later does
     /// not count: it is shared, and would take every replica out at once.
     pub fn is_ready(&self) -> bool {
-        !self.draining.is_cancelled() && self.dependencies.borrow().iter().all(|dependency| dependency.was_up)
+        !self.draining.is_cancelled() && were_up(&self.dependencies.borrow())
     }
 
     /// Waits until every dependency was there once.
     pub async fn ready(&self) {
         let mut changes = self.dependencies.subscribe();
-        let all_up = |all: &Vec<Dependency>| all.iter().all(|dependency| dependency.was_up);
         // The sender lives as long as self, so waiting cannot fail.
-        let _ = changes.wait_for(all_up).await;
+        let _ = changes.wait_for(|all| were_up(all)).await;
     }
 
     /// Ends when load balancers should look elsewhere, though calls are still served.
@@ -90,6 +89,11 @@ impl Lifecycle {
     }
 }
 
+/// Whether each was there once. Before any is named, nobody knows what is missing.
+fn were_up(dependencies: &[Dependency]) -> bool {
+    !dependencies.is_empty() && dependencies.iter().all(|dependency| dependency.was_up)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +101,7 @@ mod tests {
     #[test]
     fn readiness_comes_with_the_first_contact_and_goes_with_draining_only() {
         let lifecycle = Lifecycle::default();
+        assert!(!lifecycle.is_ready());
         lifecycle.report("store", false);
         assert!(!lifecycle.is_ready());
         lifecycle.report("store", true);

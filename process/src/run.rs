@@ -1,6 +1,10 @@
 //! A program from its first to its last moment.
 
-use crate::{Lifecycle, admin, http, settings::ProcessSettings, telemetry::Telemetry};
+use crate::{
+    Lifecycle, admin, http,
+    settings::{BAD_SETTING, ProcessSettings},
+    telemetry::Telemetry,
+};
 use anyhow::{Context, Result};
 use prometheus_client::{metrics::info::Info, registry::Registry};
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
@@ -45,29 +49,30 @@ where
     // With one worker, flushing the telemetry could wait for itself.
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
-    let result = runtime.context("the runtime cannot start").and_then(|runtime| {
-        let result = runtime.block_on(run_inside(program, settings, work));
-        runtime.shutdown_background();
-        result
+    let runtime = runtime.expect("the system gives a process its threads");
+    let result = runtime.block_on(async {
+        let telemetry =
+            Telemetry::install(program, settings.log_format).map_err(|error| (error, BAD_SETTING))?;
+        run_inside(telemetry, settings, work).await.map_err(|error| (error, 1))
     });
+    runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+        Err((error, code)) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(code)
         }
     }
 }
 
 async fn run_inside<W>(
-    program: &'static str,
+    telemetry: Telemetry,
     settings: &ProcessSettings,
     work: impl FnOnce(Process) -> W,
 ) -> Result<()>
 where
     W: Future<Output = Result<()>>,
 {
-    let telemetry = Telemetry::install(program, settings.log_format)?;
     let lifecycle = Lifecycle::default();
     tokio::spawn(stop_on_signal(lifecycle.clone(), settings.drain_delay)?);
     let result = work(Process { lifecycle, drain_timeout: settings.drain_timeout }).await;

@@ -1,7 +1,10 @@
 //! The settings that every program has, and how a bad one is answered.
 
-use clap::{Args, Parser, ValueEnum, error::ErrorKind};
-use std::{process::ExitCode, time::Duration};
+use clap::{
+    Args, Parser, ValueEnum,
+    error::{ContextKind, ErrorKind},
+};
+use std::{env, error::Error, fs, process::ExitCode, time::Duration};
 
 /// The settings of every program.
 #[derive(Args, Clone, Debug)]
@@ -47,20 +50,69 @@ pub fn positive_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// The program's settings from flags and environment, or the code to exit with: what was asked for is printed to
-/// standard output, what is wrong in one sentence to standard error.
+/// A setting that may be a secret, so that it may stand in a file which a variable names.
+#[derive(Clone, Copy, Debug)]
+pub struct Secret {
+    /// The setting's name in the program.
+    pub setting: &'static str,
+    /// The variable that names the file. Flag and variable of the setting itself come before it.
+    pub file_variable: &'static str,
+}
+
+/// The program's settings from flags, environment and the files of secrets, or the code to exit with: what was asked
+/// for is printed to standard output, what is wrong in one sentence to standard error.
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the answer to the command line")]
-pub fn parse<S: Parser>() -> Result<S, ExitCode> {
-    S::try_parse().map_err(|error| match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+pub fn parse<S: Parser>(secrets: &[Secret]) -> Result<S, ExitCode> {
+    let parsed = with_secrets(S::command(), secrets).and_then(|command| {
+        let matches = command.try_get_matches().map_err(Wrong::Usage)?;
+        S::from_arg_matches(&matches).map_err(Wrong::Usage)
+    });
+    parsed.map_err(|wrong| match wrong {
+        Wrong::Usage(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             print!("{error}");
             ExitCode::SUCCESS
         }
-        _ => {
-            eprintln!("{}", sentence(&error.to_string()));
-            ExitCode::from(2)
+        Wrong::Usage(error) => {
+            eprintln!("{}", describe(&error));
+            ExitCode::from(BAD_SETTING)
+        }
+        Wrong::File(sentence) => {
+            eprintln!("error: {sentence}");
+            ExitCode::from(BAD_SETTING)
         }
     })
+}
+
+/// The exit code when a setting is wrong.
+pub(crate) const BAD_SETTING: u8 = 2;
+
+enum Wrong {
+    Usage(clap::Error),
+    File(String),
+}
+
+/// Makes the content of each secret's file the setting's default.
+fn with_secrets(mut command: clap::Command, secrets: &[Secret]) -> Result<clap::Command, Wrong> {
+    for Secret { setting, file_variable } in secrets {
+        #[expect(clippy::disallowed_methods, reason = "it names the file of a setting, and --help says so")]
+        let Some(path) = env::var_os(file_variable).filter(|path| !path.is_empty()) else { continue };
+        let content = fs::read_to_string(&path).map_err(|error| {
+            Wrong::File(format!("{file_variable} names a file that cannot be read: {error}"))
+        })?;
+        let content = content.trim().to_owned();
+        command = command.mut_arg(setting, |setting| {
+            setting.required(false).hide_default_value(true).default_value(content)
+        });
+    }
+    Ok(command)
+}
+
+/// What is wrong, without the value itself: it may be a secret.
+fn describe(error: &clap::Error) -> String {
+    match (error.kind(), error.get(ContextKind::InvalidArg), error.source()) {
+        (ErrorKind::ValueValidation, Some(setting), Some(cause)) => format!("error: {setting}: {cause}"),
+        _ => sentence(&error.to_string()),
+    }
 }
 
 /// The first paragraph of a message, on one line.

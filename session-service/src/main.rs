@@ -5,7 +5,7 @@ use clap::Parser;
 use process::{Process, listen, settings::ProcessSettings};
 use session_service::{
     server::{Service, serve},
-    settings::{ServiceSettings, StoreUrl},
+    settings::{STORE_FILE, ServiceSettings, StoreUrl},
 };
 use std::{net::SocketAddr, process::ExitCode};
 
@@ -21,8 +21,10 @@ struct Settings {
     #[arg(long, env = "NONO_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
     admin_listen: SocketAddr,
 
-    #[command(flatten)]
-    store: StoreSettings,
+    /// Where sessions live: redis://[user:password@]host[:port][/database], or memory: to lose them at the end.
+    /// NONO_STORE_FILE may name a file that holds it.
+    #[arg(long, env = "NONO_STORE", value_name = "URL", hide_env_values = true, required = true)]
+    store: Option<StoreUrl>,
 
     #[command(flatten)]
     service: ServiceSettings,
@@ -31,21 +33,8 @@ struct Settings {
     process: ProcessSettings,
 }
 
-/// Where sessions live: in the address itself, or in a file that holds it, for it may hold a password.
-#[derive(clap::Args)]
-#[group(required = true, multiple = false)]
-struct StoreSettings {
-    /// Where sessions live: redis://[user:password@]host[:port][/database], or memory: to lose them at the end.
-    #[arg(long, env = "NONO_STORE", value_name = "URL", hide_env_values = true)]
-    store: Option<StoreUrl>,
-
-    /// A file that holds the store's address.
-    #[arg(long, env = "NONO_STORE_FILE", value_name = "FILE", value_parser = StoreUrl::from_file)]
-    store_file: Option<StoreUrl>,
-}
-
 fn main() -> ExitCode {
-    match process::settings::parse::<Settings>() {
+    match process::settings::parse::<Settings>(&[STORE_FILE]) {
         Ok(settings) => {
             process::run("session-service", &settings.process.clone(), |process| run(settings, process))
         }
@@ -56,7 +45,7 @@ fn main() -> ExitCode {
 async fn run(settings: Settings, process: Process) -> Result<()> {
     let grpc = listen(settings.grpc_listen).await?;
     let admin = listen(settings.admin_listen).await?;
-    let store = settings.store.store.or(settings.store.store_file).expect("the group requires one");
+    let store = settings.store.expect("it is required");
     let mut registry = process::registry("session-service");
     let parts = settings.service.parts(&store, &mut registry);
     let service = Service::new(parts, &process.lifecycle, &mut registry).await;

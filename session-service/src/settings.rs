@@ -11,7 +11,7 @@ use crate::{
     },
 };
 use clap::Args;
-use process::settings::positive_duration;
+use process::settings::{Secret, positive_duration};
 use prometheus_client::registry::Registry;
 use std::{fs, str::FromStr, sync::Arc, time::Duration};
 
@@ -31,6 +31,9 @@ pub struct ServiceSettings {
     #[arg(long, env = "NONO_PERSONAS", value_name = "FILE", value_parser = personas)]
     pub personas: Option<Arc<Personas>>,
 }
+
+/// The store's address may hold a password.
+pub const STORE_FILE: Secret = Secret { setting: "store", file_variable: "NONO_STORE_FILE" };
 
 /// Where sessions live.
 #[derive(Clone, PartialEq, Eq)]
@@ -55,14 +58,6 @@ impl FromStr for StoreUrl {
             return Ok(Self::Redis(text.to_owned()));
         }
         Err("it must be memory: or redis://[user:password@]host[:port][/database]".into())
-    }
-}
-
-impl StoreUrl {
-    /// The address that a file holds.
-    pub fn from_file(path: &str) -> Result<Self, String> {
-        let text = fs::read_to_string(path).map_err(|error| format!("it cannot be read: {error}"))?;
-        text.trim().parse()
     }
 }
 

@@ -178,7 +178,6 @@ pub async fn bind() -> TcpListener {
 pub async fn service(store: Arc<dyn SessionStore>) -> (String, Service, Lifecycle) {
     let (listener, lifecycle) = (bind().await, Lifecycle::default());
     let address = format!("http://{}", listener.local_addr().unwrap());
-    lifecycle.report("store", false);
     let parts = Parts {
         store,
         policy: Policy::default(),
@@ -200,8 +199,7 @@ async fn gateway(backend: Backend, lifecycle: &Lifecycle) -> String {
     let listener = bind().await;
     let address = format!("http://{}", listener.local_addr().unwrap());
     let settings = GatewaySettings { title: "Nono Chat Bot".into(), public_dir: None };
-    let gateway = Gateway::new(backend, &settings, &mut Registry::default());
-    lifecycle.report("session service", false);
+    let gateway = Gateway::new(backend, &settings, lifecycle, &mut Registry::default());
     let lifecycle = lifecycle.clone();
     tokio::spawn(async move { gateway::server::serve(listener, gateway, &lifecycle).await });
     address

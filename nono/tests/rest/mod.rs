@@ -36,6 +36,7 @@ rest_suite! {
     what_is_no_request_is_refused_in_the_same_form
     limits_hold_at_the_edge_and_one_beyond
     a_full_batch_is_stored_and_one_more_is_refused
+    pages_fit_into_a_message_whatever_the_metadata
     ids_of_a_call_come_back
     the_configuration_names_every_limit
     the_personas_are_listed_without_their_prompts

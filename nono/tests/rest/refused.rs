@@ -133,3 +133,44 @@ pub async fn what_is_not_live_is_not_found(app: &App) {
     }
     assert_eq!(app.get("/api/sessions").await.ok()["count"], 0);
 }
+
+pub async fn pages_fit_into_a_message_whatever_the_metadata(app: &App) {
+    // A number takes 2 bytes as JSON and 11 in a protobuf Struct.
+    let numbers = json!({ "n": vec![1; 8000] });
+    for n in 0..60 {
+        app.post("/api/session/create", &json!({ "user_id": n.to_string(), "metadata": numbers })).await.ok();
+    }
+    let mut names = Vec::new();
+    let mut query = "?page_size=1000".to_owned();
+    loop {
+        let page = app.get(&format!("/api/sessions{query}")).await.ok();
+        names.extend(
+            page["sessions"].as_array().unwrap().iter().map(|s| s["user_id"].as_str().unwrap().to_owned()),
+        );
+        app.post("/api/session/7/touch", &json!({})).await.ok();
+        let Some(token) = page.get("next_page_token") else { break };
+        query = format!("?page_size=1000&page_token={}", token.as_str().unwrap());
+    }
+    names.sort_unstable_by_key(|name| name.parse::<u32>().unwrap());
+    assert_eq!(names, (0..60).map(|n| n.to_string()).collect::<Vec<_>>());
+
+    let message = json!({ "role": "user", "content": "x", "metadata": numbers });
+    for _ in 0..3 {
+        app.post("/api/session/0/messages", &json!({ "messages": vec![message.clone(); 20] })).await.ok();
+    }
+    let mut seqs: Vec<u64> = Vec::new();
+    loop {
+        let before = seqs.first().map(|seq| format!("&before={seq}")).unwrap_or_default();
+        let page = app.get(&format!("/api/session/0/history?limit=1000{before}")).await.ok();
+        let page_seqs = page["messages"].as_array().unwrap().iter().map(|m| m["seq"].as_u64().unwrap());
+        seqs.splice(0..0, page_seqs);
+        if page["has_more"] == false {
+            break;
+        }
+    }
+    assert_eq!(seqs, (1..=60).collect::<Vec<_>>());
+    let forward = app.get("/api/session/0/history?limit=1000&after=0").await.ok();
+    assert_eq!((&forward["messages"][0]["seq"], &forward["has_more"]), (&json!(1), &json!(true)));
+    let too_much = json!({ "messages": vec![message; 60] });
+    assert_eq!(app.post("/api/session/0/messages", &too_much).await.violations(), ["messages"]);
+}

@@ -34,7 +34,7 @@ impl TryFrom<i32> for PageSize {
     }
 }
 
-/// Where the next page of a listing begins.
+/// Where the next page of a listing begins: after this place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     /// The moment of the first page: the listing shows the order of this moment.

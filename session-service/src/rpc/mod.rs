@@ -61,7 +61,7 @@ impl SessionService for SessionApi {
         let owner = owner_of(&request);
         let (user_id, page) = parse::history(request.get_ref())?;
         let history = self.store.history(&owner, &user_id, page).await.map_err(status::from_store)?;
-        render::history(history, &user_id).map(Response::new)
+        render::history(history, &user_id, page.span).map(Response::new)
     }
 
     async fn append(

@@ -4,12 +4,13 @@ use super::{metadata, page_token, status};
 use crate::{
     domain::{
         Batch, Content, HistoryPage, IfExists, NewMessage, NewSession, Owner, PageSize, PersonaKey,
-        RequestId, Role, Span, UserId, Violation,
+        RequestId, Role, Span, UserId, Violation, limits::APPEND_MAX_ENCODED_BYTES,
     },
     personas::Personas,
     store::ListPage,
 };
 use nono_proto::session::v1 as pb;
+use prost::Message;
 use prost_types::Struct;
 use tonic::Status;
 
@@ -124,6 +125,7 @@ pub(super) fn append(request: pb::AppendRequest) -> Result<Append, Status> {
     let mut violations = Violations::default();
     let user_id = violations.user_id(&request.user_id);
     let request_id = violations.request_id(&request.request_id);
+    violations.check("messages", fits_its_answer(&request));
     let count = request.messages.len();
     let messages: Vec<_> = (0..)
         .zip(request.messages)
@@ -134,6 +136,16 @@ pub(super) fn append(request: pb::AppendRequest) -> Result<Append, Status> {
         (messages.len() == count).then(|| violations.check("messages", Batch::try_from(messages))).flatten();
     let parsed = (|| Some(Append { user_id: user_id?, batch: batch?, request_id: request_id? }))();
     violations.finish(parsed)
+}
+
+/// The answer holds the messages again, and has to fit into a gRPC message.
+fn fits_its_answer(request: &pb::AppendRequest) -> Result<(), String> {
+    match request.encoded_len() {
+        0..=APPEND_MAX_ENCODED_BYTES => Ok(()),
+        bytes => {
+            Err(format!("must be at most {APPEND_MAX_ENCODED_BYTES} bytes as protobuf; they have {bytes}"))
+        }
+    }
 }
 
 fn new_message(violations: &mut Violations, at: usize, message: pb::NewMessage) -> Option<NewMessage> {

@@ -2,11 +2,17 @@
 
 use super::{metadata, page_token, status};
 use crate::{
-    domain::{Message, Owner, Role, Session, Timestamp, UserId},
+    domain::{Message, Owner, Role, Session, Span, Timestamp, UserId, limits::GRPC_MESSAGE_MAX_BYTES},
     store::{Appended, Created, History, SessionPage},
 };
 use nono_proto::session::v1 as pb;
+use prost::Message as _;
 use tonic::Status;
+
+/// How much of a gRPC message the messages of a page may take.
+const PAGE_MAX_BYTES: usize = GRPC_MESSAGE_MAX_BYTES - 64 * 1024;
+/// What a message takes beside its own fields: a tag and a length.
+const MESSAGE_FRAME_BYTES: usize = 6;
 
 pub(super) fn created(answer: &Created) -> Result<pb::CreateResponse, Status> {
     Ok(pb::CreateResponse { session: Some(session(&answer.session)?), created: answer.created })
@@ -24,13 +30,29 @@ pub(super) fn page(answer: &SessionPage, owner: &Owner) -> Result<pb::ListRespon
     })
 }
 
-pub(super) fn history(answer: History, user_id: &UserId) -> Result<pb::HistoryResponse, Status> {
-    Ok(pb::HistoryResponse {
-        user_id: user_id.as_str().into(),
-        message_count: answer.message_count,
-        messages: messages(&answer.messages)?,
-        has_more: answer.has_more,
-    })
+pub(super) fn history(answer: History, user_id: &UserId, span: Span) -> Result<pb::HistoryResponse, Status> {
+    let History { message_count, messages: stored, has_more } = answer;
+    let mut messages = messages(&stored)?;
+    // What was read from one end stays; what does not fit into a gRPC message is left to the next page.
+    let reads_forward = matches!(span, Span::After(_));
+    let mut bytes = 0;
+    let mut fits = |message: &pb::Message| {
+        bytes += message.encoded_len() + MESSAGE_FRAME_BYTES;
+        bytes <= PAGE_MAX_BYTES
+    };
+    let kept = if reads_forward {
+        messages.iter().take_while(|message| fits(message)).count()
+    } else {
+        messages.iter().rev().take_while(|message| fits(message)).count()
+    };
+    let is_cut = kept < messages.len();
+    if reads_forward {
+        messages.truncate(kept);
+    } else {
+        messages.drain(..messages.len() - kept);
+    }
+    let user_id = user_id.as_str().into();
+    Ok(pb::HistoryResponse { user_id, message_count, messages, has_more: has_more || is_cut })
 }
 
 pub(super) fn appended(answer: &Appended) -> Result<pb::AppendResponse, Status> {

@@ -15,7 +15,7 @@ use tonic_health::{
 };
 
 /// The name under which the store's health can be asked for.
-const STORE: &str = "store";
+pub(super) const STORE: &str = "store";
 /// The name under which the model's health can be asked for.
 const MODEL: &str = "model";
 /// How often the store is looked at, for those who watch.

@@ -56,6 +56,7 @@ impl Service {
     /// Puts the parts together. It serves once the store was there.
     pub async fn new(parts: Parts, lifecycle: &Lifecycle, registry: &mut Registry) -> Self {
         let Parts { store, policy, personas, powered_by } = parts;
+        lifecycle.report(health::STORE, false);
         let (health, reporter) = health::service(store.clone()).await;
         macro_rules! bounded {
             ($server:ident, $api:expr) => {

@@ -23,6 +23,7 @@ pub mod redis;
 
 use crate::domain::{
     Batch, Cursor, HistoryPage, Message, NewSession, Owner, PageSize, RequestId, Session, Timestamp, UserId,
+    limits::LIST_PAGE_MAX_METADATA_BYTES,
 };
 use async_trait::async_trait;
 use std::{error::Error, fmt, time::Duration};
@@ -58,7 +59,9 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Answers a page of the live sessions, the latest expiry first, ties by handle.
     ///
     /// The pages of one listing MUST show the order of its first page's moment: a session that was live then and is
-    /// live still MUST be on exactly one of them, whatever is used in between. MUST fail with
+    /// live still MUST be on exactly one of them, whatever is used in between. A page may hold less than asked for and
+    /// have a next one: it MUST end before the metadata exceed
+    /// [`LIST_PAGE_MAX_METADATA_BYTES`](crate::domain::limits::LIST_PAGE_MAX_METADATA_BYTES). MUST fail with
     /// [`StoreError::ListingExpired`] when it can no longer tell.
     async fn list(&self, owner: &Owner, page: &ListPage) -> Result<SessionPage, StoreError>;
 
@@ -121,6 +124,24 @@ pub struct SessionPage {
     pub total_count: u32,
     /// Where the next page begins; none on the last one.
     pub next: Option<Cursor>,
+}
+
+impl SessionPage {
+    /// The page of these places and the sessions that are live of them, or as much of it as fits.
+    fn fitting(places: Vec<(Cursor, Option<Session>)>, total_count: u32, next: Option<Cursor>) -> Self {
+        let mut page = Self { sessions: Vec::with_capacity(places.len()), total_count, next };
+        let (mut bytes, mut last) = (0, None);
+        for (place, session) in places {
+            bytes += session.as_ref().map_or(0, |session| session.metadata.as_json().len());
+            if bytes > LIST_PAGE_MAX_METADATA_BYTES {
+                page.next = last;
+                break;
+            }
+            page.sessions.extend(session);
+            last = Some(place);
+        }
+        page
+    }
 }
 
 /// A page of a session's messages.

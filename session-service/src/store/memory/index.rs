@@ -4,7 +4,10 @@
 //! of the same listing did. A page then shows the places that were taken at the listing's moment: those which still
 //! are, and those left behind since. The Redis scripts do the same; `docs/decisions/0002-listing.md` says why.
 
-use crate::domain::{Cursor, Timestamp, UserId, limits::LISTING_MAX_MILLISECONDS};
+use crate::domain::{
+    Cursor, Timestamp, UserId,
+    limits::{LIST_PAGE_SURE_ITEMS, LISTING_MAX_MILLISECONDS},
+};
 use std::{
     cmp::Reverse,
     collections::BTreeSet,
@@ -35,7 +38,7 @@ struct Listing {
 
 /// What a page of a listing is taken from.
 pub(super) struct Page {
-    pub(super) entries: Vec<UserId>,
+    pub(super) places: Vec<Cursor>,
     pub(super) next: Option<Cursor>,
 }
 
@@ -93,17 +96,17 @@ impl Index {
         let mut places = self.places_after(&cursor, size + 1);
         let more = places.len() > size;
         places.truncate(size);
-        let next = places.last().filter(|_| more).map(|(expires_at, user_id)| Cursor {
-            expires_at: expires_at.0,
-            user_id: user_id.clone(),
-            ..cursor
-        });
-        if let Some(next) = &next {
-            let since = self.listing.as_ref().map_or(next.moment, |listing| listing.since);
-            let last = self.listing.as_ref().map_or(next.moment, |listing| listing.last.max(next.moment));
+        let moment = cursor.moment;
+        let place = |(expires_at, user_id): Place| Cursor { moment, expires_at: expires_at.0, user_id };
+        let places: Vec<Cursor> = places.into_iter().map(place).collect();
+        let next = places.last().filter(|_| more).cloned();
+        // A page of many sessions may be cut short for their size, and has a next one then.
+        if more || places.len() > LIST_PAGE_SURE_ITEMS {
+            let since = self.listing.as_ref().map_or(moment, |listing| listing.since);
+            let last = self.listing.as_ref().map_or(moment, |listing| listing.last.max(moment));
             self.listing = Some(Listing { since, last });
         }
-        Some(Page { entries: places.into_iter().filter_map(|(_, user_id)| user_id).collect(), next })
+        Some(Page { places, next })
     }
 
     /// Where a listing that begins now begins.

@@ -7,7 +7,8 @@ use super::{
     record::{fingerprint, request_key, stored_bytes},
 };
 use crate::domain::{
-    Batch, HistoryPage, IfExists, Message, NewSession, Owner, RequestId, Session, Span, Timestamp, UserId,
+    Batch, Cursor, HistoryPage, IfExists, Message, NewSession, Owner, RequestId, Session, Span, Timestamp,
+    UserId,
     limits::{HISTORY_PAGE_MAX_BYTES, REMEMBERED_REQUEST_IDS, SESSION_MAX_MESSAGES},
 };
 use async_trait::async_trait;
@@ -122,12 +123,13 @@ impl SessionStore for MemoryStore {
         let index = indexes.entry(owner.clone()).or_default();
         let found = index.page(size, page.after.as_ref(), now, self.policy.session_ttl);
         let found = found.ok_or(StoreError::ListingExpired)?;
-        let live = |user_id| entries.get(&(owner.clone(), user_id)).map(|entry| entry.session.clone());
-        Ok(SessionPage {
-            sessions: found.entries.into_iter().filter_map(live).collect(),
-            total_count: u32::try_from(index.len()).unwrap_or(u32::MAX),
-            next: found.next,
-        })
+        let session = |place: &Cursor| {
+            let user_id = place.user_id.clone()?;
+            entries.get(&(owner.clone(), user_id)).map(|entry| entry.session.clone())
+        };
+        let places = found.places.into_iter().map(|place| (place.clone(), session(&place))).collect();
+        let total_count = u32::try_from(index.len()).unwrap_or(u32::MAX);
+        Ok(SessionPage::fitting(places, total_count, found.next))
     }
 
     async fn history(

@@ -12,7 +12,8 @@ use super::{
 use crate::domain::{
     Batch, Cursor, HistoryPage, IfExists, NewSession, Owner, RequestId, Session, Span, Timestamp, UserId,
     limits::{
-        HISTORY_PAGE_MAX_BYTES, LISTING_MAX_MILLISECONDS, REMEMBERED_REQUEST_IDS, SESSION_MAX_MESSAGES,
+        HISTORY_PAGE_MAX_BYTES, LIST_PAGE_SURE_ITEMS, LISTING_MAX_MILLISECONDS, REMEMBERED_REQUEST_IDS,
+        SESSION_MAX_MESSAGES,
     },
 };
 use async_trait::async_trait;
@@ -109,7 +110,7 @@ impl RedisStore {
 
     async fn list_page(&self, owner: &Owner, page: &ListPage) -> Result<SessionPage, StoreError> {
         let mut invocation = self.prepare(&scripts::LIST, &keys::list(owner));
-        invocation.arg(page.size.items());
+        invocation.arg(page.size.items()).arg(LIST_PAGE_SURE_ITEMS);
         if let Some(cursor) = &page.after {
             let user_id = cursor.user_id.as_ref().map_or("", UserId::as_str);
             invocation.arg(cursor.moment.as_millis()).arg(cursor.expires_at.as_millis()).arg(user_id);
@@ -117,36 +118,30 @@ impl RedisStore {
         let mut reply = self.script(&invocation, Repeat::Safe).await?;
         reply.word()?;
         let total_count = reply.next()?;
-        let moment = Timestamp::from_millis(reply.next()?);
-        let user_ids = reply.next::<Vec<String>>()?;
-        let user_ids: Vec<_> = user_ids
-            .iter()
-            .map(|id| UserId::try_from(id.as_str()))
-            .collect::<Result<_, _>>()
-            .map_err(broken)?;
+        let moment = reply.timestamp()?;
+        let user_ids = reply.next::<Vec<String>>()?.into_iter();
+        let expiries = reply.next::<Vec<u64>>()?.into_iter().map(Timestamp::from_millis);
+        let place = |(user_id, expires_at)| cursor(moment, expires_at, user_id);
+        let places = user_ids.zip(expiries).map(place).collect::<Result<Vec<_>, _>>()?;
         let next = match reply.next::<Option<u64>>()? {
+            Some(expires_at) => Some(cursor(moment, Timestamp::from_millis(expires_at), reply.next()?)?),
             None => None,
-            Some(expires_at) => {
-                let last: String = reply.next()?;
-                let user_id = (!last.is_empty()).then(|| UserId::try_from(last.as_str()).map_err(broken));
-                let expires_at = Timestamp::from_millis(expires_at);
-                Some(Cursor { moment, expires_at, user_id: user_id.transpose()? })
-            }
         };
-        Ok(SessionPage { sessions: self.records(owner, &user_ids).await?, total_count, next })
+        let sessions = self.records(owner, &places).await?;
+        Ok(SessionPage::fitting(places.into_iter().zip(sessions).collect(), total_count, next))
     }
 
-    /// The sessions of these handles that are live, in this order.
-    async fn records(&self, owner: &Owner, user_ids: &[UserId]) -> Result<Vec<Session>, StoreError> {
-        if user_ids.is_empty() {
-            return Ok(Vec::new());
-        }
+    /// The sessions at these places, in this order, those that are live.
+    async fn records(&self, owner: &Owner, places: &[Cursor]) -> Result<Vec<Option<Session>>, StoreError> {
         let mut pipeline = pipe();
-        for user_id in user_ids {
+        for user_id in places.iter().filter_map(|place| place.user_id.as_ref()) {
             pipeline.add_command(read_record(owner, user_id));
         }
+        if pipeline.is_empty() {
+            return Ok(Vec::new());
+        }
         let records: Vec<Value> = read(self.send(Request::Pipeline(&pipeline), Repeat::Safe).await?)?;
-        records.into_iter().filter_map(|fields| session(fields).transpose()).collect()
+        records.into_iter().map(session).collect()
     }
 }
 
@@ -246,6 +241,11 @@ impl SessionStore for RedisStore {
         let (seconds, micros): (u64, u64) = read(answer)?;
         Ok(Timestamp::from_millis(seconds * 1000 + micros / 1000))
     }
+}
+
+fn cursor(moment: Timestamp, expires_at: Timestamp, user_id: String) -> Result<Cursor, StoreError> {
+    let user_id = (!user_id.is_empty()).then(|| UserId::try_from(user_id.as_str()).map_err(broken));
+    Ok(Cursor { moment, expires_at, user_id: user_id.transpose()? })
 }
 
 fn read_record(owner: &Owner, user_id: &UserId) -> Cmd {

@@ -36,6 +36,10 @@ impl Reply {
         }
     }
 
+    pub(super) fn timestamp(&mut self) -> Result<Timestamp, StoreError> {
+        self.next().map(Timestamp::from_millis)
+    }
+
     pub(super) fn session(&mut self) -> Result<Session, StoreError> {
         session(self.next()?)?.ok_or_else(|| broken("a session lacks its record"))
     }

@@ -13,18 +13,19 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   return {created and 'created' or 'returned', session()}
 end
 
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(' .. now)
 if ARGV[8] ~= '' and redis.call('ZCOUNT', KEYS[3], now, '+inf') >= tonumber(ARGV[8]) then
   return {'too_many_sessions'}
 end
 
 local expires_at = now + tonumber(ARGV[1])
-redis.call('DEL', KEYS[2])
+-- The first write decides whether a full Redis lets the script write at all, so it is the one that needs memory.
 redis.call('HSET', KEYS[1], 'user_id', user_id, 'persona', ARGV[4], 'created_at', now, 'last_activity', now,
   'expires_at', expires_at, 'message_count', 0, 'metadata', ARGV[5])
 if request_id ~= '' then
   redis.call('HSET', KEYS[1], 'request_id', request_id)
 end
 redis.call('PEXPIREAT', KEYS[1], expires_at)
+redis.call('DEL', KEYS[2])
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(' .. now)
 place(user_id, expires_at, now)
 return {'created', session()}

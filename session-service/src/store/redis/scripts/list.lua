@@ -1,7 +1,8 @@
--- Reads a page of an owner's places. KEYS: 1 index, 2 moves, 3 listing, and none of a session. ARGV: 3 the most places;
--- for a further page also 4 the listing's moment, 5 the expiry of the last place, 6 its user_id or "" when all places
--- of that expiry were read.
--- Answers {word, total, moment, user_ids, expiry of the last place or false when this is the last page, its user_id}.
+-- Reads a page of an owner's places. KEYS: 1 index, 2 moves, 3 listing, and none of a session. ARGV: 3 the most places,
+-- 4 how many always fit on a page; for a further page also 5 the listing's moment, 6 the expiry of the last place,
+-- 7 its user_id or "" when all places of that expiry were read.
+-- Answers {word, total, moment, user_ids, their expiries, expiry of the last place or false when this is the last page,
+-- its user_id}.
 
 local ttl, longest, size = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = now_ms()
@@ -11,8 +12,8 @@ local listing = redis.call('HMGET', KEYS[3], 'since', 'last')
 local since, last = tonumber(listing[1] or nil), tonumber(listing[2] or nil)
 
 local moment, from_score, from_user
-if ARGV[4] then
-  moment, from_score, from_user = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
+if ARGV[5] then
+  moment, from_score, from_user = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
   if not since or since > moment or moment + longest < now then
     return {'listing_expired'}
   end
@@ -71,7 +72,7 @@ table.sort(places, function(a, b)
   return a.score > b.score or (a.score == b.score and a.user_id < b.user_id)
 end)
 
-local user_ids = {}
+local user_ids, expiries = {}, {}
 local next_score, next_user = false, ''
 for i, place in ipairs(places) do
   if place.score < complete then
@@ -82,14 +83,16 @@ for i, place in ipairs(places) do
     break
   end
   user_ids[#user_ids + 1] = place.user_id
+  expiries[#expiries + 1] = place.score
 end
 if not next_score and complete > -math.huge then
   next_score = complete
 end
 
-if next_score then
+-- A page of many sessions may be cut short for their size, and has a next one then.
+if next_score or #user_ids > tonumber(ARGV[4]) then
   redis.call('HSET', KEYS[3], 'since', since or moment, 'last', math.max(last or 0, moment))
   redis.call('PEXPIREAT', KEYS[3], math.max(last or 0, moment) + longest)
 end
 local total = redis.call('ZCOUNT', KEYS[1], now, '+inf')
-return {'found', total, moment, user_ids, next_score and tostring(next_score), next_user}
+return {'found', total, moment, user_ids, expiries, next_score, next_user}
