@@ -3,7 +3,7 @@
 use crate::{balance, error::Problem};
 use http::Uri;
 use nono_proto::{
-    chat::v1::chat_service_client::ChatServiceClient,
+    chat::v1::{ChatRequest, ChatResponse, chat_service_client::ChatServiceClient},
     config::v1::config_service_client::ConfigServiceClient,
     limits::{GRPC_MESSAGE_MAX_BYTES, UNARY_CALL_MAX},
     reason,
@@ -12,7 +12,7 @@ use nono_proto::{
 use process::call::Call;
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
-use tonic::{Code, Request, Response, Status, body::Body};
+use tonic::{Code, Request, Response, Status, Streaming, body::Body};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
@@ -150,6 +150,22 @@ impl Backend {
             }
         };
         match tokio::time::timeout_at(deadline + GRACE, calling).await {
+            Ok(Ok(response)) => Ok(response.into_inner()),
+            Ok(Err(status)) => Err(status.into()),
+            Err(_) => Err(Problem::timeout()),
+        }
+    }
+
+    /// Begins a turn; the answer is there once the user's message is stored.
+    pub(crate) async fn chat_stream(
+        &self,
+        call: &Call,
+        request: ChatRequest,
+    ) -> Result<Streaming<ChatResponse>, Problem> {
+        let mut request = Request::new(request);
+        call.pass_on(request.metadata_mut().as_mut());
+        let mut client = self.chat();
+        match tokio::time::timeout(UNARY_CALL_MAX, client.chat(request)).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(status.into()),
             Err(_) => Err(Problem::timeout()),

@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use nono_proto::{limits::HTTP_BODY_MAX_BYTES, reason};
+use process::call::Call;
 use serde::{Deserialize, Serialize};
 use std::{error::Error, time::Duration};
 use tonic::{Code, Status};
@@ -47,10 +48,10 @@ pub(crate) struct Problem {
     retry_after_ms: Option<u64>,
     /// The request's id, as in the logs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) request_id: Option<String>,
+    request_id: Option<String>,
     /// The request's trace.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) trace_id: Option<String>,
+    trace_id: Option<String>,
 }
 
 /// One field that is wrong.
@@ -136,6 +137,22 @@ impl Problem {
     pub(crate) fn timeout() -> Self {
         let detail = "the session service did not answer in time; the call may or may not have taken effect";
         Self::new(StatusCode::GATEWAY_TIMEOUT, "Deadline exceeded", detail).because(reason::DEADLINE_EXCEEDED)
+    }
+
+    /// A turn whose end does not come through. It goes on without us.
+    pub(crate) fn cut() -> Self {
+        let detail = "the reply was cut off here; it is still being stored: see the history, or try again with the same \
+                      request_id";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
+            .because(SERVICE_UNAVAILABLE)
+            .retry_after(SERVICE_RETRY)
+    }
+
+    /// The problem with the ids of the call that it ended.
+    pub(crate) fn of(mut self, call: &Call) -> Self {
+        self.request_id = Some(call.request_id.clone());
+        self.trace_id = Some(call.trace_id.clone());
+        self
     }
 
     /// A bug of the gateway. The cause is in the log.
@@ -280,6 +297,14 @@ refusals! {
         413 TooLarge "the body is too large",
         415 NotJson "the body is not JSON",
         503 Unavailable "STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
+        504 Late "DEADLINE_EXCEEDED";
+    ChatRefusals:
+        400 Invalid "INVALID_ARGUMENT",
+        404 NotFound "SESSION_NOT_FOUND",
+        409 Conflict "TURN_IN_PROGRESS or SESSION_FULL",
+        413 TooLarge "the body is too large",
+        415 NotJson "the body is not JSON",
+        503 Unavailable "MODEL_UNAVAILABLE, STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
         504 Late "DEADLINE_EXCEEDED";
     AppendRefusals:
         400 Invalid "INVALID_ARGUMENT",

@@ -84,14 +84,10 @@ pub(crate) async fn observe(
 
 /// A problem tells the call's ids, too.
 fn with_ids(mut response: Response, call: &Call) -> Response {
-    let Some(mut problem) = response.extensions_mut().remove::<Problem>() else {
-        return response;
-    };
-    problem.request_id = Some(call.request_id.clone());
-    problem.trace_id = Some(call.trace_id.clone());
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(CONTENT_LENGTH);
-    Response::from_parts(parts, problem.into_response().into_body())
+    Response::from_parts(parts, problem.of(call).into_response().into_body())
 }
 
 fn span_of(method: &'static str, route: &str) -> Span {

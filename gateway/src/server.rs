@@ -41,7 +41,11 @@ impl Gateway {
         registry: &mut Registry,
     ) -> Self {
         lifecycle.report(BACKEND, false);
-        let api = Api { backend: backend.clone(), title: settings.title.as_str().into() };
+        let api = Api {
+            backend: backend.clone(),
+            title: settings.title.as_str().into(),
+            lifecycle: lifecycle.clone(),
+        };
         let files =
             settings.public_dir.clone().map_or(Files::Embedded, |folder| Files::Folder(folder.into()));
         let pages = Router::new().fallback(page::serve).with_state(files);

@@ -6,7 +6,7 @@ use gateway::{backend::Backend, server::Gateway, settings::GatewaySettings};
 use process::{Process, listen, settings::ProcessSettings};
 use session_service::{
     server::Service,
-    settings::{STORE_FILE, ServiceSettings, StoreUrl},
+    settings::{SECRETS, ServiceSettings, StoreUrl},
 };
 use std::{net::SocketAddr, process::ExitCode};
 
@@ -42,7 +42,7 @@ struct Settings {
 }
 
 fn main() -> ExitCode {
-    match process::settings::parse::<Settings>(&[STORE_FILE]) {
+    match process::settings::parse::<Settings>(&SECRETS) {
         Ok(settings) => process::run("nono", &settings.process.clone(), |process| run(settings, process)),
         Err(code) => code,
     }
@@ -54,7 +54,7 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
     let admin = listen(settings.admin_listen).await?;
     let store = settings.store;
     let mut registry = process::registry("nono");
-    let parts = settings.service.parts(&store, &mut registry);
+    let parts = settings.service.parts(&store, &mut registry).map_err(anyhow::Error::msg)?;
     let service = Service::new(parts, &process.lifecycle, &mut registry).await;
     // No network between the two, but everything else that a call passes through.
     let gateway =

@@ -5,10 +5,12 @@ use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::json;
 use session_service::{
-    domain::{Batch, HistoryPage, NewSession, Owner, RequestId, Session, Timestamp, UserId},
+    domain::{
+        Batch, HistoryPage, Message, NewMessage, NewSession, Owner, RequestId, Session, Timestamp, UserId,
+    },
     store::{
-        Appended, Created, History, ListPage, Policy, SessionPage, SessionStore, StoreError,
-        memory::MemoryStore,
+        Appended, Created, History, ListPage, NewTurn, Policy, SessionPage, SessionStore, StoreError, Turn,
+        TurnToken, memory::MemoryStore,
     },
 };
 use std::{
@@ -142,6 +144,34 @@ impl SessionStore for Faulty {
         request_id: Option<&RequestId>,
     ) -> Result<Appended, StoreError> {
         self.0.append(owner, user_id, batch, request_id).await
+    }
+    async fn begin_turn(&self, owner: &Owner, turn: &NewTurn, lease: Duration) -> Result<Turn, StoreError> {
+        self.0.begin_turn(owner, turn, lease).await
+    }
+    async fn renew_turn(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        token: &TurnToken,
+        lease: Duration,
+    ) -> Result<(), StoreError> {
+        self.0.renew_turn(owner, user_id, token, lease).await
+    }
+    async fn finish_turn(
+        &self,
+        owner: &Owner,
+        turn: &NewTurn,
+        reply: &NewMessage,
+    ) -> Result<Message, StoreError> {
+        self.0.finish_turn(owner, turn, reply).await
+    }
+    async fn give_turn_back(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        token: &TurnToken,
+    ) -> Result<(), StoreError> {
+        self.0.give_turn_back(owner, user_id, token).await
     }
     async fn touch(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError> {
         self.0.touch(owner, user_id).await

@@ -1,13 +1,10 @@
 //! gRPC as callers without our generated code see it: details, deadlines, health, reflection.
 
 use crate::{
-    app::{App, service},
+    app::{App, demo, service},
     faults::faulty,
 };
-use nono_proto::{
-    chat::v1::{ChatRequest, chat_service_client::ChatServiceClient},
-    session::v1::{self as pb, ErrorReason, session_service_client::SessionServiceClient},
-};
+use nono_proto::session::v1::{self as pb, ErrorReason, session_service_client::SessionServiceClient};
 use prost::Message;
 use prost_types::{FileDescriptorProto, value::Kind};
 use session_service::store::{Policy, memory::MemoryStore};
@@ -118,17 +115,9 @@ async fn the_ids_of_a_call_come_back_in_its_headers() {
     assert_eq!(answer.metadata().get("x-trace-id").unwrap().len(), 32);
 }
 
-#[tokio::test]
-async fn chat_is_not_served_yet() {
-    let app = App::memory().await;
-    let mut client = ChatServiceClient::new(channel(&app).await);
-    let error = client.chat(ChatRequest::default()).await.unwrap_err();
-    assert_eq!(error.code(), Code::Unimplemented);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_begins_with_the_store_and_ends_with_the_drain() {
-    let (address, _service, lifecycle) = service(Arc::new(MemoryStore::new(Policy::default()))).await;
+    let (address, _service, lifecycle) = service(Arc::new(MemoryStore::new(Policy::default())), demo()).await;
     let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
     let mut client = HealthClient::new(channel);
     let mut watching = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
@@ -157,7 +146,7 @@ async fn health_begins_with_the_store_and_ends_with_the_drain() {
 async fn a_service_whose_store_is_absent_listens_but_does_not_serve() {
     let mut redis = RedisServer::absent();
     let store = session_service::store::redis::RedisStore::new(&redis.url(), Policy::default()).unwrap();
-    let (address, _service, lifecycle) = service(Arc::new(store)).await;
+    let (address, _service, lifecycle) = service(Arc::new(store), demo()).await;
     let mut client = HealthClient::new(Channel::from_shared(address).unwrap().connect().await.unwrap());
     let status = async |client: &mut HealthClient<Channel>| {
         client.check(HealthCheckRequest::default()).await.unwrap().into_inner().status()

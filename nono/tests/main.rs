@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "the cases are stamped into other modules")]
 
 mod app;
+mod chat;
 mod faults;
 mod grpc;
 mod programs;

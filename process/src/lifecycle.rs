@@ -4,11 +4,15 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+/// How long before the drain's deadline what cannot end well is told to hurry.
+const LAST_MOMENTS: Duration = Duration::from_secs(2);
+
 /// Where a process stands. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Lifecycle {
     draining: CancellationToken,
     stopping: CancellationToken,
+    hurrying: CancellationToken,
     dependencies: Arc<watch::Sender<Vec<Dependency>>>,
 }
 
@@ -65,6 +69,11 @@ impl Lifecycle {
         self.stopping.cancelled().await;
     }
 
+    /// Ends shortly before the drain's deadline, when what cannot end well should end otherwise.
+    pub async fn hurrying(&self) {
+        self.hurrying.cancelled().await;
+    }
+
     /// The token behind [`Lifecycle::stopping`].
     pub fn stopping_token(&self) -> CancellationToken {
         self.stopping.clone()
@@ -79,11 +88,14 @@ impl Lifecycle {
 
     /// Lets `work` go on until it ends, or until `patience` has passed since stopping began; answers whether it ended.
     pub async fn finish(&self, patience: Duration, work: impl Future<Output = ()>) -> bool {
+        let last_moments = LAST_MOMENTS.min(patience / 2);
         tokio::select! {
             () = work => true,
             () = async {
                 self.stopping().await;
-                tokio::time::sleep(patience).await;
+                tokio::time::sleep(patience - last_moments).await;
+                self.hurrying.cancel();
+                tokio::time::sleep(last_moments).await;
             } => false,
         }
     }

@@ -52,7 +52,7 @@ pub fn positive_duration(text: &str) -> Result<Duration, String> {
 
 /// A setting that may be a secret, so that it may stand in a file which a variable names.
 #[derive(Clone, Copy, Debug)]
-pub struct Secret {
+pub struct SecretSetting {
     /// The setting's name in the program.
     pub setting: &'static str,
     /// The variable that names the file. Flag and variable of the setting itself come before it.
@@ -62,7 +62,7 @@ pub struct Secret {
 /// The program's settings from flags, environment and the files of secrets, or the code to exit with: what was asked
 /// for is printed to standard output, what is wrong in one sentence to standard error.
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the answer to the command line")]
-pub fn parse<S: Parser>(secrets: &[Secret]) -> Result<S, ExitCode> {
+pub fn parse<S: Parser>(secrets: &[SecretSetting]) -> Result<S, ExitCode> {
     let parsed = with_secrets(S::command(), secrets).and_then(|command| {
         let matches = command.try_get_matches().map_err(Wrong::Usage)?;
         S::from_arg_matches(&matches).map_err(Wrong::Usage)
@@ -92,8 +92,8 @@ enum Wrong {
 }
 
 /// Makes the content of each secret's file the setting's default.
-fn with_secrets(mut command: clap::Command, secrets: &[Secret]) -> Result<clap::Command, Wrong> {
-    for Secret { setting, file_variable } in secrets {
+fn with_secrets(mut command: clap::Command, secrets: &[SecretSetting]) -> Result<clap::Command, Wrong> {
+    for SecretSetting { setting, file_variable } in secrets {
         #[expect(clippy::disallowed_methods, reason = "it names the file of a setting, and --help says so")]
         let Some(path) = env::var_os(file_variable).filter(|path| !path.is_empty()) else { continue };
         let content = fs::read_to_string(&path).map_err(|error| {

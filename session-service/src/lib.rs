@@ -2,6 +2,7 @@
 
 mod chat;
 pub mod domain;
+pub mod model;
 pub mod personas;
 mod rpc;
 pub mod server;

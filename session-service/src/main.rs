@@ -5,7 +5,7 @@ use clap::Parser;
 use process::{Process, listen, settings::ProcessSettings};
 use session_service::{
     server::{Service, serve},
-    settings::{STORE_FILE, ServiceSettings, StoreUrl},
+    settings::{SECRETS, ServiceSettings, StoreUrl},
 };
 use std::{net::SocketAddr, process::ExitCode};
 
@@ -34,7 +34,7 @@ struct Settings {
 }
 
 fn main() -> ExitCode {
-    match process::settings::parse::<Settings>(&[STORE_FILE]) {
+    match process::settings::parse::<Settings>(&SECRETS) {
         Ok(settings) => {
             process::run("session-service", &settings.process.clone(), |process| run(settings, process))
         }
@@ -47,7 +47,7 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
     let admin = listen(settings.admin_listen).await?;
     let store = settings.store.expect("it is required");
     let mut registry = process::registry("session-service");
-    let parts = settings.service.parts(&store, &mut registry);
+    let parts = settings.service.parts(&store, &mut registry).map_err(anyhow::Error::msg)?;
     let service = Service::new(parts, &process.lifecycle, &mut registry).await;
     tracing::info!(grpc = %grpc.local_addr()?, admin = %admin.local_addr()?, ?store, "listening");
     process.serve_admin(admin, registry);

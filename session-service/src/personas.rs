@@ -78,6 +78,11 @@ impl Personas {
         self.0.iter().find(|persona| persona.key == key)
     }
 
+    /// The persona of a session that names none.
+    pub fn default(&self) -> &Persona {
+        self.get(DEFAULT).expect("it was looked for when they were parsed")
+    }
+
     /// All of them, in the configured order.
     pub fn iter(&self) -> impl Iterator<Item = &Persona> {
         self.0.iter()

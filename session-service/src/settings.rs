@@ -1,6 +1,7 @@
 //! The settings of the service, and what they make.
 
 use crate::{
+    model::{Bounded, Demo, Model, ModelUrl, OpenAi, Secret, limits::SILENCE_MAX},
     personas::Personas,
     server::Parts,
     store::{
@@ -11,7 +12,7 @@ use crate::{
     },
 };
 use clap::Args;
-use process::settings::{Secret, positive_duration};
+use process::settings::{SecretSetting, positive_duration};
 use prometheus_client::registry::Registry;
 use std::{fs, str::FromStr, sync::Arc, time::Duration};
 
@@ -30,10 +31,39 @@ pub struct ServiceSettings {
     /// A TOML file with the personas, instead of the built-in ones.
     #[arg(long, env = "NONO_PERSONAS", value_name = "FILE", value_parser = personas)]
     pub personas: Option<Arc<Personas>>,
+
+    /// The base URL of an OpenAI-compatible model, such as http://localhost:11434/v1 for Ollama [default: none: the
+    /// built-in demo replies].
+    #[arg(long, env = "NONO_MODEL_URL", value_name = "URL", requires = "model", help_heading = "Model")]
+    pub model_url: Option<ModelUrl>,
+
+    /// The model's name at that URL.
+    #[arg(long, env = "NONO_MODEL", value_name = "NAME", requires = "model_url", help_heading = "Model")]
+    pub model: Option<String>,
+
+    /// The key to the model. NONO_MODEL_API_KEY_FILE may name a file that holds it.
+    #[arg(
+        long,
+        env = "NONO_MODEL_API_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        help_heading = "Model"
+    )]
+    pub model_api_key: Option<Secret>,
+
+    /// How many of a session's newest messages the model is told.
+    #[arg(
+        long, env = "NONO_CONTEXT_MESSAGES", value_name = "NUMBER", default_value_t = 20, help_heading = "Model",
+        value_parser = clap::value_parser!(u16).range(1..=1000)
+    )]
+    pub context_messages: u16,
 }
 
-/// The store's address may hold a password.
-pub const STORE_FILE: Secret = Secret { setting: "store", file_variable: "NONO_STORE_FILE" };
+/// The settings that may be secrets: the store's address may hold a password.
+pub const SECRETS: [SecretSetting; 2] = [
+    SecretSetting { setting: "store", file_variable: "NONO_STORE_FILE" },
+    SecretSetting { setting: "model_api_key", file_variable: "NONO_MODEL_API_KEY_FILE" },
+];
 
 /// Where sessions live.
 #[derive(Clone, PartialEq, Eq)]
@@ -76,8 +106,8 @@ fn personas(path: &str) -> Result<Arc<Personas>, String> {
 }
 
 impl ServiceSettings {
-    /// The parts of the service over the store at `url`, which is connected to from now on.
-    pub fn parts(&self, url: &StoreUrl, registry: &mut Registry) -> Parts {
+    /// The parts of the service over the store at `url`, which is connected to from now on; the error is one sentence.
+    pub fn parts(&self, url: &StoreUrl, registry: &mut Registry) -> Result<Parts, String> {
         let policy =
             Policy { session_ttl: self.session_ttl, max_sessions_per_owner: self.max_sessions_per_owner };
         let (store, system): (Arc<dyn SessionStore>, _) = match url {
@@ -89,6 +119,20 @@ impl ServiceSettings {
         };
         let store = Arc::new(ObservedStore::new(store, system, StoreMetrics::register(registry)));
         let personas = self.personas.clone().unwrap_or_else(|| Arc::new(Personas::built_in()));
-        Parts { store, policy, personas, powered_by: "built-in demo replies".into() }
+        Ok(Parts {
+            store,
+            policy,
+            personas,
+            model: self.model()?,
+            context_messages: self.context_messages.into(),
+        })
+    }
+
+    fn model(&self) -> Result<Arc<dyn Model>, String> {
+        let (Some(url), Some(name)) = (&self.model_url, &self.model) else {
+            return Ok(Arc::new(Bounded::new(Demo::default(), SILENCE_MAX)));
+        };
+        let model = OpenAi::new(url, name, self.model_api_key.as_ref())?;
+        Ok(Arc::new(Bounded::new(model, SILENCE_MAX)))
     }
 }

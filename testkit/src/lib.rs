@@ -1,8 +1,10 @@
 //! What the tests need from the world: a Redis of their own, and a proxy that counts and cuts. For tests only: it
 //! panics where a test could not go on.
 
+mod model;
 mod proxy;
 mod redis;
 
+pub use model::{Behaviour, ModelServer};
 pub use proxy::Proxy;
 pub use redis::RedisServer;

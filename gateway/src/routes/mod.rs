@@ -1,11 +1,13 @@
 //! The routes: the REST API on one screen.
 
+mod chat;
 mod config;
 mod health;
 mod sessions;
 
 use crate::{backend::Backend, error::Problem, extract::CREATE};
 use axum::{Json, Router, extract::Request, response::IntoResponse, routing::get};
+use process::Lifecycle;
 use std::sync::Arc;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -15,6 +17,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub(crate) struct Api {
     pub(crate) backend: Backend,
     pub(crate) title: Arc<str>,
+    pub(crate) lifecycle: Lifecycle,
 }
 
 #[derive(OpenApi)]
@@ -39,6 +42,7 @@ pub(crate) fn router(api: Api) -> Router {
         .routes(routes!(sessions::history))
         .routes(routes!(sessions::append))
         .routes(routes!(sessions::touch))
+        .routes(routes!(chat::chat))
         .routes(routes!(config::personas))
         .routes(routes!(config::config))
         .routes(routes!(health::health))

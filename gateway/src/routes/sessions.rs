@@ -11,7 +11,7 @@ use crate::{
 use axum::{Json, extract::State, http::StatusCode};
 use nono_proto::session::v1::{self as pb, session_service_client::SessionServiceClient};
 
-type Client = SessionServiceClient<Transport>;
+pub(super) type Client = SessionServiceClient<Transport>;
 
 /// Make a session, or answer the live one as `if_exists` says.
 #[utoipa::path(

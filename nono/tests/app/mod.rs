@@ -8,12 +8,13 @@ use prometheus_client::registry::Registry;
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::Value;
 use session_service::{
+    model::{Bounded, Demo, Model, OpenAi, limits::SILENCE_MAX},
     personas::Personas,
     server::{Parts, Service},
     store::{Policy, SessionStore, memory::MemoryStore, redis::RedisStore},
 };
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
-use testkit::RedisServer;
+use testkit::{ModelServer, RedisServer};
 use tokio::net::TcpListener;
 
 pub use program::Program;
@@ -73,31 +74,48 @@ impl Answer {
 impl App {
     /// Both roles in one process over memory, as `nono` runs them.
     pub async fn memory() -> Self {
-        Self::together(Arc::new(MemoryStore::new(Policy::default())), None).await
+        Self::memory_with(demo()).await
+    }
+
+    /// The same with another model.
+    pub async fn memory_with(model: Arc<dyn Model>) -> Self {
+        Self::together(Arc::new(MemoryStore::new(Policy::default())), model).await
     }
 
     /// A gateway that calls a service over the network, which is over Redis.
     pub async fn redis() -> Self {
+        Self::redis_with(demo()).await
+    }
+
+    /// The same with another model.
+    pub async fn redis_with(model: Arc<dyn Model>) -> Self {
         let redis = RedisServer::start_durable();
         let store = Arc::new(RedisStore::new(&redis.url(), Policy::default()).unwrap());
-        Self::apart(store, Some(redis)).await
+        Self::apart(store, Some(redis), model).await
     }
 
     /// A gateway that calls a service over the network, which is over this store.
     pub async fn over(store: Arc<dyn SessionStore>) -> Self {
-        Self::apart(store, None).await
+        Self::apart(store, None, demo()).await
     }
 
-    async fn together(store: Arc<dyn SessionStore>, redis: Option<RedisServer>) -> Self {
-        let (grpc, service, lifecycle) = service(store).await;
+    /// What a program serves at this address.
+    pub fn at(http: &str) -> Self {
+        let client = reqwest::Client::new();
+        Self { http: http.to_owned(), grpc: String::new(), redis: None, client, lifecycles: Vec::new() }
+    }
+
+    async fn together(store: Arc<dyn SessionStore>, model: Arc<dyn Model>) -> Self {
+        let (grpc, service, lifecycle) = service(store, model).await;
         let http = gateway(Backend::local(service.router()), &lifecycle).await;
-        let app = Self { http, grpc, redis, client: reqwest::Client::new(), lifecycles: vec![lifecycle] };
+        let app =
+            Self { http, grpc, redis: None, client: reqwest::Client::new(), lifecycles: vec![lifecycle] };
         app.is_ready().await;
         app
     }
 
-    async fn apart(store: Arc<dyn SessionStore>, redis: Option<RedisServer>) -> Self {
-        let (grpc, _, service) = service(store).await;
+    async fn apart(store: Arc<dyn SessionStore>, redis: Option<RedisServer>, model: Arc<dyn Model>) -> Self {
+        let (grpc, _, service) = service(store, model).await;
         let (http, before) = gateway_before(&grpc).await;
         let app =
             Self { http, grpc, redis, client: reqwest::Client::new(), lifecycles: vec![service, before] };
@@ -170,19 +188,31 @@ impl Drop for App {
     }
 }
 
+/// The built-in demo replies, without their pauses.
+pub fn demo() -> Arc<dyn Model> {
+    Arc::new(Bounded::new(Demo::new(Duration::ZERO), SILENCE_MAX))
+}
+
+/// A scripted model, which may be silent for `silence`.
+pub fn scripted(server: &ModelServer, silence: Duration) -> Arc<dyn Model> {
+    let model = OpenAi::new(&server.url().parse().unwrap(), "scripted", None).unwrap();
+    Arc::new(Bounded::new(model, silence))
+}
+
 pub async fn bind() -> TcpListener {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap()
 }
 
 /// A service over `store` on a free port.
-pub async fn service(store: Arc<dyn SessionStore>) -> (String, Service, Lifecycle) {
+pub async fn service(store: Arc<dyn SessionStore>, model: Arc<dyn Model>) -> (String, Service, Lifecycle) {
     let (listener, lifecycle) = (bind().await, Lifecycle::default());
     let address = format!("http://{}", listener.local_addr().unwrap());
     let parts = Parts {
         store,
         policy: Policy::default(),
         personas: Arc::new(Personas::built_in()),
-        powered_by: "built-in demo replies".into(),
+        model,
+        context_messages: 20,
     };
     let service = Service::new(parts, &lifecycle, &mut Registry::default()).await;
     let (serving, stopping) = (service.clone(), lifecycle.clone());

@@ -294,6 +294,7 @@ async fn the_document_describes_every_route(app: &App) {
             "GET /api/sessions",
             "GET /health",
             "POST /api/session/create",
+            "POST /api/session/{user_id}/chat",
             "POST /api/session/{user_id}/messages",
             "POST /api/session/{user_id}/touch",
         ]

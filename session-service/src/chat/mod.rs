@@ -1,19 +1,51 @@
-//! The chat service as gRPC. Turns are not served yet.
+//! The chat service as gRPC: a turn runs by itself, and its caller listens.
 
-use crate::personas::{Persona, Personas};
+mod events;
+mod metrics;
+mod turn;
+
+use crate::{
+    domain::{Content, NewMessage, RequestId, Role},
+    model::Model,
+    personas::{Persona, Personas},
+    rpc::{owner_of, parse::Violations, status},
+    store::{NewTurn, SessionStore, TurnToken},
+};
 use nono_proto::chat::v1::{self as pb, chat_service_server::ChatService};
+use process::Lifecycle;
 use std::{pin::Pin, sync::Arc};
-use tokio_stream::Stream;
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status};
+use tracing::Instrument;
+use uuid::Uuid;
+
+pub(crate) use metrics::ChatMetrics;
+
+/// How many events may wait for a caller who reads slowly.
+const EVENTS_MAX: usize = 64;
+
+/// What every turn works with.
+pub(crate) struct Chat {
+    pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) personas: Arc<Personas>,
+    pub(crate) model: Arc<dyn Model>,
+    pub(crate) context_messages: usize,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) metrics: ChatMetrics,
+}
 
 /// Answers [`ChatService`].
 pub(crate) struct ChatApi {
-    personas: Arc<Personas>,
+    chat: Arc<Chat>,
+    turns: TaskTracker,
 }
 
 impl ChatApi {
-    pub(crate) fn new(personas: Arc<Personas>) -> Self {
-        Self { personas }
+    /// The service; `turns` knows every turn that is not over.
+    pub(crate) fn new(chat: Chat, turns: TaskTracker) -> Self {
+        Self { chat: Arc::new(chat), turns }
     }
 }
 
@@ -21,17 +53,47 @@ impl ChatApi {
 impl ChatService for ChatApi {
     type ChatStream = Pin<Box<dyn Stream<Item = Result<pb::ChatResponse, Status>> + Send>>;
 
-    async fn chat(&self, _: Request<pb::ChatRequest>) -> Result<Response<Self::ChatStream>, Status> {
-        Err(Status::unimplemented("chat is not served yet; use SessionService.Append"))
+    async fn chat(&self, request: Request<pb::ChatRequest>) -> Result<Response<Self::ChatStream>, Status> {
+        let owner = owner_of(&request);
+        let turn = parse(request.into_inner())?;
+        let (begun, answer) = oneshot::channel();
+        let (sender, events) = mpsc::channel(EVENTS_MAX);
+        // A caller who goes away, even now, does not end the turn.
+        let running = turn::run(self.chat.clone(), owner, turn, begun, sender);
+        self.turns.spawn(running.in_current_span());
+        answer.await.map_err(|_| status::internal("a turn ended before it began"))??;
+        Ok(Response::new(Box::pin(ReceiverStream::new(events))))
     }
 
     async fn list_personas(
         &self,
         _: Request<pb::ListPersonasRequest>,
     ) -> Result<Response<pb::ListPersonasResponse>, Status> {
-        let personas = self.personas.iter().map(render).collect();
+        let personas = self.chat.personas.iter().map(render).collect();
         Ok(Response::new(pb::ListPersonasResponse { personas }))
     }
+}
+
+fn parse(request: pb::ChatRequest) -> Result<NewTurn, Status> {
+    let mut violations = Violations::default();
+    let user_id = violations.user_id(&request.user_id);
+    let content = violations.check("message", Content::try_from(request.message.as_str()));
+    let request_id = violations.request_id(&request.request_id);
+    let metadata = violations.metadata("metadata".into(), request.metadata);
+    let parsed = (|| {
+        Some(NewTurn {
+            user_id: user_id?,
+            message: NewMessage { role: Role::User, content: content?, metadata: metadata? },
+            request_id: request_id?.unwrap_or_else(new_request_id),
+            token: TurnToken(Uuid::new_v4().to_string()),
+        })
+    })();
+    violations.finish(parsed)
+}
+
+/// The request id of a turn whose caller gave none and so cannot retry it.
+fn new_request_id() -> RequestId {
+    RequestId::try_from(Uuid::new_v4().to_string().as_str()).expect("a UUID is a request id")
 }
 
 fn render(persona: &Persona) -> pb::Persona {

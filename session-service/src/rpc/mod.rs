@@ -24,7 +24,7 @@ impl SessionApi {
 }
 
 /// Whose sessions a request is about.
-fn owner_of<T>(_request: &Request<T>) -> Owner {
+pub(crate) fn owner_of<T>(_request: &Request<T>) -> Owner {
     Owner::open()
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{Violation, limits::LISTING_MAX_MILLISECONDS},
+    model::ModelError,
     store::StoreError,
 };
 use nono_proto::reason;
@@ -11,6 +12,11 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 /// When to try again after the store was unavailable.
 const STORE_RETRY: Duration = Duration::from_secs(1);
+
+/// When to try again after the model failed, unless it says.
+const MODEL_RETRY: Duration = Duration::from_secs(2);
+/// When to try again while a reply is being written: a lease is longer than most replies.
+const TURN_RETRY: Duration = Duration::from_secs(1);
 
 /// A request that is malformed or out of bounds, with everything that is wrong with it.
 pub(crate) fn invalid(violations: &[Violation]) -> Status {
@@ -26,6 +32,27 @@ pub(crate) fn invalid(violations: &[Violation]) -> Status {
 pub(crate) fn deadline_exceeded() -> Status {
     let text = "the deadline passed before the answer was there; the call may or may not have taken effect";
     Status::with_error_details(Code::DeadlineExceeded, text, details(reason::DEADLINE_EXCEEDED))
+}
+
+/// What the model could not do. The user's message stays stored.
+pub(crate) fn from_model(error: ModelError) -> Status {
+    tracing::warn!(%error, outcome = error.outcome(), "model unavailable");
+    let delay = match &error {
+        ModelError::RateLimited { retry_after: Some(delay), .. } => *delay,
+        _ => MODEL_RETRY,
+    };
+    let mut details = details(reason::MODEL_UNAVAILABLE);
+    details.set_retry_info(Some(delay));
+    let text = "the model did not write a reply; the message is stored: try again with the same request_id";
+    Status::with_error_details(Code::Unavailable, text, details)
+}
+
+/// A turn that ends because the service stops.
+pub(crate) fn stopped() -> Status {
+    let mut details = details(reason::MODEL_UNAVAILABLE);
+    details.set_retry_info(Some(MODEL_RETRY));
+    let text = "the service stops before the reply is whole; try again with the same request_id";
+    Status::with_error_details(Code::Unavailable, text, details)
 }
 
 /// The trailers of a stream that ends because the service stops.
@@ -44,7 +71,7 @@ pub(crate) fn internal(cause: impl std::fmt::Display) -> Status {
 }
 
 /// What the store could not do.
-pub(super) fn from_store(error: StoreError) -> Status {
+pub(crate) fn from_store(error: StoreError) -> Status {
     match error {
         StoreError::NotFound => {
             let text = "no live session has this user_id; it expired, was deleted or never was: create it";
@@ -67,6 +94,16 @@ pub(super) fn from_store(error: StoreError) -> Status {
             "request_id",
             "was used for other messages; choose a new one for new messages",
         )]),
+        StoreError::TurnInProgress(left) => {
+            let text = "a reply is still being written in this session; try again when it is done";
+            let mut details = details(reason::TURN_IN_PROGRESS);
+            details.set_retry_info(Some(left.min(TURN_RETRY)));
+            Status::with_error_details(Code::Aborted, text, details)
+        }
+        StoreError::TurnLost => {
+            let text = "another turn was taken before this reply was done; see the history";
+            Status::with_error_details(Code::Aborted, text, details(reason::TURN_IN_PROGRESS))
+        }
         StoreError::ListingExpired => {
             let minutes = LISTING_MAX_MILLISECONDS / 60_000;
             let text = format!(

@@ -6,8 +6,9 @@ mod metrics;
 mod observe;
 
 use crate::{
-    chat::ChatApi,
+    chat::{Chat, ChatApi, ChatMetrics},
     domain::limits::GRPC_MESSAGE_MAX_BYTES,
+    model::Model,
     personas::Personas,
     rpc::{SessionApi, status},
     store::{Policy, SessionStore},
@@ -24,6 +25,7 @@ use process::Lifecycle;
 use prometheus_client::registry::Registry;
 use std::{any::Any, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
 use tonic::{service::Routes, transport::server::TcpIncoming};
 use tonic_health::server::HealthReporter;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -41,7 +43,9 @@ pub struct Parts {
     /// The voices.
     pub personas: Arc<Personas>,
     /// Who writes the replies.
-    pub powered_by: String,
+    pub model: Arc<dyn Model>,
+    /// How many of the newest messages the model is told.
+    pub context_messages: usize,
 }
 
 /// The service with all that its calls pass through.
@@ -50,13 +54,24 @@ pub struct Service {
     router: Router,
     store: Arc<dyn SessionStore>,
     health: HealthReporter,
+    turns: TaskTracker,
 }
 
 impl Service {
     /// Puts the parts together. It serves once the store was there.
     pub async fn new(parts: Parts, lifecycle: &Lifecycle, registry: &mut Registry) -> Self {
-        let Parts { store, policy, personas, powered_by } = parts;
+        let Parts { store, policy, personas, model, context_messages } = parts;
         lifecycle.report(health::STORE, false);
+        let powered_by = model.name().to_owned();
+        let (turns, metrics) = (TaskTracker::new(), ChatMetrics::register(registry));
+        let chat = Chat {
+            store: store.clone(),
+            personas: personas.clone(),
+            model,
+            context_messages,
+            lifecycle: lifecycle.clone(),
+            metrics,
+        };
         let (health, reporter) = health::service(store.clone()).await;
         macro_rules! bounded {
             ($server:ident, $api:expr) => {
@@ -65,23 +80,22 @@ impl Service {
                     .max_encoding_message_size(GRPC_MESSAGE_MAX_BYTES)
             };
         }
-        let routes =
-            Routes::new(bounded!(SessionServiceServer, SessionApi::new(store.clone(), personas.clone())))
-                .add_service(bounded!(ChatServiceServer, ChatApi::new(personas)))
-                .add_service(bounded!(
-                    ConfigServiceServer,
-                    ConfigApi { store: store.clone(), policy, powered_by }
-                ))
-                .add_service(health)
-                .add_service(reflection().build_v1().expect("the descriptors were compiled in"))
-                .add_service(reflection().build_v1alpha().expect("the descriptors were compiled in"));
+        let routes = Routes::new(bounded!(SessionServiceServer, SessionApi::new(store.clone(), personas)))
+            .add_service(bounded!(ChatServiceServer, ChatApi::new(chat, turns.clone())))
+            .add_service(bounded!(
+                ConfigServiceServer,
+                ConfigApi { store: store.clone(), policy, powered_by }
+            ))
+            .add_service(health)
+            .add_service(reflection().build_v1().expect("the descriptors were compiled in"))
+            .add_service(reflection().build_v1alpha().expect("the descriptors were compiled in"));
         let observer =
             Observer { metrics: GrpcMetrics::register(registry), stopping: lifecycle.stopping_token() };
         let router = routes
             .into_axum_router()
             .layer(CatchPanicLayer::custom(answer_panic))
             .layer(middleware::from_fn_with_state(observer, observe));
-        Self { router, store, health: reporter }
+        Self { router, store, health: reporter, turns }
     }
 
     /// The service for callers in this process.
@@ -96,9 +110,9 @@ fn reflection() -> tonic_reflection::server::Builder<'static> {
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }
 
-/// Serves until the process stops, then lets calls in progress end.
+/// Serves until the process stops, then lets calls and turns in progress end.
 pub async fn serve(listener: TcpListener, service: Service, lifecycle: &Lifecycle) {
-    let watching = health::watch(service.store, service.health, lifecycle.clone());
+    let watching = health::watch(service.store.clone(), service.health.clone(), lifecycle.clone());
     tokio::spawn(watching);
     let incoming =
         TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(Duration::from_secs(60)));
@@ -108,12 +122,14 @@ pub async fn serve(listener: TcpListener, service: Service, lifecycle: &Lifecycl
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .max_connection_age(jittered(CONNECTION_MAX_AGE))
-        .add_routes(Routes::from(service.router))
+        .add_routes(Routes::from(service.router.clone()))
         .serve_with_incoming_shutdown(incoming, lifecycle.stopping())
         .await;
     if let Err(error) = served {
         tracing::error!(%error, "gRPC server failed");
     }
+    service.turns.close();
+    service.turns.wait().await;
 }
 
 /// The duration, up to a tenth longer or shorter: another one for each process.

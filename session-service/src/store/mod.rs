@@ -22,8 +22,8 @@ mod record;
 pub mod redis;
 
 use crate::domain::{
-    Batch, Cursor, HistoryPage, Message, NewSession, Owner, PageSize, RequestId, Session, Timestamp, UserId,
-    limits::LIST_PAGE_MAX_METADATA_BYTES,
+    Batch, Cursor, HistoryPage, Message, NewMessage, NewSession, Owner, PageSize, RequestId, Session,
+    Timestamp, UserId, limits::LIST_PAGE_MAX_METADATA_BYTES,
 };
 use async_trait::async_trait;
 use std::{error::Error, fmt, time::Duration};
@@ -86,6 +86,43 @@ pub trait SessionStore: Send + Sync + 'static {
         batch: &Batch,
         request_id: Option<&RequestId>,
     ) -> Result<Appended, StoreError>;
+
+    /// Stores the user's message of a turn, once for its request id, and takes the session's turn for `lease`; moves
+    /// the expiry.
+    ///
+    /// Of any number of simultaneous calls at most one MUST take the turn; the others MUST fail with
+    /// [`StoreError::TurnInProgress`] and store nothing, until the turn is finished, given back or its lease over. A
+    /// request whose reply is stored MUST be answered with it, whoever has the turn. MUST fail with
+    /// [`StoreError::Full`] unless the reply, too, has room.
+    async fn begin_turn(&self, owner: &Owner, turn: &NewTurn, lease: Duration) -> Result<Turn, StoreError>;
+
+    /// Extends the lease of a turn that `token` has.
+    async fn renew_turn(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        token: &TurnToken,
+        lease: Duration,
+    ) -> Result<(), StoreError>;
+
+    /// Stores the reply and ends the turn, both or neither; moves the expiry.
+    ///
+    /// MUST fail with [`StoreError::TurnLost`] and store nothing when the turn was given back, another one was taken
+    /// since, or the session is another one of the same handle; with [`StoreError::NotFound`] when none is live.
+    async fn finish_turn(
+        &self,
+        owner: &Owner,
+        turn: &NewTurn,
+        reply: &NewMessage,
+    ) -> Result<Message, StoreError>;
+
+    /// Ends a turn without a reply, so that another can be taken at once. Does nothing when `token` does not have it.
+    async fn give_turn_back(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        token: &TurnToken,
+    ) -> Result<(), StoreError>;
 
     /// Moves a live session's expiry.
     async fn touch(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError>;
@@ -166,6 +203,36 @@ pub struct Appended {
     pub replayed: bool,
 }
 
+/// A turn to be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewTurn {
+    /// The session.
+    pub user_id: UserId,
+    /// What the user says.
+    pub message: NewMessage,
+    /// What makes retries one request.
+    pub request_id: RequestId,
+    /// What tells this turn from every other one, for ever.
+    pub token: TurnToken,
+}
+
+/// Tells a turn from every other one. Whoever takes a turn makes a new one, such as a random UUID.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TurnToken(pub String);
+
+/// The answer to [`SessionStore::begin_turn`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// The session as it is now.
+    pub session: Session,
+    /// The user's message as stored.
+    pub message: Message,
+    /// Whether an earlier call had stored it.
+    pub replayed: bool,
+    /// The reply, when it is stored already; then no turn was taken.
+    pub reply: Option<Message>,
+}
+
 /// Why the store did not do it.
 #[derive(Debug)]
 pub enum StoreError {
@@ -179,6 +246,10 @@ pub enum StoreError {
     TooManySessions,
     /// The request id belongs to other messages.
     RequestIdReused,
+    /// Another turn of the session is not over; its lease ends after this, unless it is extended.
+    TurnInProgress(Duration),
+    /// Another turn was taken since.
+    TurnLost,
     /// The listing can no longer be continued.
     ListingExpired,
     /// The store did not answer in time; a write may or may not have happened.
@@ -199,6 +270,8 @@ impl StoreError {
             Self::Full => "full",
             Self::TooManySessions => "too_many_sessions",
             Self::RequestIdReused => "request_id_reused",
+            Self::TurnInProgress(_) => "turn_in_progress",
+            Self::TurnLost => "turn_lost",
             Self::ListingExpired => "listing_expired",
             Self::Unavailable(_) => "unavailable",
             Self::Broken(_) => "broken",

@@ -1,17 +1,37 @@
 //! Any store, watched: a span and a duration per operation, and whether the store is there.
 
-use super::{Appended, Created, History, ListPage, SessionPage, SessionStore, StoreError};
-use crate::domain::{Batch, HistoryPage, NewSession, Owner, RequestId, Session, Timestamp, UserId};
+use super::{
+    Appended, Created, History, ListPage, NewTurn, SessionPage, SessionStore, StoreError, Turn, TurnToken,
+};
+use crate::domain::{
+    Batch, HistoryPage, Message, NewMessage, NewSession, Owner, RequestId, Session, Timestamp, UserId,
+};
 use async_trait::async_trait;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tracing::{Instrument, Span, field, info_span};
 
-const OPERATIONS: [&str; 8] = ["create", "get", "list", "history", "append", "touch", "delete", "time"];
+const OPERATIONS: [&str; 12] = [
+    "create",
+    "get",
+    "list",
+    "history",
+    "append",
+    "begin_turn",
+    "renew_turn",
+    "finish_turn",
+    "give_turn_back",
+    "touch",
+    "delete",
+    "time",
+];
 
 /// Decorates a store.
 pub struct ObservedStore {
@@ -121,6 +141,38 @@ impl SessionStore for ObservedStore {
         request_id: Option<&RequestId>,
     ) -> Result<Appended, StoreError> {
         self.watch("append", self.inner.append(owner, user_id, batch, request_id)).await
+    }
+
+    async fn begin_turn(&self, owner: &Owner, turn: &NewTurn, lease: Duration) -> Result<Turn, StoreError> {
+        self.watch("begin_turn", self.inner.begin_turn(owner, turn, lease)).await
+    }
+
+    async fn renew_turn(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        token: &TurnToken,
+        lease: Duration,
+    ) -> Result<(), StoreError> {
+        self.watch("renew_turn", self.inner.renew_turn(owner, user_id, token, lease)).await
+    }
+
+    async fn finish_turn(
+        &self,
+        owner: &Owner,
+        turn: &NewTurn,
+        reply: &NewMessage,
+    ) -> Result<Message, StoreError> {
+        self.watch("finish_turn", self.inner.finish_turn(owner, turn, reply)).await
+    }
+
+    async fn give_turn_back(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        token: &TurnToken,
+    ) -> Result<(), StoreError> {
+        self.watch("give_turn_back", self.inner.give_turn_back(owner, user_id, token)).await
     }
 
     async fn touch(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError> {

@@ -1,6 +1,6 @@
 //! How a message is stored: one JSON object, whose `timestamp` comes last because the store's clock fills it in.
 
-use crate::domain::{Batch, Content, Message, Metadata, NewMessage, RequestId, Role, Timestamp};
+use crate::domain::{Content, Message, Metadata, NewMessage, RequestId, Role, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -58,9 +58,9 @@ pub(crate) fn request_key(request_id: &RequestId) -> String {
 }
 
 /// A short, stable digest of the messages of an append: the same for the same messages only.
-pub(crate) fn fingerprint(batch: &Batch) -> String {
+pub(crate) fn fingerprint(messages: &[NewMessage]) -> String {
     short_hash(|hash| {
-        for message in batch.messages() {
+        for message in messages {
             let fields = [message.role.as_str(), message.content.as_str(), message.metadata.as_json()];
             for field in fields {
                 hash.update((field.len() as u64).to_be_bytes());
@@ -82,6 +82,7 @@ fn short_hash(fill: impl FnOnce(&mut Sha256)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Batch;
 
     #[test]
     fn a_message_survives_its_encoding() {
@@ -102,8 +103,14 @@ mod tests {
             let content = Content::try_from(content).unwrap();
             Batch::try_from(vec![NewMessage { role, content, metadata: Metadata::default() }]).unwrap()
         };
-        assert_ne!(fingerprint(&batch(Role::User, "a")), fingerprint(&batch(Role::System, "a")));
-        assert_ne!(fingerprint(&batch(Role::User, "a")), fingerprint(&batch(Role::User, "b")));
-        assert_eq!(fingerprint(&batch(Role::User, "a")).len(), HASH_CHARS);
+        assert_ne!(
+            fingerprint(batch(Role::User, "a").messages()),
+            fingerprint(batch(Role::System, "a").messages())
+        );
+        assert_ne!(
+            fingerprint(batch(Role::User, "a").messages()),
+            fingerprint(batch(Role::User, "b").messages())
+        );
+        assert_eq!(fingerprint(batch(Role::User, "a").messages()).len(), HASH_CHARS);
     }
 }

@@ -8,6 +8,7 @@ mod list;
 mod odd_ids;
 mod owners;
 mod races;
+mod turns;
 
 /// Stamps every case for one adapter. A case takes a harness and says in its name what holds.
 macro_rules! stamp {
@@ -78,6 +79,16 @@ store_suite! {
     odd_ids:
         odd_ids_stay_apart
         odd_contents_and_metadata_survive;
+    turns:
+        a_turn_stores_the_message_and_then_the_reply
+        of_a_hundred_turns_one_is_taken
+        an_answered_request_is_answered_again
+        a_turn_given_back_can_be_taken_again_without_doubling_the_message
+        a_lease_that_is_over_frees_the_turn_and_fences_its_owner
+        a_slow_turn_that_nobody_took_may_still_finish
+        a_deleted_session_is_not_brought_back_by_its_turn
+        a_turn_needs_room_for_its_reply
+        an_append_is_free_while_a_turn_runs;
     races:
         of_a_thousand_creates_one_creates
         appends_from_many_tasks_are_dense_and_whole

@@ -3,12 +3,13 @@
 mod index;
 
 use super::{
-    Appended, Created, History, ListPage, Policy, SessionPage, SessionStore, StoreError,
+    Appended, Created, History, ListPage, NewTurn, Policy, SessionPage, SessionStore, StoreError, Turn,
+    TurnToken,
     record::{fingerprint, request_key, stored_bytes},
 };
 use crate::domain::{
-    Batch, Cursor, HistoryPage, IfExists, Message, NewSession, Owner, RequestId, Session, Span, Timestamp,
-    UserId,
+    Batch, Cursor, HistoryPage, IfExists, Message, NewMessage, NewSession, Owner, RequestId, Session, Span,
+    Timestamp, UserId,
     limits::{HISTORY_PAGE_MAX_BYTES, REMEMBERED_REQUEST_IDS, SESSION_MAX_MESSAGES},
 };
 use async_trait::async_trait;
@@ -16,7 +17,7 @@ use index::Index;
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     sync::{Mutex, MutexGuard},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// Tells the time. The store has none of its own, so that tests can.
@@ -42,6 +43,7 @@ struct Entry {
     created_by: Option<RequestId>,
     messages: Vec<Stored>,
     requests: VecDeque<Request>,
+    turn: Option<(TurnToken, Timestamp)>,
 }
 
 struct Stored {
@@ -55,6 +57,8 @@ struct Request {
     fingerprint: String,
     first: usize,
     count: usize,
+    /// Where the reply stands, once it is there.
+    reply: Option<usize>,
 }
 
 impl MemoryStore {
@@ -174,37 +178,100 @@ impl SessionStore for MemoryStore {
     ) -> Result<Appended, StoreError> {
         let (mut state, now) = self.state();
         let entry = state.entry(owner, user_id)?;
-        let fingerprint = fingerprint(batch);
         let key = request_id.map(request_key);
-        if let Some(known) = entry.requests.iter().find(|request| Some(&request.key) == key.as_ref()) {
-            if known.fingerprint != fingerprint {
-                return Err(StoreError::RequestIdReused);
-            }
-            let range = known.first..known.first + known.count;
+        if let Some(range) = entry.known(key.as_deref(), &fingerprint(batch.messages()))?.map(Request::range)
+        {
             let messages = entry.messages[range].iter().map(|stored| stored.message.clone()).collect();
             let session = state.slide(owner, user_id, now, self.policy)?;
             return Ok(Appended { messages, session, replayed: true });
         }
-        let first = entry.session.message_count + 1;
-        if entry.session.message_count + batch.count() > SESSION_MAX_MESSAGES {
-            return Err(StoreError::Full);
-        }
-        entry.session.message_count += batch.count();
-        let session = state.slide(owner, user_id, now, self.policy)?;
+        entry.has_room(batch.count())?;
+        let moment = state.slide(owner, user_id, now, self.policy)?.last_activity;
         let entry = state.entry(owner, user_id)?;
-        let messages = batch.clone().at(first, session.last_activity);
-        for (new, message) in batch.messages().iter().zip(&messages) {
-            let bytes = stored_bytes(new, message.timestamp);
-            entry.messages.push(Stored { message: message.clone(), bytes });
+        entry.remember(key, batch.messages());
+        let messages = entry.push(batch.messages(), moment);
+        Ok(Appended { messages, session: entry.session.clone(), replayed: false })
+    }
+
+    async fn begin_turn(&self, owner: &Owner, turn: &NewTurn, lease: Duration) -> Result<Turn, StoreError> {
+        let (mut state, now) = self.state();
+        let entry = state.entry(owner, &turn.user_id)?;
+        let messages = std::slice::from_ref(&turn.message);
+        let key = request_key(&turn.request_id);
+        let known = entry.known(Some(&key), &fingerprint(messages))?;
+        let known = known.map(|request| (request.first, request.reply));
+        if let Some((first, Some(reply))) = known {
+            let at = |place: usize| entry.messages[place].message.clone();
+            let (message, reply) = (at(first), Some(at(reply)));
+            let session = state.slide(owner, &turn.user_id, now, self.policy)?;
+            return Ok(Turn { session, message, replayed: true, reply });
         }
-        if let Some(key) = key {
-            let (first, count) = (first as usize - 1, messages.len());
-            entry.requests.push_back(Request { key, fingerprint, first, count });
-            if entry.requests.len() > REMEMBERED_REQUEST_IDS {
-                entry.requests.pop_front();
+        if let Some((_, until)) = entry.turn.as_ref().filter(|(_, until)| *until > now) {
+            let left = until.as_millis() - now.as_millis();
+            return Err(StoreError::TurnInProgress(Duration::from_millis(left)));
+        }
+        entry.has_room(if known.is_some() { 1 } else { 2 })?;
+        entry.turn = Some((turn.token.clone(), now.after(lease)));
+        let moment = state.slide(owner, &turn.user_id, now, self.policy)?.last_activity;
+        let entry = state.entry(owner, &turn.user_id)?;
+        let message = match known {
+            Some((first, _)) => entry.messages[first].message.clone(),
+            None => {
+                entry.remember(Some(key), messages);
+                entry.push(messages, moment).remove(0)
             }
+        };
+        Ok(Turn { session: entry.session.clone(), message, replayed: known.is_some(), reply: None })
+    }
+
+    async fn renew_turn(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        token: &TurnToken,
+        lease: Duration,
+    ) -> Result<(), StoreError> {
+        let (mut state, now) = self.state();
+        let entry = state.entry(owner, user_id)?;
+        entry.has_turn(token)?;
+        entry.turn = Some((token.clone(), now.after(lease)));
+        Ok(())
+    }
+
+    async fn finish_turn(
+        &self,
+        owner: &Owner,
+        turn: &NewTurn,
+        reply: &NewMessage,
+    ) -> Result<Message, StoreError> {
+        let (mut state, now) = self.state();
+        let entry = state.entry(owner, &turn.user_id)?;
+        entry.has_turn(&turn.token)?;
+        entry.has_room(1)?;
+        entry.turn = None;
+        let moment = state.slide(owner, &turn.user_id, now, self.policy)?.last_activity;
+        let entry = state.entry(owner, &turn.user_id)?;
+        let place = entry.messages.len();
+        let key = request_key(&turn.request_id);
+        if let Some(request) = entry.requests.iter_mut().find(|request| request.key == key) {
+            request.reply = Some(place);
         }
-        Ok(Appended { messages, session, replayed: false })
+        Ok(entry.push(std::slice::from_ref(reply), moment).remove(0))
+    }
+
+    async fn give_turn_back(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        token: &TurnToken,
+    ) -> Result<(), StoreError> {
+        let (mut state, _) = self.state();
+        if let Ok(entry) = state.entry(owner, user_id)
+            && entry.has_turn(token).is_ok()
+        {
+            entry.turn = None;
+        }
+        Ok(())
     }
 
     async fn touch(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError> {
@@ -222,6 +289,58 @@ impl SessionStore for MemoryStore {
     }
 }
 
+impl Request {
+    fn range(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.count
+    }
+}
+
+impl Entry {
+    /// The remembered request of this key, which must have been for the same messages.
+    fn known(&self, key: Option<&str>, fingerprint: &str) -> Result<Option<&Request>, StoreError> {
+        let known = self.requests.iter().find(|request| Some(request.key.as_str()) == key);
+        match known {
+            Some(request) if request.fingerprint != fingerprint => Err(StoreError::RequestIdReused),
+            known => Ok(known),
+        }
+    }
+
+    fn has_room(&self, count: u32) -> Result<(), StoreError> {
+        if self.session.message_count + count > SESSION_MAX_MESSAGES { Err(StoreError::Full) } else { Ok(()) }
+    }
+
+    fn has_turn(&self, token: &TurnToken) -> Result<(), StoreError> {
+        let is_theirs = self.turn.as_ref().is_some_and(|(taken, _)| taken == token);
+        if is_theirs { Ok(()) } else { Err(StoreError::TurnLost) }
+    }
+
+    /// Remembers the request whose messages are pushed next.
+    fn remember(&mut self, key: Option<String>, messages: &[NewMessage]) {
+        let Some(key) = key else { return };
+        let (first, count) = (self.messages.len(), messages.len());
+        self.requests.push_back(Request {
+            key,
+            fingerprint: fingerprint(messages),
+            first,
+            count,
+            reply: None,
+        });
+        if self.requests.len() > REMEMBERED_REQUEST_IDS {
+            self.requests.pop_front();
+        }
+    }
+
+    fn push(&mut self, messages: &[NewMessage], moment: Timestamp) -> Vec<Message> {
+        let pushed = messages.iter().map(|new| {
+            self.session.message_count += 1;
+            let message = new.clone().at(self.session.message_count, moment);
+            self.messages.push(Stored { message: message.clone(), bytes: stored_bytes(new, moment) });
+            message
+        });
+        pushed.collect()
+    }
+}
+
 impl State {
     fn entry(&mut self, owner: &Owner, user_id: &UserId) -> Result<&mut Entry, StoreError> {
         self.entries.get_mut(&(owner.clone(), user_id.clone())).ok_or(StoreError::NotFound)
@@ -231,7 +350,8 @@ impl State {
         let (expires_at, user_id) = (session.expires_at, session.user_id.clone());
         self.indexes.entry(owner.clone()).or_default().insert(expires_at, user_id.clone());
         self.deadlines.insert((expires_at, owner.clone(), user_id.clone()));
-        let entry = Entry { session, created_by, messages: Vec::new(), requests: VecDeque::new() };
+        let entry =
+            Entry { session, created_by, messages: Vec::new(), requests: VecDeque::new(), turn: None };
         self.entries.insert((owner.clone(), user_id), entry);
     }
 

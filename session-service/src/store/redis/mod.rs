@@ -4,13 +4,16 @@ mod keys;
 mod pool;
 mod reply;
 mod scripts;
+mod turns;
 
 use super::{
-    Appended, Created, History, ListPage, Policy, SessionPage, SessionStore, StoreError,
+    Appended, Created, History, ListPage, NewTurn, Policy, SessionPage, SessionStore, StoreError, Turn,
+    TurnToken,
     record::{fingerprint, request_key, unstamped},
 };
 use crate::domain::{
-    Batch, Cursor, HistoryPage, IfExists, NewSession, Owner, RequestId, Session, Span, Timestamp, UserId,
+    Batch, Cursor, HistoryPage, IfExists, Message, NewMessage, NewSession, Owner, RequestId, Session, Span,
+    Timestamp, UserId,
     limits::{
         HISTORY_PAGE_MAX_BYTES, LIST_PAGE_SURE_ITEMS, LISTING_MAX_MILLISECONDS, REMEMBERED_REQUEST_IDS,
         SESSION_MAX_MESSAGES,
@@ -210,7 +213,7 @@ impl SessionStore for RedisStore {
         invocation
             .arg(SESSION_MAX_MESSAGES)
             .arg(request_id.map(request_key).unwrap_or_default())
-            .arg(fingerprint(batch))
+            .arg(fingerprint(batch.messages()))
             .arg(REMEMBERED_REQUEST_IDS);
         for message in batch.messages() {
             invocation.arg(unstamped(message));
@@ -222,6 +225,41 @@ impl SessionStore for RedisStore {
         let messages =
             if replayed { reply.messages(first)? } else { batch.clone().at(first, session.last_activity) };
         Ok(Appended { messages, session, replayed })
+    }
+
+    async fn begin_turn(&self, owner: &Owner, turn: &NewTurn, lease: Duration) -> Result<Turn, StoreError> {
+        turns::begin(self, owner, turn, lease).await
+    }
+
+    async fn renew_turn(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        token: &TurnToken,
+        lease: Duration,
+    ) -> Result<(), StoreError> {
+        turns::renew(self, owner, user_id, token, millis(lease)).await
+    }
+
+    async fn finish_turn(
+        &self,
+        owner: &Owner,
+        turn: &NewTurn,
+        reply: &NewMessage,
+    ) -> Result<Message, StoreError> {
+        turns::finish(self, owner, turn, reply).await
+    }
+
+    async fn give_turn_back(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        token: &TurnToken,
+    ) -> Result<(), StoreError> {
+        match turns::renew(self, owner, user_id, token, 0).await {
+            Err(StoreError::TurnLost | StoreError::NotFound) => Ok(()),
+            result => result,
+        }
     }
 
     async fn touch(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError> {

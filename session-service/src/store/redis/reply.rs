@@ -5,6 +5,7 @@ use crate::{
     store::{StoreError, record},
 };
 use bb8_redis::redis::{FromRedisValue, Value, from_redis_value};
+use std::time::Duration;
 
 /// The fields of a session, in the order of the prelude's `session()`.
 pub(super) const SESSION_FIELDS: [&str; 7] =
@@ -31,6 +32,8 @@ impl Reply {
             "full" => Err(StoreError::Full),
             "too_many_sessions" => Err(StoreError::TooManySessions),
             "request_id_reused" => Err(StoreError::RequestIdReused),
+            "turn_in_progress" => Err(StoreError::TurnInProgress(Duration::from_millis(self.next()?))),
+            "turn_lost" => Err(StoreError::TurnLost),
             "listing_expired" => Err(StoreError::ListingExpired),
             _ => Ok(word),
         }
@@ -42,6 +45,11 @@ impl Reply {
 
     pub(super) fn session(&mut self) -> Result<Session, StoreError> {
         session(self.next()?)?.ok_or_else(|| broken("a session lacks its record"))
+    }
+
+    /// One message, which has the seq `seq`.
+    pub(super) fn message(&mut self, seq: u32) -> Result<Message, StoreError> {
+        self.messages(seq)?.pop().ok_or_else(|| broken(format!("message {seq} is not there")))
     }
 
     /// Messages whose first has the seq `first`.

@@ -22,6 +22,9 @@ scripts! {
     LIST = "list.lua";
     HISTORY = "history.lua";
     APPEND = "append.lua";
+    BEGIN_TURN = "begin_turn.lua";
+    RENEW_TURN = "renew_turn.lua";
+    FINISH_TURN = "finish_turn.lua";
     TOUCH = "touch.lua";
     DELETE = "delete.lua";
 }

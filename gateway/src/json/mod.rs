@@ -1,5 +1,9 @@
 //! The JSON of the REST API, exactly as documented. The OpenAPI document comes from these types.
 
+mod chat;
+
+pub(crate) use chat::{Accepted, ChatRequest, Delta, Done, Reply, chat};
+
 use crate::{
     error::{Problem, Violation},
     extract::Fields,

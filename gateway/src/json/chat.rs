@@ -1,0 +1,103 @@
+//! The JSON of turns.
+
+use super::{Message, Session};
+use crate::{error::Problem, extract::Fields, metadata};
+use nono_proto::chat::v1 as pb;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+/// What the user says.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what `chat` reads field by field")]
+pub(crate) struct ChatRequest {
+    /// 1 byte to 32 KiB.
+    #[schema(example = "Hello!")]
+    message: String,
+    /// Makes retries safe; keep it for every retry of one message.
+    request_id: Option<String>,
+    /// Stored with the message: any JSON object of at most 16 KiB and 16 levels.
+    metadata: Option<Map<String, Value>>,
+}
+
+/// Reads a [`ChatRequest`] for a session.
+pub(crate) fn chat(user_id: String, mut fields: Fields) -> Result<pb::ChatRequest, Problem> {
+    let request = pb::ChatRequest {
+        user_id,
+        message: fields.required_text("message"),
+        request_id: fields.text("request_id"),
+        metadata: fields.object("metadata").map(metadata::to_struct),
+    };
+    fields.finish(request)
+}
+
+/// The event `accepted`: the user's message is stored.
+#[derive(Serialize)]
+pub(crate) struct Accepted {
+    message: Message,
+    replayed: bool,
+}
+
+impl From<pb::Accepted> for Accepted {
+    fn from(accepted: pb::Accepted) -> Self {
+        Self { message: Message::from(accepted.message.unwrap_or_default()), replayed: accepted.replayed }
+    }
+}
+
+/// The event `delta`: a piece of the reply.
+#[derive(Serialize)]
+pub(crate) struct Delta {
+    text: String,
+}
+
+impl From<pb::Delta> for Delta {
+    fn from(delta: pb::Delta) -> Self {
+        Self { text: delta.text }
+    }
+}
+
+/// The event `done`: the reply is stored.
+#[derive(Serialize)]
+pub(crate) struct Done {
+    message: Message,
+    finish_reason: &'static str,
+}
+
+impl From<pb::Done> for Done {
+    fn from(done: pb::Done) -> Self {
+        let finish_reason = match done.finish_reason() {
+            pb::FinishReason::Stop => "stop",
+            pb::FinishReason::Length => "length",
+            pb::FinishReason::ContentFilter => "content_filter",
+            pb::FinishReason::Unspecified => "unknown",
+        };
+        Self { message: Message::from(done.message.unwrap_or_default()), finish_reason }
+    }
+}
+
+/// The answer to a turn as a whole.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Reply {
+    /// What the assistant says.
+    response: String,
+    /// The label of the session.
+    #[schema(example = "session_John Doe_1697856000")]
+    session_id: String,
+    /// When the reply was stored.
+    #[schema(format = DateTime)]
+    timestamp: String,
+    /// The reply as stored.
+    message: Message,
+}
+
+impl Reply {
+    /// The reply of a turn in `session`.
+    pub(crate) fn new(session: Session, done: Done) -> Self {
+        Self {
+            response: done.message.content.clone(),
+            session_id: session.session_id,
+            timestamp: done.message.timestamp.clone(),
+            message: done.message,
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Turns from outside: what streams, what is stored, and what happens when any part of it fails.
+
+mod broken;
+mod stream;
+
+use crate::app::{App, scripted};
+use serde_json::{Value, json};
+use std::time::Duration;
+use testkit::{Behaviour, ModelServer};
+
+pub use stream::Events;
+
+/// How silent a scripted model may be.
+const SILENCE: Duration = Duration::from_millis(500);
+
+/// Two processes over Redis, with a scripted model and a session called `a`.
+async fn over_a_model() -> (App, ModelServer) {
+    let model = ModelServer::start().await;
+    let app = App::redis_with(scripted(&model, SILENCE)).await;
+    app.create("a").await;
+    (app, model)
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(ToString::to_string).collect()
+}
+
+fn say(message: &str, request_id: &str) -> Value {
+    json!({ "message": message, "request_id": request_id })
+}
+
+/// The contents of a session's messages, with who said them.
+async fn spoken(app: &App, user_id: &str) -> Vec<String> {
+    let history = app.get(&format!("/api/session/{user_id}/history?limit=1000")).await.ok();
+    let messages = history["messages"].as_array().unwrap().iter();
+    let spoken: Vec<_> = messages
+        .map(|m| format!("{}: {}", m["role"].as_str().unwrap(), m["content"].as_str().unwrap()))
+        .collect();
+    assert_eq!(history["message_count"], spoken.len());
+    spoken
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reply_streams_piece_by_piece_and_is_stored() {
+    let (app, model) = over_a_model().await;
+    model.script(Behaviour::Gated(words(&["Hel", "lo ", "🤖"])));
+    let mut events = Events::open(&app, "a", &say("hi", "r")).await;
+    let accepted = events.next().await.unwrap();
+    assert_eq!((accepted.name.as_str(), &accepted.data["replayed"]), ("accepted", &json!(false)));
+    assert_eq!(
+        (&accepted.data["message"]["seq"], &accepted.data["message"]["role"]),
+        (&json!(1), &json!("user"))
+    );
+    for piece in ["Hel", "lo ", "🤖"] {
+        model.release();
+        let delta = events.next().await.unwrap();
+        assert_eq!(
+            (delta.name.as_str(), delta.data),
+            ("delta", json!({ "text": piece })),
+            "nothing is held back"
+        );
+    }
+    let done = events.next().await.unwrap();
+    assert_eq!((done.name.as_str(), &done.data["finish_reason"]), ("done", &json!("stop")));
+    assert_eq!(done.data["message"]["content"], "Hello 🤖");
+    assert!(events.next().await.is_none());
+    let history = app.get("/api/session/a/history").await.ok();
+    assert_eq!(history["messages"], json!([accepted.data["message"], done.data["message"]]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_events_the_answer_is_one_object() {
+    let (app, model) = over_a_model().await;
+    model.script(Behaviour::Reply(words(&["Hello", " there"])));
+    let reply = app.post("/api/session/a/chat", &say("hi", "r")).await.ok();
+    assert_eq!(reply["response"], "Hello there");
+    assert!(reply["session_id"].as_str().unwrap().starts_with("session_a_"));
+    assert_eq!(reply["message"]["seq"], 2);
+    assert_eq!(reply["timestamp"], reply["message"]["timestamp"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answered_request_is_replayed_without_the_model() {
+    let (app, model) = over_a_model().await;
+    let first = app.post("/api/session/a/chat", &say("hi", "r")).await.ok();
+    let mut events = Events::open(&app, "a", &say("hi", "r")).await;
+    let again = events.rest().await;
+    let names: Vec<_> = again.iter().map(|event| event.name.as_str()).collect();
+    assert_eq!(names, ["accepted", "delta", "done"]);
+    assert_eq!(again[0].data["replayed"], true);
+    assert_eq!((&again[1].data["text"], &again[2].data["message"]), (&first["response"], &first["message"]));
+    assert_eq!(model.requests().len(), 1);
+    assert_eq!(spoken(&app, "a").await.len(), 2);
+    let other = app.post("/api/session/a/chat", &say("other", "r")).await;
+    assert_eq!(other.violations(), ["request_id"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_model_is_told_the_persona_and_the_newest_messages_in_order() {
+    let model = ModelServer::start().await;
+    let app = App::redis_with(scripted(&model, SILENCE)).await;
+    app.post("/api/session/create", &json!({ "user_id": "a", "persona": "technical_support" })).await.ok();
+    for n in 0..15 {
+        app.post("/api/session/a/chat", &json!({ "message": format!("question {n}") })).await.ok();
+    }
+    let request = model.requests().pop().unwrap();
+    assert_eq!((&request["model"], &request["stream"]), (&json!("scripted"), &json!(true)));
+    assert!((request["temperature"].as_f64().unwrap() - 0.3).abs() < 0.001);
+    assert_eq!(request["max_tokens"], 1024);
+    let messages = request["messages"].as_array().unwrap();
+    assert_eq!(messages[0]["role"], "system");
+    assert!(messages[0]["content"].as_str().unwrap().contains("support engineer"));
+    assert_eq!(messages.last().unwrap(), &json!({ "role": "user", "content": "question 14" }));
+    assert!((19..=21).contains(&messages.len()), "{} messages", messages.len());
+    for pair in messages[1..].windows(2) {
+        assert_ne!(pair[0]["role"], pair[1]["role"], "the speakers take turns");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_turn_is_refused_while_one_runs() {
+    let (app, model) = over_a_model().await;
+    model.script(Behaviour::Gated(words(&["one"])));
+    let mut events = Events::open(&app, "a", &say("first", "r1")).await;
+    events.next().await.unwrap();
+    model.asked(1).await;
+    for request_id in ["r2", "r1"] {
+        let text = if request_id == "r1" { "first" } else { "second" };
+        let refused = app.post("/api/session/a/chat", &say(text, request_id)).await;
+        assert_eq!(refused.headers["retry-after"], "1");
+        assert_eq!(refused.problem(409)["reason"], "TURN_IN_PROGRESS");
+    }
+    model.release();
+    assert_eq!(events.rest().await.last().unwrap().name, "done");
+    assert_eq!(spoken(&app, "a").await, ["user: first", "assistant: one"]);
+    app.post("/api/session/a/chat", &say("second", "r2")).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_hundred_turns_in_one_session_one_wins() {
+    let (app, model) = over_a_model().await;
+    model.script(Behaviour::Gated(words(&["won"])));
+    let calls = (0..100).map(|n| {
+        let request = app
+            .request(reqwest::Method::POST, "/api/session/a/chat")
+            .json(&say(&n.to_string(), &n.to_string()));
+        tokio::spawn(async move { request.send().await.unwrap().status().as_u16() })
+    });
+    let calls: Vec<_> = calls.collect();
+    let released = async {
+        model.asked(1).await;
+        let mut lost = 0;
+        let mut won = Vec::new();
+        for call in calls {
+            if won.is_empty() && !call.is_finished() && lost == 99 {
+                model.release();
+            }
+            match tokio::time::timeout(Duration::from_millis(100), async { call.await.unwrap() }).await {
+                Ok(409) => lost += 1,
+                Ok(other) => won.push(other),
+                // The winner waits for its reply; it answers once it is let.
+                Err(_) => {
+                    model.release();
+                    won.push(200);
+                }
+            }
+        }
+        (lost, won)
+    };
+    let (lost, won) = released.await;
+    assert_eq!((lost, won), (99, vec![200]));
+    assert_eq!(model.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demo_replies_are_honest_and_each_persona_has_its_own() {
+    let app = App::memory().await;
+    let mut replies = Vec::new();
+    for persona in ["default", "mental_health_nurse", "technical_support", "creative_writer"] {
+        app.post("/api/session/create", &json!({ "user_id": persona, "persona": persona })).await.ok();
+        let path = format!("/api/session/{persona}/chat");
+        let first = app.post(&path, &say("I feel tired", "1")).await.ok();
+        let text = first["response"].as_str().unwrap().to_owned();
+        assert!(text.contains("demo") && text.contains("--model-url"), "{text}");
+        let second = app.post(&path, &say("and now?", "2")).await.ok();
+        assert!(!second["response"].as_str().unwrap().contains("--model-url"));
+        replies.push(text);
+    }
+    replies.sort_unstable();
+    replies.dedup();
+    assert_eq!(replies.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_turns_are_refused_with_every_field() {
+    let (app, model) = over_a_model().await;
+    let refused = async |body: Value| app.post("/api/session/a/chat", &body).await.violations();
+    assert_eq!(refused(json!({})).await, ["message"]);
+    assert_eq!(refused(json!({ "message": "" , "request_id": "\u{1}" })).await, ["message", "request_id"]);
+    assert_eq!(
+        refused(json!({ "message": 5, "metadata": [], "text": "x" })).await,
+        ["message", "metadata", "text"]
+    );
+    assert_eq!(refused(json!({ "message": "x".repeat(32 * 1024 + 1) })).await, ["message"]);
+    let missing = app.post("/api/session/nobody/chat", &say("hi", "r")).await;
+    assert_eq!(missing.problem(404)["reason"], "SESSION_NOT_FOUND");
+    assert!(model.requests().is_empty());
+    assert!(spoken(&app, "a").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_sessions_talk_at_once_and_never_mix() {
+    let app = std::sync::Arc::new(App::memory().await);
+    let calls: Vec<_> = (0..200)
+        .map(|n| {
+            let app = app.clone();
+            tokio::spawn(async move {
+                let user_id = format!("user {n}");
+                app.create(&user_id).await;
+                let path = format!("/api/session/user%20{n}/chat");
+                let reply = app.post(&path, &say(&format!("my number is {n}"), "r")).await.ok();
+                assert!(
+                    reply["response"].as_str().unwrap().contains(&format!("my number is {n}")),
+                    "{reply}"
+                );
+                assert_eq!(spoken(&app, &format!("user%20{n}")).await.len(), 2);
+            })
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap();
+    }
+}

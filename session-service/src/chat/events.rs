@@ -1,0 +1,56 @@
+//! What the caller of a turn is told, as long as there is one who listens.
+
+use crate::{domain::Message, model::FinishReason, rpc::render};
+use nono_proto::chat::v1::{self as pb, chat_response::Event};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tonic::Status;
+
+/// The longest that a turn waits for a caller who does not read.
+const READ_MAX_WAIT: Duration = Duration::from_secs(10);
+
+type Sender = mpsc::Sender<Result<pb::ChatResponse, Status>>;
+
+/// The way to the caller; none once they are gone.
+pub(super) struct Events(Option<Sender>);
+
+impl Events {
+    pub(super) fn new(sender: Sender) -> Self {
+        Self(Some(sender))
+    }
+
+    pub(super) async fn accepted(&mut self, message: &Message, replayed: bool) {
+        let message = render::message(message);
+        self.send(message.map(|message| Event::Accepted(pb::Accepted { message: Some(message), replayed })))
+            .await;
+    }
+
+    pub(super) async fn delta(&mut self, text: String) {
+        self.send(Ok(Event::Delta(pb::Delta { text }))).await;
+    }
+
+    pub(super) async fn done(&mut self, reply: &Message, reason: FinishReason) {
+        let finish_reason = match reason {
+            FinishReason::Stop => pb::FinishReason::Stop,
+            FinishReason::Length => pb::FinishReason::Length,
+            FinishReason::ContentFilter => pb::FinishReason::ContentFilter,
+            FinishReason::Unknown => pb::FinishReason::Unspecified,
+        };
+        let message = render::message(reply);
+        let done =
+            message.map(|message| pb::Done { message: Some(message), finish_reason: finish_reason.into() });
+        self.send(done.map(Event::Done)).await;
+    }
+
+    pub(super) async fn failed(&mut self, status: Status) {
+        self.send(Err(status)).await;
+    }
+
+    async fn send(&mut self, event: Result<Event, Status>) {
+        let Some(sender) = &self.0 else { return };
+        let event = event.map(|event| pb::ChatResponse { event: Some(event) });
+        if sender.send_timeout(event, READ_MAX_WAIT).await.is_err() {
+            self.0 = None;
+        }
+    }
+}

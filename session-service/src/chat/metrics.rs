@@ -1,0 +1,60 @@
+//! What is measured of turns.
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+use std::time::Duration;
+
+/// How a turn may end, beside the store's and the model's own words.
+const OUTCOMES: [&str; 4] = ["answered", "replayed", "stopped", "turn_in_progress"];
+/// The model's words, each of which ends a turn.
+const MODEL_OUTCOMES: [&str; 8] =
+    ["refused", "unauthorized", "rate_limited", "failed", "silent", "cut", "garbage", "empty"];
+
+/// What is measured of turns.
+#[derive(Clone, Debug)]
+pub(crate) struct ChatMetrics {
+    turns: Family<Outcome, Counter>,
+    first_delta: Histogram,
+    running: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+impl ChatMetrics {
+    /// Registers the metrics, the known outcomes at zero.
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let buckets = [0.002, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+        let metrics = Self {
+            turns: Family::default(),
+            first_delta: Histogram::new(buckets),
+            running: Gauge::default(),
+        };
+        for outcome in OUTCOMES.into_iter().chain(MODEL_OUTCOMES) {
+            drop(metrics.turns.get_or_create(&Outcome { outcome }));
+        }
+        let help = "How long the model took to its first piece of a reply";
+        registry.register("nono_chat_turns", "Turns that ended, by outcome", metrics.turns.clone());
+        registry.register("nono_chat_first_delta_seconds", help, metrics.first_delta.clone());
+        registry.register("nono_chat_turns_running", "Turns that are running", metrics.running.clone());
+        metrics
+    }
+
+    pub(super) fn begin(&self) {
+        self.running.inc();
+    }
+
+    pub(super) fn first_delta(&self, after: Duration) {
+        self.first_delta.observe(after.as_secs_f64());
+    }
+
+    pub(super) fn end(&self, outcome: &'static str) {
+        self.running.dec();
+        self.turns.get_or_create(&Outcome { outcome }).inc();
+    }
+}

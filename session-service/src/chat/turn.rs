@@ -1,0 +1,193 @@
+//! One turn, from the user's message to the stored reply, whether or not anybody listens.
+
+use super::{Chat, events::Events};
+use crate::{
+    domain::{Content, HistoryPage, Message, Metadata, NewMessage, Owner, PageSize, Role, Span},
+    model::{FinishReason, ModelError, Piece, context},
+    rpc::status,
+    store::{NewTurn, StoreError, Turn},
+};
+use futures_util::StreamExt;
+use nono_proto::chat::v1 as pb;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{MissedTickBehavior, interval, sleep},
+};
+use tonic::Status;
+
+/// How long a turn is taken for; a process that crashed frees it after this.
+const LEASE: Duration = Duration::from_secs(30);
+/// How often the lease is extended.
+const RENEW_EVERY: Duration = Duration::from_secs(10);
+/// How often it is tried to store a reply while the store is unavailable, a second apart.
+const STORE_TRIES: u32 = 10;
+/// The pause between these.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Why a turn has no reply.
+enum Failure {
+    Model(ModelError),
+    Store(StoreError),
+    /// The process stops before the reply is whole.
+    Stopped,
+}
+
+impl Failure {
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Model(error) => error.outcome(),
+            Self::Store(error) => error.outcome(),
+            Self::Stopped => "stopped",
+        }
+    }
+
+    fn status(self) -> Status {
+        match self {
+            Self::Model(error) => status::from_model(error),
+            Self::Store(error) => status::from_store(error),
+            Self::Stopped => status::stopped(),
+        }
+    }
+}
+
+/// Runs a turn to its end. `begun` is told whether the message is stored and the turn taken, `sender` the rest.
+pub(super) async fn run(
+    chat: Arc<Chat>,
+    owner: Owner,
+    turn: NewTurn,
+    begun: oneshot::Sender<Result<(), Status>>,
+    sender: mpsc::Sender<Result<pb::ChatResponse, Status>>,
+) {
+    chat.metrics.begin();
+    let mut events = Events::new(sender);
+    let outcome = match chat.store.begin_turn(&owner, &turn, LEASE).await {
+        Err(error) => {
+            let outcome = error.outcome();
+            if matches!(error, StoreError::Unavailable(_)) {
+                // The turn may be taken all the same.
+                give_back(&chat, &owner, &turn).await;
+            }
+            let _ = begun.send(Err(status::from_store(error)));
+            outcome
+        }
+        Ok(taken) => {
+            let _ = begun.send(Ok(()));
+            events.accepted(&taken.message, taken.replayed).await;
+            match answer(&chat, &owner, &turn, &taken, &mut events).await {
+                Ok(outcome) => outcome,
+                Err(failure) => {
+                    let outcome = failure.outcome();
+                    give_back(&chat, &owner, &turn).await;
+                    events.failed(failure.status()).await;
+                    outcome
+                }
+            }
+        }
+    };
+    chat.metrics.end(outcome);
+    tracing::info!(outcome, "turn");
+}
+
+/// Replays the stored reply, or has one written and stores it.
+async fn answer(
+    chat: &Chat,
+    owner: &Owner,
+    turn: &NewTurn,
+    taken: &Turn,
+    events: &mut Events,
+) -> Result<&'static str, Failure> {
+    if let Some(reply) = &taken.reply {
+        events.delta(reply.content.as_str().to_owned()).await;
+        events.done(reply, FinishReason::Stop).await;
+        return Ok("replayed");
+    }
+    let (text, reason) = tokio::select! {
+        written = write(chat, owner, turn, taken, events) => written?,
+        failure = keep_lease(chat, owner, turn) => return Err(failure),
+        () = chat.lifecycle.hurrying() => return Err(Failure::Stopped),
+    };
+    let reply = store_reply(chat, owner, turn, &text).await.map_err(Failure::Store)?;
+    events.done(&reply, reason).await;
+    Ok("answered")
+}
+
+/// Has the model write the reply, and passes each piece on.
+async fn write(
+    chat: &Chat,
+    owner: &Owner,
+    turn: &NewTurn,
+    taken: &Turn,
+    events: &mut Events,
+) -> Result<(String, FinishReason), Failure> {
+    let size = i32::try_from(chat.context_messages).unwrap_or(i32::MAX);
+    let size = PageSize::try_from(size).expect("it is not negative");
+    let page = HistoryPage { span: Span::Newest, size };
+    let history = chat.store.history(owner, &turn.user_id, page).await.map_err(Failure::Store)?;
+    // A persona that is no longer configured speaks in the default voice.
+    let persona =
+        chat.personas.get(taken.session.persona.as_str()).unwrap_or_else(|| chat.personas.default());
+    let prompt = context(persona, &history.messages, chat.context_messages);
+    let asked = Instant::now();
+    let mut pieces = chat.model.reply(prompt).await.map_err(Failure::Model)?;
+    let mut text = String::new();
+    while let Some(piece) = pieces.next().await {
+        match piece.map_err(Failure::Model)? {
+            Piece::Text(piece) => {
+                if text.is_empty() {
+                    chat.metrics.first_delta(asked.elapsed());
+                }
+                text.push_str(&piece);
+                events.delta(piece).await;
+            }
+            Piece::End(reason) => return Ok((text, reason)),
+        }
+    }
+    Err(Failure::Model(ModelError::Cut("the stream ended without an end".into())))
+}
+
+/// Extends the lease for ever; ends only when the turn is lost.
+async fn keep_lease(chat: &Chat, owner: &Owner, turn: &NewTurn) -> Failure {
+    let mut ticks = interval(RENEW_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        match chat.store.renew_turn(owner, &turn.user_id, &turn.token, LEASE).await {
+            Ok(()) => {}
+            // The lease outlives two of these.
+            Err(StoreError::Unavailable(cause)) => tracing::warn!(%cause, "lease not extended"),
+            Err(error) => return Failure::Store(error),
+        }
+    }
+}
+
+/// Stores the reply, patiently: it took long to write.
+async fn store_reply(chat: &Chat, owner: &Owner, turn: &NewTurn, text: &str) -> Result<Message, StoreError> {
+    let content = Content::stored(text);
+    let reply = NewMessage { role: Role::Assistant, content, metadata: Metadata::default() };
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match chat.store.finish_turn(owner, turn, &reply).await {
+            Err(StoreError::Unavailable(cause)) if tries < STORE_TRIES => {
+                tracing::warn!(%cause, tries, "reply not stored yet");
+                sleep(STORE_PAUSE).await;
+            }
+            // An earlier try may have stored it without our knowing.
+            Err(StoreError::TurnLost) if tries > 1 => {
+                return chat.store.begin_turn(owner, turn, LEASE).await?.reply.ok_or(StoreError::TurnLost);
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn give_back(chat: &Chat, owner: &Owner, turn: &NewTurn) {
+    if let Err(error) = chat.store.give_turn_back(owner, &turn.user_id, &turn.token).await {
+        tracing::warn!(%error, "turn not given back; its lease ends by itself");
+    }
+}

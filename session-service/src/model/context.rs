@@ -1,0 +1,133 @@
+//! What a model is told of a conversation: its newest messages, as many as fit.
+
+use super::{Prompt, PromptMessage, limits::CONTEXT_MAX_CHARS};
+use crate::{
+    domain::{Message, PersonaKey, Role},
+    personas::Persona,
+};
+
+/// The prompt for a reply to the newest of the stored messages `history`, which are oldest first.
+///
+/// It holds at most `max_messages` messages and [`CONTEXT_MAX_CHARS`] characters of them, and always the last one of
+/// the user. A conversation that was shortened does not begin with a reply whose question is gone: many models
+/// refuse one that does.
+pub fn context(persona: &Persona, history: &[Message], max_messages: usize) -> Prompt {
+    let question = history.iter().rposition(|message| message.role == Role::User);
+    let first = first_that_fits(history, question, max_messages);
+    let is_whole = first == 0 && unseen(history) == 0;
+    let newest = history[first..].iter().skip_while(|message| !is_whole && message.role == Role::Assistant);
+    let messages =
+        question.filter(|&index| index < first).map(|index| &history[index]).into_iter().chain(newest);
+    Prompt {
+        persona: PersonaKey::new(&persona.key),
+        earlier_replies: earlier_replies(history),
+        system: persona.system_prompt.clone(),
+        messages: messages.map(told).collect(),
+        temperature: persona.temperature,
+        max_tokens: persona.max_tokens,
+    }
+}
+
+/// The index of the oldest message that fits, room for the question being kept.
+fn first_that_fits(history: &[Message], question: Option<usize>, max_messages: usize) -> usize {
+    let chars = |message: &Message| message.content.as_str().chars().count();
+    let mut used_messages = usize::from(question.is_some());
+    let mut used_chars = question.map_or(0, |index| chars(&history[index]));
+    let fits = |(index, message): &(usize, &Message)| {
+        if Some(*index) == question {
+            return true;
+        }
+        used_messages += 1;
+        used_chars += chars(message);
+        used_messages <= max_messages && used_chars <= CONTEXT_MAX_CHARS
+    };
+    history.iter().enumerate().rev().take_while(fits).last().map_or(history.len(), |(index, _)| index)
+}
+
+/// How many messages of the session are older than `history`.
+fn unseen(history: &[Message]) -> usize {
+    history.first().map_or(0, |message| message.seq.saturating_sub(1) as usize)
+}
+
+fn earlier_replies(history: &[Message]) -> usize {
+    unseen(history) / 2 + history.iter().filter(|message| message.role == Role::Assistant).count()
+}
+
+fn told(message: &Message) -> PromptMessage {
+    PromptMessage { role: message.role, content: message.content.as_str().to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{Content, Metadata, Timestamp},
+        personas::Personas,
+    };
+
+    /// Messages from `first` on: `u`, `a` and `s` say who speaks, `U` speaks at length.
+    fn history(first: u32, speakers: &str) -> Vec<Message> {
+        let message = |(seq, speaker): (u32, char)| {
+            let role = match speaker {
+                'a' => Role::Assistant,
+                's' => Role::System,
+                _ => Role::User,
+            };
+            let text = if speaker == 'U' { "é".repeat(16_000) } else { format!("{speaker}{seq}") };
+            let (timestamp, metadata) = (Timestamp::default(), Metadata::default());
+            Message { seq, role, content: Content::stored(&text), timestamp, metadata }
+        };
+        (first..).zip(speakers.chars()).map(message).collect()
+    }
+
+    fn prompt(history: &[Message], max_messages: usize) -> Prompt {
+        context(Personas::built_in().resolve("technical_support").unwrap(), history, max_messages)
+    }
+
+    /// What is told, a long message as `U`.
+    fn told(history: &[Message], max_messages: usize) -> String {
+        let short = |m: PromptMessage| if m.content.len() > 9 { "U".to_owned() } else { m.content };
+        prompt(history, max_messages).messages.into_iter().map(short).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_prompt_has_the_voice_of_the_persona_and_the_roles_of_the_messages() {
+        let prompt = prompt(&history(1, "sua"), 20);
+        let persona = Personas::built_in().resolve("technical_support").unwrap().clone();
+        assert_eq!(prompt.persona.as_str(), "technical_support");
+        assert_eq!((prompt.system, prompt.temperature), (persona.system_prompt, persona.temperature));
+        assert_eq!(prompt.max_tokens, persona.max_tokens);
+        let roles: Vec<_> = prompt.messages.iter().map(|message| message.role).collect();
+        assert_eq!(roles, [Role::System, Role::User, Role::Assistant]);
+    }
+
+    #[test]
+    fn the_newest_messages_that_fit_are_told_oldest_first() {
+        assert_eq!(told(&history(1, "uauau"), 20), "u1 a2 u3 a4 u5");
+        assert_eq!(told(&history(1, "uauau"), 3), "u3 a4 u5");
+        assert_eq!(told(&history(1, "UUUu"), 20), "U U u4");
+        assert_eq!(told(&[], 20), "");
+    }
+
+    #[test]
+    fn the_last_message_of_the_user_is_never_left_out() {
+        assert_eq!(told(&history(1, "uauUsss"), 3), "U s6 s7");
+        assert_eq!(told(&history(1, "uuss"), 1), "u2");
+        assert_eq!(told(&history(1, "uUUUU"), 20), "U U U");
+        assert_eq!(told(&history(1, "u"), 0), "u1");
+    }
+
+    #[test]
+    fn a_shortened_conversation_does_not_begin_with_a_reply() {
+        assert_eq!(told(&history(1, "uauau"), 4), "u3 a4 u5");
+        assert_eq!(told(&history(7, "aau"), 20), "u9");
+        assert_eq!(told(&history(1, "au"), 20), "a1 u2", "this is how it began");
+    }
+
+    #[test]
+    fn earlier_replies_are_counted_beyond_what_is_seen() {
+        assert_eq!(prompt(&history(1, "u"), 20).earlier_replies, 0);
+        assert_eq!(prompt(&history(1, "uauau"), 1).earlier_replies, 2);
+        assert_eq!(prompt(&history(41, "uau"), 20).earlier_replies, 21);
+    }
+}

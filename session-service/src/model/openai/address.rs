@@ -1,0 +1,137 @@
+//! Where a model is, and the key to it.
+
+use reqwest::{Url, header::HeaderValue};
+use std::{fmt, net::IpAddr, str::FromStr};
+
+/// The base URL of an OpenAI-compatible endpoint, such as `http://localhost:11434/v1`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelUrl(Url);
+
+impl ModelUrl {
+    pub(super) fn endpoint(&self) -> String {
+        format!("{}/chat/completions", self.0.as_str().trim_end_matches('/'))
+    }
+
+    pub(super) fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// Whether it is on this machine, which no proxy leads to.
+    pub(super) fn is_loopback(&self) -> bool {
+        let host = self.0.host_str().unwrap_or_default();
+        let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+    }
+}
+
+impl FromStr for ModelUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_plain = |url: &Url| {
+            matches!(url.scheme(), "http" | "https")
+                && (url.username(), url.password(), url.query(), url.fragment()) == ("", None, None, None)
+        };
+        // The text is not repeated, for it may hold a password.
+        text.parse().ok().filter(is_plain).map(Self).ok_or_else(|| {
+            "it must be an http:// or https:// URL without user, query and fragment, such as \
+             http://localhost:11434/v1"
+                .into()
+        })
+    }
+}
+
+impl fmt::Display for ModelUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A key that nobody prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(HeaderValue);
+
+impl Secret {
+    /// The header that shows the key; it is marked as not to be shown.
+    pub(super) fn as_header(&self) -> HeaderValue {
+        self.0.clone()
+    }
+}
+
+impl FromStr for Secret {
+    type Err = String;
+
+    /// White space around the key, such as the end of a file's line, is not part of it.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let key = text.trim();
+        if key.is_empty() || !key.chars().all(|c| c.is_ascii_graphic()) {
+            return Err("it must be one word of printable ASCII".into());
+        }
+        let mut header = HeaderValue::from_str(&format!("Bearer {key}")).expect("it is printable ASCII");
+        header.set_sensitive(true);
+        Ok(Self(header))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(...)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_endpoint_is_beneath_the_base_url() {
+        for base in ["http://localhost:11434/v1", "http://localhost:11434/v1/"] {
+            let url: ModelUrl = base.parse().unwrap();
+            assert_eq!(url.endpoint(), "http://localhost:11434/v1/chat/completions");
+        }
+        assert_eq!(
+            "https://api.example".parse::<ModelUrl>().unwrap().endpoint(),
+            "https://api.example/chat/completions"
+        );
+    }
+
+    #[test]
+    fn a_bad_url_is_one_sentence_that_does_not_repeat_it() {
+        for text in [
+            "",
+            "localhost:11434",
+            "ftp://x/v1",
+            "http://",
+            "http://u:pw@h/v1",
+            "http://u@h/v1",
+            "http://h/?k=pw",
+            "http://h/#pw",
+        ] {
+            let error = text.parse::<ModelUrl>().unwrap_err();
+            assert!(error.starts_with("it must be an http:// or https:// URL"), "{error}");
+            assert!(!error.contains("pw"), "{error}");
+        }
+    }
+
+    #[test]
+    fn this_machine_is_known() {
+        for (text, expected) in [
+            ("http://localhost:1/v1", true),
+            ("http://127.0.0.2/v1", true),
+            ("http://[::1]:1/v1", true),
+            ("http://ollama:11434/v1", false),
+        ] {
+            assert_eq!(text.parse::<ModelUrl>().unwrap().is_loopback(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_one_word_and_never_shown() {
+        let key: Secret = " sk-123\n".parse().unwrap();
+        assert_eq!(key.as_header(), "Bearer sk-123");
+        assert!(!format!("{key:?} {:?}", key.as_header()).contains("123"));
+        for text in ["", " \n", "a b", "a\nb", "schlüssel"] {
+            assert!(text.parse::<Secret>().is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Models behind an OpenAI-compatible chat-completions endpoint: OpenAI itself, Ollama, vLLM, llama.cpp and others.
+
+mod address;
+mod chunks;
+mod wire;
+
+pub use address::{ModelUrl, Secret};
+
+use super::{
+    Model, ModelError, Prompt, ReplyStream,
+    limits::{CONNECT_MAX, STREAM_MAX_BYTES},
+};
+use async_trait::async_trait;
+use chunks::Chunks;
+use futures_util::{TryStreamExt, stream};
+use reqwest::{
+    Client, Response,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
+    redirect,
+};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use rustls_platform_verifier::BuilderVerifierExt;
+use std::{error::Error, io, sync::Arc, time::Duration};
+use tokio::time::timeout;
+use tokio_util::io::StreamReader;
+
+/// How long a connection is kept for the next turn: less than the 5 s after which common servers close theirs, so
+/// that no request meets a connection that is closing.
+const IDLE_MAX: Duration = Duration::from_secs(4);
+/// The longest wait for the text of a failure.
+const FAILURE_WAIT_MAX: Duration = Duration::from_secs(1);
+/// As much of the text of a failure as is read.
+const FAILURE_MAX_BYTES: usize = 16 * 1024;
+
+/// A model behind an OpenAI-compatible endpoint. It has no clock but that of connecting: [`Bounded`](super::Bounded)
+/// ends its silence, for which every line of its stream is a sign of life.
+pub struct OpenAi {
+    client: Client,
+    endpoint: String,
+    model: String,
+}
+
+impl OpenAi {
+    /// The model called `model` at `url`; the error is one sentence.
+    pub fn new(url: &ModelUrl, model: &str, key: Option<&Secret>) -> Result<Self, String> {
+        let mut headers = HeaderMap::from_iter([
+            (ACCEPT, HeaderValue::from_static("text/event-stream")),
+            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        ]);
+        if let Some(key) = key {
+            headers.insert(AUTHORIZATION, key.as_header());
+        }
+        let builder = Client::builder()
+            .user_agent(concat!("nono/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .redirect(redirect::Policy::none())
+            .connect_timeout(CONNECT_MAX)
+            .pool_idle_timeout(IDLE_MAX)
+            .tls_backend_preconfigured(tls(url)?);
+        let builder = if url.is_loopback() { builder.no_proxy() } else { builder };
+        let client =
+            builder.build().map_err(|error| format!("there can be no client for the model: {error}"))?;
+        Ok(Self { client, endpoint: url.endpoint(), model: model.to_owned() })
+    }
+}
+
+#[async_trait]
+impl Model for OpenAi {
+    fn name(&self) -> &str {
+        &self.model
+    }
+
+    async fn reply(&self, prompt: Prompt) -> Result<ReplyStream, ModelError> {
+        let body = wire::request(&self.model, &prompt);
+        let response = self.client.post(&self.endpoint).body(body).send().await.map_err(unanswered)?;
+        let bytes = accepted(response).await?.bytes_stream();
+        let reader = StreamReader::new(bytes.map_err(|error| io::Error::other(causes(error))));
+        let chunks = Chunks::new(reader, STREAM_MAX_BYTES);
+        Ok(Box::pin(stream::unfold(chunks, |mut chunks| async { Some((chunks.next().await?, chunks)) })))
+    }
+}
+
+/// Certificates are checked against those of the system, which are looked for only if they are needed.
+fn tls(url: &ModelUrl) -> Result<ClientConfig, String> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has what the default versions need");
+    if !url.is_https() {
+        return Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
+    }
+    let verified = builder.with_platform_verifier();
+    let builder = verified.map_err(|error| format!("the system's certificates cannot be used: {error}"))?;
+    Ok(builder.with_no_client_auth())
+}
+
+fn unanswered(error: reqwest::Error) -> ModelError {
+    let is_connect = error.is_connect();
+    let cause = causes(error).into();
+    if is_connect { ModelError::Refused(cause) } else { ModelError::Cut(cause) }
+}
+
+async fn accepted(mut response: Response) -> Result<Response, ModelError> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let seconds = |value: &HeaderValue| value.to_str().ok()?.parse::<u32>().ok();
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
+    let mut body = Vec::new();
+    let read = async {
+        while let Ok(Some(bytes)) = response.chunk().await {
+            body.extend_from_slice(&bytes);
+            if body.len() > FAILURE_MAX_BYTES {
+                break;
+            }
+        }
+    };
+    // What there is by then is enough for the log.
+    let _ = timeout(FAILURE_WAIT_MAX, read).await;
+    Err(wire::failure(status.as_u16(), retry_after.map(|seconds| Duration::from_secs(seconds.into())), &body))
+}
+
+/// The error and what lies beneath it, without the address.
+fn causes(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let causes = std::iter::successors(Some(&error as &dyn Error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! Turns in Redis: the user's message, the lease and the reply, each step one script.
+
+use super::{RedisStore, Repeat, in_time, millis, scripts};
+use crate::{
+    domain::{
+        Message, NewMessage, Owner, UserId, limits::REMEMBERED_REQUEST_IDS, limits::SESSION_MAX_MESSAGES,
+    },
+    store::{
+        NewTurn, StoreError, Turn, TurnToken,
+        record::{fingerprint, request_key, unstamped},
+    },
+};
+use std::time::Duration;
+
+pub(super) async fn begin(
+    store: &RedisStore,
+    owner: &Owner,
+    turn: &NewTurn,
+    lease: Duration,
+) -> Result<Turn, StoreError> {
+    let mut invocation = store.prepare_change(&scripts::BEGIN_TURN, owner, &turn.user_id);
+    invocation
+        .arg(SESSION_MAX_MESSAGES)
+        .arg(request_key(&turn.request_id))
+        .arg(fingerprint(std::slice::from_ref(&turn.message)))
+        .arg(REMEMBERED_REQUEST_IDS)
+        .arg(&turn.token.0)
+        .arg(millis(lease))
+        .arg(unstamped(&turn.message));
+    // Not repeated: the first try may have taken the turn, and the second would find it taken.
+    let mut reply = in_time(store.script(&invocation, Repeat::Unsafe)).await?;
+    let word = reply.word()?;
+    let session = reply.session()?;
+    let seq = reply.next()?;
+    let replayed = word != "taken";
+    let message =
+        if replayed { reply.message(seq)? } else { turn.message.clone().at(seq, session.last_activity) };
+    let answer = if word == "answered" {
+        let seq = reply.next()?;
+        Some(reply.message(seq)?)
+    } else {
+        None
+    };
+    Ok(Turn { session, message, replayed, reply: answer })
+}
+
+/// Extends the lease to `lease` milliseconds from now; 0 ends the turn.
+pub(super) async fn renew(
+    store: &RedisStore,
+    owner: &Owner,
+    user_id: &UserId,
+    token: &TurnToken,
+    lease: u64,
+) -> Result<(), StoreError> {
+    let mut invocation = store.prepare_change(&scripts::RENEW_TURN, owner, user_id);
+    invocation.arg(&token.0).arg(lease);
+    in_time(store.script(&invocation, Repeat::Safe)).await?.word().map(drop)
+}
+
+pub(super) async fn finish(
+    store: &RedisStore,
+    owner: &Owner,
+    turn: &NewTurn,
+    reply: &NewMessage,
+) -> Result<Message, StoreError> {
+    let mut invocation = store.prepare_change(&scripts::FINISH_TURN, owner, &turn.user_id);
+    invocation
+        .arg(SESSION_MAX_MESSAGES)
+        .arg(request_key(&turn.request_id))
+        .arg(&turn.token.0)
+        .arg(unstamped(reply));
+    let mut answer = in_time(store.script(&invocation, Repeat::Unsafe)).await?;
+    answer.word()?;
+    let seq = answer.next()?;
+    Ok(reply.clone().at(seq, answer.timestamp()?))
+}
