@@ -37,9 +37,10 @@ async fn every_call(app: &App) -> Vec<Answer> {
         timed(app.request(Method::POST, "/api/session/a/messages").json(&say)),
         timed(app.request(Method::POST, "/api/session/a/touch")),
         timed(app.request(Method::DELETE, "/api/session/nobody")),
+        timed(app.request(Method::POST, "/api/session/a/chat").json(&json!({ "message": "x" }))),
     );
-    let (a, b, c, d, e, f, g) = answers;
-    vec![a, b, c, d, e, f, g]
+    let (a, b, c, d, e, f, g, h) = answers;
+    vec![a, b, c, d, e, f, g, h]
 }
 
 async fn is_reported(app: &App) {

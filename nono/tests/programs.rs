@@ -75,6 +75,13 @@ async fn a_bad_setting_is_one_sentence_and_exit_code_2() {
         ("nono", &["--personas", "/nonexistent"], &[], "it cannot be read"),
         ("nono", &["--public-dir", "/nonexistent"], &[], "there is no index.html in it"),
         ("nono", &["--max-sessions-per-owner", "0"], &[], "0 is not in 1.."),
+        ("nono", &["--model", "m"], &[], "--model-url <URL>"),
+        (
+            "nono",
+            &["--model-url", "http://user:secret@h/v1"],
+            &[],
+            "--model-url <URL>: it must be an http://",
+        ),
         ("nono", &["--bogus"], &[], "unexpected argument '--bogus'"),
         ("nono", &[], &[("NONO_SESSION_TTL", "never")], "it must be a duration"),
         ("session-service", &[], &[], "--store"),
@@ -101,7 +108,14 @@ async fn an_address_in_use_is_said_and_ends_the_program() {
 #[tokio::test]
 async fn help_names_every_setting_with_its_variable() {
     let common = ["NONO_ADMIN_LISTEN", "NONO_LOG_FORMAT", "NONO_DRAIN_DELAY", "NONO_DRAIN_TIMEOUT"];
-    let service = ["NONO_GRPC_LISTEN", "NONO_STORE", "NONO_SESSION_TTL", "NONO_PERSONAS"];
+    let service = [
+        "NONO_GRPC_LISTEN",
+        "NONO_STORE",
+        "NONO_SESSION_TTL",
+        "NONO_PERSONAS",
+        "NONO_MODEL_URL",
+        "NONO_MODEL",
+    ];
     let gateway = ["NONO_HTTP_LISTEN", "NONO_TITLE", "NONO_PUBLIC_DIR"];
     for program in PROGRAMS {
         let (code, help, _) = Program::run(program, &["--help"], &[]).await;

@@ -34,11 +34,18 @@ pub struct ServiceSettings {
 
     /// The base URL of an OpenAI-compatible model, such as http://localhost:11434/v1 for Ollama [default: none: the
     /// built-in demo replies].
-    #[arg(long, env = "NONO_MODEL_URL", value_name = "URL", requires = "model", help_heading = "Model")]
+    #[arg(long, env = "NONO_MODEL_URL", value_name = "URL", help_heading = "Model")]
     pub model_url: Option<ModelUrl>,
 
-    /// The model's name at that URL.
-    #[arg(long, env = "NONO_MODEL", value_name = "NAME", requires = "model_url", help_heading = "Model")]
+    /// The model's name at that URL. Servers that have one model only take any.
+    #[arg(
+        long,
+        env = "NONO_MODEL",
+        value_name = "NAME",
+        requires = "model_url",
+        default_value_if("model_url", clap::builder::ArgPredicate::IsPresent, "default"),
+        help_heading = "Model"
+    )]
     pub model: Option<String>,
 
     /// The key to the model. NONO_MODEL_API_KEY_FILE may name a file that holds it.

@@ -1,5 +1,5 @@
-//! What the tests need from the world: a Redis of their own, and a proxy that counts and cuts. For tests only: it
-//! panics where a test could not go on.
+//! What the tests need from the world: a Redis of their own, a scripted model, and a proxy that counts and cuts. For
+//! tests only: it panics where a test could not go on.
 
 mod model;
 mod proxy;

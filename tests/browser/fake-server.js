@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { chat, createPlans } from './fake-chat.js';
 
 const PUBLIC = fileURLToPath(new URL('../../public/', import.meta.url));
 const TTL_MS = 60 * 60 * 1000;
@@ -24,14 +25,17 @@ const PERSONAS = [
 /** Starts on a free port of 127.0.0.1. */
 export async function startFakeServer() {
   const sessions = new Map();
+  const plans = createPlans();
   const server = createServer((request, response) => {
-    handle(request, sessions)
+    handle(request, sessions, plans, response)
       .catch((error) => (error instanceof Refusal ? error.answer : new Refusal(500, 'INTERNAL', String(error)).answer))
-      .then(({ status, headers, body }) => response.writeHead(status, headers).end(body));
+      .then((answer) => answer && response.writeHead(answer.status, answer.headers).end(answer.body));
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${server.address().port}`,
+    /** What is to happen to the next turns of a session: see fake-chat.js. */
+    plan: plans.plan,
     stop: () =>
       new Promise((resolve) => {
         server.close(resolve);
@@ -44,11 +48,13 @@ class Refusal extends Error {
   constructor(status, reason, detail, violations) {
     super(detail);
     const body = { type: 'about:blank', title: reason, status, detail, reason, violations, request_id: 'fake' };
-    this.answer = { status, headers: { 'content-type': 'application/problem+json' }, body: JSON.stringify(body) };
+    const headers = { 'content-type': 'application/problem+json' };
+    if (reason === 'TURN_IN_PROGRESS' || status === 503) headers['retry-after'] = '1';
+    this.answer = { status, headers, body: JSON.stringify(body) };
   }
 }
 
-async function handle(request, sessions) {
+async function handle(request, sessions, plans, response) {
   const url = new URL(request.url, 'http://fake');
   if (!url.pathname.startsWith('/api/')) return file(url.pathname);
   const body = await readBody(request);
@@ -81,6 +87,13 @@ async function handle(request, sessions) {
       return history(url.searchParams, live());
     case 'POST session/messages':
       return append(body, live());
+    case 'POST session/chat': {
+      refuseUnknown(body, ['message', 'request_id', 'metadata']);
+      const session = live();
+      const refuse = (...how) => new Refusal(...how);
+      const add = (role, content) => store(session, [{ role, content }], () => 'message')[0];
+      return chat({ body, session, plans, request, response, append: add, refuse });
+    }
     case 'POST session/touch':
       return json(shown(slide(live())));
     case 'DELETE session':
@@ -141,16 +154,21 @@ function append(body, session) {
   refuseUnknown(body, ['messages', 'request_id']);
   const known = session.answered.get(body.request_id);
   if (known) return json({ messages: known, session: shown(session), replayed: true });
-  const stored = body.messages.map(({ role, content, metadata = {} }, index) => {
-    const field = `messages[${index}].content`;
+  const stored = store(session, body.messages, (index) => `messages[${index}].content`);
+  if (body.request_id) session.answered.set(body.request_id, stored);
+  return json({ messages: stored, session: shown(session), replayed: false });
+}
+
+function store(session, messages, fieldOf) {
+  const stored = messages.map(({ role, content, metadata = {} }, index) => {
     if (!content || Buffer.byteLength(content) > 32768) {
-      throw new Refusal(400, 'INVALID_ARGUMENT', 'invalid request', [{ field, description: 'must be 1 byte to 32 KiB' }]);
+      throw new Refusal(400, 'INVALID_ARGUMENT', 'invalid request', [{ field: fieldOf(index), description: 'must be 1 byte to 32 KiB' }]);
     }
     return { seq: session.messages.length + index + 1, role, content, metadata, timestamp: new Date().toISOString() };
   });
   session.messages.push(...stored);
-  if (body.request_id) session.answered.set(body.request_id, stored);
-  return json({ messages: stored, session: shown(slide(session)), replayed: false });
+  slide(session);
+  return stored;
 }
 
 function slide(session) {
@@ -159,7 +177,7 @@ function slide(session) {
   return session;
 }
 
-function shown({ messages, answered, made_by, ...session }) {
+function shown({ messages, answered, made_by, turns, busy, ...session }) {
   return { ...session, message_count: messages.length };
 }
 

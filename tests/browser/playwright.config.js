@@ -10,8 +10,8 @@ export default defineConfig({
   retries: 0,
   forbidOnly: true,
   timeout: 30_000,
-  // About a minute on two idle cores; more where a compiler runs beside it.
-  globalTimeout: 300_000,
+  // Two or three minutes on two idle cores; more where a compiler runs beside it.
+  globalTimeout: 600_000,
   expect: { timeout: 5_000 },
   reporter: [['list']],
   use: {

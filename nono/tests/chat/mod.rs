@@ -4,9 +4,15 @@ mod broken;
 mod stream;
 
 use crate::app::{App, scripted};
+use nono_proto::{
+    chat::v1::{ChatRequest, chat_response::Event, chat_service_client::ChatServiceClient},
+    session::v1::{CreateRequest, session_service_client::SessionServiceClient},
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 use testkit::{Behaviour, ModelServer};
+use tokio::task::JoinSet;
+use tonic::transport::Channel;
 
 pub use stream::Events;
 
@@ -209,25 +215,31 @@ async fn wrong_turns_are_refused_with_every_field() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_sessions_talk_at_once_and_never_mix() {
-    let app = std::sync::Arc::new(App::memory().await);
-    let calls: Vec<_> = (0..200)
-        .map(|n| {
-            let app = app.clone();
-            tokio::spawn(async move {
-                let user_id = format!("user {n}");
-                app.create(&user_id).await;
-                let path = format!("/api/session/user%20{n}/chat");
-                let reply = app.post(&path, &say(&format!("my number is {n}"), "r")).await.ok();
-                assert!(
-                    reply["response"].as_str().unwrap().contains(&format!("my number is {n}")),
-                    "{reply}"
-                );
-                assert_eq!(spoken(&app, &format!("user%20{n}")).await.len(), 2);
-            })
-        })
-        .collect();
-    for call in calls {
-        call.await.unwrap();
+async fn a_thousand_sessions_talk_at_once_and_never_mix() {
+    let app = App::memory().await;
+    let mut calls = JoinSet::new();
+    // A connection carries 200 streams at once.
+    for connection in 0..8 {
+        let channel = Channel::from_shared(app.grpc.clone()).unwrap().connect().await.unwrap();
+        for n in 0..125 {
+            let (channel, user_id) = (channel.clone(), format!("{connection}-{n}"));
+            calls.spawn(async move {
+                let create = CreateRequest { user_id: user_id.clone(), ..Default::default() };
+                SessionServiceClient::new(channel.clone()).create(create).await.unwrap();
+                let message = format!("my number is {user_id}");
+                let chat = ChatRequest { user_id, message: message.clone(), ..Default::default() };
+                let mut events = ChatServiceClient::new(channel).chat(chat).await.unwrap().into_inner();
+                let mut last = None;
+                while let Some(event) = events.message().await.unwrap() {
+                    last = event.event;
+                }
+                let Some(Event::Done(done)) = last else { panic!("{last:?}") };
+                let reply = done.message.unwrap();
+                assert_eq!(reply.seq, 2);
+                assert!(reply.content.contains(&message), "{}", reply.content);
+            });
+        }
     }
+    assert_eq!(calls.join_all().await.len(), 1000);
+    assert_eq!(app.get("/api/sessions").await.ok()["count"], 1000);
 }

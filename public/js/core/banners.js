@@ -64,6 +64,7 @@ export function bannersOf(state) {
 export function waitingText({ kind, reason }) {
   if (kind === 'unreachable') return 'The service cannot be reached.';
   if (reason === 'TURN_IN_PROGRESS') return 'A reply is still being written.';
+  if (reason === 'MODEL_UNAVAILABLE') return 'The assistant cannot be reached for the moment.';
   if (reason === 'OVERLOADED' || reason === 'RATE_LIMITED') return 'The service is busy.';
   return 'The service is unavailable for the moment.';
 }

@@ -7,7 +7,7 @@ import { createExpiry, createServerClock } from './expiry.js';
 import { createOutbox } from './outbox.js';
 import { createPatience } from './patience.js';
 import { BUILT_IN, readPersonas } from './personas.js';
-import { replyKey, sentKey } from './rows.js';
+import { createReplies } from './replies.js';
 import { createSessionList } from './sessions.js';
 import { INITIAL_STATE, createStore } from './store.js';
 
@@ -28,7 +28,7 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
   });
   const conversation = createConversation({ api, store, patience, onOpen: opened });
   const list = createSessionList({ api, store, patience });
-  const outbox = createOutbox({ api, storage, patience, timers, newId, onChange: showPending, onEvent: follow });
+  const outbox = createOutbox({ api, storage, patience, timers, newId, onChange: showPending, onEvent: (entry, event) => replies.follow(entry, event) });
   const deletions = createDeletions({ api, store, patience, timers, onDeleted: deleted, onRefused: notDeleted });
   const expiry = createExpiry({
     clock,
@@ -37,13 +37,16 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
     onOver: () => conversation.catchUp(),
   });
   const tabs = makeTabs((sessionId) => {
-    if (store.state.session?.session_id === sessionId) void conversation.catchUp();
+    if (store.state.session?.session_id === sessionId) void conversation.catchUp().then(replies.find);
     if (store.state.list.shown) void list.refresh();
   });
+  const replies = createReplies({ store, storage, timers, clock, patience, conversation, tell: tabs.tell });
   let personasKnown = false;
 
   function opened(session) {
     router.remember(session);
+    replies.find();
+    replies.show();
     outbox.restore(session);
     showPending();
   }
@@ -53,35 +56,11 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
     store.set({ pending: session ? outbox.of(session.user_id) : [] });
   }
 
-  /** What became of a message that was sent, possibly in a session that is no longer the open one. */
-  function follow(entry, event) {
-    const { user_id: userId, session_id: sessionId, request_id: requestId } = entry;
-    if (event.type === 'accepted') {
-      conversation.accept(userId, event.message, event.session, sentKey(requestId));
-      tabs.tell(sessionId);
-    } else if (event.type === 'failed') {
-      if (event.problem.kind === 'gone') conversation.end(userId, event.problem);
-    } else if (store.state.session?.session_id === sessionId) {
-      followReply(userId, requestId, event);
-    }
-    if (event.type === 'done') tabs.tell(sessionId);
-  }
-
-  function followReply(userId, requestId, event) {
-    const { reply } = store.state;
-    const begun = reply?.request_id === requestId ? reply : { request_id: requestId, text: '', started_at: new Date(clock.now()).toISOString() };
-    if (event.type === 'delta') store.set({ reply: { ...begun, text: begun.text + event.text, state: 'streaming' } });
-    if (event.type === 'cut') store.set({ reply: { ...begun, state: 'cut' } });
-    if (event.type === 'done') {
-      conversation.accept(userId, event.message, event.session, replyKey(requestId));
-      store.set({ reply: null });
-    }
-  }
-
   function deleted(userId, sessionId) {
     list.forget(userId);
     drafts.drop(userId);
     outbox.clear(userId);
+    replies.clear(userId);
     router.forget(userId);
     tabs.tell(sessionId);
   }
@@ -112,6 +91,7 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
     async start() {
       drafts.prune();
       store.watch(['session', 'view'], ({ session, view }) => expiry.follow(view === 'open' ? session.expires_at : null));
+      replies.start();
       const userId = router.named() ?? router.last()?.user_id ?? null;
       const opening = userId === null ? null : actions.open(userId, { replace: true });
       await Promise.all([actions.loadConfig(), actions.loadPersonas(), opening]);
@@ -168,7 +148,10 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
       return sent;
     },
 
-    retry: (requestId) => outbox.retry(requestId, store.state.session),
+    /** Sends a message again that was not sent, or asks again for the reply to one that was. */
+    retry: (requestId) => replies.again(requestId, outbox) || outbox.retry(requestId, store.state.session),
+    /** Shows no more of the reply that is streaming. */
+    stop: () => replies.stop(outbox),
     discard: (requestId) => outbox.discard(requestId),
     loadOlder: () => conversation.loadOlder(),
     reload: () => conversation.open(store.state.session.user_id),

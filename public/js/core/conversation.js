@@ -1,5 +1,7 @@
 // The open conversation: loading it, older pages, catching up with what other tabs wrote. Knows the state's shape, not the page.
 
+import { rowOfReply } from './rows.js';
+
 /** Messages asked for at a time. */
 export const PAGE = 50;
 /** Rounds of catching up before the conversation is simply loaded anew. */
@@ -65,11 +67,23 @@ export function createConversation({ api, store, patience, onOpen }) {
 
   const lastSeq = () => store.state.messages.at(-1)?.seq ?? 0;
 
-  /** Adds messages by seq. A message that is already there keeps its `key`, and so its place on the screen. */
+  /** Adds messages by seq. A message that is already there keeps its `key`, and so its place on the screen, and how it finished. */
   function merge(incoming) {
     const bySeq = new Map(store.state.messages.map((message) => [message.seq, message]));
-    for (const message of incoming) bySeq.set(message.seq, { ...message, key: message.key ?? bySeq.get(message.seq)?.key });
+    for (const message of incoming) {
+      const old = bySeq.get(message.seq);
+      bySeq.set(message.seq, { ...message, key: old?.key ?? message.key ?? rowOfReply(store.state, message), finish: message.finish ?? old?.finish });
+    }
     store.set({ messages: [...bySeq.values()].sort((a, b) => a.seq - b.seq) });
+  }
+
+  /** The session as it must be now that this message is stored: the event does not say, and a call for it would be one too many. */
+  function since({ seq, timestamp }) {
+    const { session, config } = store.state;
+    const ttlMs = config?.session_ttl_seconds * 1000;
+    const endMs = Math.max(Date.parse(timestamp) + ttlMs, Date.parse(session.expires_at));
+    const times = Number.isNaN(endMs) ? {} : { expires_at: new Date(endMs).toISOString() };
+    return { ...session, ...times, message_count: Math.max(session.message_count ?? 0, seq) };
   }
 
   return {
@@ -88,12 +102,11 @@ export function createConversation({ api, store, patience, onOpen }) {
     },
 
     /** A message was stored. `key` is the row that already shows it. */
-    accept(userId, message, session, key) {
-      if (!isOpen(userId)) return;
-      const gap = message.seq > lastSeq() + 1;
-      if (!gap) merge([{ ...message, key }]);
-      if (session) store.set({ session });
-      if (gap) void catchUp();
+    accept({ user_id: userId, session_id: sessionId }, message, key) {
+      if (!isOpen(userId) || store.state.session.session_id !== sessionId) return;
+      if (message.seq > lastSeq() + 1) return void catchUp();
+      merge([{ ...message, key }]);
+      store.set({ session: since(message) });
     },
 
     /** Puts the page before the oldest message in front. */

@@ -13,6 +13,8 @@ export function createOutbox({ api, storage, patience, timers, newId, onChange, 
   const entries = new Map();
   /** One message at a time per session: the order of sending is the order of the conversation. */
   const queues = new Map();
+  /** user_id to what ends the stream of the reply that is being read. */
+  const streams = new Map();
 
   function keep(entry) {
     entries.set(entry.request_id, entry);
@@ -27,33 +29,47 @@ export function createOutbox({ api, storage, patience, timers, newId, onChange, 
     onChange();
   }
 
-  function queue(entry) {
+  function queue(entry, isWanted) {
     const before = queues.get(entry.user_id) ?? Promise.resolve();
-    const after = before.then(() => deliver(entry.request_id));
+    const after = before.then(() => deliver(entry, isWanted));
     queues.set(entry.user_id, after);
     return after;
   }
 
-  async function deliver(requestId) {
-    const entry = entries.get(requestId);
-    if (entry?.state !== 'sending') return;
+  /** `request_id` says which; the entry as it is kept now may be meant for another session than before. */
+  const queueEntry = ({ request_id: id }) => queue(entries.get(id), () => entries.get(id)?.state === 'sending');
+
+  /** Sends until the server has accepted. From then on the message is safe, and a lost reply is for the person to ask for again. */
+  async function deliver(entry, isWanted) {
+    const stream = new AbortController();
     let accepted = false;
-    try {
-      await patience.run(async () => {
-        // Given up meanwhile, or its session deleted: a later attempt must not reach another session of that name.
-        if (!accepted && !entries.has(requestId)) return;
-        const message = { userId: entry.user_id, content: entry.content, requestId };
-        for await (const event of api.send(message)) {
-          onEvent(entry, event);
-          if (event.type === 'accepted') {
-            accepted = true;
-            forget(requestId);
-          }
+
+    async function attempt() {
+      // Given up meanwhile, or its session deleted: a later attempt must not reach another session of that name.
+      if (!isWanted()) return;
+      const message = { userId: entry.user_id, content: entry.content, requestId: entry.request_id };
+      for await (const event of api.send(message, stream.signal)) {
+        if (event.type === 'accepted') {
+          accepted = true;
+          streams.set(entry.user_id, stream);
         }
-      });
-    } catch (error) {
-      if (accepted) onEvent(entry, { type: 'cut', problem: error });
-      else if (entries.has(requestId)) fail(entry, error);
+        onEvent(entry, event);
+        if (event.type === 'accepted') forget(entry.request_id);
+      }
+    }
+
+    try {
+      await patience.run(() =>
+        attempt().catch((problem) => {
+          if (!accepted) throw problem;
+          if (!stream.signal.aborted) onEvent(entry, { type: 'cut', problem });
+        }),
+      );
+    } catch (problem) {
+      if (entries.has(entry.request_id)) fail(entry, problem);
+      else if (isWanted()) onEvent(entry, { type: 'cut', problem });
+    } finally {
+      if (streams.get(entry.user_id) === stream) streams.delete(entry.user_id);
     }
   }
 
@@ -74,7 +90,7 @@ export function createOutbox({ api, storage, patience, timers, newId, onChange, 
         state: 'sending',
       };
       keep(entry);
-      return queue(entry);
+      return queueEntry(entry);
     },
 
     /** The same message with the same request id once more, to the session that now bears the name. */
@@ -82,8 +98,14 @@ export function createOutbox({ api, storage, patience, timers, newId, onChange, 
       const entry = entries.get(requestId);
       if (entry?.state !== 'failed') return Promise.resolve();
       keep({ ...entry, session_id: session.session_id, state: 'sending', problem: null });
-      return queue(entry);
+      return queueEntry(entry);
     },
+
+    /** Asks for the reply to a message that is stored, with the message's own request id, while `isWanted` answers true. */
+    resume: (turn, isWanted) => queue(turn, isWanted),
+
+    /** Reads no further in the reply that is streaming. The server finishes it all the same. */
+    stop: (userId) => streams.get(userId)?.abort(),
 
     /** Gives up on a message that has not been accepted. Returns its text. */
     discard(requestId) {
@@ -105,7 +127,7 @@ export function createOutbox({ api, storage, patience, timers, newId, onChange, 
         else if (stored.user_id === session.user_id && !entries.has(stored.request_id)) {
           const same = stored.session_id === session.session_id;
           keep({ ...stored, state: same ? stored.state : 'failed' });
-          if (same && stored.state === 'sending') queue(stored);
+          if (same && stored.state === 'sending') queueEntry(stored);
         }
       }
     },
@@ -114,7 +136,7 @@ export function createOutbox({ api, storage, patience, timers, newId, onChange, 
     readdress(session) {
       const moved = this.of(session.user_id).filter((entry) => entry.state === 'failed');
       for (const entry of moved) keep({ ...entry, session_id: session.session_id, state: 'sending', problem: null });
-      return Promise.all(moved.map(queue));
+      return Promise.all(moved.map(queueEntry));
     },
 
     /** The session was deleted by hand, and what was never sent with it. */

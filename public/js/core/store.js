@@ -46,7 +46,7 @@ export const INITIAL_STATE = {
   loadingOlder: false,
   /** Messages of the open session that the server has not accepted yet. */
   pending: [],
-  /** The reply being written: `{text, state: 'streaming' | 'cut'}`. */
+  /** The open session's turn while its reply is not stored, as turns.js describes it. */
   reply: null,
   /** Why the open session could not be loaded or used. */
   problem: null,

@@ -15,9 +15,11 @@ export function createAnnouncer(chat) {
 }
 
 function wordsFor(before, now) {
-  if (!before.reply && now.reply) return 'Assistant is replying.';
-  if (before.reply?.state === 'streaming' && now.reply?.state === 'cut') return 'The reply was cut off.';
-  if (before.reply && !now.reply && now.view === 'open') return 'The reply is complete.';
+  const [was, is] = [before.reply?.state, now.reply?.state];
+  if (was !== 'streaming' && is === 'streaming') return 'Assistant is replying.';
+  if (was === 'streaming' && is === 'stopped') return 'Stopped. The reply will still be stored.';
+  // What went wrong is an alert in the conversation.
+  if (was && !is && before.view === 'open' && now.view === 'open') return 'The reply is complete.';
   if (before.view !== 'open' && now.view === 'open') {
     const { user_id: name, persona, message_count: count } = now.session;
     return `Session of ${name} with ${nameOf(now.personas, persona)} is open, ${count === 1 ? '1 message' : `${count} messages`}.`;

@@ -4,14 +4,19 @@ import { limitsOf, messageFault } from '../core/limits.js';
 import { cautionOf } from '../core/personas.js';
 import { find, setText } from './dom.js';
 
+const HINT = 'Enter sends, Shift+Enter starts a new line.';
+const BUSY_HINT = 'You can write on, and send when the reply is complete.';
+
 export function createComposer({ chat }) {
   const form = find('composer');
   const field = find('message');
   const send = find('send');
+  const stop = find('stop');
   /** With a finger on glass, Enter breaks the line and focus would raise the keyboard unasked. */
   const touch = matchMedia('(pointer: coarse)');
   const grows = CSS.supports('field-sizing', 'content');
   let userId = null;
+  const isReplying = () => chat.store.state.reply?.state === 'streaming';
 
   function write(text) {
     field.value = text;
@@ -33,7 +38,7 @@ export function createComposer({ chat }) {
 
   function submit() {
     const text = field.value.trimEnd();
-    if (chat.store.state.view !== 'open' || text.trim() === '') return;
+    if (chat.store.state.view !== 'open' || text.trim() === '' || isReplying()) return;
     const fault = messageFault(text, limitsOf(chat.store.state.config));
     if (fault) return showFault(fault);
     void chat.send(text);
@@ -51,6 +56,7 @@ export function createComposer({ chat }) {
     event.preventDefault();
     submit();
   });
+  stop.addEventListener('click', () => chat.stop());
   field.addEventListener('input', () => {
     grow();
     showFault(messageFault(field.value, limitsOf(chat.store.state.config)));
@@ -74,6 +80,17 @@ export function createComposer({ chat }) {
     if (session?.user_id === userId) return;
     userId = session?.user_id ?? null;
     write(userId ? chat.drafts.read(userId) : '');
+  });
+
+  // While a reply is written, Stop stands where Send was.
+  chat.store.watch(['reply'], () => {
+    const replying = isReplying();
+    if (stop.hidden === !replying) return;
+    const focused = [send, stop].includes(document.activeElement);
+    stop.hidden = !replying;
+    send.hidden = replying;
+    setText(find('message-hint'), replying ? BUSY_HINT : HINT);
+    if (focused) focus();
   });
 
   // A message that the server does not accept as it is comes back to where it can be changed, if nothing new stands there.

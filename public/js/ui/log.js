@@ -11,7 +11,7 @@ const NEAR_TOP = 200;
 
 /**
  * @param {{chat: object, edit: (requestId: string) => void, onRetry: () => void}} deps `edit` brings a failed message back to the
- *   composer; `onRetry` runs when one is sent again
+ *   composer; `onRetry` runs when one is sent, or its reply asked for, again
  */
 export function createLog({ chat, edit, onRetry }) {
   const box = find('log');

@@ -3,7 +3,18 @@
 import { fullTime } from '../core/times.js';
 import { element, setText } from './dom.js';
 
-const STATES = { sending: 'Sending…', failed: 'Not sent', sent: 'Sent', cut: 'Cut off' };
+const STATES = {
+  sending: 'Sending…',
+  failed: 'Not sent',
+  sent: 'Sent',
+  unanswered: 'No reply',
+  streaming: 'Writing…',
+  waiting: 'Waiting for the reply…',
+  stopped: 'Stopped',
+  cut: 'Incomplete',
+  shortened: 'Ended at the length limit',
+  filtered: 'Ended by the content filter',
+};
 
 export function createRow(row) {
   if (row.kind === 'day') return element('h2', { class: 'day' }, row.content);
@@ -17,7 +28,7 @@ export function createRow(row) {
   return node;
 }
 
-/** @param {{retry: (id: string) => void, edit: (id: string) => void}} actions for a message that was not sent */
+/** @param {{retry: (id: string) => void, edit: (id: string) => void}} actions for a message that was not sent or not answered */
 export function updateRow(node, row, actions) {
   const part = parts.get(node);
   if (!part) return setText(node, row.content);
@@ -27,25 +38,31 @@ export function updateRow(node, row, actions) {
   if (row.timestamp) part.time.dateTime = row.timestamp;
   part.time.title = fullTime(row.timestamp);
   node.setAttribute('aria-label', row.author);
-  if (part.state === row.state && part.fault === row.fault) return;
+  if (part.state === row.state && part.fault === row.fault && part.note === row.note) return;
   part.state = row.state;
   part.fault = row.fault;
+  part.note = row.note;
   node.dataset.state = row.state;
   setText(part.status, STATES[row.state] ?? '');
-  part.failure?.remove();
-  part.failure = row.state === 'failed' ? failure(row, actions) : null;
-  if (part.failure) node.append(part.failure);
+  part.below?.remove();
+  part.below = below(row, actions);
+  if (part.below) node.append(part.below);
 }
 
 /** What makes a row: the parts that change. Kept beside the nodes, not on them. */
 const parts = new WeakMap();
 
-function failure(row, { retry, edit }) {
+/** What stands below a message that did not fare well, and what can be done about it. */
+function below(row, { retry, edit }) {
+  if (row.note) return element('p', { class: 'note' }, row.note);
+  if (!row.fault) return null;
   const button = (label, act) => element('button', { type: 'button', class: 'button small', on: { click: () => act(row.requestId) } }, label);
+  // What is stored can be asked about again, but not taken back.
+  const ways = row.state === 'failed' ? [button('Retry', retry), button('Edit', edit)] : [button('Retry', retry)];
   return element(
     'div',
     { class: 'failure' },
     element('p', { role: 'alert', dir: 'auto' }, row.fault),
-    element('span', { class: 'failure-actions' }, button('Retry', retry), button('Edit', edit)),
+    element('span', { class: 'failure-actions' }, ...ways),
   );
 }

@@ -67,11 +67,12 @@ pub(super) async fn run(
     let outcome = match chat.store.begin_turn(&owner, &turn, LEASE).await {
         Err(error) => {
             let outcome = error.outcome();
-            if matches!(error, StoreError::Unavailable(_)) {
-                // The turn may be taken all the same.
+            // The turn may be taken all the same.
+            let may_be_taken = matches!(error, StoreError::Unavailable(_));
+            let _ = begun.send(Err(status::from_store(error)));
+            if may_be_taken {
                 give_back(&chat, &owner, &turn).await;
             }
-            let _ = begun.send(Err(status::from_store(error)));
             outcome
         }
         Ok(taken) => {

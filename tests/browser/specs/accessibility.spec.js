@@ -1,7 +1,7 @@
 // axe finds nothing to object to in any state, in light and in dark; and the page needs no sideways scrolling at 320 pixels.
 
 import { AxeBuilder } from '@axe-core/playwright';
-import { expect, fill, test } from '../support/fixture.js';
+import { expect, fill, scripted, test } from '../support/fixture.js';
 
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22a', 'wcag22aa'];
 
@@ -69,16 +69,17 @@ for (const colorScheme of ['light', 'dark']) {
       await page.clock.install();
       await page.goto('/');
       await chat.create(name);
-      await chat.refuse('**/messages', { status: 500, reason: 'INTERNAL', times: 1 });
+      await chat.refuse('**/chat', { status: 500, reason: 'INTERNAL', times: 1 });
       await chat.send('this will fail');
       await expect(chat.mine('this will fail')).toContainText('Not sent');
       await expectNoViolations(page, 'failed message');
-      await chat.refuse('**/messages', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
+      await chat.refuse('**/chat', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
       await chat.send('this will wait');
       await expect(chat.banner('waiting')).toBeVisible();
       await expectNoViolations(page, 'waiting');
       await chat.banner('waiting').getByRole('button').click();
-      await expect(chat.mine('this will wait')).toHaveAttribute('data-state', 'sent');
+      // The message that failed stays below.
+      await expect(chat.theirs('')).toHaveAttribute('data-state', 'stored', { timeout: 15_000 });
       await page.clock.fastForward('58:30');
       await expect(chat.banner('ending')).toBeVisible();
       await expectNoViolations(page, 'ending');
@@ -90,6 +91,37 @@ for (const colorScheme of ['light', 'dark']) {
       await chat.send('too late');
       await expect(chat.banner('gone')).toBeVisible();
       await expectNoViolations(page, 'gone');
+    });
+  });
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  scripted.describe(`replies in ${colorScheme}`, () => {
+    scripted.use({ colorScheme, contextOptions: { reducedMotion: 'reduce' } });
+
+    scripted(`a reply is accessible while it streams, stopped, waited for and failed (${colorScheme})`, async ({ page, chat, name, program }) => {
+      let open;
+      const gate = new Promise((resolve) => (open = resolve));
+      program.plan(name, { text: 'Half of a reply', after: 2, gate }, { after: 0, fails: true }, { text: 'Half of a reply', after: 2, fails: true });
+      await page.goto('/');
+      await chat.create(name);
+      await chat.send('first');
+      await expect(chat.theirs('Half of')).toBeVisible();
+      await expectNoViolations(page, 'streaming');
+      await chat.stopButton.click();
+      await expect(chat.theirs('Half of')).toHaveAttribute('data-state', 'stopped');
+      await expectNoViolations(page, 'stopped');
+      await page.reload();
+      await expect(chat.rows.last()).toContainText('Waiting for the reply…');
+      await expectNoViolations(page, 'waiting');
+      open();
+      await chat.replied();
+      await chat.send('second');
+      await expect(chat.mine('second')).toHaveAttribute('data-state', 'unanswered');
+      await expectNoViolations(page, 'no reply');
+      await chat.mine('second').getByRole('button', { name: 'Retry' }).click();
+      await expect(chat.rows.last()).toHaveAttribute('data-state', 'cut');
+      await expectNoViolations(page, 'incomplete');
     });
   });
 }

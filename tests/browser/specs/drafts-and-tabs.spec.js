@@ -18,7 +18,7 @@ test('a message whose answer was lost is sent again after a reload with the same
   await page.goto('/');
   await chat.create(name);
   const ids = [];
-  await page.route('**/messages', async (route) => {
+  await page.route('**/chat', async (route) => {
     ids.push(route.request().postDataJSON().request_id);
     if (ids.length > 1) return route.fallback();
     // The server stores it, but the page is gone before it hears so.
@@ -30,7 +30,7 @@ test('a message whose answer was lost is sent again after a reload with the same
   await chat.send('just once, please');
   const states = () => chat.mine('just once, please').evaluateAll((rows) => rows.map((row) => row.dataset.state));
   await expect.poll(() => ids.length).toBe(2);
-  await expect.poll(states).toEqual(['sent']);
+  await expect.poll(states).toEqual(['stored']);
   expect(new Set(ids).size).toBe(1);
   await page.reload();
   await expect(chat.mine('just once, please')).toHaveCount(1);
@@ -46,7 +46,8 @@ test('what one tab sends appears in the other', async ({ page, context, chat, na
   await expect(other.mine('from the first tab')).toBeVisible();
   await other.say('from the second tab');
   await expect(chat.mine('from the second tab')).toBeVisible();
-  await expect(chat.rows).toHaveCount(2);
+  await expect(chat.rows).toHaveCount(4);
+  await expect(other.rows).toHaveCount(4);
 });
 
 test('a session that another tab deleted is announced as ended, and the text is kept', async ({ page, context, chat, name, expected, request }) => {

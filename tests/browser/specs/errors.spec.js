@@ -2,7 +2,7 @@
 
 import { expect, test } from '../support/fixture.js';
 
-const MESSAGES = '**/messages';
+const CHAT = '**/chat';
 
 test('a name in use offers to open it or to choose another, and what was typed stays', async ({ page, chat, name, expected }) => {
   expected.push(/status of 409 /);
@@ -29,15 +29,15 @@ test('a busy service is tried again after a visible countdown, with the same req
   await page.goto('/');
   await chat.create(name);
   const ids = [];
-  page.on('request', (request) => request.url().endsWith('/messages') && ids.push(request.postDataJSON().request_id));
-  await chat.refuse(MESSAGES, { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '4' } });
+  page.on('request', (request) => request.url().endsWith('/chat') && ids.push(request.postDataJSON().request_id));
+  await chat.refuse(CHAT, { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '4' } });
   await chat.send('patience');
   await expect(chat.banner('waiting')).toContainText(/unavailable for the moment.*Trying again in [45] s/);
   await expect(chat.mine('patience')).toContainText('Sending…');
   await page.clock.fastForward(2_000);
   await expect(chat.banner('waiting')).toContainText(/Trying again in [23] s/);
   await page.clock.fastForward(4_000);
-  await expect(chat.mine('patience')).toHaveAttribute('data-state', 'sent');
+  await expect(chat.mine('patience')).toHaveAttribute('data-state', /sent|stored/);
   await expect(chat.banner('waiting')).toHaveCount(0);
   expect(ids).toHaveLength(2);
   expect(ids[0]).toBe(ids[1]);
@@ -46,28 +46,28 @@ test('a busy service is tried again after a visible countdown, with the same req
 test('try now does not wait for the countdown', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
-  await chat.refuse(MESSAGES, { status: 429, reason: 'OVERLOADED', times: 1, headers: { 'retry-after': '300' } });
+  await chat.refuse(CHAT, { status: 429, reason: 'OVERLOADED', times: 1, headers: { 'retry-after': '300' } });
   await chat.send('now');
   await chat.banner('waiting').getByRole('button', { name: 'Try now' }).click();
-  await expect(chat.mine('now')).toHaveAttribute('data-state', 'sent');
+  await expect(chat.mine('now')).toHaveAttribute('data-state', /sent|stored/);
 });
 
 test('a message that failed for good keeps its place with Retry', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
-  await chat.refuse(MESSAGES, { status: 500, reason: 'INTERNAL', detail: 'an internal error', times: 1, request_id: 'req-7' });
+  await chat.refuse(CHAT, { status: 500, reason: 'INTERNAL', detail: 'an internal error', times: 1, request_id: 'req-7' });
   await chat.send('try me twice');
   await expect(chat.mine('try me twice')).toContainText('Not sent');
   await expect(chat.mine('try me twice').getByRole('alert')).toHaveText('An internal error (reference req-7).');
   await chat.mine('try me twice').getByRole('button', { name: 'Retry' }).click();
-  await expect(chat.mine('try me twice')).toHaveAttribute('data-state', 'sent');
+  await expect(chat.mine('try me twice')).toHaveAttribute('data-state', /sent|stored/);
 });
 
 test('a message that the service refuses comes back to the box with the reason beside it', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
-  const violations = [{ field: 'messages[0].content', description: 'must not be about the weather' }];
-  await chat.refuse(MESSAGES, { status: 400, reason: 'INVALID_ARGUMENT', violations, times: 1 });
+  const violations = [{ field: 'message', description: 'must not be about the weather' }];
+  await chat.refuse(CHAT, { status: 400, reason: 'INVALID_ARGUMENT', violations, times: 1 });
   await chat.send('nice weather');
   await expect(chat.message).toHaveValue('nice weather');
   await expect(chat.message).toHaveAttribute('aria-invalid', 'true');
@@ -122,7 +122,7 @@ test('an expired session keeps the text and can be started again', async ({ page
   await chat.message.fill('a draft');
   await chat.banner('gone').getByRole('button', { name: `Start again as ${name}` }).click();
   await expect(chat.banner('gone')).toHaveCount(0);
-  await expect(chat.mine('there was a dog')).toHaveAttribute('data-state', 'sent');
+  await expect(chat.mine('there was a dog')).toHaveAttribute('data-state', /sent|stored/);
   await expect(chat.mine('once upon a time')).toHaveCount(0);
   await expect(chat.message).toHaveValue('a draft');
   await expect(page.locator('#persona')).toHaveText('Creative Writer');
@@ -156,7 +156,7 @@ test('what is written offline goes out when the connection is back', async ({ pa
   await chat.send('from the tunnel');
   await expect(chat.mine('from the tunnel')).toContainText('Sending…');
   await context.setOffline(false);
-  await expect(chat.mine('from the tunnel')).toHaveAttribute('data-state', 'sent');
+  await expect(chat.mine('from the tunnel')).toHaveAttribute('data-state', /sent|stored/);
   await expect(chat.banner('offline')).toHaveCount(0);
 });
 
@@ -165,14 +165,14 @@ test('an answer that is cut off is tried again and stored once', async ({ page, 
   await page.goto('/');
   await chat.create(name);
   let cuts = 0;
-  await page.route(MESSAGES, async (route) => {
+  await page.route(CHAT, async (route) => {
     if ((cuts += 1) > 1) return route.fallback();
     await route.fetch();
     return route.abort('connectionreset');
   });
   await chat.send('one of a kind');
   await chat.banner('waiting').getByRole('button', { name: 'Try now' }).click();
-  await expect(chat.mine('one of a kind')).toHaveAttribute('data-state', 'sent');
+  await expect(chat.mine('one of a kind')).toHaveAttribute('data-state', /sent|stored/);
   await page.reload();
   await expect(chat.mine('one of a kind')).toHaveCount(1);
 });

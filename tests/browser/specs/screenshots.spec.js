@@ -1,6 +1,6 @@
 // Pictures of the main states for people to look at, in screenshots/. Nothing is compared.
 
-import { expect, fill, test } from '../support/fixture.js';
+import { expect, fill, scripted, test } from '../support/fixture.js';
 import { startProgram } from '../support/program.js';
 
 const FOLDER = new URL('../screenshots/', import.meta.url).pathname;
@@ -21,6 +21,14 @@ const TALK = [
   ['user', 'There was an update yesterday! Thank you.'],
 ];
 
+async function picture(page, state, colorScheme) {
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: HEIGHT });
+    await page.screenshot({ path: `${FOLDER}${state}-${colorScheme}-${width}.png` });
+  }
+  await page.setViewportSize({ width: WIDTHS[0], height: HEIGHT });
+}
+
 /** Each with a program of its own, so that the list shows these sessions only. */
 const own = test.extend({
   baseURL: async ({}, use) => {
@@ -35,73 +43,91 @@ for (const colorScheme of ['light', 'dark']) {
     own.setTimeout(60_000);
     expected.push(/status of \d\d\d |ERR_INTERNET_DISCONNECTED/);
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    const picture = async (state) => {
-      for (const width of WIDTHS) {
-        await page.setViewportSize({ width, height: HEIGHT });
-        await page.screenshot({ path: `${FOLDER}${state}-${colorScheme}-${width}.png` });
-      }
-      await page.setViewportSize({ width: WIDTHS[0], height: HEIGHT });
-    };
 
     await page.goto('/');
     await expect(page.getByRole('button', { name: 'Creative Writer' })).toBeVisible();
-    await picture('1-welcome');
+    await picture(page, '1-welcome', colorScheme);
 
     await chat.newButton.click();
-    await picture('2-new');
+    await picture(page, '2-new', colorScheme);
     await page.keyboard.press('Escape');
 
     await fill(request, 'Grace', 2, { persona: 'creative_writer' });
     await chat.create('John Doe', 'Technical Support');
-    await picture('3-empty');
+    await picture(page, '3-empty', colorScheme);
 
     const messages = TALK.map(([role, content]) => ({ role, content }));
     await request.post('/api/session/John%20Doe/messages', { data: { messages } });
     await page.reload();
     await expect(chat.rows).toHaveCount(TALK.length);
-    await picture('4-conversation');
+    await picture(page, '4-conversation', colorScheme);
 
     await chat.sessionsButton.click();
     await expect(chat.row('Grace')).toBeVisible();
-    await picture('5-sessions');
+    await picture(page, '5-sessions', colorScheme);
     await chat.row('Grace').getByRole('button', { name: 'Delete session' }).click();
-    await picture('6-undo');
+    await picture(page, '6-undo', colorScheme);
     await page.keyboard.press('Escape');
     await expect(page.locator('.toast')).toBeVisible();
-    await picture('7-toast');
+    await picture(page, '7-toast', colorScheme);
     await page.locator('.toast').getByRole('button', { name: 'Undo' }).click();
 
     await chat.newButton.click();
     await chat.newDialog.getByLabel('Display Name').fill('Grace');
     await page.keyboard.press('Enter');
     await expect(chat.newDialog.getByText('is in use')).toBeVisible();
-    await picture('8-name-in-use');
+    await picture(page, '8-name-in-use', colorScheme);
     await page.keyboard.press('Escape');
 
-    await chat.refuse('**/messages', { status: 500, reason: 'INTERNAL', times: 1, request_id: '7f3a' });
+    await chat.refuse('**/chat', { status: 500, reason: 'INTERNAL', times: 1, request_id: '7f3a' });
     await chat.send('One more question: how do I stop it?');
     await expect(chat.mine('One more question')).toContainText('Not sent');
-    await picture('9-failed');
+    await picture(page, '9-failed', colorScheme);
 
-    await chat.refuse('**/messages', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
+    await chat.refuse('**/chat', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
     await chat.mine('One more question').getByRole('button', { name: 'Retry' }).click();
     await expect(chat.banner('waiting')).toBeVisible();
-    await picture('10-waiting');
+    await picture(page, '10-waiting', colorScheme);
     await chat.banner('waiting').getByRole('button').click();
     await expect(chat.banner('waiting')).toHaveCount(0);
+    await chat.replied();
 
     await context.setOffline(true);
     await expect(chat.banner('offline')).toBeVisible();
-    await picture('11-offline');
+    await picture(page, '11-offline', colorScheme);
     await context.setOffline(false);
 
     await request.delete('/api/session/John%20Doe');
     await chat.send('Are you still there?');
     await expect(chat.banner('gone')).toBeVisible();
-    await picture('12-gone');
+    await picture(page, '12-gone', colorScheme);
 
     await chat.create('Rosa', 'Mental Health Nurse');
     await chat.say('I have not slept well this week.');
-    await picture('13-caution');
+    await picture(page, '13-caution', colorScheme);
+  });
+}
+
+/** Replies that must stand still for the picture come from the scripted server. */
+for (const colorScheme of ['light', 'dark']) {
+  scripted(`replies are pictured in ${colorScheme}`, async ({ page, chat, program }) => {
+    scripted.setTimeout(60_000);
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    let open;
+    const gate = new Promise((resolve) => (open = resolve));
+    const name = `John Doe (${colorScheme})`;
+    program.plan(name, { text: TALK[1][1], wordMs: 2, after: 30, gate }, { fails: true });
+    await page.goto('/');
+    await chat.create(name, 'Technical Support');
+    await chat.send(TALK[0][1]);
+    await expect(chat.theirs('sort by CPU')).toBeVisible();
+    await picture(page, '14-streaming', colorScheme);
+    await chat.stopButton.click();
+    await picture(page, '15-stopped', colorScheme);
+    open();
+    await chat.replied();
+    await chat.send(TALK[2][1]);
+    await expect(chat.mine('indexer')).toHaveAttribute('data-state', 'unanswered');
+    await picture(page, '16-unanswered', colorScheme);
   });
 }

@@ -1,7 +1,11 @@
 // What every spec starts from: the program, a page on it that must stay free of errors, and the person's usual steps.
 
 import { test as base, expect } from '@playwright/test';
+import { startFakeServer } from '../fake-server.js';
 import { startProgram } from './program.js';
+
+/** A demo reply of the program takes a second or two, longer beside a compiler. */
+const REPLY_MS = 15_000;
 
 let names = 0;
 
@@ -49,6 +53,18 @@ export const test = base.extend({
   chat: async ({ page, expected }, use) => use(new Chat(page, expected)),
 });
 
+/** The same on fake-server.js, whatever the others run on: for replies that must go wrong in exactly one way. */
+export const scripted = test.extend({
+  program: [
+    async ({}, use) => {
+      const program = await startFakeServer();
+      await use(program);
+      await program.stop();
+    },
+    { scope: 'worker' },
+  ],
+});
+
 export { expect };
 
 /** The page as the person sees it. */
@@ -62,6 +78,7 @@ export class Chat {
     this.sessionsDialog = page.getByRole('dialog', { name: 'Manage Sessions' });
     this.message = page.getByRole('textbox', { name: 'Message' });
     this.sendButton = page.getByRole('button', { name: 'Send', exact: true });
+    this.stopButton = page.getByRole('button', { name: 'Stop', exact: true });
     this.log = page.getByRole('log', { name: 'Conversation' });
     this.rows = this.log.getByRole('article');
     this.user = page.locator('#user-id');
@@ -82,14 +99,25 @@ export class Chat {
     await this.sendButton.click();
   }
 
-  /** Sends and waits until the server has it. */
+  /** Sends and waits until the server has it and its reply. */
   async say(text) {
     await this.send(text);
     await expect(this.mine(text)).toHaveAttribute('data-state', /sent|stored/);
+    await this.replied();
+  }
+
+  /** Waits until the newest thing said is a whole reply. */
+  async replied() {
+    await expect(this.rows.last()).toHaveAttribute('data-role', 'assistant', { timeout: REPLY_MS });
+    await expect(this.rows.last()).toHaveAttribute('data-state', 'stored', { timeout: REPLY_MS });
   }
 
   mine(text) {
     return this.rows.and(this.page.locator('[data-role=user]')).filter({ hasText: text });
+  }
+
+  theirs(text) {
+    return this.rows.and(this.page.locator('[data-role=assistant]')).filter({ hasText: text });
   }
 
   banner(id) {

@@ -212,31 +212,234 @@ test('creating a session under a name in its time of undo deletes the old one fi
   assert.deepEqual(chat.store.state.deletions, []);
 });
 
-test('a reply that streams in is shown as it grows and becomes one stored message', async () => {
-  const seen = [];
-  const reply = { seq: 2, role: 'assistant', content: 'Hello', timestamp: '2024-10-20T11:00:00Z' };
-  const send = async function* () {
-    yield { type: 'accepted', message: { seq: 1, role: 'user', content: 'hi', timestamp: '2024-10-20T11:00:00Z' } };
-    yield { type: 'delta', text: 'Hel' };
-    yield { type: 'delta', text: 'lo' };
-    yield { type: 'done', message: reply };
+const AT = '2024-10-20T12:00:00Z';
+const asked = (content, seq = 1) => ({ type: 'accepted', message: { seq, role: 'user', content, timestamp: AT }, replayed: false });
+const answered = (content, seq = 2) => ({ type: 'done', message: { seq, role: 'assistant', content, timestamp: AT }, finish_reason: 'stop' });
+
+/** Holds a generator at a point until it is opened. */
+function gate() {
+  let open;
+  const opened = new Promise((resolve) => (open = resolve));
+  return { opened, open };
+}
+
+/** A service that also stores whole messages: `history` is what it has of Ada. */
+function storedBy(history, more) {
+  return {
+    session: async (userId) => ({ user_id: userId, session_id: `session_${userId}_1`, persona: 'default', message_count: history.length }),
+    history: async (_, { after = 0 }) => ({ messages: history.filter(({ seq }) => seq > after), has_more: false }),
+    ...more,
   };
-  const { chat, contents } = open({ Ada: [] }, { search: '?session=Ada', api: { send } });
+}
+
+test('a reply that streams in is shown frame by frame and becomes one stored message', async () => {
+  const seen = [];
+  const [first, second] = [gate(), gate()];
+  const send = async function* () {
+    yield asked('hi');
+    yield { type: 'delta', text: 'Hel' };
+    yield { type: 'delta', text: 'l' };
+    await first.opened;
+    yield { type: 'delta', text: 'o' };
+    await second.opened;
+    yield answered('Hello');
+  };
+  const { chat, contents, timers, told } = open({ Ada: [] }, { search: '?session=Ada', api: { send } });
   await chat.start();
-  chat.store.watch(['reply'], ({ reply: growing }) => seen.push(growing?.text ?? null));
+  chat.store.watch(['reply'], ({ reply }) => seen.push(reply?.text ?? null));
+  const sending = chat.send('hi');
+  await timers.advance(16);
+  first.open();
+  await timers.advance(16);
+  second.open();
+  await sending;
+  assert.deepEqual(seen, [null, '', 'Hell', 'Hello', null]);
+  assert.deepEqual(contents(), ['hi', 'Hello']);
+  assert.deepEqual(told, ['session_Ada_1', 'session_Ada_1']);
+  assert.equal(chat.store.state.session.message_count, 2);
+});
+
+test('a reply that is cut off keeps its partial text, and Retry asks for it with the same request id', async () => {
+  const ids = [];
+  const send = async function* ({ requestId }) {
+    ids.push(requestId);
+    yield asked('hi');
+    if (ids.length === 1) {
+      yield { type: 'delta', text: 'Hel' };
+      throw new ApiError({ status: 0 });
+    }
+    yield { type: 'delta', text: 'Hello' };
+    yield answered('Hello');
+  };
+  const { chat, contents, map } = open({ Ada: [] }, { search: '?session=Ada', api: { send } });
+  await chat.start();
   await chat.send('hi');
-  assert.deepEqual(seen, [null, 'Hel', 'Hello', null]);
+  const { text, state, request_id: id } = chat.store.state.reply;
+  assert.deepEqual([text, state], ['Hel', 'cut']);
+  await chat.retry(id);
+  assert.deepEqual(ids, [id, id]);
+  assert.deepEqual(contents(), ['hi', 'Hello']);
+  assert.equal(chat.store.state.reply, null);
+  assert.deepEqual([...map.keys()].filter((key) => /outbox|turn/.test(key)), []);
+});
+
+test('a model that cannot be reached leaves the message stored and is not asked again unbidden', async () => {
+  let calls = 0;
+  const send = async function* () {
+    calls += 1;
+    yield asked('hi');
+    throw new ApiError({ status: 503, reason: 'MODEL_UNAVAILABLE', detail: 'the model cannot be reached', retryAfterMs: 1 });
+  };
+  const { chat, contents, timers } = open({ Ada: [] }, { search: '?session=Ada', api: { send } });
+  await chat.start();
+  await chat.send('hi');
+  await timers.advance(60_000);
+  assert.equal(calls, 1);
+  assert.deepEqual(contents(), ['hi']);
+  assert.equal(chat.store.state.reply.state, 'failed');
+  assert.equal(chat.store.state.waiting, null);
+});
+
+test('a stopped reply is shown no further, and whole once it is stored', async () => {
+  const history = [];
+  const send = async function* (_, signal) {
+    history.push(asked('hi').message);
+    yield asked('hi');
+    yield { type: 'delta', text: 'Hel' };
+    await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  };
+  const { chat, contents, timers } = open({ Ada: [] }, { search: '?session=Ada', api: storedBy(history, { send }) });
+  await chat.start();
+  const sending = chat.send('hi');
+  await timers.advance(16);
+  chat.stop();
+  await sending;
+  assert.deepEqual([chat.store.state.reply.state, chat.store.state.reply.text], ['stopped', 'Hel']);
+  await timers.advance(1_000);
+  assert.deepEqual(contents(), ['hi']);
+  history.push(answered('Hello').message);
+  await timers.advance(2_000);
+  assert.deepEqual(contents(), ['hi', 'Hello']);
+  assert.equal(chat.store.state.reply, null);
+  assert.equal(timers.pending, 0);
+});
+
+test('a refresh in mid-reply waits for the reply and shows it once it is stored', async () => {
+  const map = new Map();
+  const history = [asked('hi').message];
+  const send = async function* () {
+    yield asked('hi');
+    await new Promise(() => {});
+  };
+  const before = open({ Ada: [] }, { search: '?session=Ada', map, api: { send } });
+  await before.chat.start();
+  void before.chat.send('hi');
+  await settle();
+  const { chat, contents, timers } = open({}, { search: '?session=Ada', map, api: storedBy(history) });
+  await chat.start();
+  assert.equal(chat.store.state.reply.state, 'waiting');
+  await timers.advance(3_000);
+  history.push(answered('Hello').message);
+  await timers.advance(4_000);
+  assert.deepEqual(contents(), ['hi', 'Hello']);
+  assert.equal(chat.store.state.reply, null);
+});
+
+test('who waits for a reply that never comes may ask again, and the looking ends', async () => {
+  const map = new Map([['nono:turn:id-9', JSON.stringify({ request_id: 'id-9', user_id: 'Ada', session_id: 'session_Ada_1', content: 'hi', seq: 1, accepted_at: Date.parse(AT) })]]);
+  const ids = [];
+  const send = async function* ({ requestId, content }) {
+    ids.push(requestId, content);
+    yield asked('hi');
+    yield answered('Hello');
+  };
+  const { chat, contents, timers } = open({}, { search: '?session=Ada', map, api: storedBy([asked('hi').message], { send }) });
+  await chat.start();
+  await timers.advance(10 * 60_000);
+  assert.equal(timers.pending, 0);
+  assert.equal(chat.store.state.reply.state, 'cut');
+  await chat.retry('id-9');
+  assert.deepEqual(ids, ['id-9', 'hi']);
   assert.deepEqual(contents(), ['hi', 'Hello']);
 });
 
-test('a reply that is cut off keeps its partial text', async () => {
+test('a reply goes on in the background while another session is open, and is there on return', async () => {
+  const [half, rest] = [gate(), gate()];
+  const sessions = { Ada: [], Grace: ['g'] };
   const send = async function* () {
-    yield { type: 'accepted', message: { seq: 1, role: 'user', content: 'hi', timestamp: '2024-10-20T11:00:00Z' } };
+    sessions.Ada.push('hi');
+    yield asked('hi');
     yield { type: 'delta', text: 'Hel' };
-    throw new ApiError({ status: 500 });
+    await half.opened;
+    yield { type: 'delta', text: 'lo' };
+    await rest.opened;
+    yield answered('Hello');
+  };
+  const { chat, contents, timers } = open(sessions, { search: '?session=Ada', api: { send } });
+  await chat.start();
+  const sending = chat.send('hi');
+  await chat.open('Grace');
+  half.open();
+  await timers.advance(16);
+  assert.deepEqual(contents(), ['g']);
+  assert.equal(chat.store.state.reply, null);
+  await chat.open('Ada');
+  assert.deepEqual([chat.store.state.reply.text, chat.store.state.reply.state], ['Hello', 'streaming']);
+  rest.open();
+  await sending;
+  assert.deepEqual(contents(), ['hi', 'Hello']);
+});
+
+test('a message after a stopped reply waits for its turn and goes out when the reply is stored', async () => {
+  const history = [];
+  let calls = 0;
+  const send = async function* ({ content }, signal) {
+    calls += 1;
+    if (calls === 1) {
+      history.push(asked('hi').message);
+      yield asked('hi');
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    }
+    if (history.length < 2) throw new ApiError({ status: 409, reason: 'TURN_IN_PROGRESS', retryAfterMs: 60_000 });
+    history.push(asked(content, 3).message);
+    yield asked(content, 3);
+    history.push(answered('Right', 4).message);
+    yield answered('Right', 4);
+  };
+  const { chat, contents, timers } = open({ Ada: [] }, { search: '?session=Ada', api: storedBy(history, { send }) });
+  await chat.start();
+  void chat.send('hi');
+  await settle();
+  chat.stop();
+  void chat.send('and?');
+  await settle();
+  assert.equal(chat.store.state.waiting.reason, 'TURN_IN_PROGRESS');
+  history.push(answered('Hello').message);
+  await timers.advance(1_000);
+  assert.deepEqual(contents(), ['hi', 'Hello', 'and?', 'Right']);
+  assert.equal(chat.store.state.waiting, null);
+});
+
+test('a session that ends in mid-reply is announced as ended', async () => {
+  const send = async function* () {
+    yield asked('hi');
+    throw gone();
   };
   const { chat } = open({ Ada: [] }, { search: '?session=Ada', api: { send } });
   await chat.start();
   await chat.send('hi');
-  assert.deepEqual([chat.store.state.reply.text, chat.store.state.reply.state], ['Hel', 'cut']);
+  assert.equal(chat.store.state.view, 'gone');
+  assert.equal(chat.store.state.reply, null);
+});
+
+test('an accepted message and its reply start the time of the session anew without another call', async () => {
+  const send = async function* () {
+    yield asked('hi');
+    yield answered('Hello');
+  };
+  const config = async () => ({ session_ttl_seconds: 7200 });
+  const { chat } = open({ Ada: [] }, { search: '?session=Ada', api: { send, config } });
+  await chat.start();
+  await chat.send('hi');
+  assert.equal(Date.parse(chat.store.state.session.expires_at) - Date.parse(AT), 7_200_000);
 });

@@ -15,17 +15,21 @@ function office(send, map = new Map()) {
   const timers = fakeTimers();
   const sent = [];
   const events = [];
+  const reached = new Set();
   const api = {
-    send(message) {
+    send(message, signal) {
       sent.push(message);
-      return send(message, sent.length);
+      return send({ ...message, signal }, sent.length);
     },
   };
   const patience = createPatience({ timers, random: () => 0, onWaiting: () => {} });
   const storage = createStorage(fakeLocalStorage(map));
-  const onEvent = (entry, event) => events.push(`${entry.request_id} ${event.type}`);
+  const onEvent = (entry, event) => {
+    events.push(`${entry.request_id} ${event.type}`);
+    reached.add(entry.session_id);
+  };
   const outbox = createOutbox({ api, storage, patience, timers, newId: countingIds(), onChange: () => {}, onEvent });
-  return { timers, sent, events, map, outbox };
+  return { timers, sent, events, reached, map, outbox };
 }
 
 async function* accept({ content }, call) {
@@ -111,13 +115,14 @@ test('what was meant for an earlier session of the same name is not sent unasked
 });
 
 test('after a new start the failed messages go to the new session', async () => {
-  const { sent, outbox } = office(async function* (message, call) {
+  const { sent, reached, outbox } = office(async function* (message, call) {
     if (call === 1) throw new ApiError({ status: 404, reason: 'SESSION_NOT_FOUND' });
     yield* accept(message, call);
   });
   await outbox.add(SESSION, 'hello');
   await outbox.readdress({ ...SESSION, session_id: 'session_Ada_2' });
   assert.equal(sent.length, 2);
+  assert.ok(reached.has('session_Ada_2'));
   assert.deepEqual(outbox.of('Ada'), []);
 });
 
@@ -154,4 +159,33 @@ test('a reply that is cut off after acceptance does not make the message fail', 
   await outbox.add(SESSION, 'hello');
   assert.deepEqual(events, ['id-1 accepted', 'id-1 delta', 'id-1 cut']);
   assert.deepEqual(outbox.of('Ada'), []);
+});
+
+test('a reply that is stopped ends its stream, and the next message goes out', async () => {
+  const { sent, events, outbox } = office(async function* (message, call) {
+    yield* accept(message, call);
+    if (call === 1) await new Promise((_, reject) => message.signal.addEventListener('abort', () => reject(message.signal.reason)));
+  });
+  const first = outbox.add(SESSION, 'first');
+  const second = outbox.add(SESSION, 'second');
+  await settle();
+  assert.equal(sent.length, 1);
+  outbox.stop('Ada');
+  await Promise.all([first, second]);
+  assert.deepEqual(events, ['id-1 accepted', 'id-2 accepted']);
+});
+
+test('a lost reply is asked for again with the request id of its message, unless nobody wants it any more', async () => {
+  const { sent, events, timers, outbox } = office(async function* () {
+    throw new ApiError({ status: 409, reason: 'TURN_IN_PROGRESS' });
+    yield null;
+  });
+  let wanted = true;
+  const asking = outbox.resume({ ...SESSION, request_id: 'id-7', content: 'hello' }, () => wanted);
+  await settle();
+  wanted = false;
+  await timers.advance(60_000);
+  await asking;
+  assert.deepEqual(sent.map(({ requestId }) => requestId), ['id-7']);
+  assert.deepEqual(events, []);
 });

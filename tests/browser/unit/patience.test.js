@@ -111,3 +111,15 @@ test('a caller that shows the wait itself keeps it from the others', async () =>
   assert.deepEqual(own, ['busy', null]);
   assert.deepEqual(waits, []);
 });
+
+test('a turn in progress is asked after every five seconds at the latest, and for five minutes', async () => {
+  const { timers, patience } = patient();
+  const turn = () => new ApiError({ status: 409, reason: 'TURN_IN_PROGRESS', retryAfterMs: 1000 });
+  const task = failing(...Array.from({ length: 200 }, turn));
+  const result = patience.run(task).catch((error) => error.reason);
+  await timers.advance(30_000);
+  assert.equal(task.calls, 8);
+  await timers.advance(6 * 60_000);
+  assert.equal(await result, 'TURN_IN_PROGRESS');
+  assert.ok(task.calls < 70);
+});

@@ -11,6 +11,7 @@ export function fakeTimers(startMs = Date.parse('2024-10-20T12:00:00Z')) {
       tasks.push(timer);
       return timer;
     },
+    frame: (task) => timers.set(task, 16),
     clear(timer) {
       tasks = tasks.filter((task) => task !== timer);
     },
@@ -63,7 +64,7 @@ export function scriptedFetch(...answers) {
     calls.push({ url, ...init, body: init.body && JSON.parse(init.body) });
     const answer = answers.shift();
     if (!answer) throw new TypeError(`no answer left for ${url}`);
-    return typeof answer === 'function' ? answer() : answer;
+    return typeof answer === 'function' ? answer(url, init) : answer;
   };
   return Object.assign(fetch, { calls });
 }
@@ -71,4 +72,16 @@ export function scriptedFetch(...answers) {
 export function jsonAnswer(value, { status = 200, headers = {} } = {}) {
   const type = status < 400 ? 'application/json' : 'application/problem+json';
   return new Response(JSON.stringify(value), { status, headers: { 'content-type': type, ...headers } });
+}
+
+/** An answer of server-sent events, as text or as pieces of bytes; `error` ends it in the middle. */
+export function eventAnswer(pieces, { error } = {}) {
+  const body = new ReadableStream({
+    start(stream) {
+      for (const piece of [pieces].flat()) stream.enqueue(typeof piece === 'string' ? new TextEncoder().encode(piece) : piece);
+      if (error) stream.error(error);
+      else stream.close();
+    },
+  });
+  return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
 }

@@ -7,7 +7,7 @@ import { fallbackName, limitsOf, messageFault, nameFault } from '../../../public
 import { BUILT_IN, cautionOf, nameOf, readPersonas } from '../../../public/js/core/personas.js';
 import { ApiError } from '../../../public/js/core/problem.js';
 import { createRouter } from '../../../public/js/core/router.js';
-import { replyKey, rowsOf, sentKey } from '../../../public/js/core/rows.js';
+import { replyKey, rowOfReply, rowsOf, sentKey } from '../../../public/js/core/rows.js';
 import { createStorage } from '../../../public/js/core/storage.js';
 import { INITIAL_STATE, createStore } from '../../../public/js/core/store.js';
 import { createTabs } from '../../../public/js/core/tabs.js';
@@ -145,4 +145,44 @@ test('a note to other tabs says which session changed and nothing else', () => {
   assert.deepEqual(posted, [{ session_id: 's1' }]);
   assert.deepEqual(heard, ['s2']);
   createTabs(undefined, () => {}).tell('s1');
+});
+
+const REPLY = { request_id: 'r1', seq: 1, text: 'Hel', started_at: '2024-10-20T11:00:01Z', problem: null };
+const drawn = (reply, messages = [message(1, 'user')]) =>
+  rowsOf({ ...OPEN, messages, reply: { ...REPLY, ...reply } }, NOW).filter(({ kind }) => kind === 'message');
+
+test('a reply that broke off keeps its text, says why and can be asked for again', () => {
+  const [mine, lost] = drawn({ state: 'cut', problem: new ApiError({ status: 0 }) });
+  assert.deepEqual([mine.state, lost.state, lost.content, lost.requestId], ['stored', 'cut', 'Hel', 'r1']);
+  assert.equal(lost.fault, 'The connection was lost before the reply was complete.');
+  const problem = new ApiError({ status: 503, reason: 'MODEL_UNAVAILABLE', detail: 'the model cannot be reached' });
+  assert.equal(drawn({ state: 'failed', problem })[1].fault, 'The reply broke off. The model cannot be reached.');
+  assert.equal(drawn({ state: 'cut', text: '' })[1].fault, 'No reply has come so far.');
+});
+
+test('where nothing came of a reply, the message itself says so', () => {
+  const problem = new ApiError({ status: 503, reason: 'MODEL_UNAVAILABLE', detail: 'the model cannot be reached' });
+  const rows = drawn({ state: 'failed', text: '', problem });
+  assert.equal(rows.length, 1);
+  assert.deepEqual([rows[0].state, rows[0].requestId], ['unanswered', 'r1']);
+  assert.equal(rows[0].fault, 'Your message is stored, but no reply came. The model cannot be reached.');
+});
+
+test('a message that waits stands below the reply that it waits for', () => {
+  const entry = { request_id: 'r2', session_id: 's1', content: 'next', created_at: '2024-10-20T11:00:02Z', state: 'sending' };
+  const rows = rowsOf({ ...OPEN, messages: [message(1, 'user')], reply: { ...REPLY, state: 'stopped' }, pending: [entry] }, NOW);
+  assert.deepEqual(rows.map(({ state }) => state), [undefined, 'stored', 'stopped', 'sending']);
+});
+
+test('a reply that did not end by itself says so', () => {
+  const rows = rowsOf({ ...OPEN, messages: [message(1, 'assistant', { finish: 'length' }), message(2, 'assistant', { finish: 'stop' })] }, NOW);
+  assert.deepEqual(rows.map(({ state }) => state), [undefined, 'shortened', 'stored']);
+});
+
+test('a reply that comes with the history takes the row it was waited for in, once, and not while it streams', () => {
+  const state = { messages: [message(1, 'user')], reply: { ...REPLY, state: 'stopped' } };
+  assert.equal(rowOfReply(state, message(2, 'assistant')), replyKey('r1'));
+  assert.equal(rowOfReply({ ...state, messages: [message(2, 'assistant', { key: replyKey('r1') })] }, message(3, 'assistant')), undefined);
+  assert.equal(rowOfReply(state, message(2, 'user')), undefined);
+  assert.equal(rowOfReply({ ...state, reply: { ...REPLY, state: 'streaming' } }, message(2, 'assistant')), undefined);
 });

@@ -1,21 +1,20 @@
 //! Sessions in this process's memory, for a laptop and for tests: they end with the process.
 
 mod index;
+mod state;
 
 use super::{
     Appended, Created, History, ListPage, NewTurn, Policy, SessionPage, SessionStore, StoreError, Turn,
     TurnToken,
-    record::{fingerprint, request_key, stored_bytes},
+    record::{fingerprint, request_key},
 };
 use crate::domain::{
     Batch, Cursor, HistoryPage, IfExists, Message, NewMessage, NewSession, Owner, RequestId, Session, Span,
-    Timestamp, UserId,
-    limits::{HISTORY_PAGE_MAX_BYTES, REMEMBERED_REQUEST_IDS, SESSION_MAX_MESSAGES},
+    Timestamp, UserId, limits::HISTORY_PAGE_MAX_BYTES,
 };
 use async_trait::async_trait;
-use index::Index;
+use state::{Request, State, Stored};
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
     sync::{Mutex, MutexGuard},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -29,36 +28,6 @@ pub struct MemoryStore {
     clock: Clock,
     // Never held over an await: no method of this adapter awaits.
     state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    entries: HashMap<(Owner, UserId), Entry>,
-    indexes: HashMap<Owner, Index>,
-    deadlines: BTreeSet<(Timestamp, Owner, UserId)>,
-}
-
-struct Entry {
-    session: Session,
-    created_by: Option<RequestId>,
-    messages: Vec<Stored>,
-    requests: VecDeque<Request>,
-    turn: Option<(TurnToken, Timestamp)>,
-}
-
-struct Stored {
-    message: Message,
-    bytes: usize,
-}
-
-/// A remembered append.
-struct Request {
-    key: String,
-    fingerprint: String,
-    first: usize,
-    count: usize,
-    /// Where the reply stands, once it is there.
-    reply: Option<usize>,
 }
 
 impl MemoryStore {
@@ -286,115 +255,5 @@ impl SessionStore for MemoryStore {
 
     async fn time(&self) -> Result<Timestamp, StoreError> {
         Ok((self.clock)())
-    }
-}
-
-impl Request {
-    fn range(&self) -> std::ops::Range<usize> {
-        self.first..self.first + self.count
-    }
-}
-
-impl Entry {
-    /// The remembered request of this key, which must have been for the same messages.
-    fn known(&self, key: Option<&str>, fingerprint: &str) -> Result<Option<&Request>, StoreError> {
-        let known = self.requests.iter().find(|request| Some(request.key.as_str()) == key);
-        match known {
-            Some(request) if request.fingerprint != fingerprint => Err(StoreError::RequestIdReused),
-            known => Ok(known),
-        }
-    }
-
-    fn has_room(&self, count: u32) -> Result<(), StoreError> {
-        if self.session.message_count + count > SESSION_MAX_MESSAGES { Err(StoreError::Full) } else { Ok(()) }
-    }
-
-    fn has_turn(&self, token: &TurnToken) -> Result<(), StoreError> {
-        let is_theirs = self.turn.as_ref().is_some_and(|(taken, _)| taken == token);
-        if is_theirs { Ok(()) } else { Err(StoreError::TurnLost) }
-    }
-
-    /// Remembers the request whose messages are pushed next.
-    fn remember(&mut self, key: Option<String>, messages: &[NewMessage]) {
-        let Some(key) = key else { return };
-        let (first, count) = (self.messages.len(), messages.len());
-        self.requests.push_back(Request {
-            key,
-            fingerprint: fingerprint(messages),
-            first,
-            count,
-            reply: None,
-        });
-        if self.requests.len() > REMEMBERED_REQUEST_IDS {
-            self.requests.pop_front();
-        }
-    }
-
-    fn push(&mut self, messages: &[NewMessage], moment: Timestamp) -> Vec<Message> {
-        let pushed = messages.iter().map(|new| {
-            self.session.message_count += 1;
-            let message = new.clone().at(self.session.message_count, moment);
-            self.messages.push(Stored { message: message.clone(), bytes: stored_bytes(new, moment) });
-            message
-        });
-        pushed.collect()
-    }
-}
-
-impl State {
-    fn entry(&mut self, owner: &Owner, user_id: &UserId) -> Result<&mut Entry, StoreError> {
-        self.entries.get_mut(&(owner.clone(), user_id.clone())).ok_or(StoreError::NotFound)
-    }
-
-    fn insert(&mut self, owner: &Owner, session: Session, created_by: Option<RequestId>) {
-        let (expires_at, user_id) = (session.expires_at, session.user_id.clone());
-        self.indexes.entry(owner.clone()).or_default().insert(expires_at, user_id.clone());
-        self.deadlines.insert((expires_at, owner.clone(), user_id.clone()));
-        let entry =
-            Entry { session, created_by, messages: Vec::new(), requests: VecDeque::new(), turn: None };
-        self.entries.insert((owner.clone(), user_id), entry);
-    }
-
-    /// Moves the expiry and the place in the list.
-    fn slide(
-        &mut self,
-        owner: &Owner,
-        user_id: &UserId,
-        now: Timestamp,
-        policy: Policy,
-    ) -> Result<Session, StoreError> {
-        let Self { entries, indexes, deadlines } = self;
-        let key = (owner.clone(), user_id.clone());
-        let session = &mut entries.get_mut(&key).ok_or(StoreError::NotFound)?.session;
-        let index = indexes.entry(owner.clone()).or_default();
-        let moment = index.moment(now);
-        index.slide(user_id, session.expires_at, moment, policy.session_ttl);
-        deadlines.remove(&(session.expires_at, owner.clone(), user_id.clone()));
-        session.last_activity = moment;
-        session.expires_at = moment.after(policy.session_ttl);
-        deadlines.insert((session.expires_at, owner.clone(), user_id.clone()));
-        Ok(session.clone())
-    }
-
-    fn remove(&mut self, owner: &Owner, user_id: &UserId) -> Option<Entry> {
-        let entry = self.entries.remove(&(owner.clone(), user_id.clone()))?;
-        let expires_at = entry.session.expires_at;
-        self.deadlines.remove(&(expires_at, owner.clone(), user_id.clone()));
-        if let Some(index) = self.indexes.get_mut(owner) {
-            index.remove(expires_at, user_id);
-            if index.is_idle() {
-                self.indexes.remove(owner);
-            }
-        }
-        Some(entry)
-    }
-
-    fn forget_expired(&mut self, now: Timestamp) {
-        while let Some((deadline, owner, user_id)) = self.deadlines.first().cloned() {
-            if deadline >= now {
-                break;
-            }
-            self.remove(&owner, &user_id);
-        }
     }
 }

@@ -1,0 +1,79 @@
+// Talking to the program as it is, without a model: the built-in demo replies.
+
+import { Chat, expect, test } from '../support/fixture.js';
+
+test('the first reply streams, says that it is a demo, and stays after a reload', async ({ page, chat, name }) => {
+  await page.goto('/');
+  await expect(page.getByText('Powered by built-in demo replies')).toBeVisible();
+  await chat.create(name);
+  await chat.send('Hello');
+  await expect(chat.rows.last()).toHaveAttribute('data-state', 'streaming');
+  await expect(chat.stopButton).toBeVisible();
+  await chat.replied();
+  await expect(chat.rows.last()).toContainText(/demo repl.*--model-url/s);
+  const said = await chat.rows.locator('.body').allTextContents();
+  await page.reload();
+  await expect(chat.rows).toHaveCount(2);
+  expect(await chat.rows.locator('.body').allTextContents()).toEqual(said);
+});
+
+test('a refresh in mid-reply shows the whole reply', async ({ page, chat, name }) => {
+  await page.goto('/');
+  await chat.create(name);
+  await chat.send('Hello');
+  await expect(chat.stopButton).toBeVisible();
+  await page.reload();
+  await chat.replied();
+  await expect(chat.rows).toHaveCount(2);
+  await expect(chat.mine('Hello')).toHaveCount(1);
+});
+
+test('a stopped reply is stored whole', async ({ page, chat, name, request }) => {
+  await page.goto('/');
+  await chat.create(name);
+  await chat.send('Hello');
+  await chat.stopButton.click();
+  await expect(chat.rows.last()).toHaveAttribute('data-state', /stopped|stored/);
+  await chat.replied();
+  const { messages } = await (await request.get(`/api/session/${encodeURIComponent(name)}/history`)).json();
+  expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant']);
+  await expect(chat.rows.last().locator('.body')).toHaveText(messages[1].content);
+});
+
+test('the same request id again is one message and one reply', async ({ page, chat, name, request }) => {
+  await page.goto('/');
+  await chat.create(name);
+  const sent = page.waitForRequest('**/chat');
+  await chat.say('Hello');
+  const again = await request.post(`/api/session/${encodeURIComponent(name)}/chat`, { data: (await sent).postDataJSON() });
+  expect(again.status()).toBe(200);
+  const { messages } = await (await request.get(`/api/session/${encodeURIComponent(name)}/history`)).json();
+  expect(messages).toHaveLength(2);
+  expect((await again.json()).response).toBe(messages[1].content);
+});
+
+test('two tabs on one session see both messages and both replies, in one order', async ({ page, context, chat, name, expected }) => {
+  expected.push(/status of 409 /);
+  await page.goto('/');
+  await chat.create(name);
+  const other = new Chat(await context.newPage(), expected);
+  await other.page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await expect(other.sendButton).toBeEnabled();
+  await chat.send('from the first');
+  await other.send('from the second');
+  const roles = (one) => () => one.rows.evaluateAll((rows) => rows.map((row) => `${row.dataset.role} ${row.dataset.state}`).join(', '));
+  for (const one of [chat, other]) {
+    await expect.poll(roles(one), { timeout: 20_000 }).toBe('user stored, assistant stored, user stored, assistant stored');
+  }
+  expect(await chat.rows.locator('.body').allTextContents()).toEqual(await other.rows.locator('.body').allTextContents());
+});
+
+test('each persona answers in a session of its own', async ({ page, chat, name }) => {
+  await page.goto('/');
+  for (const persona of ['Technical Support', 'Creative Writer']) {
+    await chat.create(`${name} ${persona}`, persona);
+    await chat.say('Hello');
+    await expect(chat.rows.last()).toContainText(persona);
+    await expect(chat.rows).toHaveCount(2);
+  }
+});

@@ -1,0 +1,65 @@
+// Server-sent events: the same events for any split of the bytes.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createSseParser, readEvents } from '../../../public/js/core/sse.js';
+import { eventAnswer } from './support.js';
+
+const bytes = (text) => new TextEncoder().encode(text);
+
+function parse(...pieces) {
+  const parser = createSseParser();
+  return pieces.flatMap((piece) => parser.push(typeof piece === 'string' ? bytes(piece) : piece));
+}
+
+const STREAM =
+  '\uFEFF: hello\n\nevent: accepted\ndata: {"a":"ü€😀"}\n\n:\n\nevent:delta\r\ndata: one\r\ndata:two\r\nid: 7\r\n\r\n' +
+  'retry: 5\rdata: naked\r\revent: done\ndata\ndata:  two spaces\n\nevent: nothing\n\ndata: cut off';
+const EVENTS = [
+  { type: 'accepted', data: '{"a":"ü€😀"}' },
+  { type: 'delta', data: 'one\ntwo' },
+  { type: 'message', data: 'naked' },
+  { type: 'done', data: '\n two spaces' },
+];
+
+test('a stream with every kind of line end, comments, fields of no use and a cut end gives its events', () => {
+  assert.deepEqual(parse(STREAM), EVENTS);
+});
+
+test('every split into two gives the same events, also within a letter or a line end', () => {
+  const all = bytes(STREAM);
+  for (let at = 0; at <= all.length; at += 1) assert.deepEqual(parse(all.slice(0, at), all.slice(at)), EVENTS, `split at byte ${at}`);
+});
+
+test('every split into three gives the same events', () => {
+  const all = bytes(STREAM);
+  for (let first = 0; first <= all.length; first += 1) {
+    for (let second = first; second <= all.length; second += 1) {
+      const pieces = [all.slice(0, first), all.slice(first, second), all.slice(second)];
+      assert.deepEqual(parse(...pieces), EVENTS, `split at bytes ${first} and ${second}`);
+    }
+  }
+});
+
+test('byte by byte, with empty pieces between, gives the same events', () => {
+  assert.deepEqual(parse(...[...bytes(STREAM)].flatMap((byte) => [Uint8Array.of(byte), new Uint8Array()])), EVENTS);
+});
+
+test('an event is given as soon as its empty line begins', () => {
+  const parser = createSseParser();
+  assert.deepEqual(parser.push(bytes('data: a\r\n')), []);
+  assert.deepEqual(parser.push(bytes('\r')), [{ type: 'message', data: 'a' }]);
+  assert.deepEqual(parser.push(bytes('\ndata: b\n\n')), [{ type: 'message', data: 'b' }]);
+});
+
+test('every piece of a body is a sign of life, comments too, and leaving early lets the body go', async () => {
+  let signs = 0;
+  let released = false;
+  const { body } = eventAnswer([': a\n\n', 'data: b\n\n', 'data: c\n\n']);
+  const seen = [];
+  for await (const { data } of readEvents(body, () => (signs += 1))) seen.push(data);
+  assert.deepEqual([seen, signs], [['b', 'c'], 3]);
+  const endless = new ReadableStream({ pull: (stream) => stream.enqueue(bytes('data: x\n\n')), cancel: () => void (released = true) });
+  for await (const event of readEvents(endless)) if (event) break;
+  assert.equal(released, true);
+});
