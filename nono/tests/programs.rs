@@ -4,7 +4,10 @@ use crate::app::Program;
 use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
 use testkit::RedisServer;
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 const PROGRAMS: [&str; 3] = ["nono", "session-service", "gateway"];
 
@@ -175,9 +178,13 @@ async fn stopping_does_not_wait_for_connections_that_say_nothing() {
     let http = page.trim_start_matches("http://").to_owned();
     let _silent = TcpStream::connect(&http).await.unwrap();
     let mut half = TcpStream::connect(&http).await.unwrap();
-    half.write_all(b"POST /api/session/create HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{")
-        .await
-        .unwrap();
+    let head = "POST /api/session/create HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                content-length: 100\r\nexpect: 100-continue\r\n\r\n";
+    half.write_all(head.as_bytes()).await.unwrap();
+    // The answer shows that the request is in progress.
+    let mut answer = [0; 12];
+    half.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100");
     let begun = Instant::now();
     program.signal(Signal::SIGTERM);
     program.says("cut off").await;
