@@ -96,7 +96,7 @@ test('a refresh shows the same session with its history', async ({ page, chat, n
   await page.reload();
   await expect(chat.user).toHaveText(name);
   await expect(chat.mine('still here?')).toBeVisible();
-  await expect(page.getByText('call your local emergency number')).toBeVisible();
+  await expect(page.locator('#caution')).toContainText('call your local emergency number');
 });
 
 test('a visit without an address reopens the last session', async ({ page, chat, name }) => {
