@@ -96,6 +96,7 @@ test('a refresh shows the same session with its history', async ({ page, chat, n
   await page.reload();
   await expect(chat.user).toHaveText(name);
   await expect(chat.mine('still here?')).toBeVisible();
+  await expect(page.locator('#caution')).toBeVisible();
   await expect(page.locator('#caution')).toContainText('call your local emergency number');
 });
 
