@@ -62,11 +62,6 @@ impl RedisStore {
         Client::open(url).map(drop)
     }
 
-    /// How many connections are open now.
-    pub fn connections(&self) -> u32 {
-        self.pool.connections()
-    }
-
     /// Prepares a script with what each of them takes first.
     fn prepare(&self, script: &'static Script, keys: &[String]) -> ScriptInvocation<'static> {
         let mut invocation = script.prepare_invoke();

@@ -53,11 +53,6 @@ impl Pool {
             Err(bb8::RunError::TimedOut) => Err((ErrorKind::Io, "no connection within 500 ms").into()),
         }
     }
-
-    /// How many connections there are now.
-    pub(super) fn connections(&self) -> u32 {
-        self.0.state().connections
-    }
 }
 
 /// A connection that knows whether it still works.
