@@ -102,7 +102,9 @@ pub(crate) fn from_store(error: StoreError) -> Status {
         }
         StoreError::TurnLost => {
             let text = "another turn was taken before this reply was done; see the history";
-            Status::with_error_details(Code::Aborted, text, details(reason::TURN_IN_PROGRESS))
+            let mut details = details(reason::TURN_IN_PROGRESS);
+            details.set_retry_info(Some(TURN_RETRY));
+            Status::with_error_details(Code::Aborted, text, details)
         }
         StoreError::ListingExpired => {
             let minutes = LISTING_MAX_MILLISECONDS / 60_000;
