@@ -1,6 +1,7 @@
 //! Turns from outside: what streams, what is stored, and what happens when any part of it fails.
 
 mod broken;
+mod killed;
 mod stream;
 
 use crate::app::{App, scripted};
