@@ -1,0 +1,12 @@
+//! Real Redis servers, alone and together, which die with the test.
+
+mod certificates;
+mod connection;
+mod ports;
+mod process;
+mod replica;
+mod server;
+mod wait;
+
+pub use certificates::{Certificates, ClientCertificates};
+pub use server::RedisServer;
