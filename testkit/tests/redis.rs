@@ -4,8 +4,12 @@ use std::{
     net::{Ipv4Addr, TcpStream},
     path::Path,
     process::Command,
+    time::{Duration, Instant},
 };
-use testkit::{Certificates, ClientCertificates, RedisServer};
+use testkit::{Certificates, ClientCertificates, RedisServer, SentinelSet};
+
+/// Far more than it takes, for machines that are busy.
+const LONGEST_START: Duration = Duration::from_secs(15);
 
 fn is_open(port: u16) -> bool {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
@@ -71,4 +75,59 @@ fn tls_takes_no_client_without_a_certificate_where_one_is_required() {
     let client = (certificates.client_cert(), certificates.client_key());
     assert_eq!(ping(server.port(), certificates.ca(), Some(client)), "PONG\n");
     assert_eq!(ping(server.port(), certificates.ca(), None), "");
+}
+
+#[test]
+fn the_sentinels_replace_a_primary_that_dies_and_keep_what_it_had() {
+    let started = Instant::now();
+    let mut set = SentinelSet::start();
+    assert!(started.elapsed() < LONGEST_START);
+    assert_eq!(set.primary(), 0);
+    set.server(0).ask(&["SET", "a", "1"]);
+    set.server(0).await_replica(2);
+    set.kill(0);
+    set.await_failover(0);
+    let second = set.primary();
+    assert_ne!(second, 0);
+    assert_eq!(set.server(second).ask(&["GET", "a"]), "$1\r\n1\r\n");
+    assert_eq!(set.server(second).ask(&["SET", "a", "2"]), "+OK\r\n");
+    set.restart(0);
+    set.follow(0);
+    set.await_settled();
+    assert_eq!(set.server(0).ask(&["GET", "a"]), "$1\r\n2\r\n");
+}
+
+#[test]
+fn the_sentinels_replace_a_primary_when_told_or_when_it_freezes_and_ask_for_passwords() {
+    let mut set = SentinelSet::start_with_password("secret", "other");
+    set.failover();
+    set.await_settled();
+    let second = set.primary();
+    set.kill_sentinel(1);
+    set.freeze(second);
+    set.await_failover(second);
+    set.thaw(second);
+    set.restart_sentinel(1);
+    set.follow(second);
+    set.await_settled();
+    for (port, password) in [(set.server(0).port(), "secret"), (set.sentinel_ports()[0], "other")] {
+        let answer = |extra: &[&str]| {
+            let output =
+                Command::new("redis-cli").args(["-p", &port.to_string()]).args(extra).arg("PING").output();
+            String::from_utf8(output.unwrap().stdout).unwrap()
+        };
+        assert!(answer(&[]).starts_with("NOAUTH"));
+        assert_eq!(answer(&["-a", password]), "PONG\n");
+    }
+}
+
+#[test]
+fn a_sentinel_set_is_gone_after_a_drop() {
+    let set = SentinelSet::start();
+    let mut ports = set.sentinel_ports();
+    ports.extend((0..3).map(|index| set.server(index).port()));
+    assert!(ports.iter().all(|port| is_open(*port)));
+    set.freeze(1);
+    drop(set);
+    assert!(!ports.iter().any(|port| is_open(*port)));
 }

@@ -5,8 +5,10 @@ mod connection;
 mod ports;
 mod process;
 mod replica;
+mod sentinel;
 mod server;
 mod wait;
 
 pub use certificates::{Certificates, ClientCertificates};
+pub use sentinel::SentinelSet;
 pub use server::RedisServer;
