@@ -7,4 +7,4 @@ mod redis;
 
 pub use model::{Behaviour, ModelServer, micros, sent_at};
 pub use proxy::Proxy;
-pub use redis::{Certificates, ClientCertificates, RedisServer, SentinelSet};
+pub use redis::{Certificates, ClientCertificates, RedisCluster, RedisServer, SentinelSet};

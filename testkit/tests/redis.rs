@@ -6,7 +6,7 @@ use std::{
     process::Command,
     time::{Duration, Instant},
 };
-use testkit::{Certificates, ClientCertificates, RedisServer, SentinelSet};
+use testkit::{Certificates, ClientCertificates, RedisCluster, RedisServer, SentinelSet};
 
 /// Far more than it takes, for machines that are busy.
 const LONGEST_START: Duration = Duration::from_secs(15);
@@ -129,5 +129,63 @@ fn a_sentinel_set_is_gone_after_a_drop() {
     assert!(ports.iter().all(|port| is_open(*port)));
     set.freeze(1);
     drop(set);
+    assert!(!ports.iter().any(|port| is_open(*port)));
+}
+
+#[test]
+fn a_cluster_replaces_a_primary_that_dies_and_keeps_what_it_had() {
+    let started = Instant::now();
+    let mut cluster = RedisCluster::start();
+    assert!(started.elapsed() < LONGEST_START);
+    assert_eq!(cluster.primaries(), [0, 1, 2]);
+    let first = cluster.primary_of("a");
+    cluster.node(first).ask(&["SET", "a", "1"]);
+    cluster.node(first).await_replica(1);
+    let replica = cluster.replica_of(first);
+    cluster.kill(first);
+    cluster.await_failover("a", first);
+    assert_eq!(cluster.primary_of("a"), replica);
+    assert_eq!(cluster.node(replica).ask(&["GET", "a"]), "$1\r\n1\r\n");
+    cluster.restart(first);
+    cluster.await_settled();
+    assert_eq!(cluster.replica_of(replica), first);
+    cluster.failover(replica);
+    assert_eq!(cluster.primary_of("a"), first);
+}
+
+#[test]
+fn a_slot_is_moved_in_two_halves() {
+    let cluster = RedisCluster::start_with(&["--requirepass", "secret", "--masterauth", "secret"]);
+    let (slot, from) = (cluster.slot("{a}"), cluster.primary_of("{a}"));
+    let to = cluster.primaries().into_iter().find(|index| *index != from).unwrap();
+    let mut keys: Vec<_> = (0..20).map(|number| format!("{{a}}{number}")).collect();
+    keys.iter().for_each(|key| assert_eq!(cluster.node(from).ask(&["SET", key, "1"]), "+OK\r\n"));
+    keys.sort_unstable();
+    cluster.begin_migration(slot, from, to);
+    assert_eq!(cluster.migrate_keys(slot, from, to, 10), 10);
+    assert_eq!(cluster.primary_of("{a}"), from);
+    let moved = keys.iter().filter(|key| cluster.node(from).ask(&["GET", key]).starts_with("-ASK")).count();
+    assert_eq!(moved, 10);
+    assert_eq!(cluster.keys(), keys);
+    assert_eq!(cluster.migrate_keys(slot, from, to, 100), 10);
+    assert_eq!(cluster.migrate_keys(slot, from, to, 100), 0);
+    cluster.end_migration(slot, to);
+    cluster.await_settled();
+    assert_eq!(cluster.primary_of("{a}"), to);
+    assert_eq!(cluster.keys(), keys);
+    assert!(cluster.node(from).ask(&["GET", "{a}1"]).starts_with("-MOVED"));
+}
+
+#[test]
+fn a_cluster_speaks_tls_and_is_gone_after_a_drop() {
+    let certificates = Certificates::make();
+    let cluster = RedisCluster::start_tls(&certificates);
+    let ports: Vec<_> = (0..6).map(|index| cluster.node(index).port()).collect();
+    let names: Vec<_> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+    assert_eq!(cluster.url(), format!("rediss+cluster://{}", names.join(",")));
+    assert_eq!(ping(ports[0], certificates.ca(), None), "PONG\n");
+    assert_eq!(ping(ports[0], certificates.other_ca(), None), "");
+    cluster.freeze(2);
+    drop(cluster);
     assert!(!ports.iter().any(|port| is_open(*port)));
 }

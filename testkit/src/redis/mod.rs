@@ -1,6 +1,7 @@
 //! Real Redis servers, alone and together, which die with the test.
 
 mod certificates;
+mod cluster;
 mod connection;
 mod ports;
 mod process;
@@ -10,5 +11,6 @@ mod server;
 mod wait;
 
 pub use certificates::{Certificates, ClientCertificates};
+pub use cluster::RedisCluster;
 pub use sentinel::SentinelSet;
 pub use server::RedisServer;
