@@ -1,4 +1,4 @@
-//! A TCP proxy that counts round trips, cuts connections and holds answers back.
+//! A TCP proxy that counts round trips, cuts and refuses connections, and passes answers on late or not at all.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -14,13 +14,16 @@ use tokio::{
         TcpListener, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::watch,
-    time::timeout,
+    sync::{mpsc, watch},
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 /// How long the proxy waits for the question that a test says will come.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many answers may be on their way to a client at once, late as they are.
+const LONGEST_QUEUE: usize = 1024;
 
 /// Stands between a client and a server.
 pub struct Proxy {
@@ -36,6 +39,10 @@ struct State {
     connections: AtomicUsize,
     order: Mutex<Option<(String, Fate)>>,
     holding: watch::Sender<bool>,
+    delay: Mutex<Duration>,
+    refuses: AtomicBool,
+    /// Cuts the connections that are open. Those that are opened later have another one.
+    cut: Mutex<CancellationToken>,
 }
 
 /// What becomes of the answer to a question.
@@ -100,6 +107,22 @@ impl Proxy {
         self.state.holding.send_replace(false);
     }
 
+    /// Passes each answer on so much later from now on, however many are on their way.
+    pub fn delay(&self, delay: Duration) {
+        *self.state.delay.lock().expect("nobody panics with it") = delay;
+    }
+
+    /// Closes every connection that is open, in the middle of an answer if one is being passed on.
+    pub fn cut_all(&self) {
+        let mut cut = self.state.cut.lock().expect("nobody panics with it");
+        std::mem::take(&mut *cut).cancel();
+    }
+
+    /// Closes connections as soon as they are accepted, or no longer. Those that are open stay so.
+    pub fn refuse(&self, refuses: bool) {
+        self.state.refuses.store(refuses, Ordering::SeqCst);
+    }
+
     fn order(&self, text: &str, fate: Fate) {
         *self.state.order.lock().expect("nobody panics with it") = Some((text.to_owned(), fate));
     }
@@ -107,9 +130,14 @@ impl Proxy {
 
 async fn accept(listener: TcpListener, target: u16, state: Arc<State>) {
     while let Ok((client, _)) = listener.accept().await {
+        if state.refuses.load(Ordering::SeqCst) {
+            continue;
+        }
         let state = state.clone();
+        let cut = state.cut.lock().expect("nobody panics with it").clone();
         tokio::spawn(async move {
-            let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else {
+            let connect = TcpStream::connect((Ipv4Addr::LOCALHOST, target));
+            let Some(Ok(server)) = cut.run_until_cancelled(connect).await else {
                 return;
             };
             let _ = client.set_nodelay(true);
@@ -121,6 +149,7 @@ async fn accept(listener: TcpListener, target: u16, state: Arc<State>) {
             tokio::select! {
                 () = connection.questions(client.0, server.1) => {}
                 () = connection.answers(server.0, client.1) => {}
+                () = cut.cancelled() => {}
             }
             state.connections.fetch_sub(1, Ordering::SeqCst);
             if connection.asked.load(Ordering::SeqCst) {
@@ -161,7 +190,19 @@ impl Connection<'_> {
         }
     }
 
-    async fn answers(&self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+    /// Reads and passes on at the same time, so that an answer that is late does not make the next one later.
+    async fn answers(&self, from: OwnedReadHalf, to: OwnedWriteHalf) {
+        let (queue, queued) = mpsc::channel(LONGEST_QUEUE);
+        let pass_on = self.pass_on(queued, to);
+        tokio::pin!(pass_on);
+        tokio::select! {
+            () = self.read_answers(from, queue) => pass_on.await,
+            () = &mut pass_on => {}
+        }
+    }
+
+    /// Ends when no further answer is to be passed on.
+    async fn read_answers(&self, mut from: OwnedReadHalf, queue: mpsc::Sender<(Instant, Vec<u8>)>) {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(n @ 1..) = from.read(&mut buffer).await {
             let fate = self.fate.lock().expect("nobody panics with it").take();
@@ -170,10 +211,23 @@ impl Connection<'_> {
                 Some(Fate::Held) => self.hold().await,
                 None => {}
             }
+            let delay = *self.state.delay.lock().expect("nobody panics with it");
+            if queue.send((Instant::now() + delay, buffer[..n].to_vec())).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn pass_on(&self, mut queued: mpsc::Receiver<(Instant, Vec<u8>)>, mut to: OwnedWriteHalf) {
+        while let Some((when, answer)) = queued.recv().await {
+            // Waiting for what is past would still wait for the next tick of the clock.
+            if when > Instant::now() {
+                sleep_until(when).await;
+            }
             if self.asked.swap(false, Ordering::SeqCst) {
                 self.state.waiting.fetch_sub(1, Ordering::SeqCst);
             }
-            if to.write_all(&buffer[..n]).await.is_err() {
+            if to.write_all(&answer).await.is_err() {
                 return;
             }
         }
