@@ -101,6 +101,7 @@ fn the_sentinels_replace_a_primary_that_dies_and_keep_what_it_had() {
 fn the_sentinels_replace_a_primary_when_told_or_when_it_freezes_and_ask_for_passwords() {
     let mut set = SentinelSet::start_with_password("secret", "other");
     set.failover();
+    set.follow(0);
     set.await_settled();
     let second = set.primary();
     set.kill_sentinel(1);
