@@ -45,19 +45,20 @@ impl Process {
 
     fn await_ready(&mut self, lines: &Receiver<String>) -> Result<(), String> {
         let (started, mut said) = (Instant::now(), String::new());
-        loop {
+        let mut is_ready = false;
+        // On a busy machine the server may be ready before the shell says its pid.
+        while !is_ready || self.pid.is_none() {
             let left = LONGEST_START.saturating_sub(started.elapsed());
             let Ok(line) = lines.recv_timeout(left) else {
                 return Err(format!("redis-server does not serve:\n{said}"));
             };
-            if let Some(number) = line.strip_prefix("pid ") {
-                self.pid = number.parse().ok().map(Pid::from_raw);
+            is_ready |= READY.iter().any(|ready| line.contains(ready));
+            match line.strip_prefix("pid ") {
+                Some(number) => self.pid = number.parse().ok().map(Pid::from_raw),
+                None => said = said + &line + "\n",
             }
-            if READY.iter().any(|ready| line.contains(ready)) {
-                return Ok(());
-            }
-            said = said + &line + "\n";
         }
+        Ok(())
     }
 
     pub(super) fn pid(&self) -> Pid {
