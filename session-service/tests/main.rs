@@ -12,6 +12,7 @@ macro_rules! assert_matches {
     };
 }
 
+mod faults;
 mod model;
 mod redis;
 mod suite;

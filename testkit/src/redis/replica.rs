@@ -25,8 +25,9 @@ impl RedisServer {
     pub fn await_replica(&self, count: usize) {
         until(&format!("{count} replicas have everything"), || {
             let words = ["WAIT", &count.to_string(), ONE_WAIT];
-            // WAIT is about what its own connection has done, for which any command will do.
-            let mut answers = self.ask_all(&[&["PING"], &words], LONGEST_ANSWER)?;
+            // A replica that has just come says that it has everything before it can be told of a write at once.
+            let write = ["SET", "await_replica", "", "PX", "1"];
+            let mut answers = self.ask_all(&[&write, &words], LONGEST_ANSWER)?;
             let have = answers.remove(1).value.text()?;
             match have.parse::<usize>() {
                 Ok(have) if have >= count => Ok(()),

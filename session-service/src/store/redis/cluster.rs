@@ -104,12 +104,9 @@ impl Cluster {
     /// The answers to commands that share a slot. An error among them is left there, unless it sends us elsewhere.
     pub(super) async fn pipe(&self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
         let mut view = self.view().await?;
-        let answers = self.note(view.req_packed_commands(pipeline, 0, pipeline.len()).await)?;
-        let error = answers.first().and_then(|answer| answer.clone().extract_error().err());
-        match error {
-            Some(error) if is_ask(&error) => self.pipe_asking(pipeline, &error).await,
-            Some(error) if error.is_cluster_error() => Err(error),
-            _ => Ok(answers),
+        match self.note(view.req_packed_commands(pipeline, 0, pipeline.len()).await) {
+            Err(error) if is_ask(&error) => self.pipe_asking(pipeline, &error).await,
+            result => result,
         }
     }
 

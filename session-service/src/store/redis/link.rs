@@ -1,6 +1,6 @@
 //! One way to ask Redis, whatever it is: what is repeated, what is waited for, and what an error means.
 
-use super::{address::Topology, cluster::Cluster, pool::Pool, scripts::Invocation};
+use super::{address::Topology, cluster::Cluster, pool::Pool, reply::read, scripts::Invocation};
 use crate::store::StoreError;
 use bb8_redis::redis::{
     Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, TlsCertificates, Value, cmd,
@@ -116,17 +116,14 @@ impl Link {
         }
         let mut answers = self.insist(Request::Write(invocation), repeat).await?.into_iter();
         let mut next = || answers.next().unwrap_or(Value::Nil);
-        let (answer, replicas) = (next(), next());
-        match replicas {
-            Value::Int(replicas) if replicas >= i64::from(self.replicas) => Ok(answer),
-            replicas => {
-                let cause = format!(
-                    "{replicas:?} of {} replicas had the change within {REPLICAS_MAX_WAIT:?}",
-                    self.replicas
-                );
-                Err(StoreError::Unavailable(cause.into()))
-            }
+        let (answer, replicas) = (next(), read::<u8>(next())?);
+        if replicas < self.replicas {
+            let wanted = self.replicas;
+            let cause =
+                format!("{replicas} of {wanted} replicas had the change within {REPLICAS_MAX_WAIT:?}");
+            return Err(StoreError::Unavailable(cause.into()));
         }
+        Ok(answer)
     }
 
     /// Sends a request again where that can help and harm nobody. The caller bounds the time.

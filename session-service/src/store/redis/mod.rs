@@ -273,7 +273,7 @@ impl SessionStore for RedisStore {
         in_time(async {
             let mut reply = Reply::new(self.link.write(&invocation, Repeat::Unsafe).await?)?;
             reply.word()?;
-            self.leave(owner, user_id, reply.timestamp()?).await
+            self.leave(owner, user_id, reply.next()?).await
         })
         .await
     }

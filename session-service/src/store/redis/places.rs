@@ -12,7 +12,7 @@ use super::{
     scripts::{self, Invocation, Script},
 };
 use crate::{
-    domain::{Cursor, Owner, Session, Timestamp, UserId},
+    domain::{Cursor, Owner, Session, UserId},
     store::StoreError,
 };
 use std::time::Duration;
@@ -34,10 +34,10 @@ pub(super) enum Placing {
 struct Place {
     /// Whether the session has none and got none.
     is_absent: bool,
-    /// The moment of the change.
-    moment: Timestamp,
-    /// Where it was before, as the expiry that it stands for.
-    before: Option<Timestamp>,
+    /// The moment of the change, which no other change has.
+    moment: String,
+    /// The score that it had before.
+    before: Option<String>,
 }
 
 impl RedisStore {
@@ -71,10 +71,10 @@ impl RedisStore {
             return Reply::new(self.link.write(&invocation, repeat).await?);
         }
         let place = self.place(owner, user_id, placing).await?;
-        invocation.arg(place.moment.as_millis());
+        invocation.arg(&place.moment);
         let reply = Reply::new(self.link.write(&invocation, repeat).await?)?;
-        match (reply.is_refusal(), place.before) {
-            (true, Some(before)) => self.take_back(owner, user_id, place.moment, before).await,
+        match (reply.is_refusal(), &place.before) {
+            (true, Some(before)) => self.take_back(owner, user_id, &place.moment, before).await,
             // The session is live after all: the node of the list lost what it had acknowledged.
             (false, None) if place.is_absent => drop(self.place(owner, user_id, Placing::Any).await?),
             _ => {}
@@ -90,31 +90,31 @@ impl RedisStore {
         };
         invocation.arg(user_id.as_str()).arg(word).arg(most);
         let mut reply = Reply::new(self.link.write(&invocation, Repeat::Safe).await?)?;
-        let is_absent = reply.word()? == "absent";
-        let (moment, before) = (reply.timestamp()?, reply.next::<Option<u64>>()?);
-        Ok(Place { is_absent, moment, before: before.map(Timestamp::from_millis) })
+        Ok(Place { is_absent: reply.word()? == "absent", moment: reply.next()?, before: reply.next()? })
     }
 
     /// Puts a place back to where it was before a change that was refused. A place that stays is no harm, so a failure
     /// is none either.
-    async fn take_back(&self, owner: &Owner, user_id: &UserId, moment: Timestamp, before: Timestamp) {
+    async fn take_back(&self, owner: &Owner, user_id: &UserId, moment: &str, before: &str) {
         let mut invocation = self.prepare(&scripts::TAKE_BACK, &keys::list(owner));
-        let put = moment.as_millis() + millis(self.policy.session_ttl);
-        invocation.arg(user_id.as_str()).arg(put).arg(before.as_millis());
+        invocation.arg(user_id.as_str()).arg(moment).arg(before);
         if let Err(error) = self.link.read(&invocation, Repeat::Safe).await {
             tracing::debug!(%error, "place not taken back");
         }
     }
 
-    /// Removes the place of a session that is gone. In a cluster only: on one node it went with the session.
+    /// Removes the place of a session that was deleted, whose last change had this moment. On one node it went with the
+    /// session.
     pub(super) async fn leave(
         &self,
         owner: &Owner,
         user_id: &UserId,
-        expires_at: Timestamp,
+        moment: Option<String>,
     ) -> Result<(), StoreError> {
-        if self.link.is_cluster() {
-            self.remove_places(owner, Duration::ZERO, &[(user_id, expires_at)]).await?;
+        if let Some(moment) = moment {
+            let mut invocation = self.prepare(&scripts::LEAVE, &keys::list(owner));
+            invocation.arg(user_id.as_str()).arg(moment);
+            self.link.write(&invocation, Repeat::Safe).await?;
         }
         Ok(())
     }
@@ -132,19 +132,13 @@ impl RedisStore {
         let empty = places.iter().zip(sessions).filter(|(_, session)| session.is_none());
         let empty: Vec<_> =
             empty.filter_map(|(place, _)| Some((place.user_id.as_ref()?, place.expires_at))).collect();
-        if empty.is_empty() { Ok(0) } else { self.remove_places(owner, PLACE_MIN_AGE, &empty).await }
-    }
-
-    async fn remove_places(
-        &self,
-        owner: &Owner,
-        min_age: Duration,
-        places: &[(&UserId, Timestamp)],
-    ) -> Result<u32, StoreError> {
-        let mut invocation = self.prepare(&scripts::REMOVE_PLACES, &keys::list(owner));
-        invocation.arg(millis(min_age));
-        for (user_id, score) in places {
-            invocation.arg(user_id.as_str()).arg(score.as_millis());
+        if empty.is_empty() {
+            return Ok(0);
+        }
+        let mut invocation = self.prepare(&scripts::EMPTY_PLACES, &keys::list(owner));
+        invocation.arg(millis(PLACE_MIN_AGE));
+        for (user_id, expires_at) in empty {
+            invocation.arg(user_id.as_str()).arg(expires_at.as_millis());
         }
         let mut reply = Reply::new(self.link.read(&invocation, Repeat::Safe).await?)?;
         reply.word()?;

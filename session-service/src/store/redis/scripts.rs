@@ -38,7 +38,8 @@ scripts! {
     DELETE = "delete.lua";
     PLACE = "place.lua";
     TAKE_BACK = "take_back.lua";
-    REMOVE_PLACES = "remove_places.lua";
+    LEAVE = "leave.lua";
+    EMPTY_PLACES = "empty_places.lua";
 }
 
 /// Makes the server know every script, in one round trip.

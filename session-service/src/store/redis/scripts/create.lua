@@ -2,7 +2,7 @@
 -- 8 the most sessions of the owner or "". Answers {word, session}. In a cluster place.lua has gone before it.
 
 local user_id, request_id = ARGV[3], ARGV[6]
-local now = GIVEN or now_ms()
+local now = GIVEN and math.floor(GIVEN) or now_ms()
 
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local created = request_id ~= '' and redis.call('HGET', KEYS[1], 'request_id') == request_id
@@ -23,6 +23,9 @@ redis.call('HSET', KEYS[1], 'user_id', user_id, 'persona', ARGV[4], 'created_at'
   'expires_at', expires_at, 'message_count', 0, 'metadata', ARGV[5])
 if request_id ~= '' then
   redis.call('HSET', KEYS[1], 'request_id', request_id)
+end
+if GIVEN then
+  redis.call('HSET', KEYS[1], 'given', ARGV[#ARGV])
 end
 redis.call('PEXPIREAT', KEYS[1], expires_at)
 redis.call('DEL', KEYS[2])

@@ -19,12 +19,14 @@ if ARGV[5] then
   end
 else
   moment = math.max(now, last or 0)
-  from_score, from_user = moment + ttl + 1, ''
-  -- One millisecond later is an activity since; anything later still comes from a longer lifetime before.
-  local top = redis.call('ZRANGE', INDEX, -1, -1, 'WITHSCORES')
-  if top[2] and tonumber(top[2]) > from_score then
-    from_score = tonumber(top[2]) + 1
+  -- Moments may be some milliseconds ahead of the clock, for no two that matter are alike; what is far ahead comes from a
+  -- longer lifetime before.
+  local top = tonumber(redis.call('ZRANGE', INDEX, -1, -1, 'WITHSCORES')[2] or nil) or 0
+  top = math.floor(top)
+  if top - ttl < now + 1000 then
+    moment = math.max(moment, top - ttl)
   end
+  from_score, from_user = math.max(moment + ttl, top) + 1, ''
 end
 
 -- Up to `most` places of a sorted set after the cursor and all that share the last one's expiry; the expiry down to
@@ -39,19 +41,23 @@ local function read(key, most, parse)
       end
     end
   end
+  -- Expiries are whole milliseconds; what a score has beyond is not part of the order.
+  local function add_all(score)
+    add(redis.call('ZRANGEBYSCORE', key, score, '(' .. score + 1), score)
+  end
   if from_user ~= '' then
-    add(redis.call('ZRANGEBYSCORE', key, from_score, from_score), from_score)
+    add_all(from_score)
   end
   local below = redis.call('ZREVRANGEBYSCORE', key, '(' .. from_score, '-inf', 'WITHSCORES', 'LIMIT', 0, most)
-  local complete = #below == 2 * most and tonumber(below[#below]) or -math.huge
+  local complete = #below == 2 * most and math.floor(tonumber(below[#below])) or -math.huge
   for i = 1, #below, 2 do
-    local score = tonumber(below[i + 1])
+    local score = math.floor(tonumber(below[i + 1]))
     if score > complete then
       add({below[i]}, score)
     end
   end
   if complete > -math.huge then
-    add(redis.call('ZRANGEBYSCORE', key, complete, complete), complete)
+    add_all(complete)
   end
   return places, complete
 end

@@ -3,21 +3,27 @@
 -- without one, or "any", 5 the most sessions of the owner or "".
 -- Answers {word, moment, the score that the place had before or false}.
 
-local user_id, now = ARGV[3], now_ms()
+local user_id, ttl = ARGV[3], tonumber(ARGV[1])
+local time = redis.call('TIME')
+-- Two changes of one owner never begin in the same microsecond, so a place can be removed for what it was.
+local micros = time[1] * 1000000 + time[2]
+local now = math.floor(micros / 1000)
 redis.call('ZREMRANGEBYSCORE', INDEX, '-inf', '(' .. now)
 local before = tonumber(redis.call('ZSCORE', INDEX, user_id) or nil)
 if not before then
   if ARGV[4] == 'known' then
-    return {'absent', now, false}
+    return {'absent', string.format('%.3f', micros / 1000), false}
   end
   if ARGV[5] ~= '' and redis.call('ZCARD', INDEX) >= tonumber(ARGV[5]) then
     return {'too_many_sessions'}
   end
 end
 
--- No two changes leave the same score, so that a place can be removed for what it was.
-local ttl = tonumber(ARGV[1])
-if before and before >= now + ttl and before < now + ttl + 1000 then
-  now = before - ttl + 1
+-- A clock that was set back gives later changes later moments all the same.
+local earliest = before and (before - ttl) * 1000 + 1 or 0
+if earliest > micros and earliest < micros + 1000000 then
+  micros = earliest
 end
-return {'placed', move(user_id, now), before or false}
+local fraction = micros % 1000 / 1000
+local moment = move(user_id, math.floor(micros / 1000), fraction) + fraction
+return {'placed', string.format('%.3f', moment), before and string.format('%.3f', before) or false}
