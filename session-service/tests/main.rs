@@ -16,3 +16,4 @@ mod faults;
 mod model;
 mod redis;
 mod suite;
+mod topologies;

@@ -8,7 +8,7 @@ mod list;
 mod odd_ids;
 mod owners;
 mod races;
-mod turns;
+pub mod turns;
 
 /// Stamps every case for one adapter. A case takes a harness and says in its name what holds.
 macro_rules! stamp {

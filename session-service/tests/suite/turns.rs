@@ -20,6 +20,16 @@ fn turn(user_id: &str, content: &str, request_id: &str, token: &str) -> NewTurn 
     }
 }
 
+/// Every step of a turn in a session that is live.
+pub async fn one_turn(store: &Store, user_id: &str) {
+    let owner = Owner::open();
+    let hello = turn(user_id, "hello", "turn", "token");
+    store.begin_turn(&owner, &hello, LEASE).await.unwrap();
+    store.renew_turn(&owner, &id(user_id), &hello.token, LEASE).await.unwrap();
+    store.finish_turn(&owner, &hello, &message(Role::Assistant, "hi")).await.unwrap();
+    store.give_turn_back(&owner, &id(user_id), &hello.token).await.unwrap();
+}
+
 pub async fn a_turn_stores_the_message_and_then_the_reply(harness: &mut impl Harness) {
     let store = harness.hour();
     store.make("a").await;
