@@ -1,6 +1,7 @@
 //! The gRPC service that keeps chat sessions while somebody uses them.
 
 mod chat;
+pub mod doctor;
 pub mod domain;
 pub mod model;
 pub mod personas;

@@ -1,11 +1,13 @@
 //! The program `session-service`.
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use process::{Process, listen, settings::ProcessSettings};
 use session_service::{
+    doctor,
     server::{Service, serve},
     settings::{SECRETS, ServiceSettings, StoreUrl},
+    store::redis::RedisUrl,
 };
 use std::{net::SocketAddr, process::ExitCode};
 
@@ -24,7 +26,7 @@ struct Settings {
     /// Where sessions live: redis://[user:password@]host[:port][/database], redis+sentinel://host:port,.../master-name or
     /// redis+cluster://host:port,...; rediss for TLS; or memory: to lose them at the end. NONO_STORE_FILE may name a file
     /// that holds it.
-    #[arg(long, env = "NONO_STORE", value_name = "URL", hide_env_values = true, required = true)]
+    #[arg(long, env = "NONO_STORE", value_name = "URL", hide_env_values = true, global = true)]
     store: Option<StoreUrl>,
 
     #[command(flatten)]
@@ -32,17 +34,55 @@ struct Settings {
 
     #[command(flatten)]
     process: ProcessSettings,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What else than serving.
+#[derive(Subcommand)]
+enum Command {
+    /// Looks the store over and says what is wrong or fine. Exit code 1 if anything is wrong.
+    Doctor {
+        /// Mends records, messages and lists that do not agree.
+        #[arg(long)]
+        repair: bool,
+
+        /// How many sessions of each server are looked at.
+        #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
+        limit: usize,
+    },
 }
 
 fn main() -> ExitCode {
-    let check =
-        |settings: &Settings| settings.store.as_ref().map_or(Ok(()), |url| settings.service.check(url));
     match process::settings::parse(&SECRETS, check) {
+        Ok(Settings { store: Some(StoreUrl::Redis(url)), service, command: Some(doctor), .. }) => {
+            examine(&url, &service, &doctor)
+        }
         Ok(settings) => {
             process::run("session-service", &settings.process.clone(), |process| run(settings, process))
         }
         Err(code) => code,
     }
+}
+
+fn check(settings: &Settings) -> Result<(), String> {
+    let store =
+        settings.store.as_ref().ok_or("the following required arguments were not provided: --store <URL>")?;
+    if settings.command.is_some() && *store == StoreUrl::Memory {
+        return Err("memory: needs no doctor: it ends with the program".into());
+    }
+    settings.service.check(store)
+}
+
+#[expect(clippy::print_stdout, reason = "this is for the person who asked for it")]
+fn examine(url: &RedisUrl, service: &ServiceSettings, command: &Command) -> ExitCode {
+    let Command::Doctor { repair, limit } = command;
+    let settings = service.store.redis(url).expect("it was checked");
+    let runtime = tokio::runtime::Runtime::new().expect("the system gives a process its threads");
+    let report = runtime.block_on(doctor::examine(&settings, service.policy(), *limit, *repair));
+    print!("{}", report.text);
+    if report.wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn run(settings: Settings, process: Process) -> Result<()> {

@@ -12,6 +12,7 @@ macro_rules! assert_matches {
     };
 }
 
+mod doctor;
 mod faults;
 mod model;
 mod redis;

@@ -11,7 +11,7 @@ use std::{
     collections::HashMap,
     io::Write,
     path::{Component, Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{Arc, LazyLock},
 };
 
 /// The file that names the others.
@@ -49,9 +49,12 @@ pub(super) struct Asset {
     pub(super) kind: String,
     pub(super) tag: String,
     plain: Bytes,
-    brotli: OnceLock<Bytes>,
-    gzip: OnceLock<Bytes>,
+    brotli: Later<Bytes>,
+    gzip: Later<Bytes>,
 }
+
+/// What is made when it is first asked for.
+type Later<T> = LazyLock<T, Box<dyn FnOnce() -> T + Send>>;
 
 /// How a file is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +128,14 @@ impl Asset {
             }
         };
         let tag = short(&Sha256::digest(&plain));
-        Self { kind, tag, plain, brotli: OnceLock::new(), gzip: OnceLock::new() }
+        let (of_brotli, of_gzip) = (plain.clone(), plain.clone());
+        Self {
+            kind,
+            tag,
+            plain,
+            brotli: LazyLock::new(Box::new(move || brotli(&of_brotli))),
+            gzip: LazyLock::new(Box::new(move || gzip(&of_gzip))),
+        }
     }
 
     /// Whether it is worth compressing.
@@ -138,8 +148,8 @@ impl Asset {
     pub(super) fn bytes(&self, encoding: Encoding) -> Bytes {
         match encoding {
             Encoding::Plain => self.plain.clone(),
-            Encoding::Gzip => self.gzip.get_or_init(|| gzip(&self.plain)).clone(),
-            Encoding::Brotli => self.brotli.get_or_init(|| brotli(&self.plain)).clone(),
+            Encoding::Gzip => self.gzip.clone(),
+            Encoding::Brotli => self.brotli.clone(),
         }
     }
 }

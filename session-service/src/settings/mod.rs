@@ -85,6 +85,11 @@ fn personas(path: &str) -> Result<Arc<Personas>, String> {
 }
 
 impl ServiceSettings {
+    /// How sessions are kept.
+    pub fn policy(&self) -> Policy {
+        Policy { session_ttl: self.session_ttl, max_sessions_per_owner: self.max_sessions_per_owner }
+    }
+
     /// Whether these settings go together; the error is one sentence.
     pub fn check(&self, url: &StoreUrl) -> Result<(), String> {
         self.store.check(url).and_then(|()| self.model().map(drop))
@@ -92,8 +97,7 @@ impl ServiceSettings {
 
     /// The parts of the service over the store at `url`, which is connected to from now on; the error is one sentence.
     pub fn parts(&self, url: &StoreUrl, registry: &mut Registry) -> Result<Parts, String> {
-        let policy =
-            Policy { session_ttl: self.session_ttl, max_sessions_per_owner: self.max_sessions_per_owner };
+        let policy = self.policy();
         let (store, system) = self.store.store(url, policy)?;
         let store = Arc::new(ObservedStore::new(store, system, StoreMetrics::register(registry)));
         let personas = self.personas.clone().unwrap_or_else(|| Arc::new(Personas::built_in()));

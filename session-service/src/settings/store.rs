@@ -46,27 +46,33 @@ impl fmt::Debug for StoreUrl {
 pub struct StoreSettings {
     /// How many replicas must have a write before it is acknowledged, so that it survives a failover. Fewer within 600
     /// ms is an error, and the write may have happened.
-    #[arg(long, env = "NONO_MIN_REPLICAS_ACK", value_name = "NUMBER", default_value_t = 0)]
+    #[arg(long, global = true, env = "NONO_MIN_REPLICAS_ACK", value_name = "NUMBER", default_value_t = 0)]
     pub min_replicas_ack: u8,
 
     /// A PEM file with the authorities that may have signed the store's certificate [default: the system's].
-    #[arg(long, env = "NONO_STORE_TLS_CA", value_name = "FILE", value_parser = file)]
+    #[arg(long, global = true, env = "NONO_STORE_TLS_CA", value_name = "FILE", value_parser = file)]
     pub store_tls_ca: Option<FileContent>,
 
     /// A PEM file with our certificate, for a store that asks for one.
-    #[arg(long, env = "NONO_STORE_TLS_CERT", value_name = "FILE", requires = "store_tls_key", value_parser = file)]
+    #[arg(long, global = true, env = "NONO_STORE_TLS_CERT", value_name = "FILE", requires = "store_tls_key", value_parser = file)]
     pub store_tls_cert: Option<FileContent>,
 
     /// A PEM file with the key of that certificate.
-    #[arg(long, env = "NONO_STORE_TLS_KEY", value_name = "FILE", requires = "store_tls_cert", value_parser = file)]
+    #[arg(long, global = true, env = "NONO_STORE_TLS_KEY", value_name = "FILE", requires = "store_tls_cert", value_parser = file)]
     pub store_tls_key: Option<FileContent>,
 
     /// The user as whom Sentinels are asked, if not the default one.
-    #[arg(long, env = "NONO_STORE_SENTINEL_USER", value_name = "NAME")]
+    #[arg(long, global = true, env = "NONO_STORE_SENTINEL_USER", value_name = "NAME")]
     pub store_sentinel_user: Option<String>,
 
     /// The password of the Sentinels. NONO_STORE_SENTINEL_PASSWORD_FILE may name a file that holds it.
-    #[arg(long, env = "NONO_STORE_SENTINEL_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "NONO_STORE_SENTINEL_PASSWORD",
+        value_name = "PASSWORD",
+        hide_env_values = true
+    )]
     pub store_sentinel_password: Option<Password>,
 }
 

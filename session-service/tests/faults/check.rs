@@ -43,7 +43,7 @@ impl Record {
     async fn check_session(&self, store: &Store, session: &str, kept: &mut Kept) {
         let mut messages = Vec::new();
         loop {
-            let after = messages.len() as u32;
+            let after = u32::try_from(messages.len()).unwrap();
             let page = store.read(session, page(Span::After(after), 1000)).await.unwrap();
             messages.extend(page.messages);
             if !page.has_more {
@@ -51,7 +51,7 @@ impl Record {
                 break;
             }
         }
-        assert!(seqs(&messages).into_iter().eq(1..=messages.len() as u32), "seq is dense in {session}");
+        assert!((1..).zip(&messages).all(|(seq, message)| message.seq == seq), "seq is dense in {session}");
         let mut found: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
         for message in &messages {
             found.entry(message.content.as_str()).or_default().push(message.seq);

@@ -197,7 +197,9 @@ impl Worker {
         let page = page(Span::Newest, 20);
         let Ok(history) = self.call(self.shared.store.read(&name(session), page)).await else { return };
         let (count, seqs) = (history.message_count, seqs(&history.messages));
-        if count < highest || !seqs.iter().copied().eq(count - seqs.len() as u32 + 1..=count) {
+        if count < highest
+            || !seqs.iter().rev().zip((1..=count).rev()).all(|(seq, expected)| *seq == expected)
+        {
             self.is_wrong(format!("a page ends at {count}, message {highest} was promised: {seqs:?}"));
         }
     }

@@ -1,7 +1,13 @@
 //! What the servers say of themselves, and what should be otherwise for sessions to be kept.
 
-use super::{RedisStore, reply::read};
-use crate::store::{SessionStore, StoreError};
+use super::{
+    RedisStore,
+    reply::{read, timestamp},
+};
+use crate::{
+    domain::Timestamp,
+    store::{SessionStore, StoreError},
+};
 use bb8_redis::redis::cmd;
 use std::time::Duration;
 
@@ -60,6 +66,12 @@ impl RedisStore {
             servers.push(Server { name, info: read(info)?, save });
         }
         Ok(servers)
+    }
+
+    /// The time by each server's clock.
+    pub async fn clocks(&self) -> Result<Vec<Timestamp>, StoreError> {
+        let times = self.link.ask_each(&cmd("TIME")).await?;
+        times.into_iter().map(|(_, answer)| timestamp(answer)).collect()
     }
 
     /// Waits until the store is there, and answers what should be otherwise, as far as it can be found out.

@@ -88,6 +88,16 @@ impl Cluster {
         self.note(answer.and_then(Value::extract_error))
     }
 
+    /// The answer of the node at this address.
+    pub(super) async fn ask_node(&self, address: &str, command: &Cmd) -> RedisResult<Value> {
+        let place =
+            address.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)));
+        let (host, port) = place.ok_or_else(|| RedisError::from((ErrorKind::Client, "it is no address")))?;
+        let place = RoutingInfo::SingleNode(SingleNodeRoutingInfo::ByAddress { host, port });
+        let answer = self.view().await?.route_command(command.clone(), place).await;
+        self.note(answer.and_then(Value::extract_error))
+    }
+
     /// The answer of each primary, with its address.
     pub(super) async fn ask_each(&self, command: &Cmd) -> RedisResult<Vec<(String, Value)>> {
         let everywhere = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));

@@ -20,6 +20,21 @@ pub(super) fn list(owner: &Owner) -> [String; 3] {
     ["session_index", "session_moves", "session_listing"].map(|name| format!("{name}:{{{tag}:}}"))
 }
 
+/// Patterns of the keys of sessions and of lists, for whoever looks at all of them.
+pub(super) const PATTERNS: [&str; 3] = ["session:{*}", "chat_history:{*}", "session_index:{*}"];
+
+/// Whose key this is; without a handle for that of a list. None for a key that is not ours.
+pub(super) fn parse(key: &str) -> Option<(Owner, Option<UserId>)> {
+    let tag = key.split_once(":{")?.1.strip_suffix('}')?;
+    let (owner, user_id) = tag.split_once(':').unwrap_or(("", tag));
+    let decode = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().ok().map(String::from);
+    let owner = Owner::named(&decode(owner)?);
+    match decode(user_id)?.as_str() {
+        "" => Some((owner, None)),
+        user_id => Some((owner, Some(UserId::try_from(user_id).ok()?))),
+    }
+}
+
 fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for character in text.chars() {
@@ -52,5 +67,17 @@ mod tests {
         assert_ne!(key("", "%7D"), key("", "}"));
         assert_eq!(list(&Owner::open())[0], "session_index:{:}");
         assert_eq!(list(&Owner::named("a"))[0], "session_index:{a:}");
+    }
+
+    #[test]
+    fn a_key_says_whose_it_is() {
+        for (owner, id) in [("", "John Doe"), ("", "a{b}:c%"), ("a:b", "}"), ("%", "🤖")] {
+            let (owner, id) = (Owner::named(owner), UserId::try_from(id).unwrap());
+            for key in session(&owner, &id) {
+                assert_eq!(parse(&key), Some((owner.clone(), Some(id.clone()))), "{key}");
+            }
+            assert_eq!(parse(&list(&owner)[0]), Some((owner, None)));
+        }
+        assert_eq!(parse("session:other"), None);
     }
 }

@@ -88,6 +88,38 @@ impl Link {
         }
     }
 
+    /// Keys of a pattern, at most `limit` of each server, and whether these are all.
+    pub(super) async fn scan(&self, pattern: &str, limit: usize) -> Result<(Vec<String>, bool), StoreError> {
+        let nodes = match &self.servers {
+            Servers::One { .. } => vec![None],
+            Servers::Many(_) => {
+                self.ask_each(&cmd("TIME")).await?.into_iter().map(|(node, _)| Some(node)).collect()
+            }
+        };
+        let (mut keys, mut is_all) = (Vec::new(), true);
+        for node in nodes {
+            let (mut cursor, mut found) = (0_u64, Vec::new());
+            loop {
+                let mut scan = cmd("SCAN");
+                scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(1000);
+                let answer = match (&self.servers, &node) {
+                    (Servers::Many(cluster), Some(node)) => cluster.ask_node(node, &scan).await,
+                    _ => self.command(&scan).await,
+                };
+                let (next, page): (u64, Vec<String>) = read(answer.map_err(classify)?)?;
+                found.extend(page);
+                cursor = next;
+                if cursor == 0 || found.len() >= limit {
+                    break;
+                }
+            }
+            is_all &= cursor == 0 && found.len() <= limit;
+            found.truncate(limit);
+            keys.extend(found);
+        }
+        Ok((keys, is_all))
+    }
+
     /// The answers to reads of any keys: one round trip where all are in one place.
     pub(super) async fn ask_all(&self, commands: Vec<Cmd>) -> Result<Vec<Value>, StoreError> {
         if self.is_cluster() {

@@ -4,6 +4,7 @@
 mod address;
 mod advice;
 mod cluster;
+mod inspect;
 mod keys;
 mod link;
 mod places;
@@ -30,12 +31,13 @@ use async_trait::async_trait;
 use bb8_redis::redis::{Cmd, cmd};
 use link::{Link, Repeat};
 use places::Placing;
-use reply::{Reply, broken, read, session};
+use reply::{Reply, broken, session, timestamp};
 use scripts::{Invocation, Script};
 use std::time::Duration;
 
 pub use address::{RedisTls, RedisUrl, SentinelLogin};
 pub use advice::Server;
+pub use inspect::Inspection;
 
 /// The longest that a call of the store takes, whatever happens to the connection and however often it asks.
 const CALL_MAX: Duration = Duration::from_millis(1450);
@@ -281,9 +283,7 @@ impl SessionStore for RedisStore {
     async fn time(&self) -> Result<Timestamp, StoreError> {
         // By the clock of the node that gives sessions their moments.
         let [index, ..] = keys::list(&Owner::open());
-        let answer = in_time(self.link.ask_at(&index, &cmd("TIME"))).await?;
-        let (seconds, micros): (u64, u64) = read(answer)?;
-        Ok(Timestamp::from_millis(seconds * 1000 + micros / 1000))
+        timestamp(in_time(self.link.ask_at(&index, &cmd("TIME"))).await?)
     }
 }
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// How old a place without its session must be before it is removed: whoever put it may be about to make the session,
 /// and has not longer than a call takes.
-const PLACE_MIN_AGE: Duration = Duration::from_secs(10);
+pub(super) const PLACE_MIN_AGE: Duration = Duration::from_secs(10);
 
 /// Which sessions get a place.
 #[derive(Clone, Copy, PartialEq, Eq)]

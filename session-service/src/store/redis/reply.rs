@@ -87,6 +87,12 @@ pub(super) fn session(fields: Value) -> Result<Option<Session>, StoreError> {
     }))
 }
 
+/// The answer to `TIME`.
+pub(super) fn timestamp(answer: Value) -> Result<Timestamp, StoreError> {
+    let (seconds, micros): (u64, u64) = read(answer)?;
+    Ok(Timestamp::from_millis(seconds * 1000 + micros / 1000))
+}
+
 pub(super) fn read<T: FromRedisValue>(value: Value) -> Result<T, StoreError> {
     from_redis_value(value).map_err(broken)
 }

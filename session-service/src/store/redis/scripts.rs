@@ -40,6 +40,8 @@ scripts! {
     TAKE_BACK = "take_back.lua";
     LEAVE = "leave.lua";
     EMPTY_PLACES = "empty_places.lua";
+    INSPECT = "inspect.lua";
+    INSPECT_PLACE = "inspect_place.lua";
 }
 
 /// Makes the server know every script, in one round trip.

@@ -1,0 +1,121 @@
+//! Whether records, messages and lists agree: for the doctor, never for a call.
+
+use super::{
+    RedisStore, keys,
+    link::Repeat,
+    places::PLACE_MIN_AGE,
+    reply::{Reply, read},
+    scripts,
+};
+use crate::{
+    domain::{Owner, UserId},
+    store::{SessionStore, StoreError},
+};
+use bb8_redis::redis::cmd;
+use std::{collections::BTreeSet, time::Duration};
+
+/// How long what looks wrong is left to itself before it counts: a change may be in the middle of it.
+const SECOND_LOOK_AFTER: Duration = Duration::from_millis(100);
+
+/// What an inspection found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// How many sessions were looked at.
+    pub sessions: usize,
+    /// Whether these are all.
+    pub is_complete: bool,
+    /// What is wrong, with the key that it is about.
+    pub findings: Vec<String>,
+}
+
+impl RedisStore {
+    /// Looks at up to `limit` sessions and lists of each server, and mends what is wrong if `repair` says so.
+    pub async fn inspect(&self, limit: usize, repair: bool) -> Result<Inspection, StoreError> {
+        let mut inspection = Inspection { is_complete: true, ..Inspection::default() };
+        let mut sessions: BTreeSet<(Owner, UserId)> = BTreeSet::new();
+        let mut owners: BTreeSet<Owner> = BTreeSet::new();
+        for pattern in keys::PATTERNS {
+            let (found, is_all) = self.link.scan(pattern, limit).await?;
+            inspection.is_complete &= is_all;
+            for (owner, user_id) in found.iter().filter_map(|key| keys::parse(key)) {
+                match user_id {
+                    Some(user_id) => drop(sessions.insert((owner, user_id))),
+                    None => drop(owners.insert(owner)),
+                }
+            }
+        }
+        for owner in &owners {
+            sessions
+                .extend(self.placed(owner, limit).await?.into_iter().map(|user_id| (owner.clone(), user_id)));
+        }
+        inspection.sessions = sessions.len();
+        for (owner, user_id) in &sessions {
+            if self.look(owner, user_id, false).await?.is_empty() {
+                continue;
+            }
+            tokio::time::sleep(SECOND_LOOK_AFTER).await;
+            let [key, _] = keys::session(owner, user_id);
+            let wrong = self.look(owner, user_id, repair).await?;
+            inspection.findings.extend(wrong.into_iter().map(|wrong| format!("{key}: {wrong}")));
+        }
+        Ok(inspection)
+    }
+
+    /// The handles in an owner's list.
+    async fn placed(&self, owner: &Owner, limit: usize) -> Result<Vec<UserId>, StoreError> {
+        let [index, ..] = keys::list(owner);
+        let mut range = cmd("ZRANGE");
+        range.arg(index).arg(0).arg(limit.saturating_sub(1));
+        let names: Vec<String> = read(self.link.ask(&range, Repeat::Safe).await?)?;
+        Ok(names.iter().filter_map(|name| UserId::try_from(name.as_str()).ok()).collect())
+    }
+
+    /// What is wrong with a session, which is mended at once if that is wanted.
+    async fn look(&self, owner: &Owner, user_id: &UserId, repair: bool) -> Result<Vec<String>, StoreError> {
+        let word = if repair { "repair" } else { "" };
+        let mut invocation = self.prepare(&scripts::INSPECT, &keys::session(owner, user_id));
+        invocation.arg(word);
+        let mut reply = Reply::new(self.link.read(&invocation, Repeat::Safe).await?)?;
+        reply.word()?;
+        let expires_at = reply.next::<Option<u64>>()?;
+        let mut wrong: Vec<String> = reply.next()?;
+        let Some(expires_at) = expires_at else {
+            wrong.extend(self.look_for_empty_place(owner, user_id, repair).await?);
+            return Ok(wrong);
+        };
+        let mut invocation = self.prepare(&scripts::INSPECT_PLACE, &keys::list(owner));
+        invocation.arg(user_id.as_str()).arg(expires_at).arg(word);
+        let mut reply = Reply::new(self.link.read(&invocation, Repeat::Safe).await?)?;
+        reply.word()?;
+        if !reply.next::<bool>()? {
+            wrong.push("it is not in its owner's list".into());
+        }
+        Ok(wrong)
+    }
+
+    async fn look_for_empty_place(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        repair: bool,
+    ) -> Result<Option<String>, StoreError> {
+        let [index, ..] = keys::list(owner);
+        let mut question = cmd("ZSCORE");
+        question.arg(&index).arg(user_id.as_str());
+        let Some(score) = read::<Option<f64>>(self.link.ask(&question, Repeat::Safe).await?)? else {
+            return Ok(None);
+        };
+        let now = self.time().await?;
+        let begun = score - self.policy.session_ttl.as_secs_f64() * 1000.0;
+        let newest = now.as_millis().saturating_sub(super::millis(PLACE_MIN_AGE));
+        if score < now.as_millis() as f64 || begun > newest as f64 {
+            return Ok(None);
+        }
+        if repair {
+            let mut removal = cmd("ZREM");
+            removal.arg(&index).arg(user_id.as_str());
+            self.link.ask(&removal, Repeat::Safe).await?;
+        }
+        Ok(Some("its owner's list names it, and it is not there".into()))
+    }
+}

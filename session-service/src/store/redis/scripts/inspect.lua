@@ -1,0 +1,35 @@
+-- Looks whether a session's record and messages agree, and mends them. KEYS: 1 record, 2 history. ARGV: 3 "repair" or "".
+-- Answers {word, the session's expiry or false when it is not live, what is wrong}.
+
+local repair, wrong = ARGV[3] == 'repair', {}
+local expires_at = tonumber(redis.call('HGET', KEYS[1], 'expires_at') or nil)
+local length = redis.call('LLEN', KEYS[2])
+
+if not expires_at then
+  if length > 0 then
+    wrong[1] = length .. ' messages without a session'
+    if repair then
+      redis.call('DEL', KEYS[2])
+    end
+  end
+  return {'inspected', false, wrong}
+end
+
+local count = tonumber(redis.call('HGET', KEYS[1], 'message_count'))
+if count ~= length then
+  wrong[#wrong + 1] = 'message_count is ' .. tostring(count) .. ' and there are ' .. length .. ' messages'
+  if repair then
+    redis.call('HSET', KEYS[1], 'message_count', length)
+  end
+end
+local left = expires_at - now_ms()
+for i = 1, length > 0 and 2 or 1 do
+  -- Some milliseconds pass while this is read.
+  if math.abs(redis.call('PTTL', KEYS[i]) - left) > 50 then
+    wrong[#wrong + 1] = (i == 1 and 'the record' or 'the messages') .. ' would not end with the session'
+    if repair then
+      redis.call('PEXPIREAT', KEYS[i], expires_at)
+    end
+  end
+end
+return {'inspected', expires_at, wrong}
