@@ -2,6 +2,7 @@
 
 import { fullTime } from '../core/times.js';
 import { element, setText } from './dom.js';
+import { showProse } from './prose.js';
 
 const STATES = {
   sending: 'Sending…',
@@ -33,7 +34,8 @@ export function updateRow(node, row, actions) {
   const part = parts.get(node);
   if (!part) return setText(node, row.content);
   setText(part.author, row.author);
-  setText(part.body, row.content);
+  if (row.role === 'assistant') showProse(part.body, row.content, row.state !== 'streaming');
+  else setText(part.body, row.content);
   setText(part.time, row.time);
   if (row.timestamp) part.time.dateTime = row.timestamp;
   part.time.title = fullTime(row.timestamp);

@@ -142,14 +142,15 @@ export class Chat {
 }
 
 /** Fills a session over REST, as many messages as a test needs. */
-export async function fill(request, name, count, { persona = 'default' } = {}) {
+export const fill = (request, name, count, more) =>
+  store(request, name, Array.from({ length: count }, (_, index) => [index % 2 ? 'assistant' : 'user', `message ${index + 1} of ${count}`]), more);
+
+/** Makes a session over REST with these messages, each `[role, content]`. */
+export async function store(request, name, talk, { persona = 'default' } = {}) {
   const create = await request.post('/api/session/create', { data: { user_id: name, persona } });
   expect(create.ok(), await create.text()).toBe(true);
-  const messages = Array.from({ length: count }, (_, index) => ({
-    role: index % 2 ? 'assistant' : 'user',
-    content: `message ${index + 1} of ${count}`,
-  }));
-  for (let from = 0; from < count; from += 100) {
+  const messages = talk.map(([role, content]) => ({ role, content }));
+  for (let from = 0; from < messages.length; from += 100) {
     const append = await request.post(`/api/session/${encodeURIComponent(name)}/messages`, { data: { messages: messages.slice(from, from + 100) } });
     expect(append.ok(), await append.text()).toBe(true);
   }

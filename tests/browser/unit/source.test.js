@@ -23,16 +23,18 @@ test('no file makes nodes from HTML strings', () => {
   forbid('js/', /innerHTML|outerHTML|insertAdjacentHTML|DOMParser|document\.write|createContextualFragment|setHTML|srcdoc|\beval\b|new Function/);
 });
 
-test('core never touches the document', () => {
+test('core and markdown never touch the document', () => {
   forbid('js/core/', /\bdocument\b|\bwindow\b/);
+  forbid('js/markdown/', /\bdocument\b|\bwindow\b/);
 });
 
 test('ui never calls the service', () => {
   forbid('js/ui/', /\bfetch\b|XMLHttpRequest|WebSocket|EventSource/);
 });
 
-test('imports point one way: core knows no ui, and nobody imports main', () => {
+test('imports point one way: core and markdown know neither each other nor ui, and nobody imports main', () => {
   forbid('js/core/', /from '(?!\.\/)/);
+  forbid('js/markdown/', /from '(?!\.\/)/);
   forbid('js/ui/', /from '(?!\.\/|\.\.\/core\/|\.\.\/markdown\/)/);
 });
 
