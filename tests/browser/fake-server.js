@@ -94,6 +94,8 @@ async function handle(request, sessions, plans, response) {
       const add = (role, content) => store(session, [{ role, content }], () => 'message')[0];
       return chat({ body, session, plans, request, response, append: add, refuse });
     }
+    case 'GET session/export':
+      return exported(url.searchParams.get('format'), live());
     case 'POST session/touch':
       return json(shown(slide(live())));
     case 'DELETE session':
@@ -148,6 +150,14 @@ function history(parameters, { user_id: userId, messages }) {
   const within = messages.filter(({ seq }) => seq < before && seq > after);
   const page = parameters.has('after') ? within.slice(0, limit) : within.slice(-limit);
   return json({ user_id: userId, message_count: messages.length, messages: page, has_more: within.length > page.length });
+}
+
+function exported(format, { user_id: userId, messages }) {
+  const [type, ending] = { markdown: ['text/markdown; charset=utf-8', 'md'], json: ['application/json', 'json'] }[format] ?? [];
+  if (!type) throw new Refusal(400, 'INVALID_ARGUMENT', 'invalid request', [{ field: 'format', description: 'is markdown or json' }]);
+  const body = format === 'json' ? JSON.stringify({ user_id: userId, messages }) : messages.map(({ role, content }) => `## ${role}\n\n${content}\n`).join('\n');
+  const name = `filename*=UTF-8''${encodeURIComponent(userId)}.${ending}`;
+  return { status: 200, headers: { 'content-type': type, 'content-disposition': `attachment; ${name}` }, body };
 }
 
 function append(body, session) {

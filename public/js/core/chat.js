@@ -89,6 +89,7 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
 
     /** Opens what the address names, else what was open last, else welcomes. */
     async start() {
+      await storage.recover();
       drafts.prune();
       store.watch(['session', 'view'], ({ session, view }) => expiry.follow(view === 'open' ? session.expires_at : null));
       replies.start();
@@ -152,6 +153,7 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
     retry: (requestId) => replies.again(requestId, outbox) || outbox.retry(requestId, store.state.session),
     /** Shows no more of the reply that is streaming. */
     stop: () => replies.stop(outbox),
+    exportAddress: (userId, format) => api.exportAddress(userId, format),
     discard: (requestId) => outbox.discard(requestId),
     loadOlder: () => conversation.loadOlder(),
     reload: () => conversation.open(store.state.session.user_id),

@@ -66,7 +66,7 @@ export function rowOfReply({ reply, messages }, { role, seq }) {
   return messages.some((message) => message.key === key) ? undefined : key;
 }
 
-/** A fault is known in the visit it happened in; later only the entry itself is left. */
+/** Why a message was not sent: what the service said, or what can be seen from the entry itself. */
 function faultOf({ problem, session_id: meantFor }, session) {
   if (problem) return problem.explanation;
   return meantFor === session.session_id ? 'It could not be sent.' : 'It was meant for an earlier session of this name.';

@@ -1,31 +1,12 @@
-// Markdown as blocks of tokens, by marked's lexer, which is loaded when a text first needs it. Knows no nodes.
+// Markdown as blocks of tokens, by marked's lexer. Knows no nodes, and of marked nothing that makes HTML.
 
-let loading = null;
-let lexer = null;
-
-/** Whether the lexer would find anything: most short replies are plain sentences, and need no library. */
-export const needsMarkdown = (text) => /[*_`~#<>[\]|\\&]|https?:|^ {0,3}(?:[-+]|\d+[.)]) |^ {0,3}[-=]{2,}|\S\n/m.test(text);
-
-/** The lexer, or null while it is not loaded. */
-export const readyLexer = () => lexer;
-
-/** Loads the lexer. A failure may be followed by another attempt. */
-export function loadLexer() {
-  loading ??= import('../../vendor/marked/marked.js').then(
-    (library) => (lexer = library.lexer),
-    (error) => {
-      loading = null;
-      throw error;
-    },
-  );
-  return loading;
-}
+import { lexer } from '../../vendor/marked/marked.js';
 
 /**
  * Reads a text that grows at its end. Answers its blocks as marked's tokens; a block that did not change is the same object as
  * before, so it need not be drawn again.
  */
-export function createReader(lex) {
+export function createReader() {
   let blocks = [];
 
   return function read(given, { complete }) {
@@ -34,7 +15,7 @@ export function createReader(lex) {
     const kept = complete ? [] : blocks.slice(0, settledOf(blocks));
     const keptText = kept.map(({ raw }) => raw).join('');
     if (!text.startsWith(keptText)) return read(given, { complete: true });
-    const fresh = [...lex(text.slice(keptText.length))].map((block, index) => reuse(blocks[kept.length + index], block));
+    const fresh = [...lexer(text.slice(keptText.length))].map((block, index) => reuse(blocks[kept.length + index], block));
     blocks = [...kept, ...fresh];
     return blocks;
   };

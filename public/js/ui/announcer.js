@@ -5,7 +5,7 @@ import { find } from './dom.js';
 
 /** Says `words` where they are heard: while a dialog is open, what is outside it is mute. */
 export function say(words) {
-  const region = document.querySelector('dialog[open] [role=status]') ?? find('announcer');
+  const region = document.querySelector('dialog[open] .announcer') ?? find('announcer');
   // The same words again are news only if the text differs.
   region.textContent = region.textContent === words ? `${words}\u00a0` : words;
 }

@@ -1,62 +1,44 @@
-// A reply as it is read: Markdown drawn as nodes, block by block, so that a growing reply redraws its end only. Plain text until it can.
+// The text of a reply: plain at once, and drawn as Markdown when it has any and what draws it has been loaded.
 
-import { renderBlock } from '../markdown/render.js';
-import { createReader, loadLexer, needsMarkdown, readyLexer } from '../markdown/tokens.js';
-import { createCode } from './code.js';
-import { build, element, setText } from './dom.js';
+import { element, setText } from './dom.js';
 
-/** What was drawn into a body: `{read, blocks}`, where each block is `{token, nodes}`. */
-const drawings = new WeakMap();
-/** The newest text of bodies that wait for the library. */
+/** Everything that drawing takes, asked for together, so that no file waits until another has been read. */
+const SHEETS = ['../../css/prose.css', '../../css/code.css'];
+const PARTS = ['./markdown.js', './code.js', '../markdown/tokens.js', '../markdown/render.js', '../markdown/links.js', '../markdown/highlight.js'];
+
+let draw = null;
+let loading = null;
+/** The newest text of bodies that wait, as `[text, complete]`. */
 const waiting = new Map();
+
+/** Whether drawing would change anything: most short replies are plain sentences. */
+export const hasMarkdown = (text) => /[*_`~#<>[\]|\\&]|https?:|^ {0,3}(?:[-+]|\d+[.)]) |^ {0,3}[-=]{2,}|\n/m.test(text);
 
 /** Shows `text` in `body`. `complete` says that no more of it will come. */
 export function showProse(body, text, complete) {
-  if (!drawings.has(body) && !needsMarkdown(text)) return setText(body, text);
-  const lexer = readyLexer();
-  if (lexer) return draw(body, text, complete, lexer);
+  if (draw && (hasMarkdown(text) || body.classList.contains('prose'))) return draw(body, text, complete);
   setText(body, text);
+  if (!hasMarkdown(text)) return;
   waiting.set(body, [text, complete]);
-  // Without the library the text can be read all the same.
-  loadLexer().then(drawWaiting, () => waiting.clear());
+  loading ??= Promise.all([...PARTS.map((part) => import(part)), ...SHEETS.map(loadSheet)]).then(drawWaiting, giveUp);
 }
 
-function drawWaiting(lexer) {
-  for (const [body, [text, complete]] of waiting) draw(body, text, complete, lexer);
+/** Resolves when the sheet holds, also if that is never: unadorned is still readable. */
+function loadSheet(name) {
+  return new Promise((resolve) => {
+    const done = () => resolve();
+    document.head.append(element('link', { rel: 'stylesheet', href: new URL(name, import.meta.url).href, on: { load: done, error: done } }));
+  });
+}
+
+function drawWaiting([markdown]) {
+  draw = markdown.draw;
+  for (const [body, [text, complete]] of waiting) draw(body, text, complete);
   waiting.clear();
 }
 
-function draw(body, text, complete, lexer) {
-  const drawing = drawings.get(body) ?? begin(body, lexer);
-  const drawn = new Map(drawing.blocks.map((block) => [block.token, block]));
-  const tokens = drawing.read(text, { complete });
-  drawing.blocks = tokens.map((token, index) => {
-    // The last block of a growing text is still being written.
-    const settled = complete || index < tokens.length - 1;
-    const old = drawn.get(token);
-    return old && (old.settled || !settled) ? old : { token, settled, nodes: renderBlock(token).map((tree) => build(tree, makersFor(settled))) };
-  });
-  place(body, drawing.blocks.flatMap(({ nodes }) => nodes));
+/** It can be read all the same; the next reply asks again. */
+function giveUp() {
+  loading = null;
+  waiting.clear();
 }
-
-function begin(body, lexer) {
-  const drawing = { read: createReader(lexer), blocks: [] };
-  drawings.set(body, drawing);
-  body.classList.add('prose');
-  body.replaceChildren();
-  return drawing;
-}
-
-/** Puts `nodes` in place of what differs from the first difference on: before it, selections and scrolled code stay as they are. */
-function place(body, nodes) {
-  let same = 0;
-  while (same < nodes.length && body.childNodes[same] === nodes[same]) same += 1;
-  while (body.childNodes.length > same) body.lastChild.remove();
-  body.append(...nodes.slice(same));
-}
-
-/** What needs more than a node. A table that is too wide scrolls by itself, also by keyboard. */
-const makersFor = (settled) => ({
-  pre: ({ language, children }) => createCode(children[0], language, settled),
-  table: (tree) => element('div', { class: 'table', role: 'group', 'aria-label': 'Table', tabindex: '0' }, build(tree)),
-});

@@ -1,6 +1,7 @@
 // Light, dark or as the system has it. Applied when this file loads, before the first paint, so that no page flashes.
 
-const KEY = 'nono:theme';
+/** Not one of the page's `nono:` entries: this one is wanted before any of them can be read. */
+const KEY = 'nono-theme';
 const THEMES = ['system', 'light', 'dark'];
 
 let theme = stored();

@@ -2,6 +2,7 @@
 
 import { test as base, expect } from '@playwright/test';
 import { startFakeServer } from '../fake-server.js';
+import { createMortalBrowser } from './mortal.js';
 import { startProgram } from './program.js';
 
 /** A demo reply of the program takes a second or two, longer beside a compiler. */
@@ -33,18 +34,22 @@ export const test = base.extend({
   },
 
   context: async ({ context, complaints }, use) => {
-    await context.addInitScript(() => {
-      document.addEventListener('securitypolicyviolation', (event) => {
-        console.error(`securitypolicyviolation: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
-      });
-    });
-    context.on('page', (page) => {
-      page.on('pageerror', (error) => complaints.push(`pageerror: ${error.stack}`));
-      page.on('console', (message) => {
-        if (message.type() === 'error') complaints.push(`${message.text()} ${message.location().url}`);
-      });
-    });
+    await overhear(context, complaints);
     await use(context);
+  },
+
+  /** A browser with a profile on disk, which can be killed and started again: `await browser.start()`. */
+  mortal: async ({ complaints, expected, baseURL }, use) => {
+    const mortal = createMortalBrowser();
+    await use({
+      ...mortal,
+      async start(path = '/') {
+        const page = await mortal.start((context) => overhear(context, complaints));
+        await page.goto(new URL(path, baseURL).href);
+        return new Chat(page, expected);
+      },
+    });
+    await mortal.end();
   },
 
   /** A name that no other test of this worker has used. */
@@ -66,6 +71,23 @@ export const scripted = test.extend({
 });
 
 export { expect };
+
+/** Collects what the browser complains about in the pages of a context. */
+async function overhear(context, complaints) {
+  await context.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => {
+      console.error(`securitypolicyviolation: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
+    });
+  });
+  const listen = (page) => {
+    page.on('pageerror', (error) => complaints.push(`pageerror: ${error.stack}`));
+    page.on('console', (message) => {
+      if (message.type() === 'error') complaints.push(`${message.text()} ${message.location().url}`);
+    });
+  };
+  context.pages().forEach(listen);
+  context.on('page', listen);
+}
 
 /** The page as the person sees it. */
 export class Chat {

@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decode, safeAddress } from '../../../public/js/markdown/links.js';
 import { renderBlock } from '../../../public/js/markdown/render.js';
-import { createReader, loadLexer, needsMarkdown } from '../../../public/js/markdown/tokens.js';
+import { createReader } from '../../../public/js/markdown/tokens.js';
+import { hasMarkdown } from '../../../public/js/ui/prose.js';
+import { lexer as lex } from '../../../public/vendor/marked/marked.js';
 import { shown } from './support.js';
 
-const lex = await loadLexer();
 const trees = (text) => lex(text).flatMap(renderBlock);
 const html = (text) => trees(text).map(shown).join('');
 
@@ -59,8 +60,8 @@ test('character references that are no characters do no harm', () => {
 });
 
 test('plain sentences need no library', () => {
-  for (const text of ['Hello!', 'It is 10 - 2 = 8.', 'Start nono with --model-url and --model.', 'One.\n\nTwo.']) assert.equal(needsMarkdown(text), text.includes('\n'), text);
-  for (const text of ['**b**', '- a', '1. a', '# a', 'a\nb', '`a`', 'https://x', '&amp;', '---']) assert.ok(needsMarkdown(text), text);
+  for (const text of ['Hello!', 'It is 10 - 2 = 8.', 'Start nono with --model-url and --model.']) assert.ok(!hasMarkdown(text), text);
+  for (const text of ['**b**', '- a', '1. a', '# a', 'a\nb', '`a`', 'https://x', '&amp;', '---']) assert.ok(hasMarkdown(text), text);
 });
 
 const LONG = `# Title
@@ -104,9 +105,9 @@ same
 `;
 
 test('a text that grows, in pieces of any size, ends as the same blocks as when read whole', () => {
-  const whole = JSON.stringify(createReader(lex)(LONG, { complete: true }));
+  const whole = JSON.stringify(createReader()(LONG, { complete: true }));
   for (let size = 1; size < 40; size += 3) {
-    const read = createReader(lex);
+    const read = createReader();
     for (let end = size; end < LONG.length; end += size) {
       const text = LONG.slice(0, end);
       const settled = read(text, { complete: false }).slice(0, -2);
@@ -118,7 +119,7 @@ test('a text that grows, in pieces of any size, ends as the same blocks as when 
 
 test('every stage of a growing text is read as that text alone would be, but for links defined further away', () => {
   const text = LONG.replace(/\[ref\].*/g, 'ref');
-  const read = createReader(lex);
+  const read = createReader();
   for (let end = 1; end <= text.length; end += 1) {
     const [grown, alone] = [read(text.slice(0, end), { complete: false }), lex(text.slice(0, end))];
     assert.deepEqual(grown.map(({ type, raw }) => [type, raw]), alone.map(({ type, raw }) => [type, raw]), `at ${end}`);
@@ -126,7 +127,7 @@ test('every stage of a growing text is read as that text alone would be, but for
 });
 
 test('blocks that did not change are the same objects, and equal blocks are not taken for one another', () => {
-  const read = createReader(lex);
+  const read = createReader();
   const first = [...read('same\n\nsame\n\n', { complete: false })];
   const second = read('same\n\nsame\n\nsame', { complete: true });
   assert.equal(second[0], first[0]);
@@ -134,7 +135,7 @@ test('blocks that did not change are the same objects, and equal blocks are not 
 });
 
 test('line ends of any system are line ends', () => {
-  assert.deepEqual(createReader(lex)('a\r\n\r\nb\rc', { complete: true }).map(({ raw }) => raw).join(''), 'a\n\nb\nc');
+  assert.deepEqual(createReader()('a\r\n\r\nb\rc', { complete: true }).map(({ raw }) => raw).join(''), 'a\n\nb\nc');
 });
 
 test('nesting without end is shown as it was written', () => {
