@@ -45,6 +45,8 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
 
   function opened(session) {
     router.remember(session);
+    // The service may not have been there when the page was loaded.
+    if (!store.state.config) void actions.loadConfig();
     replies.find();
     replies.show();
     outbox.restore(session);
@@ -145,7 +147,7 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
     send(content) {
       const { session } = store.state;
       const sent = outbox.add(session, content);
-      drafts.drop(session.user_id);
+      drafts.settle(session.user_id, content);
       return sent;
     },
 

@@ -38,7 +38,12 @@ export function createDrafts({ storage, timers }) {
       return storage.read(PREFIX + userId)?.text ?? '';
     },
 
-    /** The text has found another home: the outbox, or nowhere because its session was deleted. */
+    /** This text has found another home. What another tab has noted meanwhile is not this text, and stays. */
+    settle(userId, text) {
+      if (this.read(userId).trimEnd() === text) this.drop(userId);
+    },
+
+    /** Nobody wants it any more: its session was deleted. */
     drop(userId) {
       if (unsaved?.userId === userId) {
         timers.clear(unsaved.timer);

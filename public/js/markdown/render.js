@@ -11,6 +11,12 @@ const DEEPEST = 24;
 export const renderBlock = (token) => block(token, 0);
 
 const node = (tag, attributes, ...children) => ({ tag, attributes, children: children.flat().filter((child) => child !== '') });
+/** A node that stands as its first letter runs: a browser would not look into children that have a direction of their own. */
+const placed = (tag, raw, attributes, ...children) => {
+  const letter = /\p{L}/u.exec(raw)?.[0];
+  return node(tag, letter ? { dir: RIGHT_TO_LEFT.test(letter) ? 'rtl' : 'ltr', ...attributes } : attributes, ...children);
+};
+const RIGHT_TO_LEFT = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
 /** A node whose text may run in either direction. */
 const own = (tag, ...children) => node(tag, { dir: 'auto' }, ...children);
 
@@ -27,7 +33,7 @@ function block(token, depth) {
     case 'code':
       return [{ tag: 'pre', language: (token.lang ?? '').trim().split(/\s/)[0], children: [token.text] }];
     case 'blockquote':
-      return [own('blockquote', blocks(token.tokens, depth))];
+      return [placed('blockquote', token.raw, {}, blocks(token.tokens, depth))];
     case 'list':
       return [list(token, depth)];
     case 'table':
@@ -45,16 +51,16 @@ function block(token, depth) {
 
 const blocks = (tokens, depth) => tokens.flatMap((token) => block(token, depth + 1));
 
-function list({ ordered, start, loose, items }, depth) {
-  const attributes = ordered && start !== 1 ? { start: String(start), dir: 'auto' } : { dir: 'auto' };
-  const rows = items.map((item) => node('li', item.task ? { dir: 'auto', class: 'task' } : { dir: 'auto' }, blocks(item.tokens, depth)));
-  return node(ordered ? 'ol' : 'ul', loose ? { ...attributes, class: 'loose' } : attributes, rows);
+function list({ raw, ordered, start, loose, items }, depth) {
+  const attributes = { ...(ordered && start !== 1 ? { start: String(start) } : {}), ...(loose ? { class: 'loose' } : {}) };
+  const rows = items.map((item) => node('li', item.task ? { class: 'task' } : {}, blocks(item.tokens, depth)));
+  return placed(ordered ? 'ol' : 'ul', raw, attributes, rows);
 }
 
-function table({ header, rows }, depth) {
+function table({ raw, header, rows }, depth) {
   const cell = (tag) => ({ tokens, align }) => node(tag, align ? { dir: 'auto', 'data-align': align } : { dir: 'auto' }, inline(tokens, depth));
   const head = node('thead', {}, node('tr', {}, header.map(cell('th'))));
-  return node('table', {}, head, node('tbody', {}, rows.map((row) => node('tr', {}, row.map(cell('td'))))));
+  return placed('table', raw, {}, head, node('tbody', {}, rows.map((row) => node('tr', {}, row.map(cell('td'))))));
 }
 
 /** `linked` says that we are in a link already: links do not nest. */

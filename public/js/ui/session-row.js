@@ -19,7 +19,7 @@ export function sessionRow(session, { current, persona, exporting }, actions) {
     'button',
     { type: 'button', class: 'session-open', 'aria-current': current ? 'true' : null, on: { click: actions.open } },
     element('span', { class: 'session-name' }, element('bdi', {}, userId), current ? element('span', { class: 'badge' }, 'Current') : null),
-    element('span', { class: 'session-persona' }, element('bdi', {}, persona), ` · ${messages === 1 ? '1 message' : `${messages} messages`}`),
+    element('span', { class: 'session-persona' }, element('bdi', {}, persona), ' · ', element('bdi', {}, messages === 1 ? '1 message' : `${messages} messages`)),
     element('span', { class: 'session-facts' }, 'Created ', time(session.created_at)),
     element('span', { class: 'session-facts' }, 'Last activity ', time(session.last_activity)),
   );
@@ -40,7 +40,8 @@ export function sessionRow(session, { current, persona, exporting }, actions) {
     'Delete',
   );
   const shell = { class: current ? 'session current' : 'session', 'data-user': userId };
-  return element('li', shell, open, element('div', { class: 'session-actions' }, more, remove), ways);
+  const actionsNode = element('div', { class: 'session-actions' }, more, remove);
+  return element('li', shell, element('div', { class: 'session-main' }, open, actionsNode), ways);
 }
 
 /** What stands in the row's place until the deletion is sent. */
@@ -59,7 +60,7 @@ function exportWays({ session_id: id, user_id: userId }, shown, address) {
   const links = FORMATS.map(([format, words]) =>
     element('a', { class: 'button small', href: address(format), download: true, 'aria-label': `Export ${userId} as ${words}` }, words),
   );
-  return element('div', { class: 'export-ways', id: `export ${id}`.replace(/\s/g, '_'), hidden: !shown }, 'Save the conversation as', ...links);
+  return element('div', { class: 'export-ways', id: `export ${id}`.replace(/\s/g, '_'), hidden: !shown }, 'Save as', ...links);
 }
 
 const time = (iso) => element('time', { datetime: iso, title: fullTime(iso) }, moment(iso, Date.now()));

@@ -174,7 +174,7 @@ test('a message from elsewhere does not move the reader but offers the way to it
   await page.goto(`/?${new URLSearchParams({ session: name })}`);
   await expect(chat.rows).toHaveCount(50);
   await chat.log.hover();
-  await page.mouse.wheel(0, -4000);
+  await page.mouse.wheel(0, -20_000);
   const top = chat.rows.filter({ hasText: 'message 1 of 50' });
   await expect(top).toBeInViewport();
   await request.post(`/api/session/${encodeURIComponent(name)}/messages`, { data: { messages: [{ role: 'assistant', content: 'news' }] } });

@@ -261,7 +261,7 @@ test('a long reply keeps its end in sight, and leaves a reader who went up alone
   const fromEnd = () => chat.log.evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight);
   await expect.poll(fromEnd).toBeLessThan(2);
   await chat.log.hover();
-  await page.mouse.wheel(0, -4000);
+  await page.mouse.wheel(0, -20_000);
   await expect(chat.mine('Tell me everything')).toBeInViewport();
   open();
   await chat.replied();
