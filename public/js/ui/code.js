@@ -16,9 +16,9 @@ export function createCode(text, said, settled) {
   copy.addEventListener('click', () => void copyText(text, code, copy));
   if (settled && language) colour(code, text, language);
   return element(
-    'figure',
+    'div',
     { class: 'code', dir: 'ltr' },
-    element('figcaption', { class: 'code-bar' }, element('span', {}, name), copy),
+    element('div', { class: 'code-bar' }, element('span', {}, name), copy),
     element('pre', { role: 'group', 'aria-label': `Code in ${name}`, tabindex: '0' }, code),
   );
 }

@@ -11,7 +11,7 @@ const STOP_MS = 5_000;
 
 /** @returns {Promise<{url: string, stop: () => Promise<void>}>} */
 export function startProgram({ ttl = '1h' } = {}) {
-  return process.env.NONO_SCRIPTED ? startFakeServer() : startNono(ttl);
+  return process.env.NONO_SCRIPTED ? startFakeServer({ ttl }) : startNono(ttl);
 }
 
 async function startNono(ttl) {
