@@ -236,6 +236,17 @@ impl Parameters {
         self.number(name)
     }
 
+    /// One of these words, which may be absent.
+    pub(crate) fn word<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
+        let text = self.text(name)?;
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        if found.is_none() {
+            let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            self.refuse(name, format!("must be one of {}", words.join(", ")));
+        }
+        found
+    }
+
     fn number<T: std::str::FromStr>(&mut self, name: &str) -> Option<T> {
         let text = self.text(name)?;
         text.parse()

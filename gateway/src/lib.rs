@@ -5,6 +5,7 @@ mod balance;
 mod error;
 mod extract;
 mod json;
+mod lanes;
 mod metadata;
 mod observe;
 mod page;

@@ -38,7 +38,7 @@ struct Settings {
 }
 
 fn main() -> ExitCode {
-    match process::settings::parse::<Settings>(&[]) {
+    match process::settings::parse::<Settings>(&[], |_| Ok(())) {
         Ok(settings) => process::run("gateway", &settings.process.clone(), |process| run(settings, process)),
         Err(code) => code,
     }

@@ -47,7 +47,7 @@ impl Gateway {
             lifecycle: lifecycle.clone(),
         };
         let files =
-            settings.public_dir.clone().map_or(Files::Embedded, |folder| Files::Folder(folder.into()));
+            settings.public_dir.clone().map_or_else(Files::embedded, |folder| Files::Folder(folder.into()));
         let pages = Router::new().fallback(page::serve).with_state(files);
         let router = routes::router(api)
             .fallback_service(pages)

@@ -26,8 +26,8 @@ struct Settings {
     #[arg(long, env = "NONO_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
     admin_listen: SocketAddr,
 
-    /// Where sessions live: memory: (they end with the program) or redis://[user:password@]host[:port][/database].
-    /// NONO_STORE_FILE may name a file that holds it.
+    /// Where sessions live: memory: (they end with the program), redis://[user:password@]host[:port][/database],
+    /// redis+sentinel://host:port,.../master-name or redis+cluster://host:port,...; rediss for TLS. NONO_STORE_FILE may name a file that holds it.
     #[arg(long, env = "NONO_STORE", value_name = "URL", hide_env_values = true, default_value = "memory:")]
     store: StoreUrl,
 
@@ -42,7 +42,8 @@ struct Settings {
 }
 
 fn main() -> ExitCode {
-    match process::settings::parse::<Settings>(&SECRETS) {
+    let check = |settings: &Settings| settings.service.check(&settings.store);
+    match process::settings::parse(&SECRETS, check) {
         Ok(settings) => process::run("nono", &settings.process.clone(), |process| run(settings, process)),
         Err(code) => code,
     }

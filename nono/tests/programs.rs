@@ -52,18 +52,18 @@ async fn the_three_programs_work_together_over_redis() {
 #[tokio::test]
 async fn a_bad_setting_is_one_sentence_and_exit_code_2() {
     for (program, arguments, environment, expected) in [
-        ("nono", &["--store", "mysql://x"][..], &[][..], "--store <URL>: it must be memory: or redis://"),
+        ("nono", &["--store", "mysql://x"][..], &[][..], "--store <URL>: it must be memory:, redis://"),
         (
             "nono",
             &["--store", "redis://:secret@host:notaport"],
             &[],
-            "--store <URL>: it is not of the form redis://",
+            "--store <URL>: it must be of one of the forms redis://",
         ),
         (
             "nono",
             &[],
             &[("NONO_STORE", "redis://:secret@host:notaport")],
-            "--store <URL>: it is not of the form",
+            "--store <URL>: it must be of one of the forms",
         ),
         (
             "nono",
@@ -71,6 +71,16 @@ async fn a_bad_setting_is_one_sentence_and_exit_code_2() {
             &[("NONO_STORE_FILE", "/nonexistent")],
             "NONO_STORE_FILE names a file that cannot be read",
         ),
+        ("nono", &["--store", "redis+sentinel://h:1"], &[], "it must be of one of the forms"),
+        ("nono", &["--store", "redis://h", "--store-tls-ca", "/nonexistent"], &[], "it cannot be read"),
+        (
+            "session-service",
+            &["--store", "redis://h", "--store-tls-ca", "/dev/null"],
+            &[],
+            "error: certificates are given and --store is not of a rediss form",
+        ),
+        ("nono", &["--store", "rediss://h", "--store-tls-cert", "/dev/null"], &[], "--store-tls-key"),
+        ("nono", &["--min-replicas-ack", "many"], &[], "--min-replicas-ack <NUMBER>: "),
         ("nono", &[], &[("RUST_LOG", "a=b=c")], "is not a log filter"),
         ("nono", &["--session-ttl", "0s"], &[], "it must be at least 1ms"),
         ("nono", &["--session-ttl", "soon"], &[], "it must be a duration such as 90s, 30m or 2h"),

@@ -60,12 +60,18 @@ pub struct SecretSetting {
 }
 
 /// The program's settings from flags, environment and the files of secrets, or the code to exit with: what was asked
-/// for is printed to standard output, what is wrong in one sentence to standard error.
+/// for is printed to standard output, what is wrong in one sentence to standard error. `check` says whether settings that
+/// are right by themselves go together.
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the answer to the command line")]
-pub fn parse<S: Parser>(secrets: &[SecretSetting]) -> Result<S, ExitCode> {
+pub fn parse<S: Parser>(
+    secrets: &[SecretSetting],
+    check: impl FnOnce(&S) -> Result<(), String>,
+) -> Result<S, ExitCode> {
     let parsed = with_secrets(S::command(), secrets).and_then(|command| {
         let matches = command.try_get_matches().map_err(Wrong::Usage)?;
-        S::from_arg_matches(&matches).map_err(Wrong::Usage)
+        let settings = S::from_arg_matches(&matches).map_err(Wrong::Usage)?;
+        check(&settings).map_err(Wrong::Together)?;
+        Ok(settings)
     });
     parsed.map_err(|wrong| match wrong {
         Wrong::Usage(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
@@ -76,7 +82,7 @@ pub fn parse<S: Parser>(secrets: &[SecretSetting]) -> Result<S, ExitCode> {
             eprintln!("{}", describe(&error));
             ExitCode::from(BAD_SETTING)
         }
-        Wrong::File(sentence) => {
+        Wrong::File(sentence) | Wrong::Together(sentence) => {
             eprintln!("error: {sentence}");
             ExitCode::from(BAD_SETTING)
         }
@@ -89,6 +95,8 @@ pub(crate) const BAD_SETTING: u8 = 2;
 enum Wrong {
     Usage(clap::Error),
     File(String),
+    /// Each is right, but not beside the others.
+    Together(String),
 }
 
 /// Makes the content of each secret's file the setting's default.

@@ -21,8 +21,9 @@ struct Settings {
     #[arg(long, env = "NONO_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
     admin_listen: SocketAddr,
 
-    /// Where sessions live: redis://[user:password@]host[:port][/database], or memory: to lose them at the end.
-    /// NONO_STORE_FILE may name a file that holds it.
+    /// Where sessions live: redis://[user:password@]host[:port][/database], redis+sentinel://host:port,.../master-name or
+    /// redis+cluster://host:port,...; rediss for TLS; or memory: to lose them at the end. NONO_STORE_FILE may name a file
+    /// that holds it.
     #[arg(long, env = "NONO_STORE", value_name = "URL", hide_env_values = true, required = true)]
     store: Option<StoreUrl>,
 
@@ -34,7 +35,9 @@ struct Settings {
 }
 
 fn main() -> ExitCode {
-    match process::settings::parse::<Settings>(&SECRETS) {
+    let check =
+        |settings: &Settings| settings.store.as_ref().map_or(Ok(()), |url| settings.service.check(url));
+    match process::settings::parse(&SECRETS, check) {
         Ok(settings) => {
             process::run("session-service", &settings.process.clone(), |process| run(settings, process))
         }

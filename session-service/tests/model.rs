@@ -198,7 +198,7 @@ impl StateMachineTest for Both {
         let time = clock.clone();
         let time = Box::new(move || Timestamp::from_millis(time.load(Ordering::SeqCst)));
         let redis: Store =
-            runtime.block_on(async { Arc::new(RedisStore::new(&server.url(), policy).unwrap()) as Store });
+            runtime.block_on(async { Arc::new(RedisStore::at(&server.url(), policy).unwrap()) as Store });
         let memory = Arc::new(MemoryStore::with_clock(policy, time));
         Self { runtime, _server: server, redis, memory, clock, listing: None }
     }

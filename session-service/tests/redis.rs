@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 const LONGEST_CALL: Duration = Duration::from_millis(1500);
 
 fn store_at(port: u16, policy: Policy) -> Store {
-    Arc::new(RedisStore::new(&format!("redis://127.0.0.1:{port}"), policy).unwrap())
+    Arc::new(RedisStore::at(&format!("redis://127.0.0.1:{port}"), policy).unwrap())
 }
 
 fn hour_at(port: u16) -> Store {

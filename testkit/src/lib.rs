@@ -5,6 +5,6 @@ mod model;
 mod proxy;
 mod redis;
 
-pub use model::{Behaviour, ModelServer};
+pub use model::{Behaviour, ModelServer, micros, sent_at};
 pub use proxy::Proxy;
-pub use redis::RedisServer;
+pub use redis::{Certificates, ClientCertificates, RedisCluster, RedisServer, SentinelSet};

@@ -6,7 +6,7 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -33,6 +33,13 @@ pub enum Behaviour {
     Slow {
         /// The pieces.
         pieces: Vec<String>,
+        /// The pause.
+        pause: Duration,
+    },
+    /// So many pieces with a pause after each, each of which says when it was written: see [`sent_at`].
+    Clock {
+        /// How many.
+        pieces: usize,
         /// The pause.
         pause: Duration,
     },
@@ -253,6 +260,14 @@ impl Answer<'_> {
                     self.chunk(&delta(piece)).await?;
                 }
             }
+            Behaviour::Clock { pieces, pause } => {
+                for _ in 0..pieces {
+                    self.chunk(&delta(&format!("@{}@", micros()))).await?;
+                    if !pause.is_zero() {
+                        tokio::time::sleep(pause).await;
+                    }
+                }
+            }
             Behaviour::Gated(pieces) => {
                 for piece in &pieces {
                     self.gate.acquire().await.expect("it is never closed").forget();
@@ -330,6 +345,17 @@ impl Answer<'_> {
         let head = format!("{:x}\r\n", bytes.len());
         self.to.write_all(&[head.as_bytes(), bytes, b"\r\n"].concat()).await
     }
+}
+
+/// When the pieces of a [`Behaviour::Clock`] in this text were written, in microseconds as [`micros`] counts them.
+pub fn sent_at(text: &str) -> impl Iterator<Item = u64> + '_ {
+    text.split('@').skip(1).step_by(2).filter_map(|digits| digits.parse().ok())
+}
+
+/// The microseconds since 1970.
+pub fn micros() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later than 1970");
+    u64::try_from(now.as_micros()).expect("it fits for a long time")
 }
 
 fn delta(text: &str) -> Value {

@@ -1,8 +1,10 @@
 //! The JSON of the REST API, exactly as documented. The OpenAPI document comes from these types.
 
 mod chat;
+mod export;
 
 pub(crate) use chat::{Accepted, ChatRequest, Delta, Done, Reply, chat};
+pub(crate) use export::Conversation;
 
 use crate::{
     error::{Problem, Violation},

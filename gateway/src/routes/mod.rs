@@ -2,6 +2,7 @@
 
 mod chat;
 mod config;
+mod export;
 mod health;
 mod sessions;
 
@@ -11,6 +12,10 @@ use process::Lifecycle;
 use std::sync::Arc;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+/// Where there is a page to try the API.
+pub(crate) const DOCS: &str = "/docs";
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -40,6 +45,7 @@ pub(crate) fn router(api: Api) -> Router {
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::get, sessions::delete))
         .routes(routes!(sessions::history))
+        .routes(routes!(export::export))
         .routes(routes!(sessions::append))
         .routes(routes!(sessions::touch))
         .routes(routes!(chat::chat))
@@ -50,6 +56,7 @@ pub(crate) fn router(api: Api) -> Router {
     router
         .route(CREATE, get(sessions::get).delete(sessions::delete))
         .route("/openapi.json", get(move || std::future::ready(Json(document.clone()))))
+        .merge(SwaggerUi::new(DOCS).config(Config::from("/openapi.json").try_it_out_enabled(true)))
         .method_not_allowed_fallback(wrong_method)
         .with_state(api)
 }

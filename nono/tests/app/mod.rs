@@ -90,7 +90,7 @@ impl App {
     /// The same with another model.
     pub async fn redis_with(model: Arc<dyn Model>) -> Self {
         let redis = RedisServer::start_durable();
-        let store = Arc::new(RedisStore::new(&redis.url(), Policy::default()).unwrap());
+        let store = Arc::new(RedisStore::at(&redis.url(), Policy::default()).unwrap());
         Self::apart(store, Some(redis), model).await
     }
 

@@ -1,6 +1,7 @@
 //! Turns from outside: what streams, what is stored, and what happens when any part of it fails.
 
 mod broken;
+mod killed;
 mod stream;
 
 use crate::app::{App, scripted};
@@ -242,4 +243,25 @@ async fn a_thousand_sessions_talk_at_once_and_never_mix() {
     }
     assert_eq!(calls.join_all().await.len(), 1000);
     assert_eq!(app.get("/api/sessions").await.ok()["count"], 1000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_that_fill_a_connection_hold_nobody_up() {
+    let model = ModelServer::start().await;
+    let app = App::redis_with(scripted(&model, Duration::from_secs(60))).await;
+    let mut streams = Vec::new();
+    // A connection to the service carries 200 calls at once.
+    for n in 0..350 {
+        let user_id = format!("s{n}");
+        app.create(&user_id).await;
+        model.script(Behaviour::Gated(words(&["later"])));
+        let mut events = Events::open(&app, &user_id, &say("hi", "r")).await;
+        assert_eq!(events.next().await.unwrap().name, "accepted");
+        streams.push(events);
+    }
+    assert_eq!(app.get("/api/session/s349").await.ok()["message_count"], 1);
+    streams.iter().for_each(|_| model.release());
+    for mut events in streams {
+        assert_eq!(events.rest().await.last().unwrap().name, "done");
+    }
 }

@@ -7,6 +7,8 @@ use std::{collections::VecDeque, time::Duration};
 
 /// The longest wait for an event.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest that a stream is open.
+const STREAM_MAX: Duration = Duration::from_secs(60);
 
 /// One event.
 #[derive(Debug)]
@@ -26,7 +28,8 @@ impl Events {
     /// Begins a turn.
     pub async fn open(app: &App, user_id: &str, body: &Value) -> Self {
         let request = app.request(Method::POST, &format!("/api/session/{user_id}/chat"));
-        let response = request.header("accept", "text/event-stream").json(body).send().await.unwrap();
+        let request = request.header("accept", "text/event-stream").timeout(STREAM_MAX);
+        let response = request.json(body).send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["cache-control"], "no-cache");

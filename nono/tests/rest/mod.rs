@@ -1,8 +1,10 @@
 //! The REST API, in one process over memory and apart over Redis.
 
+mod export;
 mod refused;
 
 use crate::app::App;
+use export::*;
 use refused::*;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -28,6 +30,9 @@ rest_suite! {
     messages_are_appended_once_and_read_in_pages
     metadata_comes_back_as_it_was_sent
     lists_are_paged
+    a_conversation_is_exported_whole_in_both_forms
+    an_export_names_its_file_whatever_the_handle
+    what_cannot_be_exported_is_refused_before_it_begins
     touch_moves_the_expiry_and_delete_ends_the_session
     what_is_not_live_is_not_found
     odd_ids_work_in_paths
@@ -43,6 +48,9 @@ rest_suite! {
     health_names_every_dependency
     the_document_describes_every_route
     the_page_is_served_under_a_strict_policy
+    what_the_page_names_may_be_kept_for_ever
+    files_are_compressed_as_the_client_takes_them
+    there_is_a_page_to_try_the_api
 }
 
 /// Whether `text` is a time as documented.
@@ -290,6 +298,7 @@ async fn the_document_describes_every_route(app: &App) {
             "GET /api/config",
             "GET /api/personas",
             "GET /api/session/{user_id}",
+            "GET /api/session/{user_id}/export",
             "GET /api/session/{user_id}/history",
             "GET /api/sessions",
             "GET /health",
@@ -325,4 +334,52 @@ async fn the_page_is_served_under_a_strict_policy(app: &App) {
     assert_eq!(app.send(again).await.status, 304);
     let script = app.get("/js/main.js").await;
     assert_eq!(script.headers["content-type"], "text/javascript; charset=utf-8");
+    assert_eq!(script.headers["cache-control"], "no-cache");
+}
+
+async fn what_the_page_names_may_be_kept_for_ever(app: &App) {
+    let page = app.get("/").await.text;
+    let at = page.find("src=\"/assets/").expect("the page names its scripts by version") + "src=\"".len();
+    let script = page[at..].split('"').next().unwrap();
+    let kept = app.get(script).await;
+    assert_eq!(kept.status, 200);
+    assert_eq!(kept.headers["cache-control"], "public, max-age=31536000, immutable");
+    // A page of another version, in the middle of an update, gets what there is, but not for ever.
+    let other = app.get("/assets/0000000000000000/js/main.js").await;
+    assert_eq!((other.status.as_u16(), &other.headers["cache-control"]), (200, &"no-cache".parse().unwrap()));
+    app.get("/assets/0000000000000000/js/nothing.js").await.problem(404);
+}
+
+async fn files_are_compressed_as_the_client_takes_them(app: &App) {
+    for (accepted, encoding) in [
+        ("br, gzip", Some("br")),
+        ("gzip, deflate", Some("gzip")),
+        ("br;q=0, gzip;q=0.5", Some("gzip")),
+        ("identity", None),
+    ] {
+        let request = app.request(Method::GET, "/js/main.js").header("accept-encoding", accepted);
+        let response = request.send().await.unwrap();
+        let headers = response.headers().clone();
+        assert_eq!(headers.get("content-encoding").map(|value| value.to_str().unwrap()), encoding);
+        assert_eq!(headers["vary"], "accept-encoding");
+        let magic = &response.bytes().await.unwrap()[..2];
+        assert_eq!(magic == [0x1f, 0x8b], encoding == Some("gzip"), "{accepted}");
+        let again = app.request(Method::GET, "/js/main.js").header("accept-encoding", accepted);
+        let again = app.send(again.header("if-none-match", headers["etag"].clone())).await;
+        assert_eq!(again.status, 304, "{accepted}");
+        let other = app.request(Method::GET, "/js/main.js").header("accept-encoding", "deflate");
+        let other = app.send(other.header("if-none-match", headers["etag"].clone())).await;
+        assert_eq!(other.status, if encoding.is_none() { 304 } else { 200 }, "another representation");
+    }
+}
+
+async fn there_is_a_page_to_try_the_api(app: &App) {
+    let docs = app.get("/docs").await;
+    assert_eq!(docs.status, 200);
+    assert!(docs.text.contains("swagger-ui"));
+    let policy = docs.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("script-src 'self';") && policy.contains("default-src 'none'"), "{policy}");
+    let start = app.get("/docs/swagger-initializer.js").await;
+    assert!(start.text.contains("/openapi.json"), "{}", start.text);
+    assert_eq!(app.get("/docsx").await.status, 404);
 }

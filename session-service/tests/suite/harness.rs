@@ -75,7 +75,7 @@ impl Default for Redis {
 
 impl Harness for Redis {
     fn store(&mut self, policy: Policy) -> Store {
-        Arc::new(RedisStore::new(&self.server.url(), policy).unwrap())
+        Arc::new(RedisStore::at(&self.server.url(), policy).unwrap())
     }
 
     async fn pass(&self, time: Duration) {

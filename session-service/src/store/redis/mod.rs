@@ -1,9 +1,16 @@
-//! Sessions in Redis (6.2 or later) or Valkey: one script per change, one round trip per call, two for a list.
+//! Sessions in Redis (6.2 or later) or Valkey: one script per change. On one node a call is one round trip and a list
+//! two; in a cluster, where the list is elsewhere than the session, a change is one more.
 
+mod address;
+mod advice;
+mod cluster;
 mod keys;
+mod link;
+mod places;
 mod pool;
 mod reply;
 mod scripts;
+mod sentinel;
 mod turns;
 
 use super::{
@@ -20,90 +27,86 @@ use crate::domain::{
     },
 };
 use async_trait::async_trait;
-use bb8_redis::redis::{
-    Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Script, ScriptInvocation, ServerErrorKind,
-    Value, cmd, pipe,
-};
-use pool::Pool;
+use bb8_redis::redis::{Cmd, cmd};
+use link::{Link, Repeat};
+use places::Placing;
 use reply::{Reply, broken, read, session};
+use scripts::{Invocation, Script};
 use std::time::Duration;
+
+pub use address::{RedisTls, RedisUrl, SentinelLogin};
+pub use advice::Server;
 
 /// The longest that a call of the store takes, whatever happens to the connection and however often it asks.
 const CALL_MAX: Duration = Duration::from_millis(1450);
 
+/// Where Redis is, and what is asked of it.
+#[derive(Clone, Debug)]
+pub struct RedisSettings {
+    /// Where it is.
+    pub url: RedisUrl,
+    /// The certificates for TLS.
+    pub tls: RedisTls,
+    /// What Sentinels want to hear.
+    pub sentinel: SentinelLogin,
+    /// How many replicas must have a write before it is acknowledged.
+    pub min_replicas_ack: u8,
+}
+
+impl RedisSettings {
+    /// The settings for a place that wants nothing more.
+    pub fn at(url: RedisUrl) -> Self {
+        let (tls, sentinel) = (RedisTls::default(), SentinelLogin::default());
+        Self { url, tls, sentinel, min_replicas_ack: 0 }
+    }
+
+    /// Whether they go together; the error is one sentence. Connects to nothing.
+    pub fn check(&self) -> Result<(), String> {
+        self.url.topology(&self.tls, &self.sentinel).map(drop)
+    }
+}
+
 /// The adapter over Redis.
 pub struct RedisStore {
     policy: Policy,
-    pool: Pool,
-}
-
-/// What is sent in one round trip.
-enum Request<'a> {
-    Script(&'a ScriptInvocation<'a>),
-    Command(&'a Cmd),
-    Pipeline(&'a Pipeline),
-}
-
-/// Whether a request may be sent again when the connection was cut and nobody knows whether it arrived.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Repeat {
-    Safe,
-    Unsafe,
+    link: Link,
 }
 
 impl RedisStore {
-    /// The store at `url` (`redis://[user:password@]host[:port][/database]`), which need not be there yet.
-    pub fn new(url: &str, policy: Policy) -> Result<Self, RedisError> {
-        Ok(Self { policy, pool: Pool::new(url)? })
+    /// The store at this place, which need not be there yet. The error is one sentence about the settings.
+    pub fn new(settings: &RedisSettings, policy: Policy) -> Result<Self, String> {
+        let topology = settings.url.topology(&settings.tls, &settings.sentinel)?;
+        let link = Link::new(topology, settings.tls.certificates(), settings.min_replicas_ack);
+        let link = link.map_err(|_| "the store's address or certificates are not usable")?;
+        Ok(Self { policy, link })
     }
 
-    /// Whether `url` can be one, without connecting to it.
-    pub fn check(url: &str) -> Result<(), RedisError> {
-        Client::open(url).map(drop)
+    /// The store at this address, with nothing more to it.
+    pub fn at(url: &str, policy: Policy) -> Result<Self, String> {
+        Self::new(&RedisSettings::at(RedisUrl::parse(url)?), policy)
     }
 
     /// Prepares a script with what each of them takes first.
-    fn prepare(&self, script: &'static Script, keys: &[String]) -> ScriptInvocation<'static> {
-        let mut invocation = script.prepare_invoke();
-        for key in keys {
-            invocation.key(key);
-        }
+    fn prepare(&self, script: &'static Script, keys: &[String]) -> Invocation {
+        let mut invocation = Invocation::new(script, keys);
         invocation.arg(millis(self.policy.session_ttl)).arg(LISTING_MAX_MILLISECONDS);
         invocation
     }
 
-    /// Prepares a script that changes a session.
-    fn prepare_change(
-        &self,
-        script: &'static Script,
-        owner: &Owner,
-        user_id: &UserId,
-    ) -> ScriptInvocation<'static> {
-        let keys: Vec<_> = keys::session(owner, user_id).into_iter().chain(keys::list(owner)).collect();
-        let mut invocation = self.prepare(script, &keys);
-        invocation.arg(user_id.as_str());
-        invocation
+    /// The most sessions of an owner, as scripts take it.
+    fn most_sessions(&self) -> String {
+        self.policy.max_sessions_per_owner.map(|most| most.to_string()).unwrap_or_default()
     }
 
-    async fn script(&self, invocation: &ScriptInvocation<'_>, repeat: Repeat) -> Result<Reply, StoreError> {
-        Reply::new(self.send(Request::Script(invocation), repeat).await?)
-    }
-
-    async fn send(&self, request: Request<'_>, repeat: Repeat) -> Result<Value, StoreError> {
-        let result = match self.send_once(&request).await {
-            Err(error) if repeat == Repeat::Safe && was_cut(&error) => self.send_once(&request).await,
-            result => result,
-        };
-        result.map_err(classify)
-    }
-
-    async fn send_once(&self, request: &Request<'_>) -> RedisResult<Value> {
-        let mut connection = self.pool.connection().await?;
-        match request {
-            Request::Script(invocation) => invocation.invoke_async(&mut connection).await,
-            Request::Command(command) => command.query_async(&mut connection).await,
-            Request::Pipeline(pipeline) => pipeline.query_async(&mut connection).await,
+    /// Whether a create can only fail, as far as can be told before its place is put.
+    async fn is_in_vain(&self, owner: &Owner, new: &NewSession) -> Result<bool, StoreError> {
+        if new.if_exists == IfExists::Return || !self.link.is_cluster() {
+            return Ok(false);
         }
+        let made_by = self.made_by(owner, &new.user_id).await?;
+        Ok(made_by.is_some_and(|id| {
+            id.is_none() || id.as_deref() != new.request_id.as_ref().map(RequestId::as_str)
+        }))
     }
 
     async fn list_page(&self, owner: &Owner, page: &ListPage) -> Result<SessionPage, StoreError> {
@@ -113,9 +116,9 @@ impl RedisStore {
             let user_id = cursor.user_id.as_ref().map_or("", UserId::as_str);
             invocation.arg(cursor.moment.as_millis()).arg(cursor.expires_at.as_millis()).arg(user_id);
         }
-        let mut reply = self.script(&invocation, Repeat::Safe).await?;
+        let mut reply = Reply::new(self.link.read(&invocation, Repeat::Safe).await?)?;
         reply.word()?;
-        let total_count = reply.next()?;
+        let total_count: u32 = reply.next()?;
         let moment = reply.timestamp()?;
         let user_ids = reply.next::<Vec<String>>()?.into_iter();
         let expiries = reply.next::<Vec<u64>>()?.into_iter().map(Timestamp::from_millis);
@@ -126,36 +129,35 @@ impl RedisStore {
             None => None,
         };
         let sessions = self.records(owner, &places).await?;
+        let removed = self.remove_stale(owner, moment, &places, &sessions).await?;
+        let total_count = total_count.saturating_sub(removed);
         Ok(SessionPage::fitting(places.into_iter().zip(sessions).collect(), total_count, next))
     }
 
     /// The sessions at these places, in this order, those that are live.
     async fn records(&self, owner: &Owner, places: &[Cursor]) -> Result<Vec<Option<Session>>, StoreError> {
-        let mut pipeline = pipe();
-        for user_id in places.iter().filter_map(|place| place.user_id.as_ref()) {
-            pipeline.add_command(read_record(owner, user_id));
-        }
-        if pipeline.is_empty() {
-            return Ok(Vec::new());
-        }
-        let records: Vec<Value> = read(self.send(Request::Pipeline(&pipeline), Repeat::Safe).await?)?;
-        records.into_iter().map(session).collect()
+        let user_ids = places.iter().filter_map(|place| place.user_id.as_ref());
+        let commands = user_ids.map(|user_id| read_record(owner, user_id)).collect();
+        self.link.ask_all(commands).await?.into_iter().map(session).collect()
     }
 }
 
 #[async_trait]
 impl SessionStore for RedisStore {
     async fn create(&self, owner: &Owner, new: &NewSession) -> Result<Created, StoreError> {
-        let most = self.policy.max_sessions_per_owner.map(|most| most.to_string());
         let mut invocation = self.prepare_change(&scripts::CREATE, owner, &new.user_id);
         invocation
             .arg(new.persona.as_str())
             .arg(new.metadata.as_json())
             .arg(new.request_id.as_ref().map_or("", RequestId::as_str))
             .arg(if new.if_exists == IfExists::Return { "return" } else { "fail" })
-            .arg(most.unwrap_or_default());
+            .arg(self.most_sessions());
+        let repeat = repeat_with(new.request_id.as_ref());
         in_time(async {
-            let mut reply = self.script(&invocation, repeat_with(new.request_id.as_ref())).await?;
+            if self.is_in_vain(owner, new).await? {
+                return Err(StoreError::Exists);
+            }
+            let mut reply = self.change(owner, &new.user_id, invocation, Placing::Any, repeat).await?;
             let created = reply.word()? == "created";
             Ok(Created { session: reply.session()?, created })
         })
@@ -164,7 +166,7 @@ impl SessionStore for RedisStore {
 
     async fn get(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError> {
         let command = read_record(owner, user_id);
-        let fields = in_time(self.send(Request::Command(&command), Repeat::Safe)).await?;
+        let fields = in_time(self.link.ask(&command, Repeat::Safe)).await?;
         session(fields)?.ok_or(StoreError::NotFound)
     }
 
@@ -185,7 +187,7 @@ impl SessionStore for RedisStore {
             Span::After(seq) => ("after", seq),
         };
         invocation.arg(span).arg(seq).arg(page.size.items()).arg(HISTORY_PAGE_MAX_BYTES);
-        let mut reply = in_time(self.script(&invocation, Repeat::Safe)).await?;
+        let mut reply = Reply::new(in_time(self.link.read(&invocation, Repeat::Safe)).await?)?;
         reply.word()?;
         let message_count = reply.next()?;
         let first = reply.next::<i64>()?;
@@ -213,7 +215,8 @@ impl SessionStore for RedisStore {
         for message in batch.messages() {
             invocation.arg(unstamped(message));
         }
-        let mut reply = in_time(self.script(&invocation, repeat_with(request_id))).await?;
+        let changing = self.change(owner, user_id, invocation, Placing::Known, repeat_with(request_id));
+        let mut reply = in_time(changing).await?;
         let replayed = reply.word()? == "replayed";
         let session = reply.session()?;
         let first = reply.next()?;
@@ -259,18 +262,26 @@ impl SessionStore for RedisStore {
 
     async fn touch(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError> {
         let invocation = self.prepare_change(&scripts::TOUCH, owner, user_id);
-        let mut reply = in_time(self.script(&invocation, Repeat::Safe)).await?;
+        let changing = self.change(owner, user_id, invocation, Placing::Known, Repeat::Safe);
+        let mut reply = in_time(changing).await?;
         reply.word()?;
         reply.session()
     }
 
     async fn delete(&self, owner: &Owner, user_id: &UserId) -> Result<(), StoreError> {
         let invocation = self.prepare_change(&scripts::DELETE, owner, user_id);
-        in_time(self.script(&invocation, Repeat::Unsafe)).await?.word().map(drop)
+        in_time(async {
+            let mut reply = Reply::new(self.link.write(&invocation, Repeat::Unsafe).await?)?;
+            reply.word()?;
+            self.leave(owner, user_id, reply.timestamp()?).await
+        })
+        .await
     }
 
     async fn time(&self) -> Result<Timestamp, StoreError> {
-        let answer = in_time(self.send(Request::Command(&cmd("TIME")), Repeat::Safe)).await?;
+        // By the clock of the node that gives sessions their moments.
+        let [index, ..] = keys::list(&Owner::open());
+        let answer = in_time(self.link.ask_at(&index, &cmd("TIME"))).await?;
         let (seconds, micros): (u64, u64) = read(answer)?;
         Ok(Timestamp::from_millis(seconds * 1000 + micros / 1000))
     }
@@ -299,27 +310,4 @@ fn millis(duration: Duration) -> u64 {
 async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     let late = || StoreError::Unavailable(format!("no answer within {CALL_MAX:?}").into());
     tokio::time::timeout(CALL_MAX, call).await.unwrap_or_else(|_| Err(late()))
-}
-
-/// Whether the connection ended before the answer, so that another one may do better at once.
-fn was_cut(error: &RedisError) -> bool {
-    error.is_connection_dropped() && !error.is_timeout()
-}
-
-/// Tells a server that cannot serve now from one that answers nonsense.
-fn classify(error: RedisError) -> StoreError {
-    use ServerErrorKind::{
-        Ask, BusyLoading, ClusterDown, MasterDown, Moved, NoPerm, ReadOnly, ResponseError, TryAgain,
-    };
-    let unavailable = match error.kind() {
-        ErrorKind::Io | ErrorKind::AuthenticationFailed | ErrorKind::ClusterConnectionNotFound => true,
-        ErrorKind::Server(
-            Ask | BusyLoading | ClusterDown | MasterDown | Moved | NoPerm | ReadOnly | TryAgain,
-        ) => true,
-        ErrorKind::Server(ResponseError) | ErrorKind::Extension => {
-            matches!(error.code(), Some("OOM" | "MISCONF" | "NOREPLICAS" | "BUSY" | "NOAUTH" | "WRONGPASS"))
-        }
-        _ => error.is_timeout() || error.is_unrecoverable_error(),
-    };
-    if unavailable { StoreError::Unavailable(error.into()) } else { StoreError::Broken(error.into()) }
 }

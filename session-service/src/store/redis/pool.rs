@@ -1,17 +1,15 @@
-//! Connections: a few multiplexed ones that every call shares, replaced when they break.
+//! Connections to one server: a few multiplexed ones that every call shares, replaced when they break.
 //!
 //! A checkout only clones the connection and gives it back at once; holding it during the call would let one caller at
 //! a time use it. A `MultiplexedConnection` never reconnects by itself, so each one carries a flag that says it broke,
 //! and the pool drops it on the next checkout, without asking the server.
 
-use super::scripts;
+use super::{address::Watched, scripts, sentinel};
 use bb8_redis::{
     bb8::{self, ErrorSink, ManageConnection},
     redis::{
-        AsyncConnectionConfig, Client, Cmd, ErrorKind, IntoConnectionInfo, Pipeline, RedisError, RedisFuture,
-        RedisResult, ServerErrorKind, Value,
-        aio::{ConnectionLike, MultiplexedConnection},
-        io::tcp::TcpSettings,
+        AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult,
+        ServerErrorKind, Value, aio::MultiplexedConnection,
     },
 };
 use std::{
@@ -23,26 +21,38 @@ use std::{
 };
 
 /// The longest wait for a connection.
-const CONNECTION_MAX_WAIT: Duration = Duration::from_millis(500);
+pub(super) const CONNECTION_MAX_WAIT: Duration = Duration::from_millis(500);
 /// The longest wait for an answer.
-const ANSWER_MAX_WAIT: Duration = Duration::from_secs(1);
+pub(super) const ANSWER_MAX_WAIT: Duration = Duration::from_secs(1);
 /// How many connections are kept: one server thread answers them all, more than a few only cost.
 const CONNECTIONS: u32 = 4;
+/// How many when writes wait for replicas: a connection does nothing else while one of its writes waits.
+const WAITING_CONNECTIONS: u32 = 16;
 
 #[derive(Clone)]
 pub(super) struct Pool(bb8::Pool<Manager>);
 
 impl Pool {
+    /// Connections to this server.
+    pub(super) fn of_server(server: ConnectionInfo, writes_wait: bool) -> RedisResult<Self> {
+        Ok(Self::new(Manager::Server(Client::open(server)?), writes_wait))
+    }
+
+    /// Connections to whichever server is the primary when one is made.
+    pub(super) fn of_watched(watched: Watched, writes_wait: bool) -> Self {
+        Self::new(Manager::Watched(watched), writes_wait)
+    }
+
     /// A pool that begins to connect at once and does not wait for it.
-    pub(super) fn new(url: &str) -> RedisResult<Self> {
-        let info = url.into_connection_info()?.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+    fn new(manager: Manager, writes_wait: bool) -> Self {
+        let connections = if writes_wait { WAITING_CONNECTIONS } else { CONNECTIONS };
         let builder = bb8::Pool::builder()
-            .max_size(CONNECTIONS)
-            .min_idle(Some(CONNECTIONS))
+            .max_size(connections)
+            .min_idle(Some(connections))
             .connection_timeout(CONNECTION_MAX_WAIT)
             .test_on_check_out(true)
             .error_sink(Box::new(LogFailures));
-        Ok(Self(builder.build_unchecked(Manager(Client::open(info)?))))
+        Self(builder.build_unchecked(manager))
     }
 
     /// A connection to share.
@@ -63,6 +73,23 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    pub(super) async fn ask(&mut self, command: &Cmd) -> RedisResult<Value> {
+        let answer = self.multiplexed.send_packed_command(command).await;
+        self.note(answer.and_then(Value::extract_error))
+    }
+
+    /// An error among the answers is left there.
+    pub(super) async fn pipe(&mut self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+        let answers = self.multiplexed.send_packed_commands(pipeline, 0, pipeline.len()).await;
+        if let Ok(answers) = &answers {
+            let errors = answers.iter().filter(|answer| matches!(answer, Value::ServerError(_)));
+            for error in errors {
+                let _ = self.note(error.clone().extract_error());
+            }
+        }
+        self.note(answers)
+    }
+
     fn note<T>(&self, result: RedisResult<T>) -> RedisResult<T> {
         if let Err(error) = &result
             && is_fatal(error)
@@ -80,32 +107,10 @@ fn is_fatal(error: &RedisError) -> bool {
         || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
 }
 
-impl ConnectionLike for Connection {
-    fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
-        Box::pin(async move {
-            let result = self.multiplexed.send_packed_command(cmd).await;
-            self.note(result)
-        })
-    }
-
-    fn req_packed_commands<'a>(
-        &'a mut self,
-        pipeline: &'a Pipeline,
-        offset: usize,
-        count: usize,
-    ) -> RedisFuture<'a, Vec<Value>> {
-        Box::pin(async move {
-            let result = self.multiplexed.send_packed_commands(pipeline, offset, count).await;
-            self.note(result)
-        })
-    }
-
-    fn get_db(&self) -> i64 {
-        self.multiplexed.get_db()
-    }
+enum Manager {
+    Server(Client),
+    Watched(Watched),
 }
-
-struct Manager(Client);
 
 impl ManageConnection for Manager {
     type Connection = Connection;
@@ -113,11 +118,11 @@ impl ManageConnection for Manager {
 
     /// Connects and loads the scripts, so that every call is one round trip from the first one on.
     async fn connect(&self) -> RedisResult<Connection> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECTION_MAX_WAIT))
-            .set_response_timeout(Some(ANSWER_MAX_WAIT));
         let connecting = async {
-            let mut multiplexed = self.0.get_multiplexed_async_connection_with_config(&config).await?;
+            let mut multiplexed = match self {
+                Self::Server(server) => connect(server).await?,
+                Self::Watched(watched) => sentinel::connect_to_primary(watched).await?,
+            };
             scripts::load(&mut multiplexed).await?;
             Ok(Connection { multiplexed, broken: Arc::default() })
         };
@@ -136,6 +141,14 @@ impl ManageConnection for Manager {
     fn has_broken(&self, connection: &mut Connection) -> bool {
         connection.broken.load(Ordering::Relaxed)
     }
+}
+
+/// Connects with the limits of time that hold for every connection.
+pub(super) async fn connect(server: &Client) -> RedisResult<MultiplexedConnection> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECTION_MAX_WAIT))
+        .set_response_timeout(Some(ANSWER_MAX_WAIT));
+    server.get_multiplexed_async_connection_with_config(&config).await
 }
 
 #[derive(Clone, Debug)]

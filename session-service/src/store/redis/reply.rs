@@ -39,6 +39,12 @@ impl Reply {
         }
     }
 
+    /// Whether the word, which was not read yet, is one of those.
+    pub(super) fn is_refusal(&self) -> bool {
+        let mut unread = Self(self.0.clone());
+        unread.word().is_err()
+    }
+
     pub(super) fn timestamp(&mut self) -> Result<Timestamp, StoreError> {
         self.next().map(Timestamp::from_millis)
     }

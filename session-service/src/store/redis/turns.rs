@@ -1,6 +1,6 @@
 //! Turns in Redis: the user's message, the lease and the reply, each step one script.
 
-use super::{RedisStore, Repeat, in_time, millis, scripts};
+use super::{RedisStore, Repeat, in_time, millis, places::Placing, reply::Reply, scripts};
 use crate::{
     domain::{
         Message, NewMessage, Owner, UserId, limits::REMEMBERED_REQUEST_IDS, limits::SESSION_MAX_MESSAGES,
@@ -28,7 +28,8 @@ pub(super) async fn begin(
         .arg(millis(lease))
         .arg(unstamped(&turn.message));
     // Not repeated: the first try may have taken the turn, and the second would find it taken.
-    let mut reply = in_time(store.script(&invocation, Repeat::Unsafe)).await?;
+    let changing = store.change(owner, &turn.user_id, invocation, Placing::Known, Repeat::Unsafe);
+    let mut reply = in_time(changing).await?;
     let word = reply.word()?;
     let session = reply.session()?;
     let seq = reply.next()?;
@@ -54,7 +55,7 @@ pub(super) async fn renew(
 ) -> Result<(), StoreError> {
     let mut invocation = store.prepare_change(&scripts::RENEW_TURN, owner, user_id);
     invocation.arg(&token.0).arg(lease);
-    in_time(store.script(&invocation, Repeat::Safe)).await?.word().map(drop)
+    Reply::new(in_time(store.link.read(&invocation, Repeat::Safe)).await?)?.word().map(drop)
 }
 
 pub(super) async fn finish(
@@ -69,7 +70,8 @@ pub(super) async fn finish(
         .arg(request_key(&turn.request_id))
         .arg(&turn.token.0)
         .arg(unstamped(reply));
-    let mut answer = in_time(store.script(&invocation, Repeat::Unsafe)).await?;
+    let changing = store.change(owner, &turn.user_id, invocation, Placing::Known, Repeat::Unsafe);
+    let mut answer = in_time(changing).await?;
     answer.word()?;
     let seq = answer.next()?;
     Ok(reply.clone().at(seq, answer.timestamp()?))

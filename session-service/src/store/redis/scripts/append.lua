@@ -1,10 +1,11 @@
 -- Adds messages to a live session. ARGV: 3 user_id, 4 the most messages of a session, 5 the hash of the request id or
--- "", 6 the fingerprint of the messages, 7 how many requests are remembered, 8... each message up to its timestamp.
+-- "", 6 the fingerprint of the messages, 7 how many requests are remembered, 8 to the last but one each message up to
+-- its timestamp.
 -- Answers {word, session, first seq, the messages when they are replayed}.
 
 local user_id, most, key, fingerprint, remembered = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
 local messages = {}
-for i = 8, #ARGV do
+for i = 8, #ARGV - 1 do
   messages[#messages + 1] = ARGV[i]
 end
 

@@ -1,8 +1,8 @@
 -- Makes a session unless one is live. ARGV: 3 user_id, 4 persona, 5 metadata, 6 request_id, 7 "return" or "fail",
--- 8 the most sessions of the owner or "". Answers {word, session}.
+-- 8 the most sessions of the owner or "". Answers {word, session}. In a cluster place.lua has gone before it.
 
 local user_id, request_id = ARGV[3], ARGV[6]
-local now = now_ms()
+local now = GIVEN or now_ms()
 
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local created = request_id ~= '' and redis.call('HGET', KEYS[1], 'request_id') == request_id
@@ -13,7 +13,7 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   return {created and 'created' or 'returned', session()}
 end
 
-if ARGV[8] ~= '' and redis.call('ZCOUNT', KEYS[3], now, '+inf') >= tonumber(ARGV[8]) then
+if not GIVEN and ARGV[8] ~= '' and redis.call('ZCOUNT', INDEX, now, '+inf') >= tonumber(ARGV[8]) then
   return {'too_many_sessions'}
 end
 
@@ -26,6 +26,8 @@ if request_id ~= '' then
 end
 redis.call('PEXPIREAT', KEYS[1], expires_at)
 redis.call('DEL', KEYS[2])
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', '(' .. now)
-place(user_id, expires_at, now)
+if not GIVEN then
+  redis.call('ZREMRANGEBYSCORE', INDEX, '-inf', '(' .. now)
+  place(user_id, expires_at, now)
+end
 return {'created', session()}

@@ -6,9 +6,9 @@
 
 local ttl, longest, size = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = now_ms()
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. now)
+redis.call('ZREMRANGEBYSCORE', INDEX, '-inf', '(' .. now)
 
-local listing = redis.call('HMGET', KEYS[3], 'since', 'last')
+local listing = redis.call('HMGET', LISTING, 'since', 'last')
 local since, last = tonumber(listing[1] or nil), tonumber(listing[2] or nil)
 
 local moment, from_score, from_user
@@ -21,7 +21,7 @@ else
   moment = math.max(now, last or 0)
   from_score, from_user = moment + ttl + 1, ''
   -- One millisecond later is an activity since; anything later still comes from a longer lifetime before.
-  local top = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+  local top = redis.call('ZRANGE', INDEX, -1, -1, 'WITHSCORES')
   if top[2] and tonumber(top[2]) > from_score then
     from_score = tonumber(top[2]) + 1
   end
@@ -56,10 +56,10 @@ local function read(key, most, parse)
   return places, complete
 end
 
-local places, complete = read(KEYS[1], size + 1, function(member) return member end)
+local places, complete = read(INDEX, size + 1, function(member) return member end)
 -- A place that was left behind counts if that was after the listing's moment.
 if last and last >= moment then
-  local left, left_complete = read(KEYS[2], size + 1, function(member)
+  local left, left_complete = read(MOVES, size + 1, function(member)
     local user_id, moved = string.match(member, '^(.*)\n(%d+)$')
     return tonumber(moved) > moment and user_id
   end)
@@ -91,8 +91,8 @@ end
 
 -- A page of many sessions may be cut short for their size, and has a next one then.
 if next_score or #user_ids > tonumber(ARGV[4]) then
-  redis.call('HSET', KEYS[3], 'since', since or moment, 'last', math.max(last or 0, moment))
-  redis.call('PEXPIREAT', KEYS[3], math.max(last or 0, moment) + longest)
+  redis.call('HSET', LISTING, 'since', since or moment, 'last', math.max(last or 0, moment))
+  redis.call('PEXPIREAT', LISTING, math.max(last or 0, moment) + longest)
 end
-local total = redis.call('ZCOUNT', KEYS[1], now, '+inf')
+local total = redis.call('ZCOUNT', INDEX, now, '+inf')
 return {'found', total, moment, user_ids, expiries, next_score, next_user}

@@ -1,7 +1,12 @@
 -- What the scripts share; it stands before each of them.
 --
--- KEYS: 1 record, 2 history, 3 index, 4 moves, 5 listing. ARGV: 1 lifetime in ms, 2 the longest listing in ms.
+-- KEYS: of a session's scripts 1 record, 2 history, and on one node 3 index, 4 moves, 5 listing; of an owner's scripts
+-- these three. ARGV: 1 lifetime in ms, 2 the longest listing in ms, and of a script that changes a session, last, its
+-- moment: in a cluster the node of the owner's list gives it (place.lua), on one node it is "" and the script finds it.
 -- The session's own JSON is never decoded here: cjson turns [] into {} and rounds large integers.
+
+local INDEX, MOVES, LISTING = KEYS[#KEYS - 2], KEYS[#KEYS - 1], KEYS[#KEYS]
+local GIVEN = tonumber(ARGV[#ARGV])
 
 local function now_ms()
   local time = redis.call('TIME')
@@ -16,32 +21,40 @@ end
 
 -- Puts the session's place and lets the index live as long as the last session in it.
 local function place(user_id, expires_at, now)
-  redis.call('ZADD', KEYS[3], expires_at, user_id)
-  if redis.call('PTTL', KEYS[3]) < expires_at - now then
-    redis.call('PEXPIREAT', KEYS[3], expires_at)
+  redis.call('ZADD', INDEX, expires_at, user_id)
+  if redis.call('PTTL', INDEX) < expires_at - now then
+    redis.call('PEXPIREAT', INDEX, expires_at)
   end
 end
 
--- Moves a live session's expiry and place. While a listing is being read the session leaves its old place behind,
--- unless it did so before, and moves to a moment later than the listing. Answers the moment.
-local function slide(user_id, now)
+-- The moment of a change, and the session's place after it. While a listing is being read the session leaves its old
+-- place behind, unless it did so before, and moves to a moment later than the listing.
+local function move(user_id, now)
   local ttl, longest = tonumber(ARGV[1]), tonumber(ARGV[2])
-  local last = tonumber(redis.call('HGET', KEYS[5], 'last') or nil)
+  local last = tonumber(redis.call('HGET', LISTING, 'last') or nil)
   local moment = now
   if last then
     moment = math.max(now, last + 1)
-    local from = tonumber(redis.call('ZSCORE', KEYS[3], user_id) or nil)
+    local from = tonumber(redis.call('ZSCORE', INDEX, user_id) or nil)
     if from and from <= last + ttl then
-      redis.call('ZADD', KEYS[4], from, user_id .. '\n' .. moment)
-      redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', '(' .. now - longest)
-      redis.call('PEXPIREAT', KEYS[4], moment + longest)
+      redis.call('ZADD', MOVES, from, user_id .. '\n' .. moment)
+      redis.call('ZREMRANGEBYSCORE', MOVES, '-inf', '(' .. now - longest)
+      redis.call('PEXPIREAT', MOVES, moment + longest)
     end
   end
-  local expires_at = moment + ttl
+  place(user_id, moment + ttl, now)
+  return moment
+end
+
+-- Moves a live session's expiry and, on one node, its place. Answers the moment of the change. Moments that were given
+-- may arrive in another order than they were given in.
+local function slide(user_id, now)
+  local moment = GIVEN and math.max(GIVEN, tonumber(redis.call('HGET', KEYS[1], 'last_activity')))
+    or move(user_id, now)
+  local expires_at = moment + tonumber(ARGV[1])
   redis.call('HSET', KEYS[1], 'last_activity', moment, 'expires_at', expires_at)
   redis.call('PEXPIREAT', KEYS[1], expires_at)
   redis.call('PEXPIREAT', KEYS[2], expires_at)
-  place(user_id, expires_at, now)
   return moment
 end
 

@@ -1,20 +1,22 @@
 //! The settings of the service, and what they make.
 
+mod store;
+
 use crate::{
     model::{Bounded, Demo, Model, ModelUrl, OpenAi, Secret, limits::SILENCE_MAX},
     personas::Personas,
     server::Parts,
     store::{
-        Policy, SessionStore,
-        memory::MemoryStore,
+        Policy,
         observed::{ObservedStore, StoreMetrics},
-        redis::RedisStore,
     },
 };
 use clap::Args;
 use process::settings::{SecretSetting, positive_duration};
 use prometheus_client::registry::Registry;
-use std::{fs, str::FromStr, sync::Arc, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
+
+pub use store::{FileContent, Password, StoreSettings, StoreUrl};
 
 /// The settings of the service, beside its addresses and its store.
 #[derive(Args, Clone, Debug)]
@@ -64,48 +66,18 @@ pub struct ServiceSettings {
         value_parser = clap::value_parser!(u16).range(1..=1000)
     )]
     pub context_messages: u16,
+
+    /// What is asked of the store.
+    #[command(flatten)]
+    pub store: StoreSettings,
 }
 
 /// The settings that may be secrets: the store's address may hold a password.
-pub const SECRETS: [SecretSetting; 2] = [
+pub const SECRETS: [SecretSetting; 3] = [
     SecretSetting { setting: "store", file_variable: "NONO_STORE_FILE" },
+    SecretSetting { setting: "store_sentinel_password", file_variable: "NONO_STORE_SENTINEL_PASSWORD_FILE" },
     SecretSetting { setting: "model_api_key", file_variable: "NONO_MODEL_API_KEY_FILE" },
 ];
-
-/// Where sessions live.
-#[derive(Clone, PartialEq, Eq)]
-pub enum StoreUrl {
-    /// `memory:`
-    Memory,
-    /// `redis://...`
-    Redis(String),
-}
-
-impl FromStr for StoreUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if matches!(text, "memory:" | "memory://") {
-            return Ok(Self::Memory);
-        }
-        if text.starts_with("redis://") {
-            // The driver's own words could repeat the password.
-            RedisStore::check(text)
-                .map_err(|_| "it is not of the form redis://[user:password@]host[:port][/database]")?;
-            return Ok(Self::Redis(text.to_owned()));
-        }
-        Err("it must be memory: or redis://[user:password@]host[:port][/database]".into())
-    }
-}
-
-impl std::fmt::Debug for StoreUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Memory => "memory:",
-            Self::Redis(_) => "redis://...",
-        })
-    }
-}
 
 fn personas(path: &str) -> Result<Arc<Personas>, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("it cannot be read: {error}"))?;
@@ -113,17 +85,16 @@ fn personas(path: &str) -> Result<Arc<Personas>, String> {
 }
 
 impl ServiceSettings {
+    /// Whether these settings go together; the error is one sentence.
+    pub fn check(&self, url: &StoreUrl) -> Result<(), String> {
+        self.store.check(url).and_then(|()| self.model().map(drop))
+    }
+
     /// The parts of the service over the store at `url`, which is connected to from now on; the error is one sentence.
     pub fn parts(&self, url: &StoreUrl, registry: &mut Registry) -> Result<Parts, String> {
         let policy =
             Policy { session_ttl: self.session_ttl, max_sessions_per_owner: self.max_sessions_per_owner };
-        let (store, system): (Arc<dyn SessionStore>, _) = match url {
-            StoreUrl::Memory => (Arc::new(MemoryStore::new(policy)), "memory"),
-            StoreUrl::Redis(url) => {
-                let store = RedisStore::new(url, policy).expect("the URL was checked when it was parsed");
-                (Arc::new(store), "redis")
-            }
-        };
+        let (store, system) = self.store.store(url, policy)?;
         let store = Arc::new(ObservedStore::new(store, system, StoreMetrics::register(registry)));
         let personas = self.personas.clone().unwrap_or_else(|| Arc::new(Personas::built_in()));
         Ok(Parts {

@@ -1,0 +1,203 @@
+//! A whole conversation as a file, page by page as the client reads it.
+
+use super::{Api, sessions::Client};
+use crate::{
+    backend::{Backend, Repeat},
+    error::{Problem, SessionRefusals},
+    extract::{Parameters, UserId},
+    json::{Conversation, Message, Session},
+    observe::CallExtension,
+};
+use axum::{
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use nono_proto::{limits::PAGE_MAX_ITEMS, session::v1 as pb};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use process::{Lifecycle, call::Call};
+use std::{io, time::Duration};
+use tokio::sync::mpsc::Sender;
+use tokio_stream::wrappers::ReceiverStream;
+
+/// The longest that an export waits for a client who does not read.
+const READ_MAX_WAIT: Duration = Duration::from_secs(60);
+/// What may stand unencoded in a file's name (RFC 8187).
+const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What kind of file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Json,
+    Markdown,
+}
+
+/// Answer a whole conversation as a file, with the messages that are there when it begins.
+#[utoipa::path(
+    get, path = "/api/session/{user_id}/export", tag = "sessions",
+    params(
+        ("user_id" = String, Path),
+        ("format" = Option<String>, Query, description = "`markdown` (the default), for people, or `json`"),
+    ),
+    responses(
+        (status = 200, description = "The file. A connection that breaks off means that it is not whole.", content(
+            (String = "text/markdown"),
+            (Conversation = "application/json"),
+        )),
+        SessionRefusals,
+    )
+)]
+pub(super) async fn export(
+    State(api): State<Api>,
+    call: CallExtension,
+    UserId(user_id): UserId,
+    mut parameters: Parameters,
+) -> Result<Response, Problem> {
+    let format = parameters.word("format", &[("markdown", Format::Markdown), ("json", Format::Json)]);
+    let format = parameters.finish(format)?.unwrap_or(Format::Markdown);
+    let pages = Pages { backend: api.backend, call: call.0, user_id };
+    let session = pages.session().await?;
+    // What can be refused is refused before the file begins.
+    let first = pages.after(0).await?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(format.media_type())),
+        (
+            header::CONTENT_DISPOSITION,
+            disposition(&format!("{}.{}", session.session_id(), format.extension())),
+        ),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(write(pages, format, session, first, sender, api.lifecycle));
+    Ok((headers, Body::from_stream(ReceiverStream::new(receiver))).into_response())
+}
+
+/// The session's history, a page at a time.
+struct Pages {
+    backend: Backend,
+    call: Call,
+    user_id: String,
+}
+
+impl Pages {
+    async fn session(&self) -> Result<Session, Problem> {
+        let send = |mut client: Client, request| async move { client.get(request).await };
+        let request = pb::GetRequest { user_id: self.user_id.clone() };
+        let answer =
+            self.backend.call(self.backend.sessions(), &self.call, Repeat::Safe, request, send).await?;
+        Ok(Session::from(answer.session.unwrap_or_default()))
+    }
+
+    async fn after(&self, seq: u32) -> Result<pb::HistoryResponse, Problem> {
+        let send = |mut client: Client, request| async move { client.history(request).await };
+        let request = pb::HistoryRequest {
+            user_id: self.user_id.clone(),
+            limit: i32::try_from(PAGE_MAX_ITEMS).unwrap_or(i32::MAX),
+            after_seq: Some(seq),
+            before_seq: None,
+        };
+        self.backend.call(self.backend.sessions(), &self.call, Repeat::Safe, request, send).await
+    }
+}
+
+/// Writes the file until it is whole, the client has gone, or something fails, which breaks the connection off.
+async fn write(
+    pages: Pages,
+    format: Format,
+    session: Session,
+    first: pb::HistoryResponse,
+    sender: Sender<io::Result<Bytes>>,
+    lifecycle: Lifecycle,
+) {
+    let writing = async {
+        let last = first.message_count;
+        send(&sender, format.begin(&session)).await?;
+        let mut page = first;
+        let mut seq = 0;
+        while seq < last {
+            let mut text = String::new();
+            for message in
+                std::mem::take(&mut page.messages).into_iter().filter(|message| message.seq <= last)
+            {
+                let is_first = seq == 0;
+                seq = message.seq;
+                format.message(&mut text, &Message::from(message), is_first);
+            }
+            send(&sender, text).await?;
+            if seq < last {
+                page = pages.after(seq).await.map_err(|_| io::Error::other("the history ended early"))?;
+                if page.messages.is_empty() {
+                    return Err(io::Error::other("the history has a gap"));
+                }
+            }
+        }
+        send(&sender, format.end()).await
+    };
+    let written = tokio::select! {
+        written = writing => written,
+        () = lifecycle.hurrying() => Err(io::Error::other("the gateway stops")),
+    };
+    if let Err(error) = written {
+        tracing::info!(%error, "export not whole");
+        let _ = sender.send_timeout(Err(error), READ_MAX_WAIT).await;
+    }
+}
+
+async fn send(sender: &Sender<io::Result<Bytes>>, text: impl Into<Bytes>) -> io::Result<()> {
+    let sent = sender.send_timeout(Ok(text.into()), READ_MAX_WAIT).await;
+    sent.map_err(|_| io::Error::other("the client does not read"))
+}
+
+impl Format {
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Markdown => "text/markdown; charset=utf-8",
+        }
+    }
+
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Markdown => "md",
+        }
+    }
+
+    fn begin(self, session: &Session) -> String {
+        match self {
+            Self::Json => format!(r#"{{"session":{},"messages":["#, json(session)),
+            Self::Markdown => session.markdown(),
+        }
+    }
+
+    fn message(self, text: &mut String, message: &Message, is_first: bool) {
+        match self {
+            Self::Json => {
+                text.push_str(if is_first { "\n" } else { ",\n" });
+                text.push_str(&json(message));
+            }
+            Self::Markdown => text.push_str(&message.markdown()),
+        }
+    }
+
+    fn end(self) -> &'static str {
+        match self {
+            Self::Json => "\n]}\n",
+            Self::Markdown => "",
+        }
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("strings and numbers become JSON")
+}
+
+/// Names the file twice: for old clients in ASCII, for others as it is.
+fn disposition(name: &str) -> HeaderValue {
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_. ".contains(c) { c } else { '_' }).collect();
+    let encoded = utf8_percent_encode(name, NAME);
+    let value = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}");
+    HeaderValue::from_str(&value).expect("what is not printable ASCII was replaced or encoded")
+}

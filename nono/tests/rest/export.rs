@@ -1,0 +1,64 @@
+//! Conversations as files.
+
+use super::*;
+
+/// Appends `count` messages, each of which names its seq.
+async fn fill(app: &App, user_id: &str, count: usize) {
+    app.create(user_id).await;
+    let all: Vec<_> = (1..=count).collect();
+    for batch in all.chunks(100) {
+        let messages: Vec<_> = batch
+            .iter()
+            .map(|n| {
+                let role = if n % 2 == 1 { "user" } else { "assistant" };
+                json!({ "role": role, "content": format!("message {n}"), "metadata": { "n": n } })
+            })
+            .collect();
+        app.post(&format!("/api/session/{user_id}/messages"), &json!({ "messages": messages })).await.ok();
+    }
+}
+
+pub async fn a_conversation_is_exported_whole_in_both_forms(app: &App) {
+    // More than one page of the history holds.
+    fill(app, "a", 1250).await;
+    let file = app.get("/api/session/a/export?format=json").await;
+    assert_eq!(file.headers["content-type"], "application/json");
+    assert_eq!(file.headers["cache-control"], "no-store");
+    let file = file.ok();
+    assert_eq!(file["session"], app.get("/api/session/a").await.ok());
+    let messages = file["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), 1250);
+    let newest = app.get("/api/session/a/history?limit=1000").await.ok();
+    assert_eq!(&messages[250..], newest["messages"].as_array().unwrap());
+    for (n, message) in (1..).zip(messages) {
+        assert_eq!((&message["seq"], &message["metadata"]["n"]), (&json!(n), &json!(n)));
+    }
+    let file = app.get("/api/session/a/export").await;
+    assert_eq!(file.headers["content-type"], "text/markdown; charset=utf-8");
+    assert!(file.text.starts_with("# Conversation: a\n\n- Session: session_a_"));
+    assert_eq!(file.text.matches("\n## ").count(), 1250);
+    let time = messages[1249]["timestamp"].as_str().unwrap();
+    assert!(file.text.ends_with(&format!("\n## 1250. Assistant, {time}\n\nmessage 1250\n")));
+}
+
+pub async fn an_export_names_its_file_whatever_the_handle(app: &App) {
+    let made = app.create("Zoë \"/x").await;
+    let path = "/api/session/Zo%C3%AB%20%22%2Fx/export";
+    let seconds = made["session_id"].as_str().unwrap().rsplit('_').next().unwrap().to_owned();
+    let empty = app.get(&format!("{path}?format=json")).await;
+    let expected = format!(
+        "attachment; filename=\"session_Zo_ __x_{seconds}.json\"; \
+         filename*=UTF-8''session_Zo%C3%AB%20%22%2Fx_{seconds}.json"
+    );
+    assert_eq!(empty.headers["content-disposition"], expected);
+    assert_eq!(empty.ok()["messages"], json!([]));
+    let text = app.get(path).await.text;
+    assert!(text.starts_with("# Conversation: Zoë \\\"/x\n"), "{text}");
+}
+
+pub async fn what_cannot_be_exported_is_refused_before_it_begins(app: &App) {
+    let missing = app.get("/api/session/nobody/export").await;
+    assert_eq!(missing.problem(404)["reason"], "SESSION_NOT_FOUND");
+    app.create("a").await;
+    assert_eq!(app.get("/api/session/a/export?format=pdf&x=1").await.violations(), ["format", "x"]);
+}

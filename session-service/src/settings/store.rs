@@ -1,0 +1,155 @@
+//! Where sessions live, and what is asked of that place.
+
+use crate::store::{
+    Policy, SessionStore,
+    memory::MemoryStore,
+    redis::{RedisSettings, RedisStore, RedisTls, RedisUrl, SentinelLogin},
+};
+use clap::Args;
+use std::{fmt, fs, str::FromStr, sync::Arc};
+
+/// Where sessions live.
+#[derive(Clone, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// `memory:`
+    Memory,
+    /// `redis://...` and the like
+    Redis(RedisUrl),
+}
+
+impl FromStr for StoreUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if matches!(text, "memory:" | "memory://") {
+            return Ok(Self::Memory);
+        }
+        if RedisUrl::is_one(text) {
+            return RedisUrl::parse(text).map(Self::Redis);
+        }
+        Err("it must be memory:, redis://, rediss://, redis+sentinel:// or redis+cluster://".into())
+    }
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("memory:"),
+            Self::Redis(url) => url.fmt(f),
+        }
+    }
+}
+
+/// What is asked of the store, beside its address.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Store")]
+pub struct StoreSettings {
+    /// How many replicas must have a write before it is acknowledged, so that it survives a failover. Fewer within 600
+    /// ms is an error, and the write may have happened.
+    #[arg(long, env = "NONO_MIN_REPLICAS_ACK", value_name = "NUMBER", default_value_t = 0)]
+    pub min_replicas_ack: u8,
+
+    /// A PEM file with the authorities that may have signed the store's certificate [default: the system's].
+    #[arg(long, env = "NONO_STORE_TLS_CA", value_name = "FILE", value_parser = file)]
+    pub store_tls_ca: Option<FileContent>,
+
+    /// A PEM file with our certificate, for a store that asks for one.
+    #[arg(long, env = "NONO_STORE_TLS_CERT", value_name = "FILE", requires = "store_tls_key", value_parser = file)]
+    pub store_tls_cert: Option<FileContent>,
+
+    /// A PEM file with the key of that certificate.
+    #[arg(long, env = "NONO_STORE_TLS_KEY", value_name = "FILE", requires = "store_tls_cert", value_parser = file)]
+    pub store_tls_key: Option<FileContent>,
+
+    /// The user as whom Sentinels are asked, if not the default one.
+    #[arg(long, env = "NONO_STORE_SENTINEL_USER", value_name = "NAME")]
+    pub store_sentinel_user: Option<String>,
+
+    /// The password of the Sentinels. NONO_STORE_SENTINEL_PASSWORD_FILE may name a file that holds it.
+    #[arg(long, env = "NONO_STORE_SENTINEL_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
+    pub store_sentinel_password: Option<Password>,
+}
+
+/// A password that nobody prints.
+#[derive(Clone)]
+pub struct Password(String);
+
+impl From<&str> for Password {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(...)")
+    }
+}
+
+/// What a file held when the program started. It may be a key.
+#[derive(Clone)]
+pub struct FileContent(Arc<[u8]>);
+
+impl fmt::Debug for FileContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FileContent(...)")
+    }
+}
+
+fn file(path: &str) -> Result<FileContent, String> {
+    let content = fs::read(path).map_err(|error| format!("it cannot be read: {error}"))?;
+    Ok(FileContent(content.into()))
+}
+
+impl StoreSettings {
+    /// The settings of the Redis at `url`; the error is one sentence.
+    pub fn redis(&self, url: &RedisUrl) -> Result<RedisSettings, String> {
+        let bytes = |file: &FileContent| file.0.to_vec();
+        let client = self.store_tls_cert.as_ref().zip(self.store_tls_key.as_ref());
+        let settings = RedisSettings {
+            url: url.clone(),
+            tls: RedisTls {
+                ca: self.store_tls_ca.as_ref().map(bytes),
+                client: client.map(|(cert, key)| (bytes(cert), bytes(key))),
+            },
+            sentinel: SentinelLogin {
+                user: self.store_sentinel_user.clone(),
+                password: self.store_sentinel_password.as_ref().map(|password| password.0.clone()),
+            },
+            min_replicas_ack: self.min_replicas_ack,
+        };
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Whether these settings make a store; the error is one sentence.
+    pub(super) fn check(&self, url: &StoreUrl) -> Result<(), String> {
+        match url {
+            StoreUrl::Memory => Ok(()),
+            StoreUrl::Redis(url) => self.redis(url).map(drop),
+        }
+    }
+
+    /// The store at `url`, which is connected to from now on, and what traces call it.
+    pub(super) fn store(
+        &self,
+        url: &StoreUrl,
+        policy: Policy,
+    ) -> Result<(Arc<dyn SessionStore>, &'static str), String> {
+        Ok(match url {
+            StoreUrl::Memory => (Arc::new(MemoryStore::new(policy)), "memory"),
+            StoreUrl::Redis(url) => {
+                let store = Arc::new(RedisStore::new(&self.redis(url)?, policy)?);
+                tokio::spawn(advise(store.clone()));
+                (store, "redis")
+            }
+        })
+    }
+}
+
+/// Says once what should be otherwise in the store.
+async fn advise(store: Arc<RedisStore>) {
+    for advice in store.advice_once_there().await {
+        tracing::warn!(advice, "the store is not set up to keep sessions");
+    }
+}

@@ -1,0 +1,240 @@
+//! One way to ask Redis, whatever it is: what is repeated, what is waited for, and what an error means.
+
+use super::{address::Topology, cluster::Cluster, pool::Pool, scripts::Invocation};
+use crate::store::StoreError;
+use bb8_redis::redis::{
+    Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, TlsCertificates, Value, cmd,
+};
+use futures_util::future::try_join_all;
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// How long a write waits for replicas to have it.
+const REPLICAS_MAX_WAIT: Duration = Duration::from_millis(600);
+/// The pause before a request goes to another server than the one that would not take it.
+const REDIRECT_PAUSE: Duration = Duration::from_millis(25);
+
+/// Whether a request may be sent again when the connection was cut and nobody knows whether it arrived.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeat {
+    Safe,
+    Unsafe,
+}
+
+/// The way to Redis.
+pub(super) struct Link {
+    servers: Servers,
+    /// How many replicas must have a write before it is acknowledged.
+    replicas: u8,
+}
+
+enum Servers {
+    /// One at a time: all keys are in one place.
+    One { pool: Pool, may_change: bool },
+    /// Many, each with a part of the keys.
+    Many(Cluster),
+}
+
+/// What is sent at once.
+enum Request<'a> {
+    Command(&'a Cmd),
+    CommandAt(&'a str, &'a Cmd),
+    Commands(&'a Pipeline),
+    Script(&'a Invocation),
+    Write(&'a Invocation),
+}
+
+impl Link {
+    /// A way that begins to connect at once and does not wait for it.
+    pub(super) fn new(
+        topology: Topology,
+        certificates: Option<TlsCertificates>,
+        replicas: u8,
+    ) -> RedisResult<Self> {
+        let servers = match topology {
+            Topology::Standalone(server) => {
+                Servers::One { pool: Pool::of_server(server, replicas > 0)?, may_change: false }
+            }
+            Topology::Sentinel(watched) => {
+                Servers::One { pool: Pool::of_watched(watched, replicas > 0), may_change: true }
+            }
+            Topology::Cluster(nodes) => Servers::Many(Cluster::new(nodes, certificates)?),
+        };
+        Ok(Self { servers, replicas })
+    }
+
+    /// Whether keys that do not share a hash tag may be in different places.
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.servers, Servers::Many(_))
+    }
+
+    /// The answer to a command, which goes where its first key is.
+    pub(super) async fn ask(&self, command: &Cmd, repeat: Repeat) -> Result<Value, StoreError> {
+        self.insist(Request::Command(command), repeat).await.map(first)
+    }
+
+    /// The answer to a command that the server with the key `key` is asked.
+    pub(super) async fn ask_at(&self, key: &str, command: &Cmd) -> Result<Value, StoreError> {
+        self.insist(Request::CommandAt(key, command), Repeat::Safe).await.map(first)
+    }
+
+    /// The answer of every server that holds keys, with what to call it. Not repeated.
+    pub(super) async fn ask_each(&self, command: &Cmd) -> Result<Vec<(String, Value)>, StoreError> {
+        match &self.servers {
+            Servers::One { .. } => {
+                Ok(vec![("the server".into(), self.command(command).await.map_err(classify)?)])
+            }
+            Servers::Many(cluster) => cluster.ask_each(command).await.map_err(classify),
+        }
+    }
+
+    /// The answers to reads of any keys: one round trip where all are in one place.
+    pub(super) async fn ask_all(&self, commands: Vec<Cmd>) -> Result<Vec<Value>, StoreError> {
+        if self.is_cluster() {
+            return try_join_all(commands.iter().map(|command| self.ask(command, Repeat::Safe))).await;
+        }
+        let mut pipeline = Pipeline::with_capacity(commands.len());
+        for command in commands {
+            pipeline.add_command(command);
+        }
+        if pipeline.is_empty() {
+            return Ok(Vec::new());
+        }
+        let answers = self.insist(Request::Commands(&pipeline), Repeat::Safe).await?;
+        answers.into_iter().map(|answer| answer.extract_error().map_err(classify)).collect()
+    }
+
+    /// The answer of a script that only reads, or whose change nobody waits for.
+    pub(super) async fn read(&self, invocation: &Invocation, repeat: Repeat) -> Result<Value, StoreError> {
+        self.insist(Request::Script(invocation), repeat).await.map(first)
+    }
+
+    /// The answer of a script that changes something, once as many replicas as are wanted have the change.
+    pub(super) async fn write(&self, invocation: &Invocation, repeat: Repeat) -> Result<Value, StoreError> {
+        if self.replicas == 0 {
+            return self.read(invocation, repeat).await;
+        }
+        let mut answers = self.insist(Request::Write(invocation), repeat).await?.into_iter();
+        let mut next = || answers.next().unwrap_or(Value::Nil);
+        let (answer, replicas) = (next(), next());
+        match replicas {
+            Value::Int(replicas) if replicas >= i64::from(self.replicas) => Ok(answer),
+            replicas => {
+                let cause = format!(
+                    "{replicas:?} of {} replicas had the change within {REPLICAS_MAX_WAIT:?}",
+                    self.replicas
+                );
+                Err(StoreError::Unavailable(cause.into()))
+            }
+        }
+    }
+
+    /// Sends a request again where that can help and harm nobody. The caller bounds the time.
+    async fn insist(&self, request: Request<'_>, repeat: Repeat) -> Result<Vec<Value>, StoreError> {
+        let mut was_repeated = false;
+        loop {
+            match self.once(&request).await {
+                Err(error) if self.others_may_take_it() && was_not_taken(&error) => {
+                    sleep(REDIRECT_PAUSE).await;
+                }
+                Err(error) if repeat == Repeat::Safe && !was_repeated && was_cut(&error) => {
+                    was_repeated = true;
+                }
+                result => return result.map_err(classify),
+            }
+        }
+    }
+
+    async fn once(&self, request: &Request<'_>) -> RedisResult<Vec<Value>> {
+        match request {
+            Request::Command(command) => self.command(command).await.map(|answer| vec![answer]),
+            Request::CommandAt(key, command) => match &self.servers {
+                Servers::One { .. } => self.command(command).await.map(|answer| vec![answer]),
+                Servers::Many(cluster) => cluster.ask_at(key, command).await.map(|answer| vec![answer]),
+            },
+            Request::Commands(pipeline) => self.pipe(pipeline).await,
+            Request::Script(invocation) => match self.command(invocation.by_hash()).await {
+                Err(error) if is_unknown_script(&error) => self.command(&invocation.by_text()).await,
+                result => result,
+            }
+            .map(|answer| vec![answer]),
+            Request::Write(invocation) => match self.change(invocation.by_hash()).await {
+                Err(error) if is_unknown_script(&error) => self.change(&invocation.by_text()).await,
+                result => result,
+            },
+        }
+    }
+
+    /// Sends a change and waits for replicas: the answer and how many have it.
+    async fn change(&self, command: &Cmd) -> RedisResult<Vec<Value>> {
+        let mut wait = cmd("WAIT");
+        wait.arg(self.replicas).arg(u64::try_from(REPLICAS_MAX_WAIT.as_millis()).unwrap_or(u64::MAX));
+        let mut pipeline = Pipeline::with_capacity(2);
+        pipeline.add_command(command.clone()).add_command(wait);
+        let answers = self.pipe(&pipeline).await?;
+        answers.into_iter().map(Value::extract_error).collect()
+    }
+
+    async fn command(&self, command: &Cmd) -> RedisResult<Value> {
+        match &self.servers {
+            Servers::One { pool, .. } => pool.connection().await?.ask(command).await,
+            Servers::Many(cluster) => cluster.ask(command).await,
+        }
+    }
+
+    async fn pipe(&self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+        match &self.servers {
+            Servers::One { pool, .. } => pool.connection().await?.pipe(pipeline).await,
+            Servers::Many(cluster) => cluster.pipe(pipeline).await,
+        }
+    }
+
+    /// Whether another server may do what this one would not.
+    fn others_may_take_it(&self) -> bool {
+        match &self.servers {
+            Servers::One { may_change, .. } => *may_change,
+            Servers::Many(_) => true,
+        }
+    }
+}
+
+fn first(answers: Vec<Value>) -> Value {
+    answers.into_iter().next().unwrap_or(Value::Nil)
+}
+
+fn is_unknown_script(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+}
+
+/// Whether the server said that it did not do it, and which one does is being found out.
+fn was_not_taken(error: &RedisError) -> bool {
+    use ServerErrorKind::{Ask, ClusterDown, MasterDown, Moved, ReadOnly, TryAgain};
+    matches!(
+        error.kind(),
+        ErrorKind::Server(Ask | ClusterDown | MasterDown | Moved | ReadOnly | TryAgain)
+            | ErrorKind::ClusterConnectionNotFound
+    )
+}
+
+/// Whether the connection ended before the answer, so that another one may do better at once.
+fn was_cut(error: &RedisError) -> bool {
+    error.is_connection_dropped() && !error.is_timeout()
+}
+
+/// Tells a server that cannot serve now from one that answers nonsense.
+fn classify(error: RedisError) -> StoreError {
+    use ServerErrorKind::{
+        Ask, BusyLoading, ClusterDown, MasterDown, Moved, NoPerm, ReadOnly, ResponseError, TryAgain,
+    };
+    let unavailable = match error.kind() {
+        ErrorKind::Io | ErrorKind::AuthenticationFailed | ErrorKind::ClusterConnectionNotFound => true,
+        ErrorKind::Server(
+            Ask | BusyLoading | ClusterDown | MasterDown | Moved | NoPerm | ReadOnly | TryAgain,
+        ) => true,
+        ErrorKind::Server(ResponseError) | ErrorKind::Extension => {
+            matches!(error.code(), Some("OOM" | "MISCONF" | "NOREPLICAS" | "BUSY" | "NOAUTH" | "WRONGPASS"))
+        }
+        _ => error.is_timeout() || error.is_unrecoverable_error(),
+    };
+    if unavailable { StoreError::Unavailable(error.into()) } else { StoreError::Broken(error.into()) }
+}

@@ -1,0 +1,146 @@
+//! Changes of sessions, with their places in the owner's list.
+//!
+//! On one node a script changes both at once. In a cluster the list is on another node than the session: its place is
+//! put first, then the session is changed. So a session is never without its place; a place may be without its session,
+//! because the change was refused or somebody died in between, and then a list leaves it out and removes it.
+
+use super::{
+    RedisStore, keys,
+    link::Repeat,
+    millis,
+    reply::{Reply, read},
+    scripts::{self, Invocation, Script},
+};
+use crate::{
+    domain::{Cursor, Owner, Session, Timestamp, UserId},
+    store::StoreError,
+};
+use std::time::Duration;
+
+/// How old a place without its session must be before it is removed: whoever put it may be about to make the session,
+/// and has not longer than a call takes.
+const PLACE_MIN_AGE: Duration = Duration::from_secs(10);
+
+/// Which sessions get a place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Placing {
+    /// Those that have one.
+    Known,
+    /// Any, unless the owner has too many.
+    Any,
+}
+
+impl RedisStore {
+    /// Prepares a script that changes a session.
+    pub(super) fn prepare_change(
+        &self,
+        script: &'static Script,
+        owner: &Owner,
+        user_id: &UserId,
+    ) -> Invocation {
+        let mut names = keys::session(owner, user_id).to_vec();
+        if !self.link.is_cluster() {
+            names.extend(keys::list(owner));
+        }
+        let mut invocation = self.prepare(script, &names);
+        invocation.arg(user_id.as_str());
+        invocation
+    }
+
+    /// Runs a script that changes a session and moves its expiry, and has its place put accordingly.
+    pub(super) async fn change(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        mut invocation: Invocation,
+        placing: Placing,
+        repeat: Repeat,
+    ) -> Result<Reply, StoreError> {
+        if !self.link.is_cluster() {
+            invocation.arg("");
+            return Reply::new(self.link.write(&invocation, repeat).await?);
+        }
+        let (word, moment) = self.place(owner, user_id, placing).await?;
+        invocation.arg(moment.as_millis());
+        let reply = Reply::new(self.link.write(&invocation, repeat).await?)?;
+        // The session is live after all: the node of the list lost what it had acknowledged.
+        if word == "absent" && !reply.is_refusal() {
+            self.place(owner, user_id, Placing::Any).await?;
+        }
+        Ok(reply)
+    }
+
+    async fn place(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        placing: Placing,
+    ) -> Result<(String, Timestamp), StoreError> {
+        let mut invocation = self.prepare(&scripts::PLACE, &keys::list(owner));
+        let (word, most) = match placing {
+            Placing::Known => ("known", String::new()),
+            Placing::Any => ("any", self.most_sessions()),
+        };
+        invocation.arg(user_id.as_str()).arg(word).arg(most);
+        let mut reply = Reply::new(self.link.write(&invocation, Repeat::Safe).await?)?;
+        Ok((reply.word()?, reply.timestamp()?))
+    }
+
+    /// Removes the place of a session that is gone. In a cluster only: on one node it went with the session.
+    pub(super) async fn leave(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if self.link.is_cluster() {
+            self.remove_places(owner, &[(user_id, expires_at)]).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes the places, of those that were read, whose sessions are not there; answers how many.
+    pub(super) async fn remove_stale(
+        &self,
+        owner: &Owner,
+        now: Timestamp,
+        places: &[Cursor],
+        sessions: &[Option<Session>],
+    ) -> Result<u32, StoreError> {
+        if !self.link.is_cluster() {
+            return Ok(0);
+        }
+        let newest = now.as_millis() + millis(self.policy.session_ttl) - millis(PLACE_MIN_AGE);
+        let stale: Vec<_> = places
+            .iter()
+            .zip(sessions)
+            .filter(|(place, session)| session.is_none() && place.expires_at.as_millis() < newest)
+            .filter_map(|(place, _)| Some((place.user_id.as_ref()?, place.expires_at)))
+            .collect();
+        if stale.is_empty() { Ok(0) } else { self.remove_places(owner, &stale).await }
+    }
+
+    async fn remove_places(&self, owner: &Owner, places: &[(&UserId, Timestamp)]) -> Result<u32, StoreError> {
+        let mut invocation = self.prepare(&scripts::REMOVE_PLACES, &keys::list(owner));
+        for (user_id, score) in places {
+            invocation.arg(user_id.as_str()).arg(score.as_millis());
+        }
+        let mut reply = Reply::new(self.link.read(&invocation, Repeat::Safe).await?)?;
+        reply.word()?;
+        reply.next()
+    }
+
+    /// Whether a session is there, and the request id that made it.
+    pub(super) async fn made_by(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+    ) -> Result<Option<Option<String>>, StoreError> {
+        let [record, _] = keys::session(owner, user_id);
+        let mut command = bb8_redis::redis::cmd("HMGET");
+        command.arg(record).arg("created_at").arg("request_id");
+        let (created_at, request_id): (Option<String>, Option<String>) =
+            read(self.link.ask(&command, Repeat::Safe).await?)?;
+        Ok(created_at.map(|_| request_id))
+    }
+}

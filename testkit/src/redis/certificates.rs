@@ -1,0 +1,144 @@
+//! Certificates for TLS, made for one test.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+
+/// Whether a server wants certificates of its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// No client without one that the CA signed.
+    Required,
+    /// A client that shows one must show one that the CA signed.
+    Optional,
+    /// None is asked for.
+    Ignored,
+}
+
+/// A CA and what it signed, in a folder of their own. Servers read the files when they start, so these must outlive them.
+pub struct Certificates {
+    folder: TempDir,
+    ca: PathBuf,
+    server_cert: PathBuf,
+    server_key: PathBuf,
+    client_cert: PathBuf,
+    client_key: PathBuf,
+    other_ca: PathBuf,
+}
+
+type Issuer = CertifiedIssuer<'static, KeyPair>;
+
+impl Certificates {
+    /// Makes new ones.
+    pub fn make() -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let path = |name| folder.path().join(name);
+        let certificates = Self {
+            ca: path("ca.pem"),
+            server_cert: path("server.pem"),
+            server_key: path("server.key"),
+            client_cert: path("client.pem"),
+            client_key: path("client.key"),
+            other_ca: path("other-ca.pem"),
+            folder,
+        };
+        let ca = authority("Test CA");
+        write(&certificates.ca, &ca.pem());
+        write(&certificates.other_ca, &authority("Other CA").pem());
+        // The nodes of a cluster show theirs to each other, as servers and as clients.
+        let both = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        issue(&ca, &["localhost", "127.0.0.1"], &both, &certificates.server_cert, &certificates.server_key);
+        issue(&ca, &["client"], &both[1..], &certificates.client_cert, &certificates.client_key);
+        certificates
+    }
+
+    /// The certificate of the CA that signed the others.
+    pub fn ca(&self) -> &Path {
+        &self.ca
+    }
+
+    /// The certificate of `localhost` and `127.0.0.1`.
+    pub fn server_cert(&self) -> &Path {
+        &self.server_cert
+    }
+
+    /// The key of [`Certificates::server_cert`].
+    pub fn server_key(&self) -> &Path {
+        &self.server_key
+    }
+
+    /// The certificate of a client.
+    pub fn client_cert(&self) -> &Path {
+        &self.client_cert
+    }
+
+    /// The key of [`Certificates::client_cert`].
+    pub fn client_key(&self) -> &Path {
+        &self.client_key
+    }
+
+    /// The certificate of a CA that signed nothing.
+    pub fn other_ca(&self) -> &Path {
+        &self.other_ca
+    }
+
+    /// What a server must be told to show these.
+    pub(super) fn options(&self, clients: ClientCertificates) -> Vec<String> {
+        let path = |path: &Path| path.to_str().expect("the path is UTF-8").to_owned();
+        let clients = match clients {
+            ClientCertificates::Required => "yes",
+            ClientCertificates::Optional => "optional",
+            ClientCertificates::Ignored => "no",
+        };
+        let options = [
+            ("--tls-cert-file", path(self.server_cert())),
+            ("--tls-key-file", path(self.server_key())),
+            ("--tls-ca-cert-file", path(self.ca())),
+            ("--tls-auth-clients", clients.to_owned()),
+        ];
+        options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
+    }
+
+    /// Where they are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+fn authority(name: &str) -> Issuer {
+    let mut params = params(name, &[]);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    CertifiedIssuer::self_signed(params, key()).expect("a CA can be made")
+}
+
+fn issue(ca: &Issuer, names: &[&str], usages: &[ExtendedKeyUsagePurpose], cert: &Path, key_path: &Path) {
+    let mut params = params(names[0], names);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = usages.to_vec();
+    params.use_authority_key_identifier_extension = true;
+    let key = key();
+    write(cert, &params.signed_by(&key, ca).expect("a CA can sign").pem());
+    write(key_path, &key.serialize_pem());
+}
+
+fn params(name: &str, names: &[&str]) -> CertificateParams {
+    let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+    let mut params = CertificateParams::new(names).expect("the names are names");
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+fn key() -> KeyPair {
+    KeyPair::generate().expect("a key can be made")
+}
+
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).expect("the folder can be written");
+}

@@ -1,0 +1,218 @@
+//! Three primaries that share the keys, and a replica of each.
+
+mod migration;
+mod nodes;
+mod view;
+
+use super::{
+    RedisServer,
+    certificates::{Certificates, ClientCertificates},
+    ports::{Port, random},
+    server::start_together,
+    wait::{ensure, until},
+};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+use view::View;
+
+const PRIMARIES: usize = 3;
+const NODES: usize = 2 * PRIMARIES;
+/// A node that takes longer is taken for one that is frozen.
+const LONGEST_ANSWER: Duration = Duration::from_millis(500);
+#[rustfmt::skip]
+const OPTIONS: [&str; 16] = [
+    "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0",
+    "--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-require-full-coverage", "no",
+    "--cluster-replica-validity-factor", "0",
+];
+
+/// Six nodes. At the start 0, 1 and 2 are primaries, and 3, 4 and 5 their replicas.
+pub struct RedisCluster {
+    nodes: Vec<RedisServer>,
+    ids: Vec<String>,
+    is_secure: bool,
+}
+
+impl RedisCluster {
+    /// Starts them, and waits until all is well: see [`RedisCluster::await_settled`].
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same, with further options for each node.
+    pub fn start_with(options: &[&str]) -> Self {
+        let options = [&OPTIONS, options].concat();
+        Self::form(|port| RedisServer::new(port, &options))
+    }
+
+    /// The same, with nodes that speak nothing but TLS, to each other too. Clients need no certificate, but one that
+    /// they show must be right.
+    pub fn start_tls(certificates: &Certificates) -> Self {
+        let options = [&OPTIONS[..], &["--tls-cluster", "yes", "--tls-replication", "yes"]].concat();
+        let clients = ClientCertificates::Optional;
+        Self::form(|port| RedisServer::new_tls(port, certificates, clients, &options))
+    }
+
+    fn form(new: impl Fn(Port) -> RedisServer) -> Self {
+        let ports: Vec<_> = (0..NODES).map(|_| Port::claim_with_bus()).collect();
+        let addresses: Vec<_> = ports.iter().map(|port| (port.number(), port.bus())).collect();
+        let ids: Vec<_> = (0..NODES).map(|_| format!("{:040x}", random())).collect();
+        let mut nodes: Vec<_> = ports.into_iter().map(new).collect();
+        for (index, node) in nodes.iter().enumerate() {
+            node.write("nodes.conf", &nodes::file(&ids, &addresses, index));
+        }
+        start_together(&mut nodes);
+        let is_secure = nodes[0].url().starts_with("rediss:");
+        let cluster = Self { nodes, ids, is_secure };
+        cluster.await_settled();
+        cluster
+    }
+
+    /// Their address for `--store`, without a password.
+    pub fn url(&self) -> String {
+        let addresses: Vec<_> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port())).collect();
+        let scheme = if self.is_secure { "rediss+cluster" } else { "redis+cluster" };
+        format!("{scheme}://{}", addresses.join(","))
+    }
+
+    /// One of the six nodes.
+    pub fn node(&self, index: usize) -> &RedisServer {
+        &self.nodes[index]
+    }
+
+    /// Kills a node with SIGKILL.
+    pub fn kill(&mut self, index: usize) {
+        self.nodes[index].kill();
+    }
+
+    /// Starts a node again. A primary that was replaced finds out that it was, and becomes a replica.
+    pub fn restart(&mut self, index: usize) {
+        self.nodes[index].restart();
+    }
+
+    /// Stops a node with SIGSTOP: its connections stay open and nothing answers.
+    pub fn freeze(&self, index: usize) {
+        self.nodes[index].freeze();
+    }
+
+    /// Lets a frozen node go on.
+    pub fn thaw(&self, index: usize) {
+        self.nodes[index].thaw();
+    }
+
+    /// How many commands a node has processed, this question and those of other nodes among them.
+    pub fn commands_processed(&self, index: usize) -> u64 {
+        self.nodes[index].commands_processed()
+    }
+
+    /// The slot of a key.
+    pub fn slot(&self, key: &str) -> u16 {
+        let words = ["CLUSTER", "KEYSLOT", key];
+        let ask = |node: &RedisServer| node.ask_all(&[&words], LONGEST_ANSWER)?.remove(0).value.text();
+        let slot = self.nodes.iter().find_map(|node| ask(node).ok());
+        slot.and_then(|slot| slot.parse().ok()).expect("a node answers")
+    }
+
+    /// The primary of the slot of a key, whether it is alive or not.
+    pub fn primary_of(&self, key: &str) -> usize {
+        let slot = self.slot(key);
+        self.owner(&self.views(), slot).expect("a node knows whose the slot is")
+    }
+
+    /// A replica of a primary, one that is alive.
+    pub fn replica_of(&self, index: usize) -> usize {
+        let views = self.views();
+        let is_replica = |view: &View| view.myself().primary.as_ref() == Some(&self.ids[index]);
+        let replica = views.iter().position(|view| view.as_ref().is_ok_and(is_replica));
+        replica.unwrap_or_else(|| panic!("node {index} has no replica that is alive"))
+    }
+
+    /// The nodes that have slots, whether they are alive or not.
+    pub fn primaries(&self) -> Vec<usize> {
+        let views = self.views();
+        let owners = |index: &usize| (0..view::SLOTS).any(|slot| self.owner(&views, slot) == Some(*index));
+        (0..NODES).filter(owners).collect()
+    }
+
+    /// All keys of all primaries, sorted.
+    pub fn keys(&self) -> Vec<String> {
+        let keys = |index: usize| {
+            let answer = self.nodes[index].ask_all(&[&["KEYS", "*"]], LONGEST_ANSWER)?.remove(0);
+            answer.value.texts()
+        };
+        let keys = |index| keys(index).unwrap_or_else(|reason| panic!("node {index} has no keys: {reason}"));
+        let mut all: Vec<_> = self.primaries().into_iter().flat_map(keys).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// Has a replica of a primary that is well take its place, and waits until every node knows.
+    pub fn failover(&self, from: usize) -> Duration {
+        let started = Instant::now();
+        let replica = self.replica_of(from);
+        self.nodes[replica].ask(&["CLUSTER", "FAILOVER"]);
+        until("the replica takes the place of its primary", || {
+            let views = self.views();
+            let is_primary = views[replica].as_ref().is_ok_and(|view| view.myself().primary.is_none());
+            ensure(is_primary, || "it has not".to_owned())?;
+            self.agree(&views)
+        });
+        started.elapsed()
+    }
+
+    /// Waits until another node than `from` has the slot of a key, every node that is alive knows, and takes the cluster
+    /// for one that works. Answers for how long it waited.
+    pub fn await_failover(&self, key: &str, from: usize) -> Duration {
+        let (started, slot) = (Instant::now(), self.slot(key));
+        until(&format!("another node has the slot {slot}"), || {
+            let views = self.views();
+            let owner = self.owner(&views, slot);
+            ensure(owner != Some(from), || format!("it is still node {from}"))?;
+            self.agree(&views)
+        });
+        started.elapsed()
+    }
+
+    /// Waits until all six nodes are alive, agree about each other and the slots, and every replica has all that its
+    /// primary has.
+    pub fn await_settled(&self) {
+        until("all nodes agree", || {
+            let views = self.views();
+            for view in &views {
+                view.as_ref().map_err(String::clone)?.all_are_well(NODES)?;
+            }
+            self.agree(&views)
+        });
+        for primary in self.primaries() {
+            self.nodes[primary].await_replica(1);
+        }
+    }
+
+    /// What each node thinks of the cluster, or why it does not answer. All are asked at once, as one may be frozen.
+    fn views(&self) -> Vec<Result<View, String>> {
+        thread::scope(|scope| {
+            let asked: Vec<_> = self.nodes.iter().map(|node| scope.spawn(|| View::of(node))).collect();
+            asked.into_iter().map(|asked| asked.join().expect("it does not panic")).collect()
+        })
+    }
+
+    /// Whose a slot is in the latest opinion.
+    fn owner(&self, views: &[Result<View, String>], slot: u16) -> Option<usize> {
+        let owners = views.iter().flatten().filter_map(|view| view.owner(slot));
+        let latest = owners.max_by_key(|owner| owner.epoch)?;
+        self.ids.iter().position(|id| *id == latest.id)
+    }
+
+    /// Every node that answers takes the cluster for one that works, and the same nodes for the owners of the slots.
+    fn agree(&self, views: &[Result<View, String>]) -> Result<(), String> {
+        let views: Vec<_> = views.iter().flatten().collect();
+        ensure(views.iter().all(|view| view.is_ok), || "the cluster does not work".to_owned())?;
+        let owners =
+            |view: &View| (0..view::SLOTS).map(|slot| view.owner(slot).map(|node| node.id.clone())).collect();
+        let owners: Vec<Vec<_>> = views.into_iter().map(owners).collect();
+        let all_the_same = owners.windows(2).all(|pair| pair[0] == pair[1]);
+        ensure(!owners.is_empty() && all_the_same, || "not all nodes know yet whose the slots are".to_owned())
+    }
+}

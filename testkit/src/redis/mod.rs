@@ -1,0 +1,16 @@
+//! Real Redis servers, alone and together, which die with the test.
+
+mod certificates;
+mod cluster;
+mod connection;
+mod ports;
+mod process;
+mod replica;
+mod sentinel;
+mod server;
+mod wait;
+
+pub use certificates::{Certificates, ClientCertificates};
+pub use cluster::RedisCluster;
+pub use sentinel::SentinelSet;
+pub use server::RedisServer;
