@@ -153,11 +153,12 @@ function history(parameters, { user_id: userId, messages }) {
   return json({ user_id: userId, message_count: messages.length, messages: page, has_more: within.length > page.length });
 }
 
-function exported(format, { user_id: userId, messages }) {
+function exported(format, session) {
+  const { session_id: id, messages } = session;
   const [type, ending] = { markdown: ['text/markdown; charset=utf-8', 'md'], json: ['application/json', 'json'] }[format] ?? [];
   if (!type) throw new Refusal(400, 'INVALID_ARGUMENT', 'invalid request', [{ field: 'format', description: 'is markdown or json' }]);
-  const body = format === 'json' ? JSON.stringify({ user_id: userId, messages }) : messages.map(({ role, content }) => `## ${role}\n\n${content}\n`).join('\n');
-  const name = `filename*=UTF-8''${encodeURIComponent(userId)}.${ending}`;
+  const body = format === 'json' ? JSON.stringify({ session: shown(session), messages }) : messages.map(({ role, content }) => `## ${role}\n\n${content}\n`).join('\n');
+  const name = `filename*=UTF-8''${encodeURIComponent(id)}.${ending}`;
   return { status: 200, headers: { 'content-type': type, 'content-disposition': `attachment; ${name}` }, body };
 }
 
