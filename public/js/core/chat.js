@@ -37,6 +37,7 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
     onOver: () => conversation.catchUp(),
   });
   const tabs = makeTabs((sessionId) => {
+    drafts.restore();
     if (store.state.session?.session_id === sessionId) void conversation.catchUp().then(replies.find);
     if (store.state.list.shown) void list.refresh();
   });
@@ -76,6 +77,7 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
     await deletions.commit(userId);
     const session = await patience.run(() => api.create({ userId, persona, ifExists, requestId }, signal), { signal, onWait });
     if (session.created) {
+      if (store.state.session?.user_id !== userId) drafts.leave();
       conversation.adopt(session);
       router.show(userId);
       tabs.tell(session.session_id);
@@ -117,13 +119,13 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
 
     async open(userId, { replace = false } = {}) {
       deletions.undo(userId);
-      drafts.flush();
+      drafts.leave();
       router.show(userId, { replace });
       await conversation.open(userId);
     },
 
     close() {
-      drafts.flush();
+      drafts.leave();
       router.show(null);
       conversation.close();
     },
@@ -210,6 +212,7 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
       });
       scope.addEventListener('pagehide', () => {
         drafts.flush();
+        drafts.restore();
         deletions.flush();
       });
     },

@@ -42,12 +42,27 @@ test('what one tab sends appears in the other', async ({ page, context, chat, na
   const other = new Chat(await context.newPage(), expected);
   await other.page.goto(`/?${new URLSearchParams({ session: name })}`);
   await expect(other.user).toHaveText(name);
-  await chat.say('from the first tab');
-  await expect(other.mine('from the first tab')).toBeVisible();
+  await chat.send('from the first tab');
+  await expect(chat.mine('from the first tab')).toHaveAttribute('data-state', /sent|stored/);
+  await expect(other.mine('from the first tab')).toBeVisible({ timeout: 1_000 });
+  await chat.replied();
+  await expect(other.rows.last()).toHaveAttribute('data-state', 'stored', { timeout: 1_000 });
   await other.say('from the second tab');
   await expect(chat.mine('from the second tab')).toBeVisible();
   await expect(chat.rows).toHaveCount(4);
   await expect(other.rows).toHaveCount(4);
+});
+
+test('sending from one tab leaves what is being written in another alone', async ({ page, context, chat, name, expected }) => {
+  await page.goto('/');
+  await chat.create(name);
+  const other = new Chat(await context.newPage(), expected);
+  await other.page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await other.message.fill('not finished here');
+  await chat.send('done there');
+  await expect(other.mine('done there')).toBeVisible();
+  await other.page.reload();
+  await expect(other.message).toHaveValue('not finished here');
 });
 
 test('a session that another tab deleted is announced as ended, and the text is kept', async ({ page, context, chat, name, expected, request }) => {

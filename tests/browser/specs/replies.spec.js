@@ -224,6 +224,41 @@ test('a reply that one tab asked for appears in the other', async ({ page, conte
   }
 });
 
+test('a reply whose asking tab was closed appears in the other within a second or so of being stored', async ({ page, context, chat, name, program, expected }) => {
+  const { opened, open } = gate();
+  program.plan(name, { text: 'Nobody told me', after: 1, gate: opened });
+  await page.goto('/');
+  await chat.create(name);
+  const other = new Chat(await context.newPage(), expected);
+  await other.page.goto(address(name));
+  await expect(other.user).toHaveText(name);
+  await chat.send('Hello');
+  await expect(other.rows.last()).toContainText('Waiting for the reply…');
+  await page.close();
+  open();
+  // It looks each 0.9 s, and then asks for what is new.
+  await expect(other.theirs('Nobody told me')).toHaveAttribute('data-state', 'stored', { timeout: 2_000 });
+});
+
+test('why a reply failed is still said after a reload, and in another tab', async ({ page, context, chat, name, program, expected }) => {
+  program.plan(name, { text: LONG, after: 0, fails: true }, { text: 'Better now' });
+  await page.goto('/');
+  await chat.create(name);
+  await chat.send('Hello');
+  const words = 'Your message is stored, but no reply came. The model cannot be reached.';
+  await expect(chat.mine('Hello').getByRole('alert')).toHaveText(words);
+  await page.reload();
+  await expect(chat.mine('Hello').getByRole('alert')).toHaveText(words);
+  const other = new Chat(await context.newPage(), expected);
+  await other.page.goto(address(name));
+  await expect(other.mine('Hello').getByRole('alert')).toHaveText(words);
+  await other.mine('Hello').getByRole('button', { name: 'Retry' }).click();
+  for (const one of [chat, other]) {
+    await one.replied();
+    await expect(one.rows.locator('.body')).toHaveText(['Hello', 'Better now']);
+  }
+});
+
 test('a reply goes on in the background while another session is open, and neither sees the other', async ({ page, chat, name, program }) => {
   const { opened, open } = gate();
   program.plan(`${name} a`, { text: 'Meant for the first', after: 2, gate: opened });
