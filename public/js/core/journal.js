@@ -5,12 +5,12 @@ const NAME = 'nono';
 const STORE = 'kept';
 /** The entry that says how new the copy is. No key of the page is a number. */
 const REVISION = 0;
-/** A browser that does not open its database by then is gone on without. */
+/** A page does not wait longer than this for what the copy may hold. Notes are taken whenever it opens. */
 const PATIENCE_MS = 1_000;
 
 /** @param {IDBFactory | undefined} factory absent or refused in some private modes: then there is no second copy */
 export function createJournal(factory, timers) {
-  const opened = within(timers, open(factory));
+  const opened = open(factory);
 
   /** Runs `work` on the store. Answers what the function that it returns has to say when all is committed, or null. */
   async function run(mode, work) {
@@ -37,10 +37,11 @@ export function createJournal(factory, timers) {
 
     /** The whole copy, `{revision, entries}`, or null. */
     async read() {
-      const found = await run('readonly', (store) => {
+      const reading = run('readonly', (store) => {
         const [keys, texts] = [store.getAllKeys(), store.getAll()];
         return () => keys.result.map((key, index) => [key, texts.result[index]]);
       });
+      const found = await within(timers, reading);
       if (!found) return null;
       const entries = new Map(found);
       const revision = entries.get(REVISION) ?? 0;

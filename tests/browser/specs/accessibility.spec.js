@@ -1,7 +1,7 @@
 // axe finds nothing to object to in any state: in light from left to right, and in dark from right to left.
 
 import { AxeBuilder } from '@axe-core/playwright';
-import { expect, fill, scripted, store, test } from '../support/fixture.js';
+import { address, expect, fill, gate, scripted, store, test } from '../support/fixture.js';
 
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22a', 'wcag22aa'];
 const LOOKS = [
@@ -56,7 +56,7 @@ for (const look of LOOKS) {
     test(`a conversation and the Sessions dialog are accessible (${name})`, async ({ page, chat, name, request }) => {
       for (let index = 0; index < 4; index += 1) await fill(request, `${name} ${index}`, 1);
       await fill(request, name, 60, { persona: 'mental_health_nurse' });
-      await page.goto(`/?${new URLSearchParams({ session: name })}`);
+      await page.goto(address(name));
       await expect(chat.rows).toHaveCount(50);
       await expectNoViolations(page, 'loaded');
       await chat.sessionsButton.click();
@@ -129,9 +129,8 @@ for (const look of LOOKS) {
     looks(scripted, look);
 
     scripted(`a reply is accessible while it streams, stopped, waited for and failed (${name})`, async ({ page, chat, name, program }) => {
-      let open;
-      const gate = new Promise((resolve) => (open = resolve));
-      program.plan(name, { text: 'Half of a reply', after: 2, gate }, { after: 0, fails: true }, { text: 'Half of a reply', after: 2, fails: true });
+      const { opened, open } = gate();
+      program.plan(name, { text: 'Half of a reply', after: 2, gate: opened }, { after: 0, fails: true }, { text: 'Half of a reply', after: 2, fails: true });
       await page.goto('/');
       await chat.create(name);
       await chat.send('first');
@@ -159,7 +158,7 @@ for (const look of LOOKS) {
       );
       const text = `# A\n\n## B\n\ntext with \`code\`, [a link](https://example.org), **bold**\n\n- [x] done\n- open\n\n1. one\n\n> quote\n\n|a|b|\n|-|-|\n|1|2|\n\n---\n\n${code.join('\n\n')}`;
       await store(request, name, [['user', 'Everything, please'], ['assistant', text]]);
-      await page.goto(`/?${new URLSearchParams({ session: name })}`);
+      await page.goto(address(name));
       await expect(page.locator('.code code:has(span)')).toHaveCount(8);
       await expectNoViolations(page, 'Markdown');
     });

@@ -1,6 +1,6 @@
 // Talking to the program as it is, without a model: the built-in demo replies.
 
-import { Chat, expect, test } from '../support/fixture.js';
+import { address, Chat, expect, test } from '../support/fixture.js';
 
 test('the first reply streams, says that it is a demo, and stays after a reload', async ({ page, chat, name }) => {
   await page.goto('/');
@@ -59,7 +59,7 @@ test('two tabs on one session see both messages and both replies, in one order',
   await page.goto('/');
   await chat.create(name);
   const other = new Chat(await context.newPage(), expected);
-  await other.page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await other.page.goto(address(name));
   await expect(other.sendButton).toBeEnabled();
   await chat.send('from the first');
   await other.send('from the second');

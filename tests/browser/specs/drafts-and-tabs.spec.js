@@ -1,6 +1,6 @@
 // Text that must not be lost, and several tabs on one session.
 
-import { Chat, expect, test } from '../support/fixture.js';
+import { address, Chat, expect, test } from '../support/fixture.js';
 
 test('a draft survives a reload and belongs to its session', async ({ page, chat, name }) => {
   await page.goto('/');
@@ -29,7 +29,8 @@ test('a message whose answer was lost is sent again after a reload with the same
   expected.push(/ERR_FAILED|ERR_ABORTED/);
   await chat.send('just once, please');
   const states = () => chat.mine('just once, please').evaluateAll((rows) => rows.map((row) => row.dataset.state));
-  await expect.poll(() => ids.length).toBe(2);
+  // The answer that gets lost is a whole reply.
+  await expect.poll(() => ids.length, { timeout: 15_000 }).toBe(2);
   await expect.poll(states).toEqual(['stored']);
   expect(new Set(ids).size).toBe(1);
   await page.reload();
@@ -40,7 +41,7 @@ test('what one tab sends appears in the other', async ({ page, context, chat, na
   await page.goto('/');
   await chat.create(name);
   const other = new Chat(await context.newPage(), expected);
-  await other.page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await other.page.goto(address(name));
   await expect(other.user).toHaveText(name);
   await chat.send('from the first tab');
   await expect(chat.mine('from the first tab')).toHaveAttribute('data-state', /sent|stored/);
@@ -57,7 +58,7 @@ test('sending from one tab leaves what is being written in another alone', async
   await page.goto('/');
   await chat.create(name);
   const other = new Chat(await context.newPage(), expected);
-  await other.page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await other.page.goto(address(name));
   await other.message.fill('not finished here');
   await chat.send('done there');
   await expect(other.mine('done there')).toBeVisible();
@@ -70,7 +71,7 @@ test('a session that another tab deleted is announced as ended, and the text is 
   await page.goto('/');
   await chat.create(name);
   const other = new Chat(await context.newPage(), expected);
-  await other.page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await other.page.goto(address(name));
   await other.message.fill('unsent');
   await request.delete(`/api/session/${encodeURIComponent(name)}`);
   await other.page.evaluate(() => window.dispatchEvent(new Event('focus')));

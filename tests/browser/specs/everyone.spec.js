@@ -1,8 +1,6 @@
 // What axe cannot see: what a screen reader reads, small and zoomed windows, less motion, the system's own colours, paper.
 
-import { expect, fill, scripted, store, test } from '../support/fixture.js';
-
-const address = (name) => `/?${new URLSearchParams({ session: name })}`;
+import { address, expect, fill, gate, scripted, store, test } from '../support/fixture.js';
 
 test('the log reads as a conversation', async ({ page, chat, name, request }) => {
   await store(request, name, [['user', 'What is this?'], ['assistant', 'A **list**:\n\n- one\n- two\n\n```js\nlet a;\n```']], { persona: 'technical_support' });
@@ -139,9 +137,8 @@ test.describe('with wider text spacing', () => {
 
 scripted('with reduced motion nothing moves, also while a reply streams', async ({ page, chat, name, program }) => {
   await page.emulateMedia({ reducedMotion: 'reduce' });
-  let open;
-  const gate = new Promise((resolve) => (open = resolve));
-  program.plan(name, { text: 'One two', after: 1, gate });
+  const { opened, open } = gate();
+  program.plan(name, { text: 'One two', after: 1, gate: opened });
   const moving = () => page.evaluate(() => document.getAnimations().filter(({ playState, effect }) => playState === 'running' && effect.getTiming().duration > 0).length);
   await page.goto('/');
   await chat.newButton.click();

@@ -1,6 +1,6 @@
 // Texts that try to run something, in every place where the page shows what somebody else wrote: nothing runs, nothing is loaded.
 
-import { expect, store, test } from '../support/fixture.js';
+import { address, expect, store, test } from '../support/fixture.js';
 import { HOSTILE } from '../support/hostile.js';
 
 /** Opens nothing yet: what a text that got through would call, and every address that the page asks for outside its origin. */
@@ -28,7 +28,7 @@ test('hostile messages of every role are inert', async ({ page, chat, name, requ
   for (const half of [messages, HOSTILE.slice(25).map((text) => ['assistant', text]), HOSTILE.slice(25).map((text) => ['system', text])]) {
     const part = `${name} ${half.length} ${half[0][0]} ${half[0][1].length}`;
     await store(request, part, half);
-    await page.goto(`/?${new URLSearchParams({ session: part })}`);
+    await page.goto(address(part));
     await expect(chat.rows).toHaveCount(half.length);
     await expect(page.locator('.prose').first().or(page.locator('[data-role=system]').first())).toBeVisible();
     expect(await page.evaluate(strange)).toEqual([]);
@@ -60,7 +60,7 @@ test('hostile names, personas and metadata are inert in the header, the title, t
   await chat.sessionsDialog.getByRole('button', { name: `Delete session ${names[1]}` }).click();
   await page.keyboard.press('Escape');
   await expect(page.locator('.toast')).toContainText(names[1]);
-  await page.goto(`/?${new URLSearchParams({ session: names[2] })}`);
+  await page.goto(address(names[2]));
   await expect(chat.user).toHaveText(names[2]);
   await expect(page).toHaveTitle(`${names[2]} · ${HOSTILE[1]}`);
   await chat.newButton.click();

@@ -1,6 +1,6 @@
 // The browser is killed in the middle of things and its profile opened again: session, draft, message and reply are there, once.
 
-import { expect, scripted, test } from '../support/fixture.js';
+import { expect, gate, scripted, test } from '../support/fixture.js';
 
 /** Waits until the page's own copy on disk holds `text`: what a person typed longer ago than that is safe. */
 async function isKept(page, text) {
@@ -60,9 +60,8 @@ test('killed when the service has the message but the page has not heard so: it 
 });
 
 scripted('killed while a reply streams: the message and the whole reply are there, once', async ({ mortal, name, program, request }) => {
-  let open;
-  const gate = new Promise((resolve) => (open = resolve));
-  program.plan(name, { text: 'A reply worth waiting for', after: 3, gate });
+  const { opened, open } = gate();
+  program.plan(name, { text: 'A reply worth waiting for', after: 3, gate: opened });
   const before = await mortal.start();
   await before.create(name);
   await before.send('Hello');

@@ -2,7 +2,7 @@
 // What was measured goes to results/long.json and is not judged: a figure depends on the machine.
 
 import { mkdir, writeFile } from 'node:fs/promises';
-import { expect, store, test } from '../support/fixture.js';
+import { address, expect, store, test } from '../support/fixture.js';
 
 const COUNT = 1_000;
 const RESULTS = new URL('../results/', import.meta.url);
@@ -35,7 +35,7 @@ const sinceStart = (page) => page.evaluate(() => Math.round(performance.now()));
 test('a thousand messages load page by page, keep the reader in place, and do not slow typing', async ({ page, chat, name, request }) => {
   test.setTimeout(60_000);
   await store(request, name, TALK);
-  await page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await page.goto(address(name));
   await expect(chat.rows.last()).toBeInViewport();
   await expect(chat.rows.last()).toContainText(`message ${COUNT}`);
   const results = { messages: COUNT, open_ms: await sinceStart(page) };

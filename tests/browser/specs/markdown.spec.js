@@ -1,6 +1,6 @@
 // Replies in Markdown: drawn as nodes, code with colours and a Copy button, the libraries loaded when they are first needed.
 
-import { expect, scripted as test, store } from '../support/fixture.js';
+import { address, expect, gate, scripted as test, store } from '../support/fixture.js';
 
 const REPLY = `## Three steps
 
@@ -98,10 +98,9 @@ test('where the page may not write to the clipboard, the code is copied the old 
 });
 
 test('a growing reply redraws its end only', async ({ page, chat, name, program }) => {
-  let open;
-  const gate = new Promise((resolve) => (open = resolve));
+  const { opened, open } = gate();
   const text = '# Title\n\n```js\nlet one;\n```\n\nMiddle paragraph.\n\nNearly the end, and some more to come.';
-  program.plan(name, { text, wordMs: 1, after: 14, gate });
+  program.plan(name, { text, wordMs: 1, after: 14, gate: opened });
   await page.goto('/');
   await chat.create(name);
   await chat.send('Go');
@@ -118,7 +117,7 @@ test('code and tables that are too wide scroll by themselves at 320 pixels', asy
   await page.setViewportSize({ width: 320, height: 640 });
   const wide = `\`\`\`js\n${'x = 1; '.repeat(60)}\n\`\`\`\n\n|${'column|'.repeat(9)}\n|${'-|'.repeat(9)}\n|${'value|'.repeat(9)}\n\n${'https://example.org/'}${'a'.repeat(200)}`;
   await store(request, name, [['user', 'wide?'], ['assistant', wide]]);
-  await page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await page.goto(address(name));
   await expect(page.locator('.prose table')).toBeVisible();
   const overflow = (selector) => page.locator(selector).evaluate((node) => node.scrollWidth - node.clientWidth);
   expect(await overflow('html')).toBe(0);

@@ -1,6 +1,6 @@
 // A phone: touch, a small screen, its own rules for Enter, and dialogs as sheets.
 
-import { expect, fill, test } from '../support/fixture.js';
+import { address, expect, fill, test } from '../support/fixture.js';
 
 test.use({ viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true });
 
@@ -18,7 +18,7 @@ test('with a finger Enter breaks the line, and the button sends', async ({ page,
 
 test('no keyboard comes up unasked when a session is opened or a message is sent', async ({ page, chat, name, request }) => {
   await fill(request, name, 4);
-  await page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await page.goto(address(name));
   await expect(chat.rows).toHaveCount(4);
   await expect(chat.message).not.toBeFocused();
 });
@@ -36,7 +36,7 @@ test('dialogs are sheets at the bottom of the screen', async ({ page, chat }) =>
 
 test('the composer stays in sight when the keyboard takes half of the screen', async ({ page, chat, name, request }) => {
   await fill(request, name, 20);
-  await page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await page.goto(address(name));
   await expect(chat.rows).toHaveCount(20);
   await page.setViewportSize({ width: 360, height: 320 });
   await expect(chat.sendButton).toBeInViewport({ ratio: 1 });

@@ -1,6 +1,6 @@
 // Pictures of the main states for people to look at, in screenshots/. Nothing is compared.
 
-import { expect, fill, scripted, store, test } from '../support/fixture.js';
+import { address, expect, fill, gate, scripted, store, test } from '../support/fixture.js';
 import { startProgram } from '../support/program.js';
 
 const FOLDER = new URL('../screenshots/', import.meta.url).pathname;
@@ -23,8 +23,6 @@ const TALK = [
 
 const CODE =
   'Here is a small function that does it:\n\n```rust\n/// How often each word occurs.\nfn count(text: &str) -> HashMap<&str, usize> {\n    let mut words = HashMap::new();\n    for word in text.split_whitespace() {\n        *words.entry(word).or_insert(0) += 1;\n    }\n    words\n}\n```\n\n- It reads the text **once**.\n- It borrows the words, so nothing is copied.\n\n> Keep in mind that “Word” and “word” are two words here.\n\nShall I make it ignore the case';
-
-const address = (name) => `/?${new URLSearchParams({ session: name })}`;
 
 async function picture(page, state, colorScheme) {
   for (const width of WIDTHS) {
@@ -140,10 +138,9 @@ for (const colorScheme of ['light', 'dark']) {
     scripted.setTimeout(60_000);
     await page.clock.install();
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    let open;
-    const gate = new Promise((resolve) => (open = resolve));
+    const { opened, open } = gate();
     const name = `John Doe (${colorScheme})`;
-    program.plan(name, { text: CODE, wordMs: 1, after: 60, gate }, { fails: true });
+    program.plan(name, { text: CODE, wordMs: 1, after: 60, gate: opened }, { fails: true });
     await page.goto('/');
     await chat.create(name, 'Technical Support');
     await chat.send('How do I count the words of a text in Rust?');

@@ -177,3 +177,19 @@ export async function store(request, name, talk, { persona = 'default' } = {}) {
     expect(append.ok(), await append.text()).toBe(true);
   }
 }
+
+/** Holds a reply back until it is opened. */
+export function gate() {
+  let open;
+  const opened = new Promise((resolve) => (open = resolve));
+  return { opened, open };
+}
+
+/** The request ids of every turn that the page asks for. */
+export function idsOf(page) {
+  const ids = [];
+  page.on('request', (request) => request.url().endsWith('/chat') && ids.push(request.postDataJSON().request_id));
+  return ids;
+}
+
+export const address = (name) => `/?${new URLSearchParams({ session: name })}`;
