@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 use session_service::{
     domain::{IfExists, Owner, Session, Span, Timestamp},
-    store::{ListPage, Policy, SessionPage, StoreError, memory::MemoryStore, redis::RedisStore},
+    store::{ListPage, Policy, SessionPage, StoreError, memory::MemoryStore},
 };
 use std::{
     fmt::Debug,
@@ -17,7 +17,6 @@ use std::{
     },
     time::Duration,
 };
-use testkit::RedisServer;
 
 /// Long enough that nothing expires by accident between two calls, short enough to wait for.
 const TTL: Duration = Duration::from_millis(1500);
@@ -79,9 +78,9 @@ impl ReferenceStateMachine for Life {
     fn apply((): (), _: &Step) {}
 }
 
-struct Both {
+struct Both<H> {
     runtime: tokio::runtime::Runtime,
-    _server: RedisServer,
+    _servers: H,
     redis: Store,
     memory: Store,
     clock: Arc<AtomicU64>,
@@ -96,7 +95,7 @@ struct Listing {
     memory: (Vec<Session>, SessionPage),
 }
 
-impl Both {
+impl<H: Harness + Default> Both<H> {
     /// Runs a call on both and compares the answers; `at` tells the time of a successful one.
     fn compare<T: Debug + PartialEq>(
         &self,
@@ -168,6 +167,7 @@ impl Both {
     }
 
     fn finish(&self, mut listing: Listing) {
+        self.clock.store(self.now().as_millis(), Ordering::SeqCst);
         for (store, seen) in [(&self.redis, &mut listing.redis), (&self.memory, &mut listing.memory)] {
             loop {
                 seen.0.append(&mut seen.1.sessions);
@@ -185,7 +185,7 @@ fn owner_of(number: u8) -> Owner {
     Owner::named(["", "ann:{x}"][usize::from(number)])
 }
 
-impl StateMachineTest for Both {
+impl<H: Harness + Default> StateMachineTest for Both<H> {
     type SystemUnderTest = Self;
     type Reference = Life;
 
@@ -193,14 +193,13 @@ impl StateMachineTest for Both {
         let policy = Policy { session_ttl: TTL, max_sessions_per_owner: Some(4) };
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let server = RedisServer::start();
+        let mut servers = H::default();
         let clock = Arc::new(AtomicU64::new(0));
         let time = clock.clone();
         let time = Box::new(move || Timestamp::from_millis(time.load(Ordering::SeqCst)));
-        let redis: Store =
-            runtime.block_on(async { Arc::new(RedisStore::at(&server.url(), policy).unwrap()) as Store });
+        let redis = runtime.block_on(async { servers.store(policy) });
         let memory = Arc::new(MemoryStore::with_clock(policy, time));
-        Self { runtime, _server: server, redis, memory, clock, listing: None }
+        Self { runtime, _servers: servers, redis, memory, clock, listing: None }
     }
 
     fn apply(mut both: Self, (): &(), step: Step) -> Self {
@@ -264,5 +263,11 @@ prop_state_machine! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn memory_and_redis_answer_alike(sequential 20..120 => Both);
+    fn memory_and_redis_answer_alike(sequential 20..120 => Both<Redis>);
+
+    #[test]
+    fn memory_and_a_primary_with_sentinels_answer_alike(sequential 20..120 => Both<Sentinel>);
+
+    #[test]
+    fn memory_and_a_cluster_answer_alike(sequential 20..120 => Both<Cluster>);
 }

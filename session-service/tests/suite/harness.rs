@@ -12,12 +12,12 @@ use session_service::{
 };
 use std::{
     sync::{
-        Arc,
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
-use testkit::RedisServer;
+use testkit::{RedisCluster, RedisServer, SentinelSet};
 
 pub type Store = Arc<dyn SessionStore>;
 
@@ -86,6 +86,51 @@ impl Harness for Redis {
         self.server.ask(&["FLUSHALL"]);
     }
 }
+
+/// A set of servers that takes seconds to start, so that all cases share it, one after the other, each from empty.
+macro_rules! shared_harness {
+    ($harness:ident over $set:ty, $primaries:expr) => {
+        pub struct $harness(MutexGuard<'static, $set>);
+
+        impl Default for $harness {
+            fn default() -> Self {
+                static SET: LazyLock<Mutex<$set>> = LazyLock::new(|| Mutex::new(<$set>::start()));
+                let set = SET.lock().unwrap_or_else(PoisonError::into_inner);
+                let harness = Self(set);
+                harness.empty();
+                harness
+            }
+        }
+
+        impl $harness {
+            fn empty(&self) {
+                let primaries: fn(&$set) -> Vec<&RedisServer> = $primaries;
+                for primary in primaries(&self.0) {
+                    primary.ask(&["FLUSHALL"]);
+                }
+            }
+        }
+
+        impl Harness for $harness {
+            fn store(&mut self, policy: Policy) -> Store {
+                Arc::new(RedisStore::at(&self.0.url(), policy).unwrap())
+            }
+
+            async fn pass(&self, time: Duration) {
+                tokio::time::sleep(time).await;
+            }
+
+            async fn lose_everything(&mut self) {
+                self.empty();
+            }
+        }
+    };
+}
+
+shared_harness!(Sentinel over SentinelSet, |set| vec![set.server(set.primary())]);
+shared_harness!(Cluster over RedisCluster, |set| {
+    set.primaries().into_iter().map(|index| set.node(index)).collect()
+});
 
 pub fn id(text: &str) -> UserId {
     UserId::try_from(text).unwrap()

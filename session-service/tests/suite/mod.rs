@@ -29,6 +29,8 @@ macro_rules! store_suite {
     ($($cases:tt)+) => {
         stamp!(memory, crate::suite::harness::Memory, { $($cases)+ });
         stamp!(redis, crate::suite::harness::Redis, { $($cases)+ });
+        stamp!(sentinel, crate::suite::harness::Sentinel, { $($cases)+ });
+        stamp!(cluster, crate::suite::harness::Cluster, { $($cases)+ });
     };
 }
 

@@ -129,8 +129,8 @@ impl RedisStore {
             None => None,
         };
         let sessions = self.records(owner, &places).await?;
-        let removed = self.remove_stale(owner, moment, &places, &sessions).await?;
-        let total_count = total_count.saturating_sub(removed);
+        let empty = self.empty_places(owner, &places, &sessions).await?;
+        let total_count = total_count.saturating_sub(empty);
         Ok(SessionPage::fitting(places.into_iter().zip(sessions).collect(), total_count, next))
     }
 

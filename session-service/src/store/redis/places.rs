@@ -30,6 +30,16 @@ pub(super) enum Placing {
     Any,
 }
 
+/// What putting a place answered.
+struct Place {
+    /// Whether the session has none and got none.
+    is_absent: bool,
+    /// The moment of the change.
+    moment: Timestamp,
+    /// Where it was before, as the expiry that it stands for.
+    before: Option<Timestamp>,
+}
+
 impl RedisStore {
     /// Prepares a script that changes a session.
     pub(super) fn prepare_change(
@@ -60,22 +70,19 @@ impl RedisStore {
             invocation.arg("");
             return Reply::new(self.link.write(&invocation, repeat).await?);
         }
-        let (word, moment) = self.place(owner, user_id, placing).await?;
-        invocation.arg(moment.as_millis());
+        let place = self.place(owner, user_id, placing).await?;
+        invocation.arg(place.moment.as_millis());
         let reply = Reply::new(self.link.write(&invocation, repeat).await?)?;
-        // The session is live after all: the node of the list lost what it had acknowledged.
-        if word == "absent" && !reply.is_refusal() {
-            self.place(owner, user_id, Placing::Any).await?;
+        match (reply.is_refusal(), place.before) {
+            (true, Some(before)) => self.take_back(owner, user_id, place.moment, before).await,
+            // The session is live after all: the node of the list lost what it had acknowledged.
+            (false, None) if place.is_absent => drop(self.place(owner, user_id, Placing::Any).await?),
+            _ => {}
         }
         Ok(reply)
     }
 
-    async fn place(
-        &self,
-        owner: &Owner,
-        user_id: &UserId,
-        placing: Placing,
-    ) -> Result<(String, Timestamp), StoreError> {
+    async fn place(&self, owner: &Owner, user_id: &UserId, placing: Placing) -> Result<Place, StoreError> {
         let mut invocation = self.prepare(&scripts::PLACE, &keys::list(owner));
         let (word, most) = match placing {
             Placing::Known => ("known", String::new()),
@@ -83,7 +90,20 @@ impl RedisStore {
         };
         invocation.arg(user_id.as_str()).arg(word).arg(most);
         let mut reply = Reply::new(self.link.write(&invocation, Repeat::Safe).await?)?;
-        Ok((reply.word()?, reply.timestamp()?))
+        let is_absent = reply.word()? == "absent";
+        let (moment, before) = (reply.timestamp()?, reply.next::<Option<u64>>()?);
+        Ok(Place { is_absent, moment, before: before.map(Timestamp::from_millis) })
+    }
+
+    /// Puts a place back to where it was before a change that was refused. A place that stays is no harm, so a failure
+    /// is none either.
+    async fn take_back(&self, owner: &Owner, user_id: &UserId, moment: Timestamp, before: Timestamp) {
+        let mut invocation = self.prepare(&scripts::TAKE_BACK, &keys::list(owner));
+        let put = moment.as_millis() + millis(self.policy.session_ttl);
+        invocation.arg(user_id.as_str()).arg(put).arg(before.as_millis());
+        if let Err(error) = self.link.read(&invocation, Repeat::Safe).await {
+            tracing::debug!(%error, "place not taken back");
+        }
     }
 
     /// Removes the place of a session that is gone. In a cluster only: on one node it went with the session.
@@ -94,34 +114,35 @@ impl RedisStore {
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
         if self.link.is_cluster() {
-            self.remove_places(owner, &[(user_id, expires_at)]).await?;
+            self.remove_places(owner, Duration::ZERO, &[(user_id, expires_at)]).await?;
         }
         Ok(())
     }
 
-    /// Removes the places, of those that were read, whose sessions are not there; answers how many.
-    pub(super) async fn remove_stale(
+    /// How many of the places that were read stand for no session. Those that nobody can be about to fill are removed.
+    pub(super) async fn empty_places(
         &self,
         owner: &Owner,
-        now: Timestamp,
         places: &[Cursor],
         sessions: &[Option<Session>],
     ) -> Result<u32, StoreError> {
         if !self.link.is_cluster() {
             return Ok(0);
         }
-        let newest = now.as_millis() + millis(self.policy.session_ttl) - millis(PLACE_MIN_AGE);
-        let stale: Vec<_> = places
-            .iter()
-            .zip(sessions)
-            .filter(|(place, session)| session.is_none() && place.expires_at.as_millis() < newest)
-            .filter_map(|(place, _)| Some((place.user_id.as_ref()?, place.expires_at)))
-            .collect();
-        if stale.is_empty() { Ok(0) } else { self.remove_places(owner, &stale).await }
+        let empty = places.iter().zip(sessions).filter(|(_, session)| session.is_none());
+        let empty: Vec<_> =
+            empty.filter_map(|(place, _)| Some((place.user_id.as_ref()?, place.expires_at))).collect();
+        if empty.is_empty() { Ok(0) } else { self.remove_places(owner, PLACE_MIN_AGE, &empty).await }
     }
 
-    async fn remove_places(&self, owner: &Owner, places: &[(&UserId, Timestamp)]) -> Result<u32, StoreError> {
+    async fn remove_places(
+        &self,
+        owner: &Owner,
+        min_age: Duration,
+        places: &[(&UserId, Timestamp)],
+    ) -> Result<u32, StoreError> {
         let mut invocation = self.prepare(&scripts::REMOVE_PLACES, &keys::list(owner));
+        invocation.arg(millis(min_age));
         for (user_id, score) in places {
             invocation.arg(user_id.as_str()).arg(score.as_millis());
         }

@@ -4,7 +4,11 @@
 //! a time use it. A `MultiplexedConnection` never reconnects by itself, so each one carries a flag that says it broke,
 //! and the pool drops it on the next checkout, without asking the server.
 
-use super::{address::Watched, scripts, sentinel};
+use super::{
+    address::Watched,
+    scripts,
+    sentinel::{Place, Primary},
+};
 use bb8_redis::{
     bb8::{self, ErrorSink, ManageConnection},
     redis::{
@@ -40,7 +44,9 @@ impl Pool {
 
     /// Connections to whichever server is the primary when one is made.
     pub(super) fn of_watched(watched: Watched, writes_wait: bool) -> Self {
-        Self::new(Manager::Watched(watched), writes_wait)
+        let primary = Primary::default();
+        primary.watch(watched.clone());
+        Self::new(Manager::Watched(watched, primary), writes_wait)
     }
 
     /// A pool that begins to connect at once and does not wait for it.
@@ -70,6 +76,8 @@ impl Pool {
 pub(super) struct Connection {
     multiplexed: MultiplexedConnection,
     broken: Arc<AtomicBool>,
+    /// Where it leads to, when that may cease to be the right place.
+    place: Option<Place>,
 }
 
 impl Connection {
@@ -109,7 +117,29 @@ fn is_fatal(error: &RedisError) -> bool {
 
 enum Manager {
     Server(Client),
-    Watched(Watched),
+    Watched(Watched, Primary),
+}
+
+impl Manager {
+    async fn establish(&self) -> RedisResult<Connection> {
+        let (mut multiplexed, place) = match self {
+            Self::Server(server) => (connect(server).await?, None),
+            Self::Watched(watched, primary) => {
+                let (connection, place) = primary.connect(watched).await?;
+                (connection, Some(place))
+            }
+        };
+        scripts::load(&mut multiplexed).await?;
+        Ok(Connection { multiplexed, broken: Arc::default(), place })
+    }
+
+    fn is_of_use(&self, connection: &Connection) -> bool {
+        let is_in_place = match (self, &connection.place) {
+            (Self::Watched(_, primary), Some(place)) => primary.is_at(place),
+            _ => true,
+        };
+        is_in_place && !connection.broken.load(Ordering::Relaxed)
+    }
 }
 
 impl ManageConnection for Manager {
@@ -118,28 +148,18 @@ impl ManageConnection for Manager {
 
     /// Connects and loads the scripts, so that every call is one round trip from the first one on.
     async fn connect(&self) -> RedisResult<Connection> {
-        let connecting = async {
-            let mut multiplexed = match self {
-                Self::Server(server) => connect(server).await?,
-                Self::Watched(watched) => sentinel::connect_to_primary(watched).await?,
-            };
-            scripts::load(&mut multiplexed).await?;
-            Ok(Connection { multiplexed, broken: Arc::default() })
-        };
-        tokio::time::timeout(CONNECTION_MAX_WAIT, connecting).await.unwrap_or_else(|_| {
+        tokio::time::timeout(CONNECTION_MAX_WAIT, self.establish()).await.unwrap_or_else(|_| {
             Err((ErrorKind::Io, "the server did not complete the connection within 500 ms").into())
         })
     }
 
     async fn is_valid(&self, connection: &mut Connection) -> RedisResult<()> {
-        if connection.broken.load(Ordering::Relaxed) {
-            return Err((ErrorKind::Io, "the connection broke").into());
-        }
-        Ok(())
+        let broken = || RedisError::from((ErrorKind::Io, "the connection broke"));
+        self.is_of_use(connection).then_some(()).ok_or_else(broken)
     }
 
     fn has_broken(&self, connection: &mut Connection) -> bool {
-        connection.broken.load(Ordering::Relaxed)
+        !self.is_of_use(connection)
     }
 }
 

@@ -37,6 +37,7 @@ scripts! {
     TOUCH = "touch.lua";
     DELETE = "delete.lua";
     PLACE = "place.lua";
+    TAKE_BACK = "take_back.lua";
     REMOVE_PLACES = "remove_places.lua";
 }
 
