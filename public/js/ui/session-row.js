@@ -15,20 +15,18 @@ const FORMATS = [
  */
 export function sessionRow(session, { current, persona, exporting }, actions) {
   const { user_id: userId, message_count: messages } = session;
+  const count = messages === 1 ? '1 message' : `${messages} messages`;
   const open = element(
     'button',
     { type: 'button', class: 'session-open', 'aria-current': current ? 'true' : null, on: { click: actions.open } },
     element('span', { class: 'session-name' }, element('bdi', {}, userId), current ? element('span', { class: 'badge' }, 'Current') : null),
-    element('span', { class: 'session-persona' }, element('bdi', {}, persona), ' · ', element('bdi', {}, messages === 1 ? '1 message' : `${messages} messages`)),
+    element('span', { class: 'session-persona' }, element('bdi', {}, persona), ' · ', element('bdi', {}, count)),
     element('span', { class: 'session-facts' }, 'Created ', time(session.created_at)),
     element('span', { class: 'session-facts' }, 'Last activity ', time(session.last_activity)),
   );
   const ways = exportWays(session, exporting, actions.address);
-  const more = element(
-    'button',
-    { type: 'button', class: 'button quiet plain small', 'aria-label': `Export session ${userId}`, 'aria-expanded': String(exporting), 'aria-controls': ways.id },
-    'Export',
-  );
+  const expands = { 'aria-expanded': String(exporting), 'aria-controls': ways.id };
+  const more = element('button', { type: 'button', class: 'button quiet plain small', 'aria-label': `Export session ${userId}`, ...expands }, 'Export');
   more.addEventListener('click', () => {
     ways.hidden = !ways.hidden;
     more.setAttribute('aria-expanded', String(!ways.hidden));
