@@ -2,8 +2,9 @@
 
 import { createApi } from './core/api.js';
 import { createChat } from './core/chat.js';
+import { createJournal } from './core/journal.js';
 import { createRouter } from './core/router.js';
-import { browserStorage, createStorage } from './core/storage.js';
+import { browserDatabases, browserStorage, createStorage } from './core/storage.js';
 import { createTabs } from './core/tabs.js';
 import { browserTimers } from './core/timers.js';
 import { createAnnouncer } from './ui/announcer.js';
@@ -18,7 +19,7 @@ import { createTheme } from './ui/theme.js';
 import { createToasts } from './ui/toast.js';
 import { createWelcome } from './ui/welcome.js';
 
-const storage = createStorage(browserStorage(window));
+const storage = createStorage(browserStorage(window), createJournal(browserDatabases(window), browserTimers));
 const chat = createChat({
   makeApi: (onServerTime) => createApi({ fetch: (...call) => window.fetch(...call), onServerTime }),
   makeTabs: (onChanged) => createTabs(window.BroadcastChannel, onChanged),

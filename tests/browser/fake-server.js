@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { chat, createPlans } from './fake-chat.js';
 
 const PUBLIC = fileURLToPath(new URL('../../public/', import.meta.url));
-const TTL_MS = 60 * 60 * 1000;
+const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000 };
 const TYPES = { '.html': 'text/html; charset=utf-8', '.css': 'text/css', '.js': 'text/javascript', '.svg': 'image/svg+xml' };
 
 export const CSP =
@@ -22,9 +22,9 @@ const PERSONAS = [
   ['creative_writer', 'Creative Writer', 'Writes stories, poems and everything between.'],
 ].map(([key, name, description]) => ({ key, name, description, role: name, tags: [] }));
 
-/** Starts on a free port of 127.0.0.1. */
-export async function startFakeServer() {
-  const sessions = new Map();
+/** Starts on a free port of 127.0.0.1. `ttl` is how long a session lives, such as `1h` or `3s`. */
+export async function startFakeServer({ ttl = '1h' } = {}) {
+  const sessions = Object.assign(new Map(), { ttlMs: Number.parseInt(ttl, 10) * UNIT_MS[ttl.at(-1)] });
   const plans = createPlans();
   const server = createServer((request, response) => {
     handle(request, sessions, plans, response)
@@ -71,7 +71,7 @@ async function handle(request, sessions, plans, response) {
       return json({
         title: 'Nono Chat Bot',
         powered_by: 'built-in demo replies',
-        session_ttl_seconds: TTL_MS / 1000,
+        session_ttl_seconds: sessions.ttlMs / 1000,
         server_time: new Date().toISOString(),
         limits: { user_id_max_bytes: 128, message_content_max_bytes: 32768 },
       });
@@ -94,6 +94,8 @@ async function handle(request, sessions, plans, response) {
       const add = (role, content) => store(session, [{ role, content }], () => 'message')[0];
       return chat({ body, session, plans, request, response, append: add, refuse });
     }
+    case 'GET session/export':
+      return exported(url.searchParams.get('format'), live());
     case 'POST session/touch':
       return json(shown(slide(live())));
     case 'DELETE session':
@@ -126,6 +128,7 @@ function create(body, sessions) {
     metadata,
     created_at: new Date(now).toISOString(),
     messages: [],
+    ttlMs: sessions.ttlMs,
     answered: new Map(),
     made_by: requestId,
   };
@@ -148,6 +151,15 @@ function history(parameters, { user_id: userId, messages }) {
   const within = messages.filter(({ seq }) => seq < before && seq > after);
   const page = parameters.has('after') ? within.slice(0, limit) : within.slice(-limit);
   return json({ user_id: userId, message_count: messages.length, messages: page, has_more: within.length > page.length });
+}
+
+function exported(format, session) {
+  const { session_id: id, messages } = session;
+  const [type, ending] = { markdown: ['text/markdown; charset=utf-8', 'md'], json: ['application/json', 'json'] }[format] ?? [];
+  if (!type) throw new Refusal(400, 'INVALID_ARGUMENT', 'invalid request', [{ field: 'format', description: 'is markdown or json' }]);
+  const body = format === 'json' ? JSON.stringify({ session: shown(session), messages }) : messages.map(({ role, content }) => `## ${role}\n\n${content}\n`).join('\n');
+  const name = `filename*=UTF-8''${encodeURIComponent(id)}.${ending}`;
+  return { status: 200, headers: { 'content-type': type, 'content-disposition': `attachment; ${name}` }, body };
 }
 
 function append(body, session) {
@@ -173,11 +185,11 @@ function store(session, messages, fieldOf) {
 
 function slide(session) {
   session.last_activity = new Date().toISOString();
-  session.expires_at = new Date(Date.now() + TTL_MS).toISOString();
+  session.expires_at = new Date(Date.now() + session.ttlMs).toISOString();
   return session;
 }
 
-function shown({ messages, answered, made_by, turns, busy, ...session }) {
+function shown({ messages, answered, made_by, turns, busy, ttlMs, ...session }) {
   return { ...session, message_count: messages.length };
 }
 

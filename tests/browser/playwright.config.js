@@ -2,6 +2,19 @@
 
 import { defineConfig } from '@playwright/test';
 
+export const launchOptions = {
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ],
+};
+
 export default defineConfig({
   testDir: 'specs',
   outputDir: 'test-results',
@@ -10,7 +23,7 @@ export default defineConfig({
   retries: 0,
   forbidOnly: true,
   timeout: 30_000,
-  // Two or three minutes on two idle cores; more where a compiler runs beside it.
+  // Three to four minutes on two idle cores; more where a compiler runs beside it.
   globalTimeout: 600_000,
   expect: { timeout: 5_000 },
   reporter: [['list']],
@@ -19,17 +32,6 @@ export default defineConfig({
     timezoneId: 'UTC',
     actionTimeout: 5_000,
     navigationTimeout: 10_000,
-    launchOptions: {
-      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    },
+    launchOptions,
   },
 });

@@ -81,6 +81,9 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
 
     touch: (userId, signal) => call('POST', `${session(userId)}/touch`, { signal }),
 
+    /** Where the whole conversation can be had as a file; `format` is `markdown` or `json`. */
+    exportAddress: (userId, format) => `${base}/${session(userId)}/export${query({ format })}`,
+
     /** `keepalive` lets the call outlive the page. */
     remove: (userId, { keepalive = false } = {}) => call('DELETE', session(userId), { keepalive }),
 

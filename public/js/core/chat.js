@@ -37,6 +37,7 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
     onOver: () => conversation.catchUp(),
   });
   const tabs = makeTabs((sessionId) => {
+    drafts.restore();
     if (store.state.session?.session_id === sessionId) void conversation.catchUp().then(replies.find);
     if (store.state.list.shown) void list.refresh();
   });
@@ -45,6 +46,8 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
 
   function opened(session) {
     router.remember(session);
+    // The service may not have been there when the page was loaded.
+    if (!store.state.config) void actions.loadConfig();
     replies.find();
     replies.show();
     outbox.restore(session);
@@ -74,6 +77,7 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
     await deletions.commit(userId);
     const session = await patience.run(() => api.create({ userId, persona, ifExists, requestId }, signal), { signal, onWait });
     if (session.created) {
+      if (store.state.session?.user_id !== userId) drafts.leave();
       conversation.adopt(session);
       router.show(userId);
       tabs.tell(session.session_id);
@@ -89,6 +93,7 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
 
     /** Opens what the address names, else what was open last, else welcomes. */
     async start() {
+      await storage.recover();
       drafts.prune();
       store.watch(['session', 'view'], ({ session, view }) => expiry.follow(view === 'open' ? session.expires_at : null));
       replies.start();
@@ -114,13 +119,13 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
 
     async open(userId, { replace = false } = {}) {
       deletions.undo(userId);
-      drafts.flush();
+      drafts.leave();
       router.show(userId, { replace });
       await conversation.open(userId);
     },
 
     close() {
-      drafts.flush();
+      drafts.leave();
       router.show(null);
       conversation.close();
     },
@@ -144,7 +149,7 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
     send(content) {
       const { session } = store.state;
       const sent = outbox.add(session, content);
-      drafts.drop(session.user_id);
+      drafts.settle(session.user_id, content);
       return sent;
     },
 
@@ -152,6 +157,7 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
     retry: (requestId) => replies.again(requestId, outbox) || outbox.retry(requestId, store.state.session),
     /** Shows no more of the reply that is streaming. */
     stop: () => replies.stop(outbox),
+    exportAddress: (userId, format) => api.exportAddress(userId, format),
     discard: (requestId) => outbox.discard(requestId),
     loadOlder: () => conversation.loadOlder(),
     reload: () => conversation.open(store.state.session.user_id),
@@ -206,6 +212,7 @@ export function createChat({ makeApi, makeTabs, storage, router, timers, newId, 
       });
       scope.addEventListener('pagehide', () => {
         drafts.flush();
+        drafts.restore();
         deletions.flush();
       });
     },

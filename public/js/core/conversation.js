@@ -125,6 +125,7 @@ export function createConversation({ api, store, patience, onOpen }) {
         if (signal.aborted) return;
         store.set({ loadingOlder: false });
         if (problem.kind === 'gone') end(session.user_id, problem);
+        else store.set({ notice: `Earlier messages could not be loaded. ${problem.explanation}` });
       }
     },
   };

@@ -10,6 +10,8 @@ const KEEP_MS = 7 * 24 * 60 * 60 * 1000;
 export function createDrafts({ storage, timers }) {
   /** @type {{userId: string, text: string, timer: unknown} | null} */
   let unsaved = null;
+  /** What stands in this tab's box. Tabs share the stored text of a session, and another may have sent and removed its own. */
+  let own = null;
 
   function save(userId, text) {
     if (text === '') storage.remove(PREFIX + userId);
@@ -28,6 +30,7 @@ export function createDrafts({ storage, timers }) {
     /** Notes a keystroke. */
     note(userId, text) {
       if (unsaved && unsaved.userId !== userId) flush();
+      own = { userId, text };
       timers.clear(unsaved?.timer);
       const timer = timers.set(flush, text === '' ? SAVE_EMPTY_AFTER_MS : SAVE_AFTER_MS);
       unsaved = { userId, text, timer };
@@ -38,8 +41,19 @@ export function createDrafts({ storage, timers }) {
       return storage.read(PREFIX + userId)?.text ?? '';
     },
 
-    /** The text has found another home: the outbox, or nowhere because its session was deleted. */
+    /** This text has found another home. What another tab has noted meanwhile is not this text, and stays. */
+    settle(userId, text) {
+      if (this.read(userId).trimEnd() === text) this.drop(userId);
+    },
+
+    /** Stores what stands in this tab's box again if nothing is stored any more. */
+    restore() {
+      if (own && own.text !== '' && this.read(own.userId) === '') save(own.userId, own.text);
+    },
+
+    /** Nobody wants it any more: its session was deleted. */
     drop(userId) {
+      if (own?.userId === userId) own = null;
       if (unsaved?.userId === userId) {
         timers.clear(unsaved.timer);
         unsaved = null;
@@ -47,8 +61,14 @@ export function createDrafts({ storage, timers }) {
       storage.remove(PREFIX + userId);
     },
 
-    /** Writes what is still waiting: for `pagehide` and for a switch. */
+    /** Writes what is still waiting. */
     flush,
+
+    /** The box is about to show another session. */
+    leave() {
+      flush();
+      own = null;
+    },
 
     /** Forgets drafts of sessions that nobody came back to within a week. */
     prune() {

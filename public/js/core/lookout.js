@@ -1,24 +1,31 @@
-// Looks for a reply that this page does not hear itself: after a refresh, a cut or a stop. Gently, and not for ever.
+// Looks for a reply that this page does not hear itself: after a refresh, a cut or a stop, or because another tab asked for it.
 
-/** About two minutes in all. Whoever comes back to the page later sees it anyway: it looks then, too. */
-const STEPS_MS = [1, 2, 4, 8, 15, 15, 15, 30, 30].map((seconds) => seconds * 1000);
+/** A second apart at first: whoever waits sees the reply within a second of its being stored. Then more and more gently. */
+const STEPS = [
+  { untilMs: 60_000, everyMs: 900 },
+  { untilMs: 120_000, everyMs: 4_000 },
+  { untilMs: 300_000, everyMs: 15_000 },
+];
 /** An older message without a reply is not waiting for one. */
 const RECENT_MS = 5 * 60_000;
 
 /**
+ * Looking ends after five minutes. Whoever comes back to the page later sees the reply anyway: it looks then, too.
+ *
  * @param {{timers: object, look: () => Promise<void>, onGivenUp: () => void}} deps `look` fetches what is new
  */
 export function createLookout({ timers, look, onGivenUp }) {
   let awaited = null;
   let timer = null;
 
-  function next(step) {
-    if (step === STEPS_MS.length) return onGivenUp();
+  function next(beganMs) {
+    const step = STEPS.find(({ untilMs }) => timers.now() - beganMs < untilMs);
+    if (!step) return onGivenUp();
     timer = timers.set(async () => {
       const before = awaited;
       await look();
-      if (awaited === before) next(step + 1);
-    }, STEPS_MS[step]);
+      if (awaited === before) next(beganMs);
+    }, step.everyMs);
   }
 
   return {
@@ -28,7 +35,7 @@ export function createLookout({ timers, look, onGivenUp }) {
       if (name === awaited) return;
       timers.clear(timer);
       awaited = name;
-      if (name !== null) next(0);
+      if (name !== null) next(timers.now());
     },
   };
 }

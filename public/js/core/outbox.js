@@ -1,5 +1,7 @@
 // Messages on their way: one request id each, minted once and kept over every retry, stored until the server has accepted them.
 
+import { storedProblem } from './problem.js';
+
 const PREFIX = 'nono:outbox:';
 const KEEP_MS = 7 * 24 * 60 * 60 * 1000;
 
@@ -18,8 +20,7 @@ export function createOutbox({ api, storage, patience, timers, newId, onChange, 
 
   function keep(entry) {
     entries.set(entry.request_id, entry);
-    const { problem, ...stored } = entry;
-    storage.write(PREFIX + entry.request_id, stored);
+    storage.write(PREFIX + entry.request_id, entry);
     onChange();
   }
 
@@ -126,7 +127,7 @@ export function createOutbox({ api, storage, patience, timers, newId, onChange, 
         if (!(Date.parse(stored?.created_at) > timers.now() - KEEP_MS)) storage.remove(key);
         else if (stored.user_id === session.user_id && !entries.has(stored.request_id)) {
           const same = stored.session_id === session.session_id;
-          keep({ ...stored, state: same ? stored.state : 'failed' });
+          keep({ ...stored, state: same ? stored.state : 'failed', problem: same ? storedProblem(stored.problem) : null });
           if (same && stored.state === 'sending') queueEntry(stored);
         }
       }

@@ -1,10 +1,10 @@
-// The voices to choose from, and the ones to offer while the service does not list its own.
+// The voices to choose from, and the ones to offer until the service lists its own: worded alike, so that nothing moves when it does.
 
 export const BUILT_IN = [
-  { key: 'default', name: 'Default Assistant', description: 'Clear, friendly help with everyday questions.' },
-  { key: 'mental_health_nurse', name: 'Mental Health Nurse', description: 'A calm ear for what is on your mind.' },
-  { key: 'technical_support', name: 'Technical Support', description: 'Step by step through what does not work.' },
-  { key: 'creative_writer', name: 'Creative Writer', description: 'Stories, verse and fresh ways to say it.' },
+  { key: 'default', name: 'Default Assistant', description: 'A friendly all-rounder for questions, ideas and everyday tasks.' },
+  { key: 'mental_health_nurse', name: 'Mental Health Nurse', description: 'A calm, warm listener for hard days. Not a clinician and not for emergencies.' },
+  { key: 'technical_support', name: 'Technical Support', description: 'Patient step-by-step help with computers, software and networks.' },
+  { key: 'creative_writer', name: 'Creative Writer', description: 'A lively partner for stories, poems, names and turns of phrase.' },
 ];
 
 /** A note that stays in sight for as long as this persona speaks, or null. */

@@ -25,6 +25,12 @@ export class ApiError extends Error {
     return 'failed';
   }
 
+  /** What a later visit needs to say the same. */
+  toJSON() {
+    const { status, reason, detail, violations, requestId } = this;
+    return { status, reason, detail, violations, requestId };
+  }
+
   /** Whether the same call may succeed a little later. */
   get retryable() {
     return this.kind === 'busy' || this.kind === 'unreachable';
@@ -44,6 +50,9 @@ export class ApiError extends Error {
     return sentence(words + reference);
   }
 }
+
+/** A problem as it was stored, or null. */
+export const storedProblem = (stored) => (stored ? new ApiError(stored) : null);
 
 /** Reads a refusal. `body` is the parsed problem+json, or null where there was none. */
 export function readProblem(status, headers, body, nowMs) {

@@ -53,7 +53,8 @@ export function createReplies({ store, storage, timers, clock, patience, convers
         turns.done(entry);
         conversation.end(entry.user_id, problem);
       } else if (type === 'cut') turns.cut(entry, problem);
-      if (type === 'accepted' || type === 'done') tell(entry.session_id);
+      // Also that it failed: what another tab shows of it is no longer so.
+      if (type !== 'delta') tell(entry.session_id);
     },
 
     /** Asks once more for the reply to the message with this id. False where none is missing. */

@@ -4,7 +4,7 @@ import { nameOf } from './personas.js';
 import { clockTime, dayOf } from './times.js';
 
 /** @returns {{key: string, kind: 'day' | 'message', ...}[]} a row whose fields are equal need not be drawn again */
-export function rowsOf({ messages, pending, reply, personas, session }, nowMs) {
+export function rowsOf({ messages, pending, reply, personas, session, view }, nowMs) {
   const rows = [];
   const persona = nameOf(personas, session?.persona);
   const lastIsMine = messages.at(-1)?.role === 'user' && !reply;
@@ -50,6 +50,8 @@ export function rowsOf({ messages, pending, reply, personas, session }, nowMs) {
       state: entry.state,
       requestId: entry.request_id,
       fault: entry.state === 'failed' ? faultOf(entry, session) : '',
+      // A session that is no more takes nothing: it must be started again first, and then takes this by itself.
+      retriable: view !== 'gone',
     });
   }
   return rows;
@@ -66,7 +68,7 @@ export function rowOfReply({ reply, messages }, { role, seq }) {
   return messages.some((message) => message.key === key) ? undefined : key;
 }
 
-/** A fault is known in the visit it happened in; later only the entry itself is left. */
+/** Why a message was not sent: what the service said, or what can be seen from the entry itself. */
 function faultOf({ problem, session_id: meantFor }, session) {
   if (problem) return problem.explanation;
   return meantFor === session.session_id ? 'It could not be sent.' : 'It was meant for an earlier session of this name.';

@@ -55,8 +55,8 @@ export const INITIAL_STATE = {
   online: true,
   /** Milliseconds left, in the session's last two minutes only. */
   endingMs: null,
-  /** The list in the Sessions dialog. `status` is `idle`, `loading`, `ready` or `failed`. */
-  list: { status: 'idle', items: [], count: 0, nextToken: null, problem: null },
+  /** The list in the Sessions dialog. `status` is `idle`, `loading`, `ready` or `failed`; of what matches `query`, `limit` are shown. */
+  list: { status: 'idle', items: [], count: 0, nextToken: null, problem: null, waiting: null, shown: false, query: '', limit: 100 },
   /** Sessions in their time of undo: `{user_id, until}`. */
   deletions: [],
 };

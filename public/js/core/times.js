@@ -3,6 +3,7 @@
 const DAY_MS = 24 * 60 * 60 * 1000;
 const clockFormat = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const dayFormat = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'long', year: 'numeric' });
+const monthFormat = new Intl.DateTimeFormat(undefined, { month: 'long', year: 'numeric' });
 const fullFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
 
@@ -14,10 +15,18 @@ export const fullTime = (iso) => format(fullFormat, iso);
 
 /** `today`, `yesterday` or the date. */
 export function dayOf(iso, nowMs) {
-  const date = new Date(iso);
-  if (Number.isNaN(date.getTime())) return '';
-  const days = Math.round((startOfDay(nowMs) - startOfDay(date.getTime())) / DAY_MS);
-  return days === 0 || days === 1 ? relative.format(-days, 'day') : dayFormat.format(date);
+  const days = daysBefore(iso, nowMs);
+  if (Number.isNaN(days)) return '';
+  return days === 0 || days === 1 ? relative.format(-days, 'day') : dayFormat.format(new Date(iso));
+}
+
+/** The part of the past in which it lies: `Today`, `Yesterday`, `Last 7 days`, `Last 30 days` or the month. */
+export function periodOf(iso, nowMs) {
+  const days = daysBefore(iso, nowMs);
+  if (Number.isNaN(days)) return '';
+  if (days <= 1) return capital(relative.format(-Math.max(0, days), 'day'));
+  if (days < 7) return 'Last 7 days';
+  return days < 30 ? 'Last 30 days' : capital(monthFormat.format(new Date(iso)));
 }
 
 /** `today, 10:42` */
@@ -36,6 +45,11 @@ function format(formatter, iso) {
   const date = new Date(iso);
   return Number.isNaN(date.getTime()) ? '' : formatter.format(date);
 }
+
+/** Rounded, because a day in which the clocks change has 23 or 25 hours. */
+const daysBefore = (iso, nowMs) => Math.round((startOfDay(nowMs) - startOfDay(Date.parse(iso))) / DAY_MS);
+
+const capital = (words) => words[0].toLocaleUpperCase() + words.slice(1);
 
 function startOfDay(ms) {
   return new Date(ms).setHours(0, 0, 0, 0);

@@ -1,5 +1,7 @@
 // Replies in the making, at most one per session: what of them can be shown, and which message still waits for one, also after a refresh.
 
+import { storedProblem } from './problem.js';
+
 const PREFIX = 'nono:turn:';
 const KEEP_MS = 24 * 60 * 60 * 1000;
 /** A reply that was asked for longer ago is not on its way any more. */
@@ -50,6 +52,11 @@ export function createTurns({ storage, timers, clock, onChange }) {
     heard.clear();
   }
 
+  /** What a later visit, and another tab of this one, need to go on from. */
+  function keep({ request_id, user_id, session_id, content, seq, accepted_at }, problem = null) {
+    storage.write(PREFIX + request_id, { request_id, user_id, session_id, content, seq, accepted_at, problem });
+  }
+
   function drop(turn) {
     turns.delete(turn.user_id);
     heard.delete(turn.request_id);
@@ -64,9 +71,9 @@ export function createTurns({ storage, timers, clock, onChange }) {
     /** The message is stored, the reply begins. What an earlier attempt brought stays until there is something newer. */
     begin({ request_id, user_id, session_id, content }, { seq }) {
       const { text = '' } = same({ user_id, request_id }) ?? {};
-      storage.write(PREFIX + request_id, { request_id, user_id, session_id, content, seq, accepted_at: timers.now() });
-      const started_at = new Date(clock.now()).toISOString();
-      put({ request_id, user_id, session_id, content, seq, text, started_at, fresh: true, state: 'streaming', problem: null });
+      const turn = { request_id, user_id, session_id, content, seq, accepted_at: timers.now() };
+      keep(turn);
+      put({ ...turn, text, started_at: new Date(clock.now()).toISOString(), fresh: true, state: 'streaming', problem: null });
     },
 
     /** Shown with the next frame: a fast model speaks more often than a screen is drawn. */
@@ -75,9 +82,19 @@ export function createTurns({ storage, timers, clock, onChange }) {
       frame ??= timers.frame(draw);
     },
 
-    cut: (entry, problem) => change(entry, { state: problem.status === 0 ? 'cut' : 'failed', problem }),
+    /** A lost connection says nothing of the reply; a refusal is the service's own word, and is kept. */
+    cut(entry, problem) {
+      const failed = problem.status !== 0;
+      const turn = same(entry);
+      if (failed && turn) keep(turn, problem);
+      change(entry, { state: failed ? 'failed' : 'cut', problem });
+    },
     stop: (entry) => change(entry, { state: 'stopped', problem: null }),
-    wait: (entry) => change(entry, { state: 'waiting', problem: null }),
+    /** It is asked for once more. */
+    wait(turn) {
+      keep({ ...turn, accepted_at: timers.now() });
+      change(turn, { state: 'waiting', problem: null });
+    },
     /** No reply came for as long as somebody looked. */
     giveUp: (entry) => change(entry, { state: 'cut', problem: null }),
 
@@ -96,18 +113,23 @@ export function createTurns({ storage, timers, clock, onChange }) {
 
     /** Takes up what an earlier visit or another tab was waiting for, if it is the newest message and still without a reply. */
     restore(session, newest) {
-      if (current(session)) return;
       for (const stored of storedTurns(session.user_id)) {
         const age = timers.now() - stored.accepted_at;
         const sameSession = stored.session_id === session.session_id;
         if (!sameSession || !(age < KEEP_MS) || newest?.seq > stored.seq) storage.remove(PREFIX + stored.request_id);
-        else if (newest?.seq === stored.seq && newest.role === 'user') {
-          const state = age < ON_ITS_WAY_MS ? 'waiting' : 'cut';
-          put({ ...stored, text: '', started_at: newest.timestamp, state, problem: null });
-        }
+        else if (newest?.seq === stored.seq && newest.role === 'user') takeUp(stored, newest, age, current(session));
       }
     },
   };
+
+  /** `known` is what this page has of the turn already: its own ears come before what another tab noted. */
+  function takeUp(stored, newest, age, known) {
+    if (['streaming', 'stopped'].includes(known?.state)) return;
+    const problem = storedProblem(stored.problem);
+    if (known && (known.state === 'failed') === (problem !== null)) return;
+    const state = problem ? 'failed' : age < ON_ITS_WAY_MS ? 'waiting' : 'cut';
+    put({ ...stored, text: known?.text ?? '', started_at: newest.timestamp, state, problem });
+  }
 
   function storedTurns(userId) {
     return storage.keys(PREFIX).flatMap((key) => {

@@ -3,14 +3,20 @@
 import { nameOf } from '../core/personas.js';
 import { find } from './dom.js';
 
+/** Says `words` where they are heard: while a dialog is open, what is outside it is mute. */
+export function say(words) {
+  const region = document.querySelector('dialog[open] .announcer') ?? find('announcer');
+  // The same words again are news only if the text differs.
+  region.textContent = region.textContent === words ? `${words}\u00a0` : words;
+}
+
 export function createAnnouncer(chat) {
-  const region = find('announcer');
   let previous = chat.store.state;
 
   chat.store.watch(['reply', 'view', 'pending', 'deletions'], (state) => {
     const said = wordsFor(previous, state);
     previous = state;
-    if (said) region.textContent = said;
+    if (said) say(said);
   });
 }
 

@@ -102,7 +102,9 @@ export function createComposer({ chat }) {
   function takeBack(requestId, fault = null) {
     const text = chat.discard(requestId);
     write(field.value ? `${field.value.trimEnd()}\n\n${text}` : text);
+    // At once: the text has left the outbox, and must not be nowhere for a moment.
     if (userId) chat.drafts.note(userId, field.value);
+    chat.drafts.flush();
     showFault(fault);
     field.focus();
   }

@@ -21,6 +21,14 @@ export function element(tag, { on = {}, ...attributes } = {}, ...children) {
   return made;
 }
 
+/** The node of a tree of `{tag, attributes, children}` and text, as js/markdown makes them. `makers` makes some tags in its own way. */
+export function build(tree, makers = {}) {
+  if (typeof tree === 'string') return document.createTextNode(tree);
+  const make = makers[tree.tag];
+  if (make) return make(tree);
+  return element(tree.tag, tree.attributes, ...tree.children.map((child) => build(child, makers)));
+}
+
 /** Sets text only where it differs, so that live regions and selections are left alone. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;

@@ -68,7 +68,9 @@ export function createLog({ chat, edit, onRetry }) {
     find('loading').hidden = view !== 'loading';
     const empty = view === 'open' && messages.length === 0 && pending.length === 0 && !reply;
     find('empty').hidden = !empty;
-    if (empty) setText(find('empty-persona'), nameOf(personas, session.persona));
+    if (!empty) return;
+    setText(find('empty-persona'), nameOf(personas, session.persona));
+    setText(find('empty-description'), personas.find(({ key }) => key === session.persona)?.description ?? '');
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { fullTime } from '../core/times.js';
 import { element, setText } from './dom.js';
+import { showProse } from './prose.js';
 
 const STATES = {
   sending: 'Sending…',
@@ -33,15 +34,17 @@ export function updateRow(node, row, actions) {
   const part = parts.get(node);
   if (!part) return setText(node, row.content);
   setText(part.author, row.author);
-  setText(part.body, row.content);
+  if (row.role === 'assistant') showProse(part.body, row.content, row.state !== 'streaming');
+  else setText(part.body, row.content);
   setText(part.time, row.time);
   if (row.timestamp) part.time.dateTime = row.timestamp;
   part.time.title = fullTime(row.timestamp);
   node.setAttribute('aria-label', row.author);
-  if (part.state === row.state && part.fault === row.fault && part.note === row.note) return;
+  if (part.state === row.state && part.fault === row.fault && part.note === row.note && part.retriable === row.retriable) return;
   part.state = row.state;
   part.fault = row.fault;
   part.note = row.note;
+  part.retriable = row.retriable;
   node.dataset.state = row.state;
   setText(part.status, STATES[row.state] ?? '');
   part.below?.remove();
@@ -58,7 +61,7 @@ function below(row, { retry, edit }) {
   if (!row.fault) return null;
   const button = (label, act) => element('button', { type: 'button', class: 'button small', on: { click: () => act(row.requestId) } }, label);
   // What is stored can be asked about again, but not taken back.
-  const ways = row.state === 'failed' ? [button('Retry', retry), button('Edit', edit)] : [button('Retry', retry)];
+  const ways = [row.retriable === false ? null : button('Retry', retry), row.state === 'failed' ? button('Edit', edit) : null];
   return element(
     'div',
     { class: 'failure' },

@@ -20,16 +20,20 @@ export function createScroll(box, list, button) {
 
   box.addEventListener('scroll', () => {
     if (Math.abs(box.scrollTop - written) <= 1) return;
-    pinned = box.scrollHeight - box.scrollTop - box.clientHeight <= NEAR_END;
-    if (pinned) button.hidden = true;
+    follow(box.scrollHeight - box.scrollTop - box.clientHeight <= NEAR_END);
   });
   const sizes = new ResizeObserver(() => pinned && toEnd());
   sizes.observe(box);
   sizes.observe(list);
 
+  function follow(end) {
+    pinned = end;
+    box.classList.toggle('reading', !pinned);
+    if (pinned) button.hidden = true;
+  }
+
   function pin() {
-    pinned = true;
-    button.hidden = true;
+    follow(true);
     toEnd();
   }
   button.addEventListener('click', () => {

@@ -1,16 +1,25 @@
-// The Sessions dialog: every live session as a button that switches to it, and deleting with undo in place.
+// The Sessions dialog: every live session by the day of its last activity, searching, and deleting with undo in place.
 
 import { waitingText } from '../core/banners.js';
+import { countText, listingOf } from '../core/listing.js';
 import { nameOf } from '../core/personas.js';
-import { fullTime, moment, seconds } from '../core/times.js';
+import { seconds } from '../core/times.js';
 import { arrange, eachSecond, element, find, setText } from './dom.js';
+import { deletedRow, sessionRow } from './session-row.js';
+
+/** Below this many a search box is only in the way. */
+const WORTH_SEARCHING = 5;
 
 /** @param {{chat: object, openNew: () => void, onSwitch: () => void}} deps `onSwitch` runs when a session was chosen */
 export function createSessions({ chat, openNew, onSwitch }) {
   const dialog = find('sessions-dialog');
   const list = find('session-list');
-  /** session_id to `{node, signature}` as drawn. */
-  let drawn = new Map();
+  const search = find('search');
+  /** session_id to `{node, signature}` as drawn, and the label of a group to its nodes. */
+  let rows = new Map();
+  const sections = new Map();
+  /** session_id of the rows that show how they can be exported. */
+  const exporting = new Set();
 
   const countdown = eachSecond(() => {
     const { list: shown, deletions } = chat.store.state;
@@ -27,56 +36,70 @@ export function createSessions({ chat, openNew, onSwitch }) {
     openNew();
   });
   find('sessions-close').addEventListener('click', () => dialog.close());
-  find('more-sessions').addEventListener('click', () => void chat.list.more());
+  find('more-sessions').addEventListener('click', () => chat.list.more());
   find('list-retry').addEventListener('click', () => (chat.store.state.list.waiting ? chat.wake() : void chat.list.refresh()));
-  dialog.addEventListener('close', () => chat.showList(false));
+  search.addEventListener('input', () => chat.list.search(search.value));
+  search.addEventListener('keydown', (event) => {
+    // The first Escape clears the search, the next closes the dialog.
+    if (event.key !== 'Escape' || search.value === '') return;
+    event.preventDefault();
+    search.value = '';
+    chat.list.search('');
+  });
+  dialog.addEventListener('close', () => {
+    search.value = '';
+    exporting.clear();
+    chat.showList(false);
+  });
 
   chat.store.watch(['list', 'deletions', 'session', 'personas'], (state) => {
     const held = list.contains(document.activeElement) ? document.activeElement.closest('li') : null;
-    arrange(list, draw(state));
-    if (held && !held.isConnected) focusAfter(held);
-    showStatus(state.list);
+    const listing = listingOf(state.list, state.personas, Date.now());
+    arrange(list, draw(listing.groups, state));
+    if (held && !list.contains(document.activeElement)) focusAfter(held);
+    showStatus(state.list, listing);
     countdown();
   });
 
-  function draw({ list: shown, deletions, session, personas }) {
+  function draw(groups, state) {
     const next = new Map();
-    for (const item of shown.items) {
-      const current = item.user_id === session?.user_id;
-      const deletion = deletions.find(({ user_id: userId }) => userId === item.user_id);
-      const persona = nameOf(personas, item.persona);
-      const signature = JSON.stringify([item, current, deletion?.until, persona]);
-      const old = drawn.get(item.session_id);
-      const node = old?.signature === signature ? old.node : row(item, { current, deletion, persona });
-      next.set(item.session_id, { node, signature });
-    }
-    drawn = next;
-    return [...next.values()].map(({ node }) => node);
+    const drawn = groups.map(({ label, sessions }) => {
+      const section = sections.get(label) ?? makeSection(label);
+      arrange(section.list, sessions.map((session) => rowOf(session, state, next)));
+      return section.node;
+    });
+    rows = next;
+    return drawn;
   }
 
-  function row(item, { current, deletion, persona }) {
-    if (deletion) {
-      const undo = element('button', { type: 'button', class: 'button small', on: { click: () => void chat.undo(item.user_id) } }, 'Undo');
-      const left = element('span', { class: 'countdown', 'data-undo': item.user_id, role: 'timer', 'aria-live': 'off' });
-      const words = element('span', { class: 'session-deleted' }, element('bdi', {}, item.user_id), ' was deleted.');
-      return element('li', { class: 'session deleted', 'data-user': item.user_id }, words, left, undo);
-    }
-    const count = item.message_count === 1 ? '1 message' : `${item.message_count} messages`;
-    const time = (iso) => element('time', { datetime: iso, title: fullTime(iso) }, moment(iso, Date.now()));
-    const open = element(
-      'button',
-      { type: 'button', class: 'session-open', 'aria-current': current ? 'true' : null, on: { click: () => choose(item.user_id) } },
-      element('span', { class: 'session-name' }, element('bdi', {}, item.user_id), current ? element('span', { class: 'badge' }, 'Current') : null),
-      element('span', { class: 'session-persona' }, element('bdi', {}, persona), ` · ${count}`),
-      element('span', { class: 'session-facts' }, 'Created ', time(item.created_at)),
-      element('span', { class: 'session-facts' }, 'Last activity ', time(item.last_activity)),
-    );
-    const remove = element(
-      'button',
-      { type: 'button', class: 'button quiet plain small', 'aria-label': `Delete session ${item.user_id}`, on: { click: () => chat.remove(item) } },
-      'Delete',
-    );
-    return element('li', { class: current ? 'session current' : 'session', 'data-user': item.user_id }, open, remove);
+  function makeSection(label) {
+    const id = `sessions-${sections.size}`;
+    const section = { list: element('ul', { class: 'session-rows', 'aria-labelledby': id }) };
+    section.node = element('section', {}, element('h3', { class: 'period', id }, label), section.list);
+    sections.set(label, section);
+    return section;
+  }
+
+  /** The row as it was drawn before, unless something about it has changed. */
+  function rowOf(item, { deletions, session, personas }, next) {
+    const current = item.user_id === session?.user_id;
+    const deletion = deletions.find(({ user_id: userId }) => userId === item.user_id);
+    const persona = nameOf(personas, item.persona);
+    const signature = JSON.stringify([item, current, deletion?.until, persona]);
+    const old = rows.get(item.session_id);
+    const node = old?.signature === signature ? old.node : deletion ? deletedRow(item, () => void chat.undo(item.user_id)) : liveRow(item, current, persona);
+    next.set(item.session_id, { node, signature });
+    return node;
+  }
+
+  function liveRow(item, current, persona) {
+    const { user_id: userId, session_id: id } = item;
+    return sessionRow(item, { current, persona, exporting: exporting.has(id) }, {
+      open: () => choose(userId),
+      remove: () => chat.remove(item),
+      exporting: (shown) => (shown ? exporting.add(id) : exporting.delete(id)),
+      address: (format) => chat.exportAddress(userId, format),
+    });
   }
 
   function choose(userId) {
@@ -92,13 +115,17 @@ export function createSessions({ chat, openNew, onSwitch }) {
     (same ?? list.querySelector('button') ?? find('sessions-new')).focus();
   }
 
-  function showStatus({ status, items, count, nextToken, problem, waiting }) {
-    const live = items.length;
-    find('session-list').setAttribute('aria-busy', String(status === 'loading'));
-    find('no-sessions').hidden = !(status === 'ready' && live === 0);
-    find('list-loading').hidden = !(status === 'loading' && live === 0 && !waiting);
-    find('more-sessions').hidden = !nextToken;
-    setText(find('session-count'), status === 'ready' && live > 0 ? (count === 1 ? '1 session' : `${count} sessions`) : '');
+  function showStatus(state, listing) {
+    const { status, items, count, nextToken, problem, waiting, query } = state;
+    const settled = status === 'ready';
+    list.setAttribute('aria-busy', String(status === 'loading'));
+    find('session-search').hidden = count < WORTH_SEARCHING && query === '';
+    find('no-sessions').hidden = !(settled && items.length === 0);
+    find('no-match').hidden = !(settled && items.length > 0 && listing.matching === 0);
+    setText(find('no-match'), `No session matches “${query.trim()}”.`);
+    find('list-loading').hidden = !(status === 'loading' && items.length === 0 && !waiting);
+    find('more-sessions').hidden = !(listing.matching > listing.shown || (nextToken && query.trim() === ''));
+    setText(find('session-count'), items.length > 0 ? countText(state, listing) : '');
     find('list-trouble').hidden = !(waiting || problem);
     setText(find('list-error'), waiting ? waitingText(waiting) : (problem?.explanation ?? ''));
     setText(find('list-retry'), waiting ? 'Try now' : 'Try again');

@@ -1,7 +1,10 @@
 // Light, dark or as the system has it. Applied when this file loads, before the first paint, so that no page flashes.
 
-const KEY = 'nono:theme';
+/** Not one of the page's `nono:` entries: this one is wanted before any of them can be read. */
+const KEY = 'nono-theme';
 const THEMES = ['system', 'light', 'dark'];
+/** As in tokens.css, which cannot be asked before it is there. */
+const AROUND = { light: '#ffffff', dark: '#1d1f21' };
 
 let theme = stored();
 apply();
@@ -28,6 +31,10 @@ export function createTheme(button) {
 }
 
 function apply() {
+  // What a phone draws around the page follows, too.
+  for (const meta of document.head.querySelectorAll('meta[name=theme-color]')) {
+    meta.content = AROUND[theme === 'system' ? (meta.media.includes('dark') ? 'dark' : 'light') : theme];
+  }
   if (theme === 'system') delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
 }

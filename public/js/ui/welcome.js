@@ -18,6 +18,7 @@ export function createWelcome({ chat, openNew, openSessions }) {
     return element(
       'button',
       { type: 'button', class: 'persona-card', on: { click: () => openNew(key) } },
+      element('span', { class: 'persona-mark', 'aria-hidden': 'true' }, [...name][0]),
       element('span', { class: 'persona-name', dir: 'auto' }, name),
       element('span', { class: 'persona-description', dir: 'auto' }, description ?? ''),
     );

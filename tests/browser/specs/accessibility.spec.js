@@ -1,12 +1,13 @@
-// axe finds nothing to object to in any state, in light and in dark; and the page needs no sideways scrolling at 320 pixels.
+// axe finds nothing to object to in any state: in light from left to right, and in dark from right to left.
 
 import { AxeBuilder } from '@axe-core/playwright';
-import { expect, fill, scripted, test } from '../support/fixture.js';
+import { address, expect, fill, gate, scripted, store, test } from '../support/fixture.js';
 
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22a', 'wcag22aa'];
-
-/** Many analyses each, of about a second on an idle core. */
-test.describe.configure({ timeout: 60_000 });
+const LOOKS = [
+  { colorScheme: 'light', direction: 'ltr' },
+  { colorScheme: 'dark', direction: 'rtl' },
+];
 
 async function expectNoViolations(page, state) {
   const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze();
@@ -14,12 +15,23 @@ async function expectNoViolations(page, state) {
   expect(found, state).toEqual([]);
 }
 
-for (const colorScheme of ['light', 'dark']) {
-  test.describe(`in ${colorScheme}`, () => {
-    // Without transitions: axe would measure a colour on its way.
-    test.use({ colorScheme, reducedMotion: 'reduce', contextOptions: { reducedMotion: 'reduce' } });
+/** The page in this look, for tests that run many analyses of about a second each. */
+function looks(suite, { colorScheme, direction }) {
+  suite.describe.configure({ timeout: 60_000 });
+  // Without transitions: axe would measure a colour on its way.
+  suite.use({ colorScheme, contextOptions: { reducedMotion: 'reduce' } });
+  suite.beforeEach(({ context }) =>
+    context.addInitScript((dir) => document.addEventListener('DOMContentLoaded', () => (document.documentElement.dir = dir)), direction),
+  );
+}
 
-    test(`the welcome page and the New dialog are accessible (${colorScheme})`, async ({ page, chat, name, expected }) => {
+for (const look of LOOKS) {
+  const name = `${look.colorScheme}, ${look.direction}`;
+
+  test.describe(name, () => {
+    looks(test, look);
+
+    test(`the welcome page and the New dialog are accessible (${name})`, async ({ page, chat, name, expected }) => {
       expected.push(/status of 4\d\d /);
       await page.goto('/');
       await expect(page.getByRole('button', { name: 'Creative Writer' })).toBeVisible();
@@ -32,26 +44,37 @@ for (const colorScheme of ['light', 'dark']) {
       await page.keyboard.press('Enter');
       await expect(chat.newDialog.getByText('is in use')).toBeVisible();
       await expectNoViolations(page, 'name in use');
+      await page.keyboard.press('Escape');
+      await chat.refuse('**/session/create', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
+      await chat.newButton.click();
+      await chat.newDialog.getByLabel('Display Name').fill(`${name} 2`);
+      await page.keyboard.press('Enter');
+      await expect(chat.newDialog.getByRole('button', { name: 'Try now' })).toBeVisible();
+      await expectNoViolations(page, 'New dialog waiting');
     });
 
-    test(`a conversation and the Sessions dialog are accessible (${colorScheme})`, async ({ page, chat, name, request }) => {
+    test(`a conversation and the Sessions dialog are accessible (${name})`, async ({ page, chat, name, request }) => {
+      for (let index = 0; index < 4; index += 1) await fill(request, `${name} ${index}`, 1);
       await fill(request, name, 60, { persona: 'mental_health_nurse' });
-      await page.goto(`/?${new URLSearchParams({ session: name })}`);
+      await page.goto(address(name));
       await expect(chat.rows).toHaveCount(50);
       await expectNoViolations(page, 'loaded');
       await chat.sessionsButton.click();
-      await expect(chat.row(name)).toContainText('Current');
+      await expect(chat.row('Current')).toBeVisible();
       await expectNoViolations(page, 'Sessions dialog');
-      await chat.row(name).getByRole('button', { name: 'Delete session' }).click();
-      await expectNoViolations(page, 'undo in the dialog');
+      await chat.row('Current').getByRole('button', { name: 'Export session' }).click();
+      await chat.row(`${name} 3`).getByRole('button', { name: 'Delete session' }).click();
+      await expectNoViolations(page, 'export and undo in the dialog');
+      await chat.sessionsDialog.getByRole('searchbox').fill('nobody');
+      await expectNoViolations(page, 'search without a match');
+      await page.keyboard.press('Escape');
       await page.keyboard.press('Escape');
       await expect(page.locator('.toast')).toBeVisible();
       await expectNoViolations(page, 'undo in the toast');
       await page.locator('.toast').getByRole('button', { name: 'Undo' }).click();
-      await expect(chat.rows).toHaveCount(50);
     });
 
-    test(`the Sessions dialog is accessible when it is empty and when it cannot be loaded (${colorScheme})`, async ({ page, chat }) => {
+    test(`the Sessions dialog is accessible when it is empty and when it cannot be loaded (${name})`, async ({ page, chat }) => {
       await page.route('**/sessions?*', (route) => route.fulfill({ json: { sessions: [], count: 0 } }), { times: 1 });
       await page.goto('/');
       await chat.sessionsButton.click();
@@ -64,7 +87,7 @@ for (const colorScheme of ['light', 'dark']) {
       await expectNoViolations(page, 'list unavailable');
     });
 
-    test(`a failed message and every banner are accessible (${colorScheme})`, async ({ page, context, chat, name, request, expected }) => {
+    test(`a failed message and every banner are accessible (${name})`, async ({ page, context, chat, name, request, expected }) => {
       expected.push(/status of 4\d\d |ERR_INTERNET_DISCONNECTED/);
       await page.clock.install();
       await page.goto('/');
@@ -87,22 +110,27 @@ for (const colorScheme of ['light', 'dark']) {
       await expect(chat.banner('offline')).toBeVisible();
       await expectNoViolations(page, 'offline');
       await context.setOffline(false);
+      await chat.refuse('**/touch', { status: 500, reason: 'INTERNAL', times: 1 });
+      await chat.banner('ending').getByRole('button').click();
+      await expect(chat.banner('notice')).toBeVisible();
+      await expectNoViolations(page, 'notice');
       await request.delete(`/api/session/${encodeURIComponent(name)}`);
       await chat.send('too late');
       await expect(chat.banner('gone')).toBeVisible();
       await expectNoViolations(page, 'gone');
+      await chat.refuse('**/api/session/**', { status: 500, reason: 'INTERNAL', method: 'GET' });
+      await page.reload();
+      await expect(chat.banner('failed')).toBeVisible();
+      await expectNoViolations(page, 'could not be loaded');
     });
   });
-}
 
-for (const colorScheme of ['light', 'dark']) {
-  scripted.describe(`replies in ${colorScheme}`, () => {
-    scripted.use({ colorScheme, contextOptions: { reducedMotion: 'reduce' } });
+  scripted.describe(`replies, ${name}`, () => {
+    looks(scripted, look);
 
-    scripted(`a reply is accessible while it streams, stopped, waited for and failed (${colorScheme})`, async ({ page, chat, name, program }) => {
-      let open;
-      const gate = new Promise((resolve) => (open = resolve));
-      program.plan(name, { text: 'Half of a reply', after: 2, gate }, { after: 0, fails: true }, { text: 'Half of a reply', after: 2, fails: true });
+    scripted(`a reply is accessible while it streams, stopped, waited for and failed (${name})`, async ({ page, chat, name, program }) => {
+      const { opened, open } = gate();
+      program.plan(name, { text: 'Half of a reply', after: 2, gate: opened }, { after: 0, fails: true }, { text: 'Half of a reply', after: 2, fails: true });
       await page.goto('/');
       await chat.create(name);
       await chat.send('first');
@@ -123,31 +151,16 @@ for (const colorScheme of ['light', 'dark']) {
       await expect(chat.rows.last()).toHaveAttribute('data-state', 'cut');
       await expectNoViolations(page, 'incomplete');
     });
+
+    scripted(`Markdown and code are accessible (${name})`, async ({ page, chat, name, request }) => {
+      const code = ['js', 'python', 'rust', 'html', 'css', 'json', 'diff', 'yaml'].map(
+        (language) => `\`\`\`${language}\n<b class="a">fn let 'text' 42 true</b> /* why */ # x\n@media { a: b } - old\n+ new\n"key": null\n\`\`\``,
+      );
+      const text = `# A\n\n## B\n\ntext with \`code\`, [a link](https://example.org), **bold**\n\n- [x] done\n- open\n\n1. one\n\n> quote\n\n|a|b|\n|-|-|\n|1|2|\n\n---\n\n${code.join('\n\n')}`;
+      await store(request, name, [['user', 'Everything, please'], ['assistant', text]]);
+      await page.goto(address(name));
+      await expect(page.locator('.code code:has(span)')).toHaveCount(8);
+      await expectNoViolations(page, 'Markdown');
+    });
   });
 }
-
-test('nothing needs sideways scrolling at 320 pixels, and targets are 44 pixels high', async ({ page, chat, name, request }) => {
-  await page.setViewportSize({ width: 320, height: 640 });
-  await fill(request, `${name} ${'long'.repeat(20)}`, 3);
-  await page.goto('/');
-  const check = async (state) => {
-    const wide = await page.locator('html, .below:visible, .log:visible, dialog:visible, .dialog-body:visible').evaluateAll((all) =>
-      all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.className || one.tagName),
-    );
-    expect(wide, state).toEqual([]);
-    const small = await page.locator('button:visible, input:visible, select:visible, textarea:visible').evaluateAll((all) =>
-      all.filter((one) => one.getBoundingClientRect().height < 44 || one.getBoundingClientRect().width < 44).map((one) => one.outerHTML),
-    );
-    expect(small, state).toEqual([]);
-  };
-  await check('welcome');
-  await page.goto(`/?${new URLSearchParams({ session: `${name} ${'long'.repeat(20)}` })}`);
-  await expect(chat.rows).toHaveCount(3);
-  await check('loaded');
-  await chat.sessionsButton.click();
-  await expect(chat.row(name)).toBeVisible();
-  await check('Sessions dialog');
-  await page.keyboard.press('Escape');
-  await chat.newButton.click();
-  await check('New dialog');
-});

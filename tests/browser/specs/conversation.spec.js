@@ -1,6 +1,6 @@
 // Creating sessions, sending, switching, and coming back after a refresh.
 
-import { expect, fill, test } from '../support/fixture.js';
+import { address, expect, fill, test } from '../support/fixture.js';
 
 test('a new session opens empty and ready to write in', async ({ page, chat, name }) => {
   await page.goto('/');
@@ -9,7 +9,7 @@ test('a new session opens empty and ready to write in', async ({ page, chat, nam
   await expect(page.getByText('You are talking to Technical Support')).toBeVisible();
   await expect(chat.message).toBeFocused();
   await expect(chat.rows).toHaveCount(0);
-  await expect(page).toHaveURL(`/?${new URLSearchParams({ session: name })}`);
+  await expect(page).toHaveURL(address(name));
   await expect(page).toHaveTitle(`${name} · Nono Chat Bot`);
 });
 
@@ -89,6 +89,20 @@ test('the Enter that ends an IME composition does not send', async ({ page, chat
   await expect(chat.rows).toHaveCount(0);
 });
 
+test('a real composition is ended by its Enter and sent by the next', async ({ page, chat, name }) => {
+  await page.goto('/');
+  await chat.create(name);
+  const input = await page.context().newCDPSession(page);
+  await input.send('Input.imeSetComposition', { text: 'にほん', selectionStart: 3, selectionEnd: 3 });
+  await expect(chat.message).toHaveValue('にほん');
+  await input.send('Input.dispatchKeyEvent', { type: 'rawKeyDown', key: 'Enter', code: 'Enter', windowsVirtualKeyCode: 229 });
+  await input.send('Input.insertText', { text: '日本' });
+  await expect(chat.message).toHaveValue('日本');
+  await expect(chat.rows).toHaveCount(0);
+  await page.keyboard.press('Enter');
+  await expect(chat.mine('日本')).toHaveAttribute('data-state', /sent|stored/);
+});
+
 test('a refresh shows the same session with its history', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name, 'Mental Health Nurse');
@@ -157,7 +171,7 @@ test('the list of sessions is loaded page by page', async ({ page, chat, name, r
 
 test('older messages come in pages and the reader keeps the place', async ({ page, chat, name, request }) => {
   await fill(request, name, 120);
-  await page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await page.goto(address(name));
   await expect(chat.rows).toHaveCount(50);
   await expect(chat.rows.last()).toBeInViewport();
   const first = chat.rows.filter({ hasText: 'message 71 of 120' });
@@ -171,10 +185,10 @@ test('older messages come in pages and the reader keeps the place', async ({ pag
 
 test('a message from elsewhere does not move the reader but offers the way to it', async ({ page, chat, name, request }) => {
   await fill(request, name, 50);
-  await page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await page.goto(address(name));
   await expect(chat.rows).toHaveCount(50);
   await chat.log.hover();
-  await page.mouse.wheel(0, -4000);
+  await page.mouse.wheel(0, -20_000);
   const top = chat.rows.filter({ hasText: 'message 1 of 50' });
   await expect(top).toBeInViewport();
   await request.post(`/api/session/${encodeURIComponent(name)}/messages`, { data: { messages: [{ role: 'assistant', content: 'news' }] } });

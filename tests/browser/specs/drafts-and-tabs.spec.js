@@ -1,6 +1,6 @@
 // Text that must not be lost, and several tabs on one session.
 
-import { Chat, expect, test } from '../support/fixture.js';
+import { address, Chat, expect, test } from '../support/fixture.js';
 
 test('a draft survives a reload and belongs to its session', async ({ page, chat, name }) => {
   await page.goto('/');
@@ -29,7 +29,8 @@ test('a message whose answer was lost is sent again after a reload with the same
   expected.push(/ERR_FAILED|ERR_ABORTED/);
   await chat.send('just once, please');
   const states = () => chat.mine('just once, please').evaluateAll((rows) => rows.map((row) => row.dataset.state));
-  await expect.poll(() => ids.length).toBe(2);
+  // The answer that gets lost is a whole reply.
+  await expect.poll(() => ids.length, { timeout: 15_000 }).toBe(2);
   await expect.poll(states).toEqual(['stored']);
   expect(new Set(ids).size).toBe(1);
   await page.reload();
@@ -40,14 +41,29 @@ test('what one tab sends appears in the other', async ({ page, context, chat, na
   await page.goto('/');
   await chat.create(name);
   const other = new Chat(await context.newPage(), expected);
-  await other.page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await other.page.goto(address(name));
   await expect(other.user).toHaveText(name);
-  await chat.say('from the first tab');
-  await expect(other.mine('from the first tab')).toBeVisible();
+  await chat.send('from the first tab');
+  await expect(chat.mine('from the first tab')).toHaveAttribute('data-state', /sent|stored/);
+  await expect(other.mine('from the first tab')).toBeVisible({ timeout: 1_000 });
+  await chat.replied();
+  await expect(other.rows.last()).toHaveAttribute('data-state', 'stored', { timeout: 1_000 });
   await other.say('from the second tab');
   await expect(chat.mine('from the second tab')).toBeVisible();
   await expect(chat.rows).toHaveCount(4);
   await expect(other.rows).toHaveCount(4);
+});
+
+test('sending from one tab leaves what is being written in another alone', async ({ page, context, chat, name, expected }) => {
+  await page.goto('/');
+  await chat.create(name);
+  const other = new Chat(await context.newPage(), expected);
+  await other.page.goto(address(name));
+  await other.message.fill('not finished here');
+  await chat.send('done there');
+  await expect(other.mine('done there')).toBeVisible();
+  await other.page.reload();
+  await expect(other.message).toHaveValue('not finished here');
 });
 
 test('a session that another tab deleted is announced as ended, and the text is kept', async ({ page, context, chat, name, expected, request }) => {
@@ -55,7 +71,7 @@ test('a session that another tab deleted is announced as ended, and the text is 
   await page.goto('/');
   await chat.create(name);
   const other = new Chat(await context.newPage(), expected);
-  await other.page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await other.page.goto(address(name));
   await other.message.fill('unsent');
   await request.delete(`/api/session/${encodeURIComponent(name)}`);
   await other.page.evaluate(() => window.dispatchEvent(new Event('focus')));

@@ -1,6 +1,6 @@
 // The error table: what the page says and offers for each refusal, and that no text is lost.
 
-import { expect, test } from '../support/fixture.js';
+import { address, expect, test } from '../support/fixture.js';
 
 const CHAT = '**/chat';
 
@@ -130,7 +130,7 @@ test('an expired session keeps the text and can be started again', async ({ page
 
 test('an address of a session that is gone offers to start it again', async ({ page, chat, name, expected }) => {
   expected.push(/status of 404 /);
-  await page.goto(`/?${new URLSearchParams({ session: name })}`);
+  await page.goto(address(name));
   await chat.banner('gone').getByRole('button', { name: `Start again as ${name}` }).click();
   await expect(chat.sendButton).toBeEnabled();
   await expect(page.getByText('You are talking to Default Assistant')).toBeVisible();

@@ -95,7 +95,10 @@ test('the theme goes from the system to light to dark and is remembered', async 
   await page.reload();
   await expect(button).toHaveAccessibleName('Theme: light');
   expect(await paper()).not.toBe(dark);
+  const around = () => page.locator('meta[name=theme-color]').evaluateAll((all) => all.find(({ media }) => matchMedia(media).matches).content);
+  expect(await around()).toBe('#ffffff');
   await button.click();
   await expect(button).toHaveAccessibleName('Theme: dark');
   expect(await paper()).toBe(dark);
+  expect(await around()).toBe('#1d1f21');
 });

@@ -27,16 +27,3 @@ test('HTML strings are refused by the browser itself', async ({ page, expected }
   });
   expect(refused).toBe('TypeError');
 });
-
-test('the first visit weighs less than 60 KB compressed', async ({ page }) => {
-  const { gzipSync } = await import('node:zlib');
-  let bytes = 0;
-  const bodies = [];
-  page.on('response', (response) => {
-    if (!response.url().includes('/api/')) bodies.push(response.body().then((body) => (bytes += gzipSync(body).length)));
-  });
-  await page.goto('/', { waitUntil: 'networkidle' });
-  await Promise.all(bodies);
-  expect(bytes).toBeGreaterThan(10_000);
-  expect(bytes).toBeLessThan(60 * 1024);
-});

@@ -1,24 +1,8 @@
 // Replies that stream, and every way in which they do not, on a scripted server.
 
-import { Chat, expect, scripted as test } from '../support/fixture.js';
+import { expect, gate, idsOf, scripted as test } from '../support/fixture.js';
 
 const LONG = Array.from({ length: 40 }, (_, index) => `word${index + 1}`).join(' ');
-
-/** Holds a reply back until it is opened. */
-function gate() {
-  let open;
-  const opened = new Promise((resolve) => (open = resolve));
-  return { opened, open };
-}
-
-/** The request ids of every turn that the page asks for. */
-function idsOf(page) {
-  const ids = [];
-  page.on('request', (request) => request.url().endsWith('/chat') && ids.push(request.postDataJSON().request_id));
-  return ids;
-}
-
-const address = (name) => `/?${new URLSearchParams({ session: name })}`;
 
 test('a reply grows word by word, is announced, and stays after a reload', async ({ page, chat, name, program }) => {
   const { opened, open } = gate();
@@ -59,55 +43,6 @@ test('what is written during a reply stays in the box until the reply is complet
   await chat.replied();
   await chat.message.press('Enter');
   await expect(chat.mine('and another thing')).toHaveAttribute('data-state', /sent|stored/);
-});
-
-test('Stop ends the display only: the whole reply is shown once it is stored', async ({ page, chat, name, program }) => {
-  const { opened, open } = gate();
-  program.plan(name, { text: 'A long story short', after: 2, gate: opened });
-  await page.goto('/');
-  await chat.create(name);
-  await chat.send('Tell me a story');
-  await expect(chat.theirs('A long')).toBeVisible();
-  await chat.stopButton.click();
-  await expect(chat.theirs('A long')).toHaveAttribute('data-state', 'stopped');
-  await expect(chat.theirs('A long')).toContainText('The reply is still being written and stored');
-  await expect(page.getByRole('status')).toHaveText('Stopped. The reply will still be stored.');
-  await expect(chat.sendButton).toBeVisible();
-  await expect(chat.message).toBeFocused();
-  open();
-  await chat.replied();
-  await expect(chat.theirs('A long story short')).toHaveCount(1);
-  await expect(chat.rows).toHaveCount(2);
-});
-
-test('after Stop the next message waits for its turn', async ({ page, chat, name, program, expected }) => {
-  expected.push(/status of 409 /);
-  const { opened, open } = gate();
-  program.plan(name, { text: 'The first reply', after: 1, gate: opened }, { text: 'The second reply' });
-  await page.goto('/');
-  await chat.create(name);
-  await chat.send('first');
-  await chat.stopButton.click();
-  await chat.send('second');
-  await expect(chat.banner('waiting')).toContainText('A reply is still being written.');
-  await expect(chat.mine('second')).toContainText('Sending…');
-  open();
-  await expect(chat.theirs('The second reply')).toHaveAttribute('data-state', 'stored', { timeout: 10_000 });
-  await expect(chat.banner('waiting')).toHaveCount(0);
-  await expect(chat.rows.locator('.body')).toHaveText(['first', 'The first reply', 'second', 'The second reply']);
-});
-
-test('a turn in progress elsewhere is waited for, and the message is sent once', async ({ page, chat, name, program, expected }) => {
-  expected.push(/status of 409 /);
-  program.plan(name, { refuse: { status: 409, reason: 'TURN_IN_PROGRESS' } }, { text: 'Your turn' });
-  await page.goto('/');
-  await chat.create(name);
-  const ids = idsOf(page);
-  await chat.send('now me');
-  await expect(chat.banner('waiting')).toContainText(/A reply is still being written.*Trying again in/);
-  await expect(chat.theirs('Your turn')).toHaveAttribute('data-state', 'stored');
-  await expect(chat.rows).toHaveCount(2);
-  expect(ids).toEqual([ids[0], ids[0]]);
 });
 
 test('a reply that is cut off keeps its text, and Retry gives one message and one reply', async ({ page, chat, name, program, expected }) => {
@@ -165,91 +100,6 @@ for (const [when, after] of [['at once', 0], ['in mid-reply', 2]]) {
   });
 }
 
-test('a refresh in mid-reply shows the whole reply once it is stored', async ({ page, chat, name, program }) => {
-  const { opened, open } = gate();
-  program.plan(name, { text: 'Worth the wait', after: 2, gate: opened });
-  await page.goto('/');
-  await chat.create(name);
-  const ids = idsOf(page);
-  await chat.send('Hello');
-  await expect(chat.theirs('Worth the')).toBeVisible();
-  await page.reload();
-  await expect(chat.mine('Hello')).toBeVisible();
-  await expect(chat.rows.last()).toContainText('Waiting for the reply…');
-  open();
-  await chat.replied();
-  await expect(chat.rows.locator('.body')).toHaveText(['Hello', 'Worth the wait']);
-  expect(ids).toHaveLength(1);
-});
-
-test('after a refresh a reply that never comes can be asked for again', async ({ page, chat, name, program }) => {
-  await page.clock.install();
-  const { opened, open } = gate();
-  program.plan(name, { text: 'Lost', after: 0, gate: opened, cut: true, lost: true }, { text: 'Found' });
-  await page.goto('/');
-  await chat.create(name);
-  const ids = idsOf(page);
-  await chat.send('Hello');
-  await expect(chat.stopButton).toBeVisible();
-  await page.reload();
-  await expect(chat.rows.last()).toContainText('Waiting for the reply…');
-  open();
-  // Each look waits for its answer before the next is planned.
-  for (let look = 0; look < 10; look += 1) {
-    await page.clock.fastForward(31_000);
-    await page.waitForTimeout(50);
-  }
-  await expect(chat.rows.last().getByRole('alert')).toHaveText('No reply has come so far.');
-  await chat.rows.last().getByRole('button', { name: 'Retry' }).click();
-  await chat.replied();
-  await expect(chat.rows.locator('.body')).toHaveText(['Hello', 'Found']);
-  expect(ids).toEqual([ids[0], ids[0]]);
-});
-
-test('a reply that one tab asked for appears in the other', async ({ page, context, chat, name, program, expected }) => {
-  const { opened, open } = gate();
-  program.plan(name, { text: 'For both of us', after: 1, gate: opened });
-  await page.goto('/');
-  await chat.create(name);
-  const other = new Chat(await context.newPage(), expected);
-  await other.page.goto(address(name));
-  await expect(other.user).toHaveText(name);
-  await chat.send('Hello');
-  await expect(other.mine('Hello')).toBeVisible();
-  await expect(other.rows.last()).toContainText('Waiting for the reply…');
-  open();
-  for (const one of [chat, other]) {
-    await one.replied();
-    await expect(one.rows.locator('.body')).toHaveText(['Hello', 'For both of us']);
-  }
-});
-
-test('a reply goes on in the background while another session is open, and neither sees the other', async ({ page, chat, name, program }) => {
-  const { opened, open } = gate();
-  program.plan(`${name} a`, { text: 'Meant for the first', after: 2, gate: opened });
-  program.plan(`${name} b`, { text: 'Meant for the second' });
-  await page.goto('/');
-  await chat.create(`${name} b`);
-  await chat.create(`${name} a`);
-  await chat.send('in the first');
-  await expect(chat.theirs('Meant for')).toBeVisible();
-  await page.goBack();
-  await expect(chat.user).toHaveText(`${name} b`);
-  await expect(chat.rows).toHaveCount(0);
-  await expect(chat.sendButton).toBeVisible();
-  await chat.say('in the second');
-  await page.goForward();
-  await expect(chat.theirs('Meant for')).toHaveAttribute('data-state', 'streaming');
-  await expect(chat.stopButton).toBeVisible();
-  await page.goBack();
-  await expect(chat.user).toHaveText(`${name} b`);
-  open();
-  await expect(chat.rows.locator('.body')).toHaveText(['in the second', 'Meant for the second']);
-  await page.goForward();
-  await chat.replied();
-  await expect(chat.rows.locator('.body')).toHaveText(['in the first', 'Meant for the first']);
-});
-
 test('a long reply keeps its end in sight, and leaves a reader who went up alone', async ({ page, chat, name, program }) => {
   const { opened, open } = gate();
   const lines = Array.from({ length: 80 }, (_, index) => `line${index + 1}`).join('\n\n');
@@ -261,7 +111,7 @@ test('a long reply keeps its end in sight, and leaves a reader who went up alone
   const fromEnd = () => chat.log.evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight);
   await expect.poll(fromEnd).toBeLessThan(2);
   await chat.log.hover();
-  await page.mouse.wheel(0, -4000);
+  await page.mouse.wheel(0, -20_000);
   await expect(chat.mine('Tell me everything')).toBeInViewport();
   open();
   await chat.replied();

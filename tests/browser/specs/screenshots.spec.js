@@ -1,6 +1,6 @@
 // Pictures of the main states for people to look at, in screenshots/. Nothing is compared.
 
-import { expect, fill, scripted, test } from '../support/fixture.js';
+import { address, expect, fill, gate, scripted, store, test } from '../support/fixture.js';
 import { startProgram } from '../support/program.js';
 
 const FOLDER = new URL('../screenshots/', import.meta.url).pathname;
@@ -11,15 +11,18 @@ const TALK = [
   ['user', 'My laptop has been slow since yesterday. It takes minutes to open a browser tab.'],
   [
     'assistant',
-    'That sounds frustrating. Two things to look at first:\n\n1. Is a program busy in the background? Open the task manager and sort by CPU.\n2. Is the disk nearly full? Anything under 10 % free slows everything down.\n\nWhat do you see?',
+    'That sounds frustrating. Two things to look at first:\n\n1. **Is a program busy in the background?** Open the task manager and sort by CPU.\n2. **Is the disk nearly full?** Anything under 10 % free slows everything down.\n\nWhat do you see?',
   ],
   ['user', 'Disk is fine. Something called “indexer” uses 90 %.'],
   [
     'assistant',
-    'Good find. The indexer builds a catalogue of your files after a large change, for example an update or a big copy. It usually ends by itself within an hour or two. If it is still busy tomorrow, we can rebuild the index from scratch.',
+    'Good find. The indexer builds a catalogue of your files after a large change. This shows how far it is:\n\n```bash\n# one line per folder that is still waiting\nindexer status --pending | head -n 5\n```\n\n| folder | files left |\n|---|---:|\n| Documents | 1 204 |\n| Pictures | 18 977 |\n\nIt usually ends by itself [within an hour or two](https://example.org/indexer). If it is still busy tomorrow, we can rebuild the index with `indexer rebuild`.',
   ],
   ['user', 'There was an update yesterday! Thank you.'],
 ];
+
+const CODE =
+  'Here is a small function that does it:\n\n```rust\n/// How often each word occurs.\nfn count(text: &str) -> HashMap<&str, usize> {\n    let mut words = HashMap::new();\n    for word in text.split_whitespace() {\n        *words.entry(word).or_insert(0) += 1;\n    }\n    words\n}\n```\n\n- It reads the text **once**.\n- It borrows the words, so nothing is copied.\n\n> Keep in mind that “Word” and “word” are two words here.\n\nShall I make it ignore the case';
 
 async function picture(page, state, colorScheme) {
   for (const width of WIDTHS) {
@@ -40,71 +43,92 @@ const own = test.extend({
 
 for (const colorScheme of ['light', 'dark']) {
   own(`the main states are pictured in ${colorScheme}`, async ({ page, context, chat, request, expected }) => {
-    own.setTimeout(60_000);
+    own.setTimeout(90_000);
     expected.push(/status of \d\d\d |ERR_INTERNET_DISCONNECTED/);
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
 
     await page.goto('/');
     await expect(page.getByRole('button', { name: 'Creative Writer' })).toBeVisible();
-    await picture(page, '1-welcome', colorScheme);
+    await picture(page, '01-welcome', colorScheme);
 
     await chat.newButton.click();
-    await picture(page, '2-new', colorScheme);
+    await picture(page, '02-new', colorScheme);
+    await page.keyboard.press('Escape');
+
+    await chat.sessionsButton.click();
+    await expect(chat.sessionsDialog.getByText('There are no sessions yet.')).toBeVisible();
+    await picture(page, '03-no-sessions', colorScheme);
     await page.keyboard.press('Escape');
 
     await fill(request, 'Grace', 2, { persona: 'creative_writer' });
     await chat.create('John Doe', 'Technical Support');
-    await picture(page, '3-empty', colorScheme);
+    await picture(page, '04-empty', colorScheme);
 
     const messages = TALK.map(([role, content]) => ({ role, content }));
     await request.post('/api/session/John%20Doe/messages', { data: { messages } });
     await page.reload();
-    await expect(chat.rows).toHaveCount(TALK.length);
-    await picture(page, '4-conversation', colorScheme);
+    await expect(page.locator('.hl-comment')).toBeVisible();
+    await picture(page, '05-conversation', colorScheme);
 
     await chat.sessionsButton.click();
     await expect(chat.row('Grace')).toBeVisible();
-    await picture(page, '5-sessions', colorScheme);
+    await picture(page, '06-sessions', colorScheme);
+    await chat.row('John Doe').getByRole('button', { name: 'Export' }).click();
     await chat.row('Grace').getByRole('button', { name: 'Delete session' }).click();
-    await picture(page, '6-undo', colorScheme);
+    await picture(page, '07-export-and-undo', colorScheme);
     await page.keyboard.press('Escape');
     await expect(page.locator('.toast')).toBeVisible();
-    await picture(page, '7-toast', colorScheme);
+    await picture(page, '08-toast', colorScheme);
     await page.locator('.toast').getByRole('button', { name: 'Undo' }).click();
+
+    for (const [who, persona] of [['Alan', 'default'], ['Barbara', 'mental_health_nurse'], ['Zoë with a name that is rather long', 'creative_writer']]) await fill(request, who, 0, { persona });
+    await chat.sessionsButton.click();
+    await chat.sessionsDialog.getByRole('searchbox').fill('writer');
+    await picture(page, '09-search', colorScheme);
+    await chat.sessionsDialog.getByRole('searchbox').fill('nobody');
+    await picture(page, '10-no-match', colorScheme);
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+    await chat.refuse('**/sessions?*', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
+    await chat.sessionsButton.click();
+    await expect(chat.sessionsDialog.getByRole('button', { name: 'Try now' })).toBeVisible();
+    await picture(page, '11-list-waiting', colorScheme);
+    await page.keyboard.press('Escape');
 
     await chat.newButton.click();
     await chat.newDialog.getByLabel('Display Name').fill('Grace');
     await page.keyboard.press('Enter');
     await expect(chat.newDialog.getByText('is in use')).toBeVisible();
-    await picture(page, '8-name-in-use', colorScheme);
+    await picture(page, '12-name-in-use', colorScheme);
     await page.keyboard.press('Escape');
 
     await chat.refuse('**/chat', { status: 500, reason: 'INTERNAL', times: 1, request_id: '7f3a' });
     await chat.send('One more question: how do I stop it?');
     await expect(chat.mine('One more question')).toContainText('Not sent');
-    await picture(page, '9-failed', colorScheme);
+    await picture(page, '13-failed', colorScheme);
 
     await chat.refuse('**/chat', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
     await chat.mine('One more question').getByRole('button', { name: 'Retry' }).click();
     await expect(chat.banner('waiting')).toBeVisible();
-    await picture(page, '10-waiting', colorScheme);
+    await picture(page, '14-waiting', colorScheme);
     await chat.banner('waiting').getByRole('button').click();
     await expect(chat.banner('waiting')).toHaveCount(0);
     await chat.replied();
 
     await context.setOffline(true);
     await expect(chat.banner('offline')).toBeVisible();
-    await picture(page, '11-offline', colorScheme);
+    await picture(page, '15-offline', colorScheme);
     await context.setOffline(false);
 
     await request.delete('/api/session/John%20Doe');
     await chat.send('Are you still there?');
     await expect(chat.banner('gone')).toBeVisible();
-    await picture(page, '12-gone', colorScheme);
+    await chat.message.fill('This text stays where it is.');
+    await picture(page, '16-gone', colorScheme);
 
     await chat.create('Rosa', 'Mental Health Nurse');
     await chat.say('I have not slept well this week.');
-    await picture(page, '13-caution', colorScheme);
+    await picture(page, '17-caution', colorScheme);
   });
 }
 
@@ -112,22 +136,50 @@ for (const colorScheme of ['light', 'dark']) {
 for (const colorScheme of ['light', 'dark']) {
   scripted(`replies are pictured in ${colorScheme}`, async ({ page, chat, program }) => {
     scripted.setTimeout(60_000);
+    await page.clock.install();
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    let open;
-    const gate = new Promise((resolve) => (open = resolve));
+    const { opened, open } = gate();
     const name = `John Doe (${colorScheme})`;
-    program.plan(name, { text: TALK[1][1], wordMs: 2, after: 30, gate }, { fails: true });
+    program.plan(name, { text: CODE, wordMs: 1, after: 60, gate: opened }, { fails: true });
     await page.goto('/');
     await chat.create(name, 'Technical Support');
-    await chat.send(TALK[0][1]);
-    await expect(chat.theirs('sort by CPU')).toBeVisible();
-    await picture(page, '14-streaming', colorScheme);
+    await chat.send('How do I count the words of a text in Rust?');
+    await expect(chat.theirs('reads the text')).toBeVisible();
+    await expect(page.locator('.hl-keyword').first()).toBeVisible();
+    await chat.message.fill('And how would that look\nwith Unicode?');
+    await picture(page, '18-streaming', colorScheme);
     await chat.stopButton.click();
-    await picture(page, '15-stopped', colorScheme);
+    await picture(page, '19-stopped', colorScheme);
     open();
+    await page.clock.fastForward(2_000);
     await chat.replied();
     await chat.send(TALK[2][1]);
     await expect(chat.mine('indexer')).toHaveAttribute('data-state', 'unanswered');
-    await picture(page, '16-unanswered', colorScheme);
+    await picture(page, '20-unanswered', colorScheme);
+    await page.clock.fastForward('58:40');
+    await expect(chat.banner('ending')).toBeVisible();
+    await picture(page, '21-ending', colorScheme);
   });
 }
+
+scripted('a conversation from right to left is pictured', async ({ page, chat, request }) => {
+  await page.addInitScript(() => document.addEventListener('DOMContentLoaded', () => (document.documentElement.dir = 'rtl')));
+  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+  const talk = [
+    ['user', 'مرحبا، كيف أعرض قائمة الملفات؟'],
+    ['assistant', 'يمكنك استخدام الأمر `ls` بهذا الشكل:\n\n```bash\nls -l ~/Documents\n```\n\n1. افتح الطرفية\n2. اكتب الأمر\n\n> ملاحظة: يعمل هذا على Linux و macOS.'],
+    ['user', 'Thank you! And in English?'],
+    ['assistant', 'The same command works everywhere. **Left to right** text stays left to right.'],
+  ];
+  await store(request, 'ليلى', talk, { persona: 'technical_support' });
+  await store(request, 'John Doe', talk.slice(2));
+  await page.goto(address('ليلى'));
+  await expect(page.locator('.code')).toBeVisible();
+  await picture(page, '22-rtl', 'light');
+  await chat.sessionsButton.click();
+  await expect(chat.row('ليلى')).toBeVisible();
+  await picture(page, '23-rtl-sessions', 'light');
+  await page.keyboard.press('Escape');
+  await chat.newButton.click();
+  await picture(page, '24-rtl-new', 'light');
+});

@@ -2,6 +2,7 @@
 
 import { test as base, expect } from '@playwright/test';
 import { startFakeServer } from '../fake-server.js';
+import { createMortalBrowser } from './mortal.js';
 import { startProgram } from './program.js';
 
 /** A demo reply of the program takes a second or two, longer beside a compiler. */
@@ -33,18 +34,22 @@ export const test = base.extend({
   },
 
   context: async ({ context, complaints }, use) => {
-    await context.addInitScript(() => {
-      document.addEventListener('securitypolicyviolation', (event) => {
-        console.error(`securitypolicyviolation: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
-      });
-    });
-    context.on('page', (page) => {
-      page.on('pageerror', (error) => complaints.push(`pageerror: ${error.stack}`));
-      page.on('console', (message) => {
-        if (message.type() === 'error') complaints.push(`${message.text()} ${message.location().url}`);
-      });
-    });
+    await overhear(context, complaints);
     await use(context);
+  },
+
+  /** A browser with a profile on disk, which can be killed and started again: `await browser.start()`. */
+  mortal: async ({ complaints, expected, baseURL }, use) => {
+    const mortal = createMortalBrowser();
+    await use({
+      ...mortal,
+      async start(path = '/') {
+        const page = await mortal.start((context) => overhear(context, complaints));
+        await page.goto(new URL(path, baseURL).href);
+        return new Chat(page, expected);
+      },
+    });
+    await mortal.end();
   },
 
   /** A name that no other test of this worker has used. */
@@ -66,6 +71,23 @@ export const scripted = test.extend({
 });
 
 export { expect };
+
+/** Collects what the browser complains about in the pages of a context. */
+async function overhear(context, complaints) {
+  await context.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => {
+      console.error(`securitypolicyviolation: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
+    });
+  });
+  const listen = (page) => {
+    page.on('pageerror', (error) => complaints.push(`pageerror: ${error.stack}`));
+    page.on('console', (message) => {
+      if (message.type() === 'error') complaints.push(`${message.text()} ${message.location().url}`);
+    });
+  };
+  context.pages().forEach(listen);
+  context.on('page', listen);
+}
 
 /** The page as the person sees it. */
 export class Chat {
@@ -142,15 +164,32 @@ export class Chat {
 }
 
 /** Fills a session over REST, as many messages as a test needs. */
-export async function fill(request, name, count, { persona = 'default' } = {}) {
+export const fill = (request, name, count, more) =>
+  store(request, name, Array.from({ length: count }, (_, index) => [index % 2 ? 'assistant' : 'user', `message ${index + 1} of ${count}`]), more);
+
+/** Makes a session over REST with these messages, each `[role, content]`. */
+export async function store(request, name, talk, { persona = 'default' } = {}) {
   const create = await request.post('/api/session/create', { data: { user_id: name, persona } });
   expect(create.ok(), await create.text()).toBe(true);
-  const messages = Array.from({ length: count }, (_, index) => ({
-    role: index % 2 ? 'assistant' : 'user',
-    content: `message ${index + 1} of ${count}`,
-  }));
-  for (let from = 0; from < count; from += 100) {
+  const messages = talk.map(([role, content]) => ({ role, content }));
+  for (let from = 0; from < messages.length; from += 100) {
     const append = await request.post(`/api/session/${encodeURIComponent(name)}/messages`, { data: { messages: messages.slice(from, from + 100) } });
     expect(append.ok(), await append.text()).toBe(true);
   }
 }
+
+/** Holds a reply back until it is opened. */
+export function gate() {
+  let open;
+  const opened = new Promise((resolve) => (open = resolve));
+  return { opened, open };
+}
+
+/** The request ids of every turn that the page asks for. */
+export function idsOf(page) {
+  const ids = [];
+  page.on('request', (request) => request.url().endsWith('/chat') && ids.push(request.postDataJSON().request_id));
+  return ids;
+}
+
+export const address = (name) => `/?${new URLSearchParams({ session: name })}`;

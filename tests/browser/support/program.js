@@ -10,14 +10,14 @@ const START_MS = 10_000;
 const STOP_MS = 5_000;
 
 /** @returns {Promise<{url: string, stop: () => Promise<void>}>} */
-export function startProgram() {
-  return process.env.NONO_SCRIPTED ? startFakeServer() : startNono();
+export function startProgram({ ttl = '1h' } = {}) {
+  return process.env.NONO_SCRIPTED ? startFakeServer({ ttl }) : startNono(ttl);
 }
 
-async function startNono() {
+async function startNono(ttl) {
   if (!existsSync(BINARY)) throw new Error(`${BINARY} is not there: build it with cargo build, or set NONO_BIN or NONO_SCRIPTED=1`);
   const listen = ['--http-listen', '127.0.0.1:0', '--grpc-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'];
-  const child = spawn(BINARY, [...listen, '--store', 'memory:', '--session-ttl', '1h'], {
+  const child = spawn(BINARY, [...listen, '--store', 'memory:', '--session-ttl', ttl], {
     env: { ...process.env, NO_COLOR: '1', NONO_LOG_FORMAT: 'text' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

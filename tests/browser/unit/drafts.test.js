@@ -87,3 +87,45 @@ test('what is stored and is no JSON counts as nothing', () => {
   const storage = createStorage(fakeLocalStorage(new Map([['k', '{half']])));
   assert.equal(storage.read('k'), null);
 });
+
+/** Two tabs on one store. */
+function twoTabs() {
+  const first = desk();
+  return [first.drafts, createDrafts({ storage: first.storage, timers: first.timers }), first];
+}
+
+test('what one tab sent is not what another is still writing', async () => {
+  const [one, two, { timers }] = twoTabs();
+  two.note('Ada', 'not finished');
+  await timers.advance(65);
+  one.note('Ada', 'done');
+  await timers.advance(65);
+  one.settle('Ada', 'done');
+  assert.equal(two.read('Ada'), '');
+  two.restore();
+  assert.equal(one.read('Ada'), 'not finished');
+});
+
+test('a text that was sent, or left for another session, does not come back', async () => {
+  const [one, two, { timers }] = twoTabs();
+  one.note('Ada', 'sent');
+  await timers.advance(65);
+  one.settle('Ada', 'sent');
+  one.restore();
+  assert.equal(one.read('Ada'), '');
+  two.note('Ada', 'left');
+  two.leave();
+  one.drop('Ada');
+  two.restore();
+  assert.equal(two.read('Ada'), '');
+});
+
+test('sending does not take a text that another tab has noted meanwhile', async () => {
+  const [one, two, { timers }] = twoTabs();
+  one.note('Ada', 'mine');
+  await timers.advance(65);
+  two.note('Ada', 'theirs');
+  await timers.advance(65);
+  one.settle('Ada', 'mine');
+  assert.equal(two.read('Ada'), 'theirs');
+});

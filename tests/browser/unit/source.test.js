@@ -23,16 +23,18 @@ test('no file makes nodes from HTML strings', () => {
   forbid('js/', /innerHTML|outerHTML|insertAdjacentHTML|DOMParser|document\.write|createContextualFragment|setHTML|srcdoc|\beval\b|new Function/);
 });
 
-test('core never touches the document', () => {
+test('core and markdown never touch the document', () => {
   forbid('js/core/', /\bdocument\b|\bwindow\b/);
+  forbid('js/markdown/', /\bdocument\b|\bwindow\b/);
 });
 
 test('ui never calls the service', () => {
   forbid('js/ui/', /\bfetch\b|XMLHttpRequest|WebSocket|EventSource/);
 });
 
-test('imports point one way: core knows no ui, and nobody imports main', () => {
+test('imports point one way: core and markdown know neither each other nor ui, and nobody imports main', () => {
   forbid('js/core/', /from '(?!\.\/)/);
+  forbid('js/markdown/', /from '(?!\.\/|\.\.\/\.\.\/vendor\/)/);
   forbid('js/ui/', /from '(?!\.\/|\.\.\/core\/|\.\.\/markdown\/)/);
 });
 
@@ -42,11 +44,28 @@ test('the HTML has no inline script, style or handler', () => {
   assert.doesNotMatch(html, /<script(?![^>]*\ssrc=)/i);
 });
 
+/** Loaded when a reply first has Markdown in it. */
+const LAZY = /^js\/(markdown\/|ui\/(markdown|code)\.js)|^css\/(prose|code)\.css/;
+
 test('every module and style sheet is named in the HTML, so that none waits for another to be read first', () => {
   const html = read('index.html');
-  assert.deepEqual(files.filter((name) => /\.(js|css)$/.test(name) && !html.includes(`="${name}"`)), []);
+  const eager = files.filter((name) => /\.(js|css)$/.test(name) && !LAZY.test(name));
+  assert.deepEqual(eager.filter((name) => !html.includes(`="${name}"`)), []);
   const named = [...html.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, name]) => name);
-  assert.deepEqual(named.filter((name) => !files.includes(name)), []);
+  assert.deepEqual(named.filter((name) => !files.includes(name) || LAZY.test(name)), []);
+});
+
+test('what draws Markdown is asked for in one place, as a whole, and by nobody else', () => {
+  const parts = [...read('js/ui/prose.js').matchAll(/'(\.\.?\/[a-z./]+\.(?:js|css))'/g)].map(([, name]) => new URL(name, 'file:///js/ui/').pathname.slice(1));
+  assert.deepEqual(parts.filter((name) => LAZY.test(name)).sort(), files.filter((name) => LAZY.test(name)).sort());
+  const others = files.filter((name) => name.startsWith('js/') && !LAZY.test(name) && /from '[^']*(markdown\/|markdown\.js|code\.js|vendor\/)/.test(code(name)));
+  assert.deepEqual(others, []);
+});
+
+test('the HTML names css/ and js/ relatively, as the gateway wants to find them, and every other file is reached relatively', () => {
+  assert.doesNotMatch(read('index.html'), /(?:src|href)="(?:\/|\.|https?:)/);
+  forbid('js/', /import\(?\s*['"`](?!\.)|from '(?!\.)/);
+  forbid('css/', /url\((?!["']?(?:data:|\.))|@import/);
 });
 
 test('every file says in its first line what it is, and stays under 250 lines', () => {

@@ -85,3 +85,13 @@ export function eventAnswer(pieces, { error } = {}) {
   });
   return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
 }
+
+/** A tree of js/markdown in one line, for comparing; `dir` goes without saying. */
+export function shown(tree) {
+  if (typeof tree === 'string') return tree;
+  const { dir, ...attributes } = tree.attributes ?? { [tree.language]: '' };
+  const words = Object.entries(attributes)
+    .filter(([name]) => !['title', 'target', 'rel'].includes(name))
+    .map(([name, value]) => (value ? ` ${name}="${value}"` : ` ${name}`));
+  return `<${tree.tag}${words.join('')}>${tree.children.map(shown).join('')}</${tree.tag}>`;
+}

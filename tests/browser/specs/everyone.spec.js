@@ -1,0 +1,176 @@
+// What axe cannot see: what a screen reader reads, small and zoomed windows, less motion, the system's own colours, paper.
+
+import { address, expect, fill, gate, scripted, store, test } from '../support/fixture.js';
+
+test('the log reads as a conversation', async ({ page, chat, name, request }) => {
+  await store(request, name, [['user', 'What is this?'], ['assistant', 'A **list**:\n\n- one\n- two\n\n```js\nlet a;\n```']], { persona: 'technical_support' });
+  await page.goto(address(name));
+  await expect(page.locator('.code')).toBeVisible();
+  await expect(chat.log).toMatchAriaSnapshot(`
+    - log "Conversation":
+      - heading "today" [level=2]
+      - article "You":
+        - text: What is this?
+        - time: /\\d\\d:\\d\\d/
+      - article "Technical Support":
+        - text: Technical Support
+        - time: /\\d\\d:\\d\\d/
+        - paragraph:
+          - text: A
+          - strong: list
+          - text: ":"
+        - list:
+          - listitem: one
+          - listitem: two
+        - text: js
+        - button "Copy js code": Copy
+        - group "Code in js":
+          - code: let a;
+  `);
+});
+
+test('the New dialog reads as a form', async ({ page, chat }) => {
+  await page.goto('/');
+  await expect(page.getByRole('button', { name: 'Creative Writer' })).toBeVisible();
+  await chat.newButton.click();
+  await expect(chat.newDialog).toMatchAriaSnapshot(`
+    - dialog "New Session":
+      - heading "New Session" [level=2]
+      - text: Display Name (optional)
+      - textbox "Display Name (optional)"
+      - paragraph: Left empty, you get a name such as user_1729418400.
+      - text: Persona
+      - combobox "Persona":
+        - option "Default Assistant" [selected]
+        - option "Mental Health Nurse"
+        - option "Technical Support"
+        - option "Creative Writer"
+      - paragraph
+      - button "Cancel"
+      - button "Create Session"
+  `);
+});
+
+test('the Sessions dialog reads as lists by day', async ({ page, chat, name, request }) => {
+  await fill(request, `${name} other`, 2, { persona: 'creative_writer' });
+  await page.goto('/');
+  await chat.create(name);
+  await chat.sessionsButton.click();
+  await expect(chat.row(`${name} other`)).toBeVisible();
+  await expect(chat.sessionsDialog).toMatchAriaSnapshot(`
+    - dialog "Manage Sessions":
+      - heading "Manage Sessions" [level=2]
+      - status: /\\d+ sessions/
+      - heading "Today" [level=3]
+      - list "Today":
+        - listitem:
+          - button /^${name} Current Default Assistant · 0 messages Created today, \\d\\d:\\d\\d Last activity today, \\d\\d:\\d\\d$/
+          - button "Export session ${name}"
+          - button "Delete session ${name}"
+        - listitem:
+          - button /^${name} other Creative Writer · 2 messages/
+          - button "Export session ${name} other"
+          - button "Delete session ${name} other"
+      - button "Close"
+      - button "New Session"
+  `);
+  await expect(chat.row('Current').getByRole('button').first()).toHaveAttribute('aria-current', 'true');
+});
+
+test('what happens in a dialog is said in the dialog', async ({ page, chat, name }) => {
+  await page.goto('/');
+  await chat.create(name);
+  await chat.sessionsButton.click();
+  await chat.row('Current').getByRole('button', { name: 'Delete session' }).click();
+  await expect(chat.sessionsDialog.locator('.announcer')).toHaveText(`Session of ${name} deleted. Undo is available for 10 seconds.`);
+});
+
+const check = async (page, state) => {
+  const wide = await page
+    .locator('html, .below:visible, .log:visible, .welcome:visible, dialog:visible, .dialog-body:visible')
+    .evaluateAll((all) => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.className || one.tagName));
+  expect(wide, state).toEqual([]);
+  const small = await page
+    .locator('button:visible, .button:visible, input:visible, select:visible, textarea:visible')
+    .evaluateAll((all) => all.filter((one) => Math.round(one.getBoundingClientRect().height) < 44 || Math.round(one.getBoundingClientRect().width) < 44).map((one) => one.outerHTML));
+  expect(small, state).toEqual([]);
+};
+
+for (const [what, size] of [['at 320 pixels', { width: 320, height: 640 }], ['at 200 % in a window of 1280 by 720', { width: 640, height: 360 }], ['at 400 %', { width: 320, height: 256 }]]) {
+  test(`nothing needs sideways scrolling ${what}, and targets are 44 pixels high`, async ({ page, chat, name, request }) => {
+    await page.setViewportSize(size);
+    const long = `${name} ${'long'.repeat(20)}`;
+    await store(request, long, [['user', 'a'], ['assistant', '```js\nlet a;\n```\n\nb'], ['user', 'c']]);
+    await page.goto('/');
+    await expect(page.getByRole('button', { name: 'Creative Writer' })).toBeVisible();
+    await check(page, 'welcome');
+    await page.goto(address(long));
+    await expect(page.locator('.copy')).toBeVisible();
+    await check(page, 'loaded');
+    await expect(chat.sendButton).toBeInViewport({ ratio: 1 });
+    await chat.sessionsButton.click();
+    await expect(chat.row(name)).toBeVisible();
+    await chat.row(name).getByRole('button', { name: 'Export session' }).click();
+    await check(page, 'Sessions dialog');
+    await expect(chat.sessionsDialog.getByRole('button', { name: 'Close' })).toBeInViewport({ ratio: 1 });
+    await page.keyboard.press('Escape');
+    await chat.newButton.click();
+    await check(page, 'New dialog');
+    await chat.newDialog.getByRole('button', { name: 'Create Session' }).scrollIntoViewIfNeeded();
+    await expect(chat.newDialog.getByRole('button', { name: 'Create Session' })).toBeInViewport({ ratio: 1 });
+  });
+}
+
+test.describe('with wider text spacing', () => {
+  test('nothing is cut off or overlaps', async ({ page, chat, name, request }) => {
+    await fill(request, name, 3);
+    await page.goto(address(name));
+    await expect(chat.rows).toHaveCount(3);
+    // The spacing of WCAG 1.4.12, set as a person's own style sheet would.
+    await page.evaluate(() => {
+      for (const node of document.querySelectorAll('body *')) Object.assign(node.style, { lineHeight: '1.5', letterSpacing: '0.12em', wordSpacing: '0.16em' });
+    });
+    await check(page, 'wider text');
+    await expect(chat.sendButton).toBeInViewport({ ratio: 1 });
+  });
+});
+
+scripted('with reduced motion nothing moves, also while a reply streams', async ({ page, chat, name, program }) => {
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  const { opened, open } = gate();
+  program.plan(name, { text: 'One two', after: 1, gate: opened });
+  const moving = () => page.evaluate(() => document.getAnimations().filter(({ playState, effect }) => playState === 'running' && effect.getTiming().duration > 0).length);
+  await page.goto('/');
+  await chat.newButton.click();
+  expect(await moving()).toBe(0);
+  await page.keyboard.press('Escape');
+  await chat.create(name);
+  await chat.send('Hello');
+  await expect(chat.theirs('One')).toBeVisible();
+  expect(await moving()).toBe(0);
+  await page.emulateMedia({ reducedMotion: 'no-preference' });
+  await expect.poll(moving).toBeGreaterThan(0);
+  open();
+});
+
+test("in the system's own colours edges say what colours cannot", async ({ page, chat, name, request }) => {
+  await page.emulateMedia({ forcedColors: 'active' });
+  await fill(request, name, 2);
+  await page.goto(address(name));
+  await expect(chat.rows).toHaveCount(2);
+  const edge = (locator) => locator.evaluate((node) => `${getComputedStyle(node).borderTopStyle} ${getComputedStyle(node).borderTopWidth}`);
+  expect(await edge(chat.mine('message').locator('.body'))).toBe('solid 1px');
+  expect(await edge(chat.sendButton)).toBe('solid 1px');
+  await chat.sessionsButton.click();
+  await expect(chat.row('Current')).toHaveCSS('outline-style', 'solid');
+});
+
+test('on paper the whole conversation is there and nothing else', async ({ page, chat, name, request }) => {
+  await fill(request, name, 50);
+  await page.goto(address(name));
+  await expect(chat.rows).toHaveCount(50);
+  await page.emulateMedia({ media: 'print' });
+  for (const gone of [chat.sendButton, chat.newButton, chat.sessionsButton]) await expect(gone).toBeHidden();
+  const pdf = (await page.pdf()).toString('latin1');
+  expect(pdf.match(/\/Type\s*\/Page\b/g).length).toBeGreaterThan(2);
+});

@@ -1,0 +1,84 @@
+// Texts that try to run something, in every place where the page shows what somebody else wrote: nothing runs, nothing is loaded.
+
+import { address, expect, store, test } from '../support/fixture.js';
+import { HOSTILE } from '../support/hostile.js';
+
+/** Opens nothing yet: what a text that got through would call, and every address that the page asks for outside its origin. */
+async function watch(page) {
+  const foreign = [];
+  page.on('request', (request) => new URL(request.url()).host.startsWith('127.0.0.1') || foreign.push(request.url()));
+  await page.addInitScript(() => {
+    window.runs = 0;
+    window.pwned = () => (window.runs += 1);
+  });
+  return foreign;
+}
+
+/** Elements and attributes that no part of the page makes. */
+const strange = () => {
+  const bad = 'script:not([src^="js/"]):not([src*="/js/"]), iframe, img, object, embed, style, base, form[action], meta[http-equiv], [onload], [onerror], [onclick], [style]:not(textarea)';
+  return [...document.querySelectorAll(bad)].map((node) => node.outerHTML).concat(
+    [...document.querySelectorAll('a[href]')].filter(({ protocol }) => !['http:', 'https:', 'mailto:'].includes(protocol)).map((node) => node.outerHTML),
+  );
+};
+
+test('hostile messages of every role are inert', async ({ page, chat, name, request }) => {
+  const foreign = await watch(page);
+  const messages = HOSTILE.flatMap((text) => [['assistant', text], ['user', text]]).slice(0, 49);
+  for (const half of [messages, HOSTILE.slice(25).map((text) => ['assistant', text]), HOSTILE.slice(25).map((text) => ['system', text])]) {
+    const part = `${name} ${half.length} ${half[0][0]} ${half[0][1].length}`;
+    await store(request, part, half);
+    await page.goto(address(part));
+    await expect(chat.rows).toHaveCount(half.length);
+    await expect(page.locator('.prose').first().or(page.locator('[data-role=system]').first())).toBeVisible();
+    expect(await page.evaluate(strange)).toEqual([]);
+    for (const link of await page.locator('.prose a').all()) await expect(link).toHaveAttribute('rel', 'noopener noreferrer nofollow');
+    expect(await page.evaluate(() => window.runs)).toBe(0);
+  }
+  expect(foreign).toEqual([]);
+});
+
+test('hostile names, personas and metadata are inert in the header, the title, the list, the banners and the dialogs', async ({ page, chat, request }) => {
+  await watch(page);
+  const personas = HOSTILE.slice(0, 12).map((text, index) => ({ key: index ? text : 'default', name: text, description: text }));
+  await page.route('**/api/personas', (route) => route.fulfill({ json: { personas } }));
+  await page.route('**/api/config', async (route) => {
+    const answer = await route.fetch();
+    return route.fulfill({ json: { ...(await answer.json()), title: HOSTILE[1], powered_by: HOSTILE[3] } });
+  });
+  const names = HOSTILE.filter((text) => Buffer.byteLength(text) < 100 && !/\p{Cc}/u.test(text)).map((text, index) => `${index} ${text}`);
+  for (const userId of names) {
+    const answer = await request.post('/api/session/create', { data: { user_id: userId, metadata: { note: userId, deep: { [userId]: [userId] } } } });
+    expect(answer.ok(), userId).toBe(true);
+  }
+  await page.goto('/');
+  await expect(page.getByRole('button', { name: HOSTILE[1] }).first()).toBeVisible();
+  expect(await page.evaluate(strange)).toEqual([]);
+  await chat.sessionsButton.click();
+  await expect(chat.row(names[0]).first()).toBeVisible();
+  expect(await page.evaluate(strange)).toEqual([]);
+  await chat.sessionsDialog.getByRole('button', { name: `Delete session ${names[1]}` }).click();
+  await page.keyboard.press('Escape');
+  await expect(page.locator('.toast')).toContainText(names[1]);
+  await page.goto(address(names[2]));
+  await expect(chat.user).toHaveText(names[2]);
+  await expect(page).toHaveTitle(`${names[2]} · ${HOSTILE[1]}`);
+  await chat.newButton.click();
+  await chat.newDialog.getByLabel('Display Name').fill(names[2]);
+  await page.keyboard.press('Enter');
+  chat.expected.push(/status of 4\d\d /);
+  await expect(chat.newDialog.getByText('is in use')).toBeVisible();
+  expect(await page.evaluate(strange)).toEqual([]);
+  expect(await page.evaluate(() => window.runs)).toBe(0);
+});
+
+test('hostile words of the service in a refusal are inert', async ({ page, chat, name }) => {
+  await watch(page);
+  await page.goto('/');
+  await chat.create(name);
+  await chat.refuse('**/chat', { status: 500, reason: 'INTERNAL', detail: HOSTILE[1], times: 1, request_id: HOSTILE[0] });
+  await chat.send('hello');
+  await expect(chat.mine('hello').getByRole('alert')).toContainText(HOSTILE[1]);
+  expect(await page.evaluate(strange)).toEqual([]);
+  expect(await page.evaluate(() => window.runs)).toBe(0);
+});
