@@ -4,6 +4,7 @@ use bb8_redis::redis::{
     ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, TlsCertificates,
     io::tcp::TcpSettings,
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 use std::{fmt, sync::Arc};
 
 /// Where Redis is.
@@ -127,6 +128,11 @@ impl RedisTls {
         let Some(certificates) = self.certificates() else { return Ok(info) };
         if !matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
             return Err("certificates are given and --store is not of a rediss form".into());
+        }
+        // The driver takes a file without certificates, and then trusts nobody.
+        let authorities = self.ca.iter().flat_map(|pem| CertificateDer::pem_slice_iter(pem));
+        if self.ca.is_some() && !authorities.fold(false, |_, authority| authority.is_ok()) {
+            return Err("the authorities for the store are no certificates in PEM".into());
         }
         let client = bb8_redis::redis::Client::build_with_tls(info, certificates);
         let client = client.map_err(|_| "the certificates for the store are not usable PEM")?;
