@@ -1,6 +1,6 @@
 //! The programs as processes: settings, start, stop.
 
-use crate::app::Program;
+use crate::app::{App, Program};
 use nix::sys::signal::Signal;
 use std::time::{Duration, Instant};
 use testkit::RedisServer;
@@ -238,4 +238,45 @@ async fn a_draining_program_is_unready_but_serves() {
     program.says("stopping").await;
     assert_eq!((status("/livez").await, status("/readyz").await, status("/metrics").await), (200, 503, 200));
     assert_eq!(program.exit_code().await, Some(0));
+}
+
+/// The library that shifts a program's clock, wherever the distribution has put it.
+fn shifted_clock() -> String {
+    let folders = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
+    let library = folders.map(|folder| folder.join("faketime/libfaketime.so.1")).find(|path| path.exists());
+    library.expect("faketime is installed").to_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_whose_clock_is_an_hour_off_changes_nothing() {
+    let (redis, library) = (RedisServer::start(), shifted_clock());
+    let store = redis.url();
+    let mut apps = Vec::new();
+    for shift in ["+0", "+1h", "-1h"] {
+        let environment =
+            [("LD_PRELOAD", library.as_str()), ("FAKETIME", shift), ("DONT_FAKE_MONOTONIC", "1")];
+        let mut program = Program::nono(&["--store", &store], &environment);
+        let app = App::at(&address(&program.greeting().await));
+        program.says("the store is there").await;
+        // Its own clock is what it should be: health is dated by it.
+        let dated = app.get("/health").await.ok()["timestamp"].as_str().unwrap().to_owned();
+        let server = app.get("/api/config").await.ok()["server_time"].as_str().unwrap().to_owned();
+        assert!(shift == "+0" || dated[..13] != server[..13], "{shift}: {dated} and {server}");
+        app.create(shift).await;
+        apps.push((program, app));
+    }
+    let listed = apps[0].1.get("/api/sessions").await.ok();
+    assert_eq!(listed["count"], 3);
+    for (_, app) in &apps {
+        assert_eq!(app.get("/api/sessions").await.ok(), listed, "all see the same");
+    }
+    for (_, app) in &apps {
+        for shift in ["+0", "+1h", "-1h"] {
+            let path = format!("/api/session/{}/touch", shift.replace('+', "%2B"));
+            app.post(&path, &serde_json::json!({})).await.ok();
+            let ttl = redis.ask(&["PTTL", &format!("session:{{{shift}}}")]);
+            let left: u64 = ttl.trim().trim_start_matches(':').parse().unwrap();
+            assert!((3_590_000..=3_600_000).contains(&left), "{shift} ends in {left} ms");
+        }
+    }
 }
