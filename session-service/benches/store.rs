@@ -1,0 +1,343 @@
+//! What calls cost over a real Redis on this machine, how they grow with the data, and what the data take.
+//!
+//! `cargo bench --bench store`. Client, service and Redis share the machine, so only the ratios mean something: rounds of
+//! what is compared take turns, and the table has their medians.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark is for the person who runs it")]
+
+use nono_proto::session::v1::{
+    AppendRequest, CreateRequest, GetRequest, HistoryRequest, IfExists, NewMessage, Role,
+    session_service_client::SessionServiceClient,
+};
+use process::Lifecycle;
+use prometheus_client::registry::Registry;
+use session_service::{
+    domain::{
+        Batch, Content, HistoryPage, IfExists as Exists, Metadata, NewMessage as Said, NewSession, Owner,
+        PageSize, PersonaKey, Role as Speaker, Span, UserId,
+    },
+    model::{Bounded, Demo, limits::SILENCE_MAX},
+    personas::Personas,
+    server::{Parts, Service, serve},
+    store::{
+        ListPage, Policy, SessionStore,
+        redis::{RedisSettings, RedisStore, RedisUrl},
+    },
+};
+use std::{
+    net::Ipv4Addr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use testkit::RedisServer;
+use tokio::{net::TcpListener, task::JoinSet};
+use tonic::transport::Channel;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+const CONNECTIONS: usize = 8;
+const STREAMS: usize = 16;
+const ROUNDS: usize = 5;
+const ROUND: Duration = Duration::from_secs(2);
+
+#[tokio::main]
+async fn main() {
+    calls().await;
+    replicas().await;
+    growth().await;
+    memory().await;
+}
+
+fn store(url: &str, min_replicas_ack: u8) -> Arc<RedisStore> {
+    let mut settings = RedisSettings::at(RedisUrl::parse(url).unwrap());
+    settings.min_replicas_ack = min_replicas_ack;
+    Arc::new(RedisStore::new(&settings, Policy::default()).unwrap())
+}
+
+async fn service(store: Arc<dyn SessionStore>) -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let lifecycle = Lifecycle::default();
+    let parts = Parts {
+        store,
+        policy: Policy::default(),
+        personas: Arc::new(Personas::built_in()),
+        model: Arc::new(Bounded::new(Demo::default(), SILENCE_MAX)),
+        context_messages: 20,
+    };
+    let service = Service::new(parts, &lifecycle, &mut Registry::default()).await;
+    tokio::spawn(async move { serve(listener, service, &lifecycle).await });
+    address
+}
+
+/// The calls of the contract, each against the check of health that does nothing.
+#[derive(Clone, Copy)]
+enum Call {
+    Health,
+    Get,
+    Create,
+    Append,
+    History,
+}
+
+async fn calls() {
+    let redis = RedisServer::start();
+    let store = store(&redis.url(), 0);
+    let address = service(store.clone()).await;
+    let mut channels = Vec::new();
+    for _ in 0..CONNECTIONS {
+        channels.push(Channel::from_shared(address.clone()).unwrap().connect().await.unwrap());
+    }
+    let mut sessions = SessionServiceClient::new(channels[0].clone());
+    for n in 0..CONNECTIONS * STREAMS {
+        let create = CreateRequest { user_id: n.to_string(), ..CreateRequest::default() };
+        sessions.create(create).await.unwrap();
+        let messages = vec![said("hello, this is a message of about fifty characters"); 50];
+        sessions
+            .append(AppendRequest { user_id: n.to_string(), messages, ..AppendRequest::default() })
+            .await
+            .unwrap();
+    }
+    let all = [
+        ("Health/Check", Call::Health, None),
+        ("Get", Call::Get, Some(0.65)),
+        ("Create (an existing one, RETURN)", Call::Create, Some(0.50)),
+        ("History of 50", Call::History, Some(0.45)),
+        ("Append", Call::Append, Some(0.60)),
+    ];
+    let mut rates = vec![Vec::new(); all.len()];
+    for _ in 0..ROUNDS {
+        for ((_, call, _), rates) in all.iter().zip(&mut rates) {
+            // A session takes 10 000 messages.
+            if matches!(call, Call::Append) {
+                redis.ask(&["FLUSHALL"]);
+                for n in 0..4000 {
+                    let create = CreateRequest { user_id: n.to_string(), ..CreateRequest::default() };
+                    sessions.create(create).await.unwrap();
+                }
+            }
+            rates.push(rate(&channels, *call).await);
+            if matches!(call, Call::Append) {
+                redis.ask(&["FLUSHALL"]);
+                for n in 0..CONNECTIONS * STREAMS {
+                    let create = CreateRequest { user_id: n.to_string(), ..CreateRequest::default() };
+                    sessions.create(create).await.unwrap();
+                    let messages = vec![said("hello, this is a message of about fifty characters"); 50];
+                    let append =
+                        AppendRequest { user_id: n.to_string(), messages, ..AppendRequest::default() };
+                    sessions.append(append).await.unwrap();
+                }
+            }
+        }
+    }
+    let mut health = None;
+    println!(
+        "| call over gRPC, {CONNECTIONS} connections of {STREAMS} streams | calls/s | ratio | target |\n|---|---|---|---|"
+    );
+    for ((name, _, target), rates) in all.iter().zip(&mut rates) {
+        let rate = median(rates);
+        let ratio = rate / *health.get_or_insert(rate);
+        println!(
+            "| {name} | {rate:.0} | {ratio:.2} | {} |",
+            target.map_or("-".into(), |target| format!("{target:.2}"))
+        );
+    }
+}
+
+async fn rate(channels: &[Channel], call: Call) -> f64 {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let begun = Instant::now();
+    let mut streams = JoinSet::new();
+    for (connection, channel) in channels.iter().enumerate() {
+        for stream in 0..STREAMS {
+            let (channel, own) = (channel.clone(), (connection * STREAMS + stream).to_string());
+            streams.spawn(async move {
+                let mut health = HealthClient::new(channel.clone());
+                let mut sessions = SessionServiceClient::new(channel);
+                let mut count = 0_usize;
+                while begun.elapsed() < ROUND {
+                    let user_id = own.clone();
+                    match call {
+                        Call::Health => drop(health.check(HealthCheckRequest::default()).await.unwrap()),
+                        Call::Get => drop(sessions.get(GetRequest { user_id }).await.unwrap()),
+                        Call::Create => {
+                            let if_exists = IfExists::Return.into();
+                            let create = CreateRequest { user_id, if_exists, ..CreateRequest::default() };
+                            drop(sessions.create(create).await.unwrap());
+                        }
+                        Call::History => {
+                            let history = HistoryRequest { user_id, limit: 50, ..HistoryRequest::default() };
+                            drop(sessions.history(history).await.unwrap());
+                        }
+                        Call::Append => {
+                            let next = NEXT.fetch_add(1, Ordering::Relaxed);
+                            let append = AppendRequest {
+                                user_id: (next % 4000).to_string(),
+                                messages: vec![said("hello, this is a message of about fifty characters")],
+                                request_id: next.to_string(),
+                            };
+                            drop(sessions.append(append).await.unwrap());
+                        }
+                    }
+                    count += 1;
+                }
+                count
+            });
+        }
+    }
+    let calls: usize = streams.join_all().await.into_iter().sum();
+    calls as f64 / begun.elapsed().as_secs_f64()
+}
+
+fn said(content: &str) -> NewMessage {
+    NewMessage { role: Role::User.into(), content: content.into(), metadata: None }
+}
+
+/// What waiting for a replica costs a write.
+async fn replicas() {
+    let redis = RedisServer::start();
+    let _replica = RedisServer::start_replica_of(&redis);
+    redis.await_replica(1);
+    let stores = [store(&redis.url(), 0), store(&redis.url(), 1)];
+    let mut figures = [(Vec::new(), Vec::new()), (Vec::new(), Vec::new())];
+    for round in 0..ROUNDS {
+        for (n, store) in stores.iter().enumerate() {
+            let (rate, delay) = touches(store.clone(), format!("{round}-{n}")).await;
+            figures[n].0.push(rate);
+            figures[n].1.push(delay);
+        }
+    }
+    println!("\n| --min-replicas-ack, 64 callers | touches/s | ratio | median ms |\n|---|---|---|---|");
+    let mut first = None;
+    for (n, (rates, delays)) in figures.iter_mut().enumerate() {
+        let rate = median(rates);
+        println!("| {n} | {rate:.0} | {:.2} | {:.2} |", rate / *first.get_or_insert(rate), median(delays));
+    }
+}
+
+async fn touches(store: Arc<RedisStore>, name: String) -> (f64, f64) {
+    while store.create(&Owner::open(), &session(&name)).await.is_err() {}
+    let begun = Instant::now();
+    let mut callers = JoinSet::new();
+    for _ in 0..64 {
+        let (store, user_id) = (store.clone(), id(&name));
+        callers.spawn(async move {
+            let mut delays = Vec::new();
+            while begun.elapsed() < ROUND {
+                let call = Instant::now();
+                store.touch(&Owner::open(), &user_id).await.unwrap();
+                delays.push(call.elapsed().as_secs_f64() * 1000.0);
+            }
+            delays
+        });
+    }
+    let mut delays = callers.join_all().await.concat();
+    (delays.len() as f64 / begun.elapsed().as_secs_f64(), median(&mut delays))
+}
+
+/// Pages of 50 while the data grow.
+async fn growth() {
+    let redis = RedisServer::start();
+    let store = store(&redis.url(), 0);
+    println!("\n| page of 50 | of | median ms | ratio |\n|---|---|---|---|");
+    let mut first = None;
+    let mut made = 0;
+    for sessions in [1_000, 1_000_000] {
+        make(&store, made, sessions).await;
+        made = sessions;
+        let page = ListPage { size: PageSize::try_from(50).unwrap(), after: None };
+        let mut delays = Vec::new();
+        for _ in 0..400 {
+            let call = Instant::now();
+            assert_eq!(store.list(&Owner::open(), &page).await.unwrap().sessions.len(), 50);
+            delays.push(call.elapsed().as_secs_f64() * 1000.0);
+        }
+        let delay = median(&mut delays);
+        println!("| List | {sessions} sessions | {delay:.2} | {:.2} |", delay / *first.get_or_insert(delay));
+    }
+    let mut first = None;
+    for (name, messages) in [("short", 100), ("long", 10_000)] {
+        store.create(&Owner::open(), &session(name)).await.unwrap();
+        for _ in 0..messages / 100 {
+            store.append(&Owner::open(), &id(name), &batch(100), None).await.unwrap();
+        }
+        let mut delays = Vec::new();
+        let middle = Span::Before(messages / 2 + 26);
+        for _ in 0..400 {
+            let page = HistoryPage { span: middle, size: PageSize::try_from(50).unwrap() };
+            let call = Instant::now();
+            assert_eq!(store.history(&Owner::open(), &id(name), page).await.unwrap().messages.len(), 50);
+            delays.push(call.elapsed().as_secs_f64() * 1000.0);
+        }
+        let delay = median(&mut delays);
+        println!(
+            "| History, from the middle | {messages} messages | {delay:.2} | {:.2} |",
+            delay / *first.get_or_insert(delay)
+        );
+    }
+}
+
+async fn make(store: &Arc<RedisStore>, from: usize, to: usize) {
+    let mut makers = JoinSet::new();
+    for maker in 0..64 {
+        let store = store.clone();
+        makers.spawn(async move {
+            for n in (from + maker..to).step_by(64) {
+                store.create(&Owner::open(), &session(&format!("user {n}"))).await.unwrap();
+            }
+        });
+    }
+    makers.join_all().await;
+}
+
+/// What a session and a message take of Redis.
+async fn memory() {
+    let redis = RedisServer::start();
+    let store = store(&redis.url(), 0);
+    store.time().await.unwrap();
+    let used = || -> f64 {
+        let info = redis.ask(&["INFO", "memory"]);
+        info.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap().trim().parse().unwrap()
+    };
+    let (sessions, messages) = (20_000, 50_u32);
+    let before = used();
+    make(&store, 0, sessions).await;
+    let per_session = (used() - before) / sessions as f64;
+    let before = used();
+    let content = "hello, this is a message of about fifty characters".len();
+    for n in 0..1000 {
+        for _ in 0..messages / 10 {
+            store.append(&Owner::open(), &id(&format!("user {n}")), &batch(10), None).await.unwrap();
+        }
+    }
+    let per_message = (used() - before) / f64::from(1000 * messages);
+    println!("\n| bytes of Redis | measured | target |\n|---|---|---|");
+    println!("| a session with its place | {per_session:.0} | 400 |");
+    println!("| a message beyond its content | {:.0} | 100 |", per_message - content as f64);
+}
+
+fn session(name: &str) -> NewSession {
+    NewSession {
+        user_id: id(name),
+        persona: PersonaKey::new("default"),
+        metadata: Metadata::default(),
+        if_exists: Exists::Return,
+        request_id: None,
+    }
+}
+
+fn id(name: &str) -> UserId {
+    UserId::try_from(name).unwrap()
+}
+
+fn batch(messages: usize) -> Batch {
+    let content = Content::try_from("hello, this is a message of about fifty characters").unwrap();
+    let message = Said { role: Speaker::User, content, metadata: Metadata::default() };
+    Batch::try_from(vec![message; messages]).unwrap()
+}
+
+fn median(figures: &mut [f64]) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
