@@ -1,6 +1,6 @@
 //! The session service as the gateway calls it: with the caller's ids, within a time limit, once more where that is safe.
 
-use crate::{balance, error::Problem, lanes};
+use crate::{balance::Places, error::Problem, lanes};
 use http::Uri;
 use nono_proto::{
     chat::v1::{ChatRequest, ChatResponse, chat_service_client::ChatServiceClient},
@@ -93,8 +93,8 @@ impl Backend {
 
     /// The service at these addresses, connected to when it is first needed.
     pub fn remote(addresses: &[Uri]) -> Self {
-        let addresses = addresses.to_vec();
-        Self::over(lanes::transport(move || balance::transport(&addresses)))
+        let places = Places::new(addresses);
+        Self::over(lanes::transport(move || places.transport()))
     }
 
     fn over(transport: Transport) -> Self {

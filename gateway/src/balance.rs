@@ -1,4 +1,4 @@
-//! One transport over all the addresses of the service, which are looked up again and again.
+//! Transports over all the addresses of the service, which are looked up again and again.
 //!
 //! tonic's balancer does not know which of its connections are dead until a call fails; callers repeat such a call.
 
@@ -7,13 +7,9 @@ use http::Uri;
 use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
     time::Duration,
 };
-use tokio::sync::mpsc::Sender;
+use tokio::sync::{mpsc::Sender, watch};
 use tonic::{
     Status,
     transport::{Channel, Endpoint, channel::Change},
@@ -27,28 +23,49 @@ const RESOLVE_EVERY: Duration = Duration::from_secs(5);
 /// The longest wait for a name server.
 const RESOLVE_MAX_WAIT: Duration = Duration::from_secs(3);
 
-/// A transport that connects when it is first used.
-pub(crate) fn transport(addresses: &[Uri]) -> Transport {
-    if let [address] = addresses
-        && is_one_place(address)
-    {
-        return BoxCloneSyncService::new(endpoint(address.clone()).connect_lazy().map_err(as_ours));
-    }
-    let (channel, changes) = Channel::balance_channel(64);
-    let known = Arc::new(AtomicUsize::new(0));
-    tokio::spawn(feed(addresses.to_vec(), changes, known.clone()));
-    // The balancer would let calls wait for as long as it knows no address.
-    let channel = channel.filter_async(move |request| {
-        let is_known = known.load(Ordering::Relaxed) > 0;
-        async move {
-            if is_known {
-                Ok(request)
-            } else {
-                Err(Status::unavailable("no address of the service is known"))
-            }
+/// What makes transports to the service, each with connections of its own.
+pub(crate) enum Places {
+    /// One address that is what it is.
+    One(Uri),
+    /// Addresses that were looked up, and are looked up again and again.
+    Found(watch::Receiver<BTreeSet<SocketAddr>>),
+}
+
+impl Places {
+    pub(crate) fn new(addresses: &[Uri]) -> Self {
+        if let [address] = addresses
+            && is_one_place(address)
+        {
+            return Self::One(address.clone());
         }
-    });
-    BoxCloneSyncService::new(channel.map_err(as_ours))
+        let (sender, found) = watch::channel(BTreeSet::new());
+        tokio::spawn(look_up(addresses.to_vec(), sender));
+        Self::Found(found)
+    }
+
+    /// A transport that connects when it is first used.
+    pub(crate) fn transport(&self) -> Transport {
+        let found = match self {
+            Self::One(address) => {
+                return BoxCloneSyncService::new(endpoint(address.clone()).connect_lazy().map_err(as_ours));
+            }
+            Self::Found(found) => found.clone(),
+        };
+        let (channel, changes) = Channel::balance_channel(64);
+        tokio::spawn(feed(found.clone(), changes));
+        // The balancer would let calls wait for as long as it knows no address.
+        let channel = channel.filter_async(move |request| {
+            let mut found = found.clone();
+            async move {
+                let known = found.wait_for(|found| !found.is_empty());
+                match tokio::time::timeout(RESOLVE_MAX_WAIT, known).await {
+                    Ok(Ok(_)) => Ok(request),
+                    _ => Err(Status::unavailable("no address of the service is known")),
+                }
+            }
+        });
+        BoxCloneSyncService::new(channel.map_err(as_ours))
+    }
 }
 
 fn as_ours(error: impl Into<BoxError>) -> TransportError {
@@ -70,29 +87,43 @@ fn endpoint(address: Uri) -> Endpoint {
         .keep_alive_while_idle(true)
 }
 
-/// Keeps the balancer's set of addresses right. A look-up that fails or finds nothing changes nothing.
-async fn feed(names: Vec<Uri>, changes: Sender<Change<SocketAddr, Endpoint>>, count: Arc<AtomicUsize>) {
-    let mut known = BTreeSet::new();
-    loop {
+/// Looks the addresses up for ever. A look-up that fails or finds nothing changes nothing.
+async fn look_up(names: Vec<Uri>, known: watch::Sender<BTreeSet<SocketAddr>>) {
+    while !known.is_closed() {
         let found = resolve(&names).await;
-        if !found.is_empty() && found != known {
+        let is_new = !found.is_empty() && *known.borrow() != found;
+        if is_new {
             tracing::info!(addresses = ?found, "addresses of the session service");
-            for address in found.difference(&known) {
-                let uri = format!("http://{address}").parse().expect("an address makes a URI");
-                if changes.send(Change::Insert(*address, endpoint(uri))).await.is_err() {
-                    return;
-                }
-            }
-            for address in known.difference(&found) {
-                if changes.send(Change::Remove(*address)).await.is_err() {
-                    return;
-                }
-            }
-            count.store(found.len(), Ordering::Relaxed);
-            known = found;
+            known.send_replace(found);
         }
         let jitter = Duration::from_millis(u64::from(std::process::id()) % 1000);
         tokio::time::sleep(RESOLVE_EVERY + jitter).await;
+    }
+}
+
+/// Keeps a balancer's set of addresses right.
+async fn feed(
+    mut found: watch::Receiver<BTreeSet<SocketAddr>>,
+    changes: Sender<Change<SocketAddr, Endpoint>>,
+) {
+    let mut known = BTreeSet::new();
+    loop {
+        let now = found.borrow_and_update().clone();
+        for address in now.difference(&known) {
+            let uri = format!("http://{address}").parse().expect("an address makes a URI");
+            if changes.send(Change::Insert(*address, endpoint(uri))).await.is_err() {
+                return;
+            }
+        }
+        for address in known.difference(&now) {
+            if changes.send(Change::Remove(*address)).await.is_err() {
+                return;
+            }
+        }
+        known = now;
+        if found.changed().await.is_err() {
+            return;
+        }
     }
 }
 

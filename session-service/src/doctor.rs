@@ -18,6 +18,8 @@ use uuid::Uuid;
 
 /// How long the store may take to be there.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The pause before it is tried again.
+const TRY_EVERY: Duration = Duration::from_millis(100);
 /// The oldest Redis that has all that is needed.
 const OLDEST: (u32, u32) = (6, 2);
 /// How far the clocks of nodes may be apart.
@@ -92,7 +94,7 @@ async fn reach(store: &RedisStore, report: &mut Report) -> bool {
                 report.wrong(format!("{error}: check the address, the network, user and password"));
                 return false;
             }
-            Err(_) => {}
+            Err(_) => tokio::time::sleep(TRY_EVERY).await,
         }
     }
 }

@@ -19,6 +19,16 @@ impl Session {
         &self.session_id
     }
 
+    /// How many messages it holds.
+    pub(crate) fn message_count(&self) -> u32 {
+        self.message_count
+    }
+
+    /// Whether the other one is this session, and not a later one of its handle.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        self.session_id == other.session_id && self.created_at == other.created_at
+    }
+
     /// The head of a file.
     pub(crate) fn markdown(&self) -> String {
         format!(
@@ -34,14 +44,16 @@ impl Session {
 }
 
 impl Message {
-    /// One message of a file. What was said stands as it was said: it may be Markdown itself.
+    /// One message of a file. What was said is quoted: it may be Markdown itself, and must not look like a message.
     pub(crate) fn markdown(&self) -> String {
         let speaker = match self.role {
             Role::User => "User",
             Role::Assistant => "Assistant",
             Role::System => "System",
         };
-        format!("\n## {}. {speaker}, {}\n\n{}\n", self.seq, self.timestamp, self.content)
+        let lines = self.content.replace("\r\n", "\n");
+        let quoted: String = lines.split(['\n', '\r']).map(|line| format!("> {line}\n")).collect();
+        format!("\n## {}. {speaker}, {}\n\n{quoted}", self.seq, self.timestamp)
     }
 }
 
@@ -49,7 +61,7 @@ impl Message {
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_ascii_punctuation() && !"-_.,:;'/".contains(character) {
+        if character.is_ascii_punctuation() && !"-.,:;'/".contains(character) {
             escaped.push('\\');
         }
         escaped.push(character);
@@ -63,6 +75,6 @@ mod tests {
 
     #[test]
     fn a_name_is_no_markup() {
-        assert_eq!(escaped("<b>*x*</b> `y` John_Doe-1.2"), r"\<b\>\*x\*\</b\> \`y\` John_Doe-1.2");
+        assert_eq!(escaped("<b>*x*</b> `y` _z_ J-1.2"), r"\<b\>\*x\*\</b\> \`y\` \_z\_ J-1.2");
     }
 }

@@ -61,8 +61,10 @@ fn answer(file: &Asset, is_fixed: bool, asked: &HeaderMap) -> Response {
         Encoding::Brotli => ("-br", Some("br")),
     };
     let tag = format!("\"{}{suffix}\"", file.tag);
-    let known = asked.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let is_known = known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag);
+    let known = asked.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut known =
+        known.flat_map(|value| value.split(',')).map(|known| known.trim().trim_start_matches("W/"));
+    let is_known = known.any(|known| known == tag || known == "*");
     let mut response = Response::new(if is_known { Body::empty() } else { Body::from(file.bytes(encoding)) });
     if is_known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;

@@ -17,9 +17,14 @@ use axum::{
 use nono_proto::{limits::PAGE_MAX_ITEMS, session::v1 as pb};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use process::{Lifecycle, call::Call};
-use std::{io, time::Duration};
-use tokio::sync::mpsc::Sender;
-use tokio_stream::wrappers::ReceiverStream;
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::sync::mpsc::{Receiver, Sender};
+use tokio_stream::Stream;
 
 /// The longest that an export waits for a client who does not read.
 const READ_MAX_WAIT: Duration = Duration::from_secs(60);
@@ -68,9 +73,39 @@ pub(super) async fn export(
         ),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
-    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    let (sender, parts) = tokio::sync::mpsc::channel(1);
     tokio::spawn(write(pages, format, session, first, sender, api.lifecycle));
-    Ok((headers, Body::from_stream(ReceiverStream::new(receiver))).into_response())
+    Ok((headers, Body::from_stream(File { parts, is_over: false })).into_response())
+}
+
+/// A part of a file.
+enum Part {
+    Text(Bytes),
+    /// The file is whole.
+    End,
+}
+
+/// The file as the client reads it. Without its end it is an error, so that it cannot be taken for a whole one.
+struct File {
+    parts: Receiver<Part>,
+    is_over: bool,
+}
+
+impl Stream for File {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        let part = ready!(self.parts.poll_recv(cx));
+        self.is_over = !matches!(part, Some(Part::Text(_)));
+        Poll::Ready(match part {
+            Some(Part::Text(text)) => Some(Ok(text)),
+            Some(Part::End) => None,
+            None => Some(Err(io::Error::other("the export is not whole"))),
+        })
+    }
 }
 
 /// The session's history, a page at a time.
@@ -101,52 +136,55 @@ impl Pages {
     }
 }
 
-/// Writes the file until it is whole, the client has gone, or something fails, which breaks the connection off.
+/// Writes the file until it is whole, the client has gone, or something fails.
 async fn write(
     pages: Pages,
     format: Format,
     session: Session,
     first: pb::HistoryResponse,
-    sender: Sender<io::Result<Bytes>>,
+    sender: Sender<Part>,
     lifecycle: Lifecycle,
 ) {
-    let writing = async {
-        let last = first.message_count;
-        send(&sender, format.begin(&session)).await?;
-        let mut page = first;
-        let mut seq = 0;
-        while seq < last {
-            let mut text = String::new();
-            for message in
-                std::mem::take(&mut page.messages).into_iter().filter(|message| message.seq <= last)
-            {
-                let is_first = seq == 0;
-                seq = message.seq;
-                format.message(&mut text, &Message::from(message), is_first);
-            }
-            send(&sender, text).await?;
-            if seq < last {
-                page = pages.after(seq).await.map_err(|_| io::Error::other("the history ended early"))?;
-                if page.messages.is_empty() {
-                    return Err(io::Error::other("the history has a gap"));
-                }
-            }
-        }
-        send(&sender, format.end()).await
-    };
-    let written = tokio::select! {
-        written = writing => written,
-        () = lifecycle.hurrying() => Err(io::Error::other("the gateway stops")),
-    };
-    if let Err(error) = written {
-        tracing::info!(%error, "export not whole");
-        let _ = sender.send_timeout(Err(error), READ_MAX_WAIT).await;
+    tokio::select! {
+        _ = write_all(&pages, format, &session, first, &sender) => {}
+        () = lifecycle.hurrying() => {}
     }
 }
 
-async fn send(sender: &Sender<io::Result<Bytes>>, text: impl Into<Bytes>) -> io::Result<()> {
-    let sent = sender.send_timeout(Ok(text.into()), READ_MAX_WAIT).await;
-    sent.map_err(|_| io::Error::other("the client does not read"))
+/// None when it did not come to the end.
+async fn write_all(
+    pages: &Pages,
+    format: Format,
+    session: &Session,
+    first: pb::HistoryResponse,
+    sender: &Sender<Part>,
+) -> Option<()> {
+    let last = session.message_count();
+    send(sender, Part::Text(format.begin(session).into())).await?;
+    let (mut page, mut seq) = (first, 0);
+    while seq < last {
+        let before = seq;
+        let mut text = String::new();
+        for message in std::mem::take(&mut page.messages).into_iter().filter(|message| message.seq <= last) {
+            seq = message.seq;
+            format.message(&mut text, &Message::from(message), seq == 1);
+        }
+        if seq == before {
+            return None;
+        }
+        send(sender, Part::Text(text.into())).await?;
+        if seq < last {
+            page = pages.after(seq).await.ok()?;
+        }
+    }
+    // Another session of the same handle would have gone on where this one ended.
+    let is_same = pages.session().await.ok()?.is_same_as(session);
+    send(sender, Part::Text(format.end().into())).await?;
+    if is_same { send(sender, Part::End).await } else { None }
+}
+
+async fn send(sender: &Sender<Part>, part: Part) -> Option<()> {
+    sender.send_timeout(part, READ_MAX_WAIT).await.ok()
 }
 
 impl Format {

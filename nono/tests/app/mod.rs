@@ -129,6 +129,17 @@ impl App {
         }
     }
 
+    /// Another gateway before the same service, which looks its address up and balances.
+    pub async fn balanced(&self) -> Self {
+        let lifecycle = Lifecycle::default();
+        let address: http::Uri = self.grpc.parse().unwrap();
+        let http = gateway(Backend::remote(&[address.clone(), address]), &lifecycle).await;
+        let mut app = Self::at(&http);
+        app.lifecycles.push(lifecycle);
+        app.is_ready().await;
+        app
+    }
+
     /// Whether every process of it says that it is ready.
     pub fn says_ready(&self) -> bool {
         self.lifecycles.iter().all(Lifecycle::is_ready)

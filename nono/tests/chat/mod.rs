@@ -249,19 +249,21 @@ async fn a_thousand_sessions_talk_at_once_and_never_mix() {
 async fn streams_that_fill_a_connection_hold_nobody_up() {
     let model = ModelServer::start().await;
     let app = App::redis_with(scripted(&model, Duration::from_secs(60))).await;
-    let mut streams = Vec::new();
-    // A connection to the service carries 200 calls at once.
-    for n in 0..350 {
-        let user_id = format!("s{n}");
-        app.create(&user_id).await;
-        model.script(Behaviour::Gated(words(&["later"])));
-        let mut events = Events::open(&app, &user_id, &say("hi", "r")).await;
-        assert_eq!(events.next().await.unwrap().name, "accepted");
-        streams.push(events);
-    }
-    assert_eq!(app.get("/api/session/s349").await.ok()["message_count"], 1);
-    streams.iter().for_each(|_| model.release());
-    for mut events in streams {
-        assert_eq!(events.rest().await.last().unwrap().name, "done");
+    for gateway in [app.balanced().await, app] {
+        let mut streams = Vec::new();
+        // A connection to the service carries 200 calls at once.
+        for n in 0..250 {
+            let user_id = format!("{} {n}", gateway.http.rsplit(':').next().unwrap());
+            gateway.create(&user_id).await;
+            model.script(Behaviour::Gated(words(&["later"])));
+            let mut events = Events::open(&gateway, &user_id, &say("hi", "r")).await;
+            assert_eq!(events.next().await.unwrap().name, "accepted");
+            streams.push(events);
+        }
+        assert_eq!(gateway.get("/api/sessions?page_size=1").await.status, 200);
+        streams.iter().for_each(|_| model.release());
+        for mut events in streams {
+            assert_eq!(events.rest().await.last().unwrap().name, "done");
+        }
     }
 }

@@ -35,10 +35,10 @@ pub async fn a_conversation_is_exported_whole_in_both_forms(app: &App) {
     }
     let file = app.get("/api/session/a/export").await;
     assert_eq!(file.headers["content-type"], "text/markdown; charset=utf-8");
-    assert!(file.text.starts_with("# Conversation: a\n\n- Session: session_a_"));
+    assert!(file.text.starts_with("# Conversation: a\n\n- Session: session\\_a\\_"));
     assert_eq!(file.text.matches("\n## ").count(), 1250);
     let time = messages[1249]["timestamp"].as_str().unwrap();
-    assert!(file.text.ends_with(&format!("\n## 1250. Assistant, {time}\n\nmessage 1250\n")));
+    assert!(file.text.ends_with(&format!("\n## 1250. Assistant, {time}\n\n> message 1250\n")));
 }
 
 pub async fn an_export_names_its_file_whatever_the_handle(app: &App) {
@@ -61,4 +61,37 @@ pub async fn what_cannot_be_exported_is_refused_before_it_begins(app: &App) {
     assert_eq!(missing.problem(404)["reason"], "SESSION_NOT_FOUND");
     app.create("a").await;
     assert_eq!(app.get("/api/session/a/export?format=pdf&x=1").await.violations(), ["format", "x"]);
+}
+
+/// What is said in a file cannot look like another message of it.
+pub async fn what_was_said_is_quoted_in_a_file(app: &App) {
+    app.create("a").await;
+    let forged = "hi\n\n## 2. Assistant, 2024-10-20T12:00:00.000Z\n\n```";
+    let messages = json!({ "messages": [{ "role": "user", "content": forged }] });
+    app.post("/api/session/a/messages", &messages).await.ok();
+    let file = app.get("/api/session/a/export").await.text;
+    assert_eq!(file.lines().filter(|line| line.starts_with("## ")).count(), 1, "{file}");
+    assert!(
+        file.ends_with("\n\n> hi\n> \n> ## 2. Assistant, 2024-10-20T12:00:00.000Z\n> \n> ```\n"),
+        "{file}"
+    );
+}
+
+/// A file whose session ends while it is read is no file.
+pub async fn an_export_that_cannot_go_on_breaks_off(app: &App) {
+    app.create("a").await;
+    let content = "x".repeat(30_000);
+    let messages = vec![json!({ "role": "user", "content": content }); 33];
+    // More than the connection's buffers hold.
+    for _ in 0..20 {
+        app.post("/api/session/a/messages", &json!({ "messages": messages })).await.ok();
+    }
+    let mut file = app.request(Method::GET, "/api/session/a/export").send().await.unwrap();
+    assert!(file.chunk().await.unwrap().is_some());
+    assert_eq!(app.delete("/api/session/a").await.status, 204);
+    let rest = async {
+        while file.chunk().await?.is_some() {}
+        Ok::<_, reqwest::Error>(())
+    };
+    assert!(rest.await.is_err(), "what is not whole ends in an error");
 }

@@ -33,6 +33,8 @@ rest_suite! {
     a_conversation_is_exported_whole_in_both_forms
     an_export_names_its_file_whatever_the_handle
     what_cannot_be_exported_is_refused_before_it_begins
+    what_was_said_is_quoted_in_a_file
+    an_export_that_cannot_go_on_breaks_off
     touch_moves_the_expiry_and_delete_ends_the_session
     what_is_not_live_is_not_found
     odd_ids_work_in_paths

@@ -131,9 +131,19 @@ impl StoreSettings {
     /// Whether these settings make a store; the error is one sentence.
     pub(super) fn check(&self, url: &StoreUrl) -> Result<(), String> {
         match url {
+            StoreUrl::Memory if self.is_about_redis() => {
+                Err("--min-replicas-ack and --store-... are for Redis, and --store is memory:".into())
+            }
             StoreUrl::Memory => Ok(()),
             StoreUrl::Redis(url) => self.redis(url).map(drop),
         }
+    }
+
+    fn is_about_redis(&self) -> bool {
+        let files = [&self.store_tls_ca, &self.store_tls_cert, &self.store_tls_key];
+        self.min_replicas_ack > 0
+            || files.into_iter().any(Option::is_some)
+            || self.store_sentinel_password.is_some()
     }
 
     /// The store at `url`, which is connected to from now on, and what traces call it.

@@ -40,8 +40,8 @@ impl Server {
             ));
         }
         let appends = self.info("aof_enabled") == Some("1");
-        let saves = self.save.as_deref().is_some_and(|save| !save.is_empty());
-        if !appends && !saves {
+        // Whoever does not say may write snapshots.
+        if !appends && self.save.as_deref() == Some("") {
             advice.push(format!(
                 "{} loses every session when it stops (persistence is off): set appendonly to yes",
                 self.name

@@ -4,7 +4,10 @@
 //! asking it after its replica has taken over. So whenever a node was silent or cut a connection off, a new view of the
 //! cluster is made beside the old one, from all the nodes that are configured, and takes its place once it stands.
 
-use super::pool::{ANSWER_MAX_WAIT, CONNECTION_MAX_WAIT};
+use super::{
+    pool::{ANSWER_MAX_WAIT, CONNECTION_MAX_WAIT},
+    verdict::is_doubtful,
+};
 use bb8_redis::redis::{
     Cmd, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, TlsCertificates,
     Value,
@@ -175,14 +178,6 @@ impl Cluster {
             cluster.0.is_renewing.store(false, Ordering::Release);
         });
     }
-}
-
-/// Whether the view may no longer be right: a node hangs, is gone, or stands in for one that is.
-fn is_doubtful(error: &RedisError) -> bool {
-    use ServerErrorKind::{ClusterDown, MasterDown, ReadOnly};
-    error.is_timeout()
-        || error.is_unrecoverable_error()
-        || matches!(error.kind(), ErrorKind::Server(ClusterDown | MasterDown | ReadOnly))
 }
 
 fn is_ask(error: &RedisError) -> bool {

@@ -1,7 +1,7 @@
 //! Whether records, messages and lists agree: for the doctor, never for a call.
 
 use super::{
-    RedisStore, keys,
+    RedisStore, in_time, keys,
     link::Repeat,
     places::PLACE_MIN_AGE,
     reply::{Reply, read},
@@ -50,12 +50,12 @@ impl RedisStore {
         }
         inspection.sessions = sessions.len();
         for (owner, user_id) in &sessions {
-            if self.look(owner, user_id, false).await?.is_empty() {
+            if in_time(self.look(owner, user_id, false)).await?.is_empty() {
                 continue;
             }
             tokio::time::sleep(SECOND_LOOK_AFTER).await;
             let [key, _] = keys::session(owner, user_id);
-            let wrong = self.look(owner, user_id, repair).await?;
+            let wrong = in_time(self.look(owner, user_id, repair)).await?;
             inspection.findings.extend(wrong.into_iter().map(|wrong| format!("{key}: {wrong}")));
         }
         Ok(inspection)
@@ -112,9 +112,10 @@ impl RedisStore {
             return Ok(None);
         }
         if repair {
-            let mut removal = cmd("ZREM");
-            removal.arg(&index).arg(user_id.as_str());
-            self.link.ask(&removal, Repeat::Safe).await?;
+            // Only as it was seen: somebody may have made the session since.
+            let mut removal = self.prepare(&scripts::EMPTY_PLACES, &keys::list(owner));
+            removal.arg(super::millis(PLACE_MIN_AGE)).arg(user_id.as_str()).arg(score.floor());
+            self.link.read(&removal, Repeat::Safe).await?;
         }
         Ok(Some("its owner's list names it, and it is not there".into()))
     }

@@ -1,10 +1,15 @@
 //! One way to ask Redis, whatever it is: what is repeated, what is waited for, and what an error means.
 
-use super::{address::Topology, cluster::Cluster, pool::Pool, reply::read, scripts::Invocation};
-use crate::store::StoreError;
-use bb8_redis::redis::{
-    Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, TlsCertificates, Value, cmd,
+use super::{
+    address::Topology,
+    cluster::Cluster,
+    pool::Pool,
+    reply::read,
+    scripts::Invocation,
+    verdict::{classify, is_unknown_script, was_cut, was_not_taken},
 };
+use crate::store::StoreError;
+use bb8_redis::redis::{Cmd, Pipeline, RedisResult, TlsCertificates, Value, cmd};
 use futures_util::future::try_join_all;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -24,6 +29,8 @@ pub(super) enum Repeat {
 /// The way to Redis.
 pub(super) struct Link {
     servers: Servers,
+    /// For writes that wait for replicas: a connection does nothing else meanwhile, and reads must not wait behind it.
+    waiting: Option<Servers>,
     /// How many replicas must have a write before it is acknowledged.
     replicas: u8,
 }
@@ -33,6 +40,31 @@ enum Servers {
     One { pool: Pool, may_change: bool },
     /// Many, each with a part of the keys.
     Many(Cluster),
+}
+
+impl Servers {
+    fn new(
+        topology: Topology,
+        certificates: Option<TlsCertificates>,
+        writes_wait: bool,
+    ) -> RedisResult<Self> {
+        Ok(match topology {
+            Topology::Standalone(server) => {
+                Self::One { pool: Pool::of_server(server, writes_wait)?, may_change: false }
+            }
+            Topology::Sentinel(watched) => {
+                Self::One { pool: Pool::of_watched(watched, writes_wait), may_change: true }
+            }
+            Topology::Cluster(nodes) => Self::Many(Cluster::new(nodes, certificates)?),
+        })
+    }
+
+    async fn pipe(&self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+        match self {
+            Self::One { pool, .. } => pool.connection().await?.pipe(pipeline).await,
+            Self::Many(cluster) => cluster.pipe(pipeline).await,
+        }
+    }
 }
 
 /// What is sent at once.
@@ -51,16 +83,9 @@ impl Link {
         certificates: Option<TlsCertificates>,
         replicas: u8,
     ) -> RedisResult<Self> {
-        let servers = match topology {
-            Topology::Standalone(server) => {
-                Servers::One { pool: Pool::of_server(server, replicas > 0)?, may_change: false }
-            }
-            Topology::Sentinel(watched) => {
-                Servers::One { pool: Pool::of_watched(watched, replicas > 0), may_change: true }
-            }
-            Topology::Cluster(nodes) => Servers::Many(Cluster::new(nodes, certificates)?),
-        };
-        Ok(Self { servers, replicas })
+        let servers = Servers::new(topology.clone(), certificates.clone(), false)?;
+        let waiting = (replicas > 0).then(|| Servers::new(topology, certificates, true)).transpose()?;
+        Ok(Self { servers, waiting, replicas })
     }
 
     /// Whether keys that do not share a hash tag may be in different places.
@@ -181,7 +206,7 @@ impl Link {
                 Servers::One { .. } => self.command(command).await.map(|answer| vec![answer]),
                 Servers::Many(cluster) => cluster.ask_at(key, command).await.map(|answer| vec![answer]),
             },
-            Request::Commands(pipeline) => self.pipe(pipeline).await,
+            Request::Commands(pipeline) => self.servers.pipe(pipeline).await,
             Request::Script(invocation) => match self.command(invocation.by_hash()).await {
                 Err(error) if is_unknown_script(&error) => self.command(&invocation.by_text()).await,
                 result => result,
@@ -200,7 +225,7 @@ impl Link {
         wait.arg(self.replicas).arg(u64::try_from(REPLICAS_MAX_WAIT.as_millis()).unwrap_or(u64::MAX));
         let mut pipeline = Pipeline::with_capacity(2);
         pipeline.add_command(command.clone()).add_command(wait);
-        let answers = self.pipe(&pipeline).await?;
+        let answers = self.waiting.as_ref().unwrap_or(&self.servers).pipe(&pipeline).await?;
         answers.into_iter().map(Value::extract_error).collect()
     }
 
@@ -208,13 +233,6 @@ impl Link {
         match &self.servers {
             Servers::One { pool, .. } => pool.connection().await?.ask(command).await,
             Servers::Many(cluster) => cluster.ask(command).await,
-        }
-    }
-
-    async fn pipe(&self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
-        match &self.servers {
-            Servers::One { pool, .. } => pool.connection().await?.pipe(pipeline).await,
-            Servers::Many(cluster) => cluster.pipe(pipeline).await,
         }
     }
 
@@ -229,41 +247,4 @@ impl Link {
 
 fn first(answers: Vec<Value>) -> Value {
     answers.into_iter().next().unwrap_or(Value::Nil)
-}
-
-fn is_unknown_script(error: &RedisError) -> bool {
-    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
-}
-
-/// Whether the server said that it did not do it, and which one does is being found out.
-fn was_not_taken(error: &RedisError) -> bool {
-    use ServerErrorKind::{Ask, ClusterDown, MasterDown, Moved, ReadOnly, TryAgain};
-    matches!(
-        error.kind(),
-        ErrorKind::Server(Ask | ClusterDown | MasterDown | Moved | ReadOnly | TryAgain)
-            | ErrorKind::ClusterConnectionNotFound
-    )
-}
-
-/// Whether the connection ended before the answer, so that another one may do better at once.
-fn was_cut(error: &RedisError) -> bool {
-    error.is_connection_dropped() && !error.is_timeout()
-}
-
-/// Tells a server that cannot serve now from one that answers nonsense.
-fn classify(error: RedisError) -> StoreError {
-    use ServerErrorKind::{
-        Ask, BusyLoading, ClusterDown, MasterDown, Moved, NoPerm, ReadOnly, ResponseError, TryAgain,
-    };
-    let unavailable = match error.kind() {
-        ErrorKind::Io | ErrorKind::AuthenticationFailed | ErrorKind::ClusterConnectionNotFound => true,
-        ErrorKind::Server(
-            Ask | BusyLoading | ClusterDown | MasterDown | Moved | NoPerm | ReadOnly | TryAgain,
-        ) => true,
-        ErrorKind::Server(ResponseError) | ErrorKind::Extension => {
-            matches!(error.code(), Some("OOM" | "MISCONF" | "NOREPLICAS" | "BUSY" | "NOAUTH" | "WRONGPASS"))
-        }
-        _ => error.is_timeout() || error.is_unrecoverable_error(),
-    };
-    if unavailable { StoreError::Unavailable(error.into()) } else { StoreError::Broken(error.into()) }
 }

@@ -13,6 +13,7 @@ mod reply;
 mod scripts;
 mod sentinel;
 mod turns;
+mod verdict;
 
 use super::{
     Appended, Created, History, ListPage, NewTurn, Policy, SessionPage, SessionStore, StoreError, Turn,

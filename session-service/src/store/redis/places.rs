@@ -28,6 +28,8 @@ pub(super) enum Placing {
     Known,
     /// Any, unless the owner has too many.
     Any,
+    /// Any: the session is live, and its place was lost.
+    Lost,
 }
 
 /// What putting a place answered.
@@ -76,7 +78,7 @@ impl RedisStore {
         match (reply.is_refusal(), &place.before) {
             (true, Some(before)) => self.take_back(owner, user_id, &place.moment, before).await,
             // The session is live after all: the node of the list lost what it had acknowledged.
-            (false, None) if place.is_absent => drop(self.place(owner, user_id, Placing::Any).await?),
+            (false, None) if place.is_absent => drop(self.place(owner, user_id, Placing::Lost).await?),
             _ => {}
         }
         Ok(reply)
@@ -87,6 +89,7 @@ impl RedisStore {
         let (word, most) = match placing {
             Placing::Known => ("known", String::new()),
             Placing::Any => ("any", self.most_sessions()),
+            Placing::Lost => ("any", String::new()),
         };
         invocation.arg(user_id.as_str()).arg(word).arg(most);
         let mut reply = Reply::new(self.link.write(&invocation, Repeat::Safe).await?)?;

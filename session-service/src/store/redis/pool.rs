@@ -8,12 +8,13 @@ use super::{
     address::Watched,
     scripts,
     sentinel::{Place, Primary},
+    verdict::is_fatal,
 };
 use bb8_redis::{
     bb8::{self, ErrorSink, ManageConnection},
     redis::{
         AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult,
-        ServerErrorKind, Value, aio::MultiplexedConnection,
+        Value, aio::MultiplexedConnection,
     },
 };
 use std::{
@@ -106,13 +107,6 @@ impl Connection {
         }
         result
     }
-}
-
-/// Whether the connection is of no more use: it is cut, it is silent, or its server has become a replica.
-fn is_fatal(error: &RedisError) -> bool {
-    error.is_unrecoverable_error()
-        || error.is_timeout()
-        || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
 }
 
 enum Manager {

@@ -41,8 +41,8 @@ impl Reply {
 
     /// Whether the word, which was not read yet, is one of those.
     pub(super) fn is_refusal(&self) -> bool {
-        let mut unread = Self(self.0.clone());
-        unread.word().is_err()
+        let mut word = Self(self.0.as_slice().iter().take(1).cloned().collect::<Vec<_>>().into_iter());
+        word.word().is_err()
     }
 
     pub(super) fn timestamp(&mut self) -> Result<Timestamp, StoreError> {

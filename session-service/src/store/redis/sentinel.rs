@@ -43,7 +43,8 @@ impl Primary {
         let primary = Arc::downgrade(&self.0);
         tokio::spawn(async move {
             while let Some(primary) = Weak::upgrade(&primary) {
-                if let Ok(place) = most_named(&watched).await {
+                // One that is outdated must not turn everybody away from the right one.
+                if let Ok((place, true)) = most_named(&watched).await {
                     Self(primary).moves_to(&place);
                 }
                 sleep(WATCH_EVERY).await;
@@ -53,7 +54,10 @@ impl Primary {
 
     /// A connection to the primary, which has said itself that it is one.
     pub(super) async fn connect(&self, watched: &Watched) -> RedisResult<(MultiplexedConnection, Place)> {
-        let place = most_named(watched).await?;
+        let (place, is_sure) = most_named(watched).await?;
+        if is_sure {
+            self.moves_to(&place);
+        }
         let (host, port) = place.clone();
         let address = match watched.template.addr().clone() {
             ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
@@ -66,13 +70,15 @@ impl Primary {
         if !matches!(role.first(), Some(Value::BulkString(role)) if role == b"master") {
             return Err((ErrorKind::Io, "the server that Sentinels name is no primary").into());
         }
-        self.moves_to(&place);
+        if !self.is_at(&place) {
+            return Err((ErrorKind::Io, "Sentinels have named another primary meanwhile").into());
+        }
         Ok((connection, place))
     }
 }
 
-/// Where most Sentinels say that the primary is; of those that answer, when too few do.
-async fn most_named(watched: &Watched) -> RedisResult<Place> {
+/// Where most Sentinels say that the primary is, of those that answer, and whether these are most of all.
+async fn most_named(watched: &Watched) -> RedisResult<(Place, bool)> {
     let deadline = Instant::now() + SENTINELS_MAX_WAIT;
     let mut asked: FuturesUnordered<_> =
         watched.sentinels.iter().map(|sentinel| ask(watched, sentinel)).collect();
@@ -93,7 +99,8 @@ async fn most_named(watched: &Watched) -> RedisResult<Place> {
             }
         }
     }
-    votes.into_iter().max_by_key(|(_, votes)| *votes).map(|(place, _)| place).ok_or(error)
+    let most = votes.into_iter().max_by_key(|(_, votes)| *votes);
+    most.map(|(place, votes)| (place, votes * 2 > watched.sentinels.len())).ok_or(error)
 }
 
 async fn ask(watched: &Watched, sentinel: &ConnectionInfo) -> RedisResult<Place> {

@@ -8,13 +8,13 @@ local time = redis.call('TIME')
 -- Two changes of one owner never begin in the same microsecond, so a place can be removed for what it was.
 local micros = time[1] * 1000000 + time[2]
 local now = math.floor(micros / 1000)
-redis.call('ZREMRANGEBYSCORE', INDEX, '-inf', '(' .. now)
 local before = tonumber(redis.call('ZSCORE', INDEX, user_id) or nil)
+before = before and before >= now and before
 if not before then
   if ARGV[4] == 'known' then
     return {'absent', string.format('%.3f', micros / 1000), false}
   end
-  if ARGV[5] ~= '' and redis.call('ZCARD', INDEX) >= tonumber(ARGV[5]) then
+  if ARGV[5] ~= '' and redis.call('ZCOUNT', INDEX, now, '+inf') >= tonumber(ARGV[5]) then
     return {'too_many_sessions'}
   end
 end
@@ -25,5 +25,7 @@ if earliest > micros and earliest < micros + 1000000 then
   micros = earliest
 end
 local fraction = micros % 1000 / 1000
+-- The first write decides whether a full Redis lets the script write at all, so it is the one that needs memory.
 local moment = move(user_id, math.floor(micros / 1000), fraction) + fraction
+redis.call('ZREMRANGEBYSCORE', INDEX, '-inf', '(' .. now)
 return {'placed', string.format('%.3f', moment), before and string.format('%.3f', before) or false}

@@ -60,7 +60,8 @@ local function slide(user_id, now)
   if not GIVEN then
     moment = move(user_id, now)
   else
-    local last = tonumber(redis.call('HGET', KEYS[1], 'given'))
+    -- A session that was made on one node, before it became a cluster, was given none.
+    local last = tonumber(redis.call('HGET', KEYS[1], 'given') or redis.call('HGET', KEYS[1], 'last_activity'))
     redis.call('HSET', KEYS[1], 'given', string.format('%.3f', math.max(GIVEN, last)))
     moment = math.floor(math.max(GIVEN, last))
   end

@@ -6,6 +6,10 @@ local user_id, given = ARGV[3], tonumber(ARGV[4])
 if tonumber(redis.call('ZSCORE', INDEX, user_id) or nil) ~= tonumber(score_after(given)) then
   return {'taken_since'}
 end
+-- A listing that has shown the session there must not meet it again.
+if (tonumber(redis.call('HGET', LISTING, 'last') or nil) or 0) >= math.floor(given) then
+  return {'listed_since'}
+end
 redis.call('ZADD', INDEX, ARGV[5], user_id)
 -- Nothing was left behind, then.
 redis.call('ZREM', MOVES, user_id .. '\n' .. string.format('%d', math.floor(given)))
