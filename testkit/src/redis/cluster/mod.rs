@@ -21,6 +21,8 @@ const PRIMARIES: usize = 3;
 const NODES: usize = 2 * PRIMARIES;
 /// A node that takes longer is taken for one that is frozen.
 const LONGEST_ANSWER: Duration = Duration::from_millis(500);
+/// After this a replica that was told to take its primary's place has given it up.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(6);
 #[rustfmt::skip]
 const OPTIONS: [&str; 16] = [
     "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0",
@@ -152,8 +154,13 @@ impl RedisCluster {
     pub fn failover(&self, from: usize) -> Duration {
         let started = Instant::now();
         let replica = self.replica_of(from);
-        self.nodes[replica].ask(&["CLUSTER", "FAILOVER"]);
+        let mut asked = None;
         until("the replica takes the place of its primary", || {
+            // The others vote for one shard once in two time-outs, and a failover that is refused is given up after 5 s.
+            if asked.is_none_or(|asked: Instant| asked.elapsed() > GIVEN_UP_AFTER) {
+                self.nodes[replica].ask(&["CLUSTER", "FAILOVER"]);
+                asked = Some(Instant::now());
+            }
             let views = self.views();
             let is_primary = views[replica].as_ref().is_ok_and(|view| view.myself().primary.is_none());
             ensure(is_primary, || "it has not".to_owned())?;
