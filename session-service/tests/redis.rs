@@ -1,6 +1,6 @@
 //! What is promised of Redis in particular: the keys, the round trips, and what happens when it fails.
 
-use crate::suite::harness::*;
+use crate::{faults::check::keys, suite::harness::*};
 use session_service::{
     domain::{Owner, Span},
     store::{ListPage, Policy, StoreError, redis::RedisStore},
@@ -22,13 +22,6 @@ fn store_at(port: u16, policy: Policy) -> Store {
 
 fn hour_at(port: u16) -> Store {
     store_at(port, Policy::default())
-}
-
-/// The keys that are there, and the reply to one command for each of them.
-fn keys(server: &RedisServer) -> Vec<String> {
-    let mut keys: Vec<_> = server.ask(&["KEYS", "*"]).lines().skip(2).step_by(2).map(str::to_owned).collect();
-    keys.sort_unstable();
-    keys
 }
 
 fn integer(reply: &str) -> i64 {

@@ -1,7 +1,7 @@
 //! Faults under load: nothing acknowledged is lost where the settings promise it, nothing is doubled, no call takes
 //! longer than it may, and the store is found again in time.
 
-mod check;
+pub mod check;
 mod load;
 mod one_server;
 mod sets;
