@@ -178,9 +178,11 @@ async fn write_all(
         }
     }
     // Another session of the same handle would have gone on where this one ended.
-    let is_same = pages.session().await.ok()?.is_same_as(session);
+    if !pages.session().await.ok()?.is_same_as(session) {
+        return None;
+    }
     send(sender, Part::Text(format.end().into())).await?;
-    if is_same { send(sender, Part::End).await } else { None }
+    send(sender, Part::End).await
 }
 
 async fn send(sender: &Sender<Part>, part: Part) -> Option<()> {
