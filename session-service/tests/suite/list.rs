@@ -147,6 +147,24 @@ pub async fn two_listings_at_once_do_not_disturb_each_other(harness: &mut impl H
     assert_eq!(names(&twos), ["d", "a", "b", "c"]);
 }
 
+pub async fn places_left_behind_in_earlier_listings_make_no_page_short(harness: &mut impl Harness) {
+    let store = harness.hour();
+    make_in_turn(harness, &store, &["b", "a", "c", "d"]).await;
+    for _ in 0..5 {
+        store.first_page(1).await;
+        for used in ["d", "c"] {
+            harness.pass(TICK).await;
+            store.use_again(used).await.unwrap();
+        }
+    }
+    let mut pages = vec![store.first_page(1).await];
+    while pages.last().unwrap().next.is_some() {
+        pages.push(store.next_page(1, pages.last().unwrap()).await);
+    }
+    assert_eq!(names(&pages), ["c", "d", "a", "b"]);
+    assert_eq!(pages.len(), 4);
+}
+
 pub async fn a_listing_of_another_life_is_refused(harness: &mut impl Harness) {
     let store = harness.hour();
     make_in_turn(harness, &store, &["b", "a"]).await;

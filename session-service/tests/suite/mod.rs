@@ -72,6 +72,7 @@ store_suite! {
         every_session_used_between_any_pages_is_listed_once
         sessions_made_or_deleted_between_pages_do_not_disturb
         two_listings_at_once_do_not_disturb_each_other
+        places_left_behind_in_earlier_listings_make_no_page_short
         a_listing_of_another_life_is_refused
         total_count_counts_live_sessions_only;
     owners:

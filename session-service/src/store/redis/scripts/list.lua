@@ -29,8 +29,9 @@ else
   from_score, from_user = math.max(moment + ttl, top) + 1, ''
 end
 
--- Up to `most` places of a sorted set after the cursor and all that share the last one's expiry; the expiry down to
--- which they are complete. Redis orders equal scores the other way round when it reads downwards.
+-- Places of a sorted set after the cursor, `size` and one more if it has them, and the expiry down to which they are
+-- complete. Reads `most` members at a time, and all that share the last one's expiry: Redis orders equal scores the
+-- other way round when it reads downwards. Members that `parse` leaves out are read past, within a limit.
 local function read(key, most, parse)
   local places = {}
   local function add(members, score)
@@ -48,16 +49,23 @@ local function read(key, most, parse)
   if from_user ~= '' then
     add_all(from_score)
   end
-  local below = redis.call('ZREVRANGEBYSCORE', key, '(' .. from_score, '-inf', 'WITHSCORES', 'LIMIT', 0, most)
-  local complete = #below == 2 * most and math.floor(tonumber(below[#below])) or -math.huge
-  for i = 1, #below, 2 do
-    local score = math.floor(tonumber(below[i + 1]))
-    if score > complete then
-      add({below[i]}, score)
+  local complete = from_score
+  for _ = 1, 8 do
+    local below = redis.call('ZREVRANGEBYSCORE', key, '(' .. complete, '-inf', 'WITHSCORES', 'LIMIT', 0, most)
+    complete = #below == 2 * most and math.floor(tonumber(below[#below])) or -math.huge
+    for i = 1, #below, 2 do
+      local score = math.floor(tonumber(below[i + 1]))
+      if score > complete then
+        add({below[i]}, score)
+      end
     end
-  end
-  if complete > -math.huge then
+    if complete == -math.huge then
+      break
+    end
     add_all(complete)
+    if #places > size then
+      break
+    end
   end
   return places, complete
 end
@@ -65,7 +73,7 @@ end
 local places, complete = read(INDEX, size + 1, function(member) return member end)
 -- A place that was left behind counts if that was after the listing's moment.
 if last and last >= moment then
-  local left, left_complete = read(MOVES, size + 1, function(member)
+  local left, left_complete = read(MOVES, math.max(size + 1, 128), function(member)
     local user_id, moved = string.match(member, '^(.*)\n(%d+)$')
     return tonumber(moved) > moment and user_id
   end)
