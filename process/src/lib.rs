@@ -10,3 +10,7 @@ mod telemetry;
 
 pub use lifecycle::Lifecycle;
 pub use run::{Process, listen, registry, run};
+
+/// For every program of the workspace: a call allocates some hundred small things. docs/decisions/0006-speed.md
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -11,7 +11,11 @@ use std::{
     time::Duration,
 };
 use tracing_subscriber::{
-    EnvFilter, Layer, filter::Targets, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
+    EnvFilter, Layer,
+    filter::{FilterExt, LevelFilter, Targets, filter_fn},
+    layer::SubscriberExt,
+    registry::LookupSpan,
+    util::SubscriberInitExt,
 };
 
 /// The longest wait for the last spans to be sent.
@@ -39,8 +43,13 @@ impl Telemetry {
             }
         };
         let provider = exporter(program)?;
-        let spans = provider.as_ref().map(|provider| spans(provider, program));
-        tracing_subscriber::registry().with(logs.with_filter(filter)).with(spans).try_init()?;
+        // Lines say nothing of spans, so none are made where none are exported.
+        let events = filter_fn(|metadata| metadata.is_event()).with_max_level_hint(LevelFilter::TRACE);
+        let subscriber = tracing_subscriber::registry().with(logs.with_filter(filter.and(events)));
+        match &provider {
+            Some(provider) => subscriber.with(spans(provider, program)).try_init()?,
+            None => subscriber.try_init()?,
+        }
         Ok(Self(provider))
     }
 
@@ -77,7 +86,7 @@ where
     // The exporter makes calls itself; spans of those would beget spans without end.
     let ours = Targets::new().with_default(tracing::Level::INFO).with_targets(
         ["h2", "hyper", "tonic", "tower", "opentelemetry", "opentelemetry_sdk", "opentelemetry_otlp"]
-            .map(|target| (target, tracing::level_filters::LevelFilter::OFF)),
+            .map(|target| (target, LevelFilter::OFF)),
     );
     tracing_opentelemetry::layer().with_tracer(provider.tracer(program)).with_filter(ours)
 }

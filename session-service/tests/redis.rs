@@ -16,6 +16,8 @@ use tokio::task::JoinSet;
 /// No call may take longer, whatever Redis does.
 const LONGEST_CALL: Duration = Duration::from_millis(1500);
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 fn store_at(port: u16, policy: Policy) -> Store {
     Arc::new(RedisStore::at(&format!("redis://127.0.0.1:{port}"), policy).unwrap())
 }
@@ -26,6 +28,33 @@ fn hour_at(port: u16) -> Store {
 
 fn integer(reply: &str) -> i64 {
     reply.trim().trim_start_matches(':').parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_record_mentions_every_lifetime_but_an_hour() {
+    let server = RedisServer::start();
+    let hour = hour_at(server.port());
+    let longer = store_at(server.port(), Policy { session_ttl: 2 * HOUR, ..Policy::default() });
+    let ttl = || server.ask(&["HGET", "session:{a}", "ttl"]);
+    let lives_for = async |lifetime: Duration| {
+        let session = hour.fetch("a").await.unwrap();
+        assert_eq!(session.expires_at, session.last_activity.after(lifetime));
+        let expires_at = i64::try_from(session.expires_at.as_millis()).unwrap();
+        assert_eq!(integer(&server.ask(&["PEXPIRETIME", "session:{a}"])), expires_at);
+        assert_eq!(handles(&hour.first_page(1).await.sessions), ["a"]);
+    };
+    longer.make("a").await;
+    assert_eq!(ttl(), "$7\r\n7200000\r\n");
+    lives_for(2 * HOUR).await;
+    hour.say("a", &["hello"]).await.unwrap();
+    assert_eq!(ttl(), "$-1\r\n");
+    lives_for(HOUR).await;
+    longer.use_again("a").await.unwrap();
+    lives_for(2 * HOUR).await;
+    hour.remove("a").await.unwrap();
+    hour.make("a").await;
+    assert_eq!(ttl(), "$-1\r\n");
+    lives_for(HOUR).await;
 }
 
 #[tokio::test]
@@ -103,11 +132,11 @@ async fn a_shorter_lifetime_leaves_earlier_sessions_their_own() {
     assert_eq!(store.first_page(10).await.sessions, [long]);
 }
 
-/// Waits until no connection is being made or used.
+/// Waits until the connection is made and not in use.
 async fn quiet(proxy: &Proxy) {
     let deadline = Instant::now() + Duration::from_secs(5);
-    while proxy.connections() < 4 || proxy.is_busy() {
-        assert!(Instant::now() < deadline, "the connections are not quiet");
+    while proxy.is_busy() {
+        assert!(Instant::now() < deadline, "the connection is not quiet");
         tokio::task::yield_now().await;
     }
 }
@@ -118,7 +147,7 @@ async fn every_call_is_one_round_trip_and_a_list_two() {
     let proxy = Proxy::start(server.port()).await;
     let store = hour_at(proxy.port());
     store.time().await.unwrap();
-    // Every connection of the pool is made and has loaded its scripts before the counting begins.
+    // The connection is made and has loaded its scripts before the counting begins.
     quiet(&proxy).await;
     let open = Owner::open();
     let mut before = proxy.round_trips();
@@ -139,8 +168,12 @@ async fn every_call_is_one_round_trip_and_a_list_two() {
     count("append", 1);
     store.say_once("0", &["x"; 100], "r").await.unwrap();
     count("a replayed append", 1);
-    store.read("0", page(Span::Newest, 100)).await.unwrap();
-    count("history", 1);
+    for span in [Span::Newest, Span::Before(50), Span::Before(1000), Span::After(50), Span::After(1000)] {
+        for items in [10, 100, 1000] {
+            store.read("0", page(span, items)).await.unwrap();
+            count("history", 1);
+        }
+    }
     store.use_again("0").await.unwrap();
     count("touch", 1);
     for items in [1, 50, 1000] {

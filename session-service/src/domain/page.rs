@@ -1,8 +1,8 @@
 //! Which part of a long answer is asked for.
 
 use super::{
-    Timestamp, UserId,
-    limits::{PAGE_DEFAULT_ITEMS, PAGE_MAX_ITEMS},
+    Message, Timestamp, UserId,
+    limits::{HISTORY_PAGE_MAX_BYTES, PAGE_DEFAULT_ITEMS, PAGE_MAX_ITEMS},
 };
 
 /// How many items a page holds: 1 to 1000.
@@ -78,6 +78,29 @@ impl HistoryPage {
             }
         };
         (first <= last).then_some((first, last))
+    }
+
+    /// How many of the messages that the page may hold, with these sizes in bytes, it does hold: some, unless there are
+    /// none. They are kept from where reading begins.
+    pub fn fitting(self, sizes: impl DoubleEndedIterator<Item = usize>) -> usize {
+        let mut bytes = 0;
+        let mut fits = |size: &usize| {
+            let is_first = bytes == 0;
+            bytes += size;
+            is_first || bytes <= HISTORY_PAGE_MAX_BYTES
+        };
+        match self.span {
+            Span::After(_) => sizes.take_while(&mut fits).count(),
+            Span::Newest | Span::Before(_) => sizes.rev().take_while(&mut fits).count(),
+        }
+    }
+
+    /// Whether there are more messages in the direction of reading than these, in a session of `count`.
+    pub fn has_more(self, messages: &[Message], count: u32) -> bool {
+        match self.span {
+            Span::After(_) => messages.last().is_some_and(|message| message.seq < count),
+            Span::Newest | Span::Before(_) => messages.first().is_some_and(|message| message.seq > 1),
+        }
     }
 }
 

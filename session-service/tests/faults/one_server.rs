@@ -157,7 +157,7 @@ async fn a_server_that_loads_its_data_is_unavailable_and_then_has_it() {
         "1024",
     ]);
     let store = store_at(&server.url(), 0);
-    for n in 0..100 {
+    for n in 0..500 {
         store.make(&n.to_string()).await;
     }
     server.ask(&["BGREWRITEAOF"]);
@@ -180,7 +180,7 @@ async fn a_server_that_loads_its_data_is_unavailable_and_then_has_it() {
     assert!(refused > 0, "it was never seen loading");
     let _server = restarting.join().unwrap();
     is_there(&store).await;
-    assert_eq!(store.first_page(1000).await.sessions.len(), 100);
+    assert_eq!(store.first_page(1000).await.sessions.len(), 500);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

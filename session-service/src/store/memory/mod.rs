@@ -10,10 +10,10 @@ use super::{
 };
 use crate::domain::{
     Batch, Cursor, HistoryPage, IfExists, Message, NewMessage, NewSession, Owner, RequestId, Session, Span,
-    Timestamp, UserId, limits::HISTORY_PAGE_MAX_BYTES,
+    Timestamp, UserId,
 };
 use async_trait::async_trait;
-use state::{Request, State, Stored};
+use state::{Request, State};
 use std::{
     sync::{Mutex, MutexGuard},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -118,23 +118,11 @@ impl SessionStore for MemoryStore {
             return Ok(History { message_count, messages: Vec::new(), has_more: false });
         };
         let range = &entry.messages[first as usize - 1..last as usize];
-        let mut bytes = 0;
-        let mut fits = |stored: &&Stored| {
-            let is_first = bytes == 0;
-            bytes += stored.bytes;
-            is_first || bytes <= HISTORY_PAGE_MAX_BYTES
-        };
-        let (messages, has_more) = if let Span::After(_) = page.span {
-            let messages: Vec<_> = range.iter().take_while(&mut fits).map(|s| s.message.clone()).collect();
-            let more = messages.last().is_some_and(|message| message.seq < message_count);
-            (messages, more)
-        } else {
-            let mut messages: Vec<_> =
-                range.iter().rev().take_while(&mut fits).map(|s| s.message.clone()).collect();
-            messages.reverse();
-            let more = messages.first().is_some_and(|message| message.seq > 1);
-            (messages, more)
-        };
+        let kept = page.fitting(range.iter().map(|stored| stored.bytes));
+        let range =
+            if let Span::After(_) = page.span { &range[..kept] } else { &range[range.len() - kept..] };
+        let messages: Vec<_> = range.iter().map(|stored| stored.message.clone()).collect();
+        let has_more = page.has_more(&messages, message_count);
         Ok(History { message_count, messages, has_more })
     }
 

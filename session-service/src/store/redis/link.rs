@@ -4,7 +4,7 @@ use super::{
     address::Topology,
     cluster::Cluster,
     pool::Pool,
-    reply::read,
+    reply::{broken, read},
     scripts::Invocation,
     verdict::{classify, is_unknown_script, was_cut, was_not_taken},
 };
@@ -72,6 +72,7 @@ enum Request<'a> {
     Command(&'a Cmd),
     CommandAt(&'a str, &'a Cmd),
     Commands(&'a Pipeline),
+    Transaction(&'a Pipeline),
     Script(&'a Invocation),
     Write(&'a Invocation),
 }
@@ -161,6 +162,21 @@ impl Link {
         answers.into_iter().map(|answer| answer.extract_error().map_err(classify)).collect()
     }
 
+    /// The answers to reads of one session, as it is at one moment. Only where all keys are in one place.
+    pub(super) async fn transaction<const N: usize>(
+        &self,
+        commands: [Cmd; N],
+    ) -> Result<[Value; N], StoreError> {
+        let mut pipeline = Pipeline::with_capacity(N + 2);
+        pipeline.cmd("MULTI");
+        for command in commands {
+            pipeline.add_command(command);
+        }
+        pipeline.cmd("EXEC");
+        let answers = self.insist(Request::Transaction(&pipeline), Repeat::Safe).await?;
+        answers.try_into().map_err(|_| broken("a transaction answered something else"))
+    }
+
     /// The answer of a script that only reads, or whose change nobody waits for.
     pub(super) async fn read(&self, invocation: &Invocation, repeat: Repeat) -> Result<Value, StoreError> {
         self.insist(Request::Script(invocation), repeat).await.map(first)
@@ -207,6 +223,7 @@ impl Link {
                 Servers::Many(cluster) => cluster.ask_at(key, command).await.map(|answer| vec![answer]),
             },
             Request::Commands(pipeline) => self.servers.pipe(pipeline).await,
+            Request::Transaction(pipeline) => executed(self.servers.pipe(pipeline).await?),
             Request::Script(invocation) => match self.command(invocation.by_hash()).await {
                 Err(error) if is_unknown_script(&error) => self.command(&invocation.by_text()).await,
                 result => result,
@@ -242,6 +259,15 @@ impl Link {
             Servers::One { may_change, .. } => *may_change,
             Servers::Many(_) => true,
         }
+    }
+}
+
+/// What the last answer of a transaction has; an error in any of them is the error.
+fn executed(answers: Vec<Value>) -> RedisResult<Vec<Value>> {
+    let last = answers.into_iter().map(Value::extract_error).try_fold(Value::Nil, |_, answer| answer)?;
+    match last {
+        Value::Array(answers) => answers.into_iter().map(Value::extract_error).collect(),
+        other => Ok(vec![other]),
     }
 }
 

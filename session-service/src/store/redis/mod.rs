@@ -4,6 +4,7 @@
 mod address;
 mod advice;
 mod cluster;
+mod history;
 mod inspect;
 mod keys;
 mod link;
@@ -21,12 +22,9 @@ use super::{
     record::{fingerprint, request_key, unstamped},
 };
 use crate::domain::{
-    Batch, Cursor, HistoryPage, IfExists, Message, NewMessage, NewSession, Owner, RequestId, Session, Span,
+    Batch, Cursor, HistoryPage, IfExists, Message, NewMessage, NewSession, Owner, RequestId, Session,
     Timestamp, UserId,
-    limits::{
-        HISTORY_PAGE_MAX_BYTES, LIST_PAGE_SURE_ITEMS, LISTING_MAX_MILLISECONDS, REMEMBERED_REQUEST_IDS,
-        SESSION_MAX_MESSAGES,
-    },
+    limits::{LIST_PAGE_SURE_ITEMS, LISTING_MAX_MILLISECONDS, REMEMBERED_REQUEST_IDS, SESSION_MAX_MESSAGES},
 };
 use async_trait::async_trait;
 use bb8_redis::redis::{Cmd, cmd};
@@ -183,23 +181,7 @@ impl SessionStore for RedisStore {
         user_id: &UserId,
         page: HistoryPage,
     ) -> Result<History, StoreError> {
-        let mut invocation = self.prepare(&scripts::HISTORY, &keys::session(owner, user_id));
-        let (span, seq) = match page.span {
-            Span::Newest => ("newest", 0),
-            Span::Before(seq) => ("before", seq),
-            Span::After(seq) => ("after", seq),
-        };
-        invocation.arg(span).arg(seq).arg(page.size.items()).arg(HISTORY_PAGE_MAX_BYTES);
-        let mut reply = Reply::new(in_time(self.link.read(&invocation, Repeat::Safe)).await?)?;
-        reply.word()?;
-        let message_count = reply.next()?;
-        let first = reply.next::<i64>()?;
-        let messages = reply.messages(u32::try_from(first).unwrap_or_default())?;
-        let has_more = match page.span {
-            Span::After(_) => messages.last().is_some_and(|message| message.seq < message_count),
-            Span::Newest | Span::Before(_) => messages.first().is_some_and(|message| message.seq > 1),
-        };
-        Ok(History { message_count, messages, has_more })
+        history::page(self, owner, user_id, page).await
     }
 
     async fn append(

@@ -1,4 +1,4 @@
-//! Connections to one server: a few multiplexed ones that every call shares, replaced when they break.
+//! The connection to one server: a multiplexed one that every call shares, replaced when it breaks.
 //!
 //! A checkout only clones the connection and gives it back at once; holding it during the call would let one caller at
 //! a time use it. A `MultiplexedConnection` never reconnects by itself, so each one carries a flag that says it broke,
@@ -29,8 +29,11 @@ use std::{
 pub(super) const CONNECTION_MAX_WAIT: Duration = Duration::from_millis(500);
 /// The longest wait for an answer.
 pub(super) const ANSWER_MAX_WAIT: Duration = Duration::from_secs(1);
-/// How many connections are kept: one server thread answers them all, more than a few only cost.
-const CONNECTIONS: u32 = 4;
+/// How many connections are kept. One server thread answers them all, and what shares a connection also shares the
+/// system calls, on both ends.
+const CONNECTIONS: u32 = 1;
+/// How many requests wait in front of a connection before callers have to.
+const REQUESTS_QUEUED: usize = 1024;
 /// How many when writes wait for replicas: a connection does nothing else while one of its writes waits.
 const WAITING_CONNECTIONS: u32 = 16;
 
@@ -161,7 +164,8 @@ impl ManageConnection for Manager {
 pub(super) async fn connect(server: &Client) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECTION_MAX_WAIT))
-        .set_response_timeout(Some(ANSWER_MAX_WAIT));
+        .set_response_timeout(Some(ANSWER_MAX_WAIT))
+        .set_pipeline_buffer_size(REQUESTS_QUEUED);
     server.get_multiplexed_async_connection_with_config(&config).await
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// The fields of a session, in the order of the prelude's `session()`.
 pub(super) const SESSION_FIELDS: [&str; 7] =
-    ["user_id", "persona", "created_at", "last_activity", "expires_at", "message_count", "metadata"];
+    ["user_id", "persona", "created_at", "last_activity", "ttl", "message_count", "metadata"];
 
 /// A script's answer, read from its beginning.
 pub(super) struct Reply(std::vec::IntoIter<Value>);
@@ -60,30 +60,36 @@ impl Reply {
 
     /// Messages whose first has the seq `first`.
     pub(super) fn messages(&mut self, first: u32) -> Result<Vec<Message>, StoreError> {
-        let stored: Vec<Vec<u8>> = self.next()?;
-        (first..).zip(stored).map(|(seq, json)| record::decode(&json, seq).map_err(broken)).collect()
+        messages(first, self.next()?)
     }
 }
 
+/// The messages that are stored like this; the first has the seq `first`.
+pub(super) fn messages(first: u32, stored: Vec<Vec<u8>>) -> Result<Vec<Message>, StoreError> {
+    (first..).zip(stored).map(|(seq, json)| record::decode(&json, seq).map_err(broken)).collect()
+}
+
+/// The lifetime of a session whose record does not mention one, in milliseconds.
+const HOUR: u64 = 60 * 60 * 1000;
+
 /// The session of these fields; none when there are none.
 pub(super) fn session(fields: Value) -> Result<Option<Session>, StoreError> {
-    let mut fields = read::<Vec<Option<Vec<u8>>>>(fields)?;
-    if fields.iter().all(Option::is_none) {
+    let mut fields = Reply::new(fields)?;
+    let Some(user_id) = fields.next::<Option<String>>()? else {
         return Ok(None);
-    }
-    let mut text = |at: usize| -> Result<String, StoreError> {
-        let bytes = fields.get_mut(at).and_then(Option::take);
-        let bytes = bytes.ok_or_else(|| broken(format!("a session lacks {}", SESSION_FIELDS[at])))?;
-        String::from_utf8(bytes).map_err(broken)
     };
+    let user_id = UserId::try_from(user_id.as_str()).map_err(broken)?;
+    let persona = PersonaKey::new(&fields.next::<String>()?);
+    let (created_at, last_activity) = (fields.timestamp()?, fields.timestamp()?);
+    let ttl = fields.next::<Option<u64>>()?.unwrap_or(HOUR);
     Ok(Some(Session {
-        user_id: UserId::try_from(text(0)?.as_str()).map_err(broken)?,
-        persona: PersonaKey::new(&text(1)?),
-        created_at: Timestamp::from_millis(text(2)?.parse().map_err(broken)?),
-        last_activity: Timestamp::from_millis(text(3)?.parse().map_err(broken)?),
-        expires_at: Timestamp::from_millis(text(4)?.parse().map_err(broken)?),
-        message_count: text(5)?.parse().map_err(broken)?,
-        metadata: Metadata::stored(&text(6)?),
+        user_id,
+        persona,
+        created_at,
+        last_activity,
+        expires_at: last_activity.after(Duration::from_millis(ttl)),
+        message_count: fields.next()?,
+        metadata: Metadata::stored(&fields.next::<String>()?),
     }))
 }
 

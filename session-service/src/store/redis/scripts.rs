@@ -10,19 +10,19 @@ pub(super) struct Script {
 }
 
 macro_rules! scripts {
-    ($($name:ident = $file:literal;)*) => {
+    ($($name:ident = $($file:literal),+;)*) => {
         $(pub(super) static $name: Script = Script {
-            text: text!($file),
-            hash: LazyLock::new(|| redis::Script::new(text!($file)).get_hash().to_owned()),
+            text: text!($($file),+),
+            hash: LazyLock::new(|| redis::Script::new(text!($($file),+)).get_hash().to_owned()),
         };)*
 
-        const TEXTS: &[&str] = &[$(text!($file)),*];
+        const TEXTS: &[&str] = &[$(text!($($file),+)),*];
     };
 }
 
 macro_rules! text {
-    ($file:literal) => {
-        concat!(include_str!("scripts/prelude.lua"), "\n", include_str!(concat!("scripts/", $file)))
+    ($($file:literal),+) => {
+        concat!(include_str!("scripts/prelude.lua"), $("\n", include_str!(concat!("scripts/", $file))),+)
     };
 }
 
@@ -30,10 +30,10 @@ scripts! {
     CREATE = "create.lua";
     LIST = "list.lua";
     HISTORY = "history.lua";
-    APPEND = "append.lua";
-    BEGIN_TURN = "begin_turn.lua";
+    APPEND = "requests.lua", "append.lua";
+    BEGIN_TURN = "requests.lua", "begin_turn.lua";
     RENEW_TURN = "renew_turn.lua";
-    FINISH_TURN = "finish_turn.lua";
+    FINISH_TURN = "requests.lua", "finish_turn.lua";
     TOUCH = "touch.lua";
     DELETE = "delete.lua";
     PLACE = "place.lua";

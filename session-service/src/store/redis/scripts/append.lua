@@ -3,35 +3,37 @@
 -- its timestamp.
 -- Answers {word, session, first seq, the messages when they are replayed}.
 
-local user_id, most, key, fingerprint, remembered = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
+local most, key, fingerprint, remembered = tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
 local messages = {}
 for i = 8, #ARGV - 1 do
   messages[#messages + 1] = ARGV[i]
 end
 
-local record = redis.call('HMGET', KEYS[1], 'message_count', 'requests')
-local count = tonumber(record[1] or nil)
-if not count then
+local record = read('requests')
+if not record then
   return {'not_found'}
 end
-
-local requests = record[2] or ''
+local requests, first = record[7] or '', record[5] + 1
 local at = key ~= '' and find_request(requests, key)
 if at then
   local known = read_request(requests, at)
   if known.fingerprint ~= fingerprint then
     return {'request_id_reused'}
   end
-  slide(user_id, now_ms())
-  return {'replayed', session(), known.first,
+  slide(record, now_ms())
+  save(record)
+  return {'replayed', session(record), known.first,
     redis.call('LRANGE', KEYS[2], known.first - 1, known.first + known.count - 2)}
 end
 
-if count + #messages > most then
+if record[5] + #messages > most then
   return {'full'}
 end
-push(messages, count, slide(user_id, now_ms()))
+slide(record, now_ms())
+push(record, messages)
 if key ~= '' then
-  remember_request(requests, key, fingerprint, count + 1, #messages, remembered)
+  save(record, 'requests', remember_request(requests, key, fingerprint, first, #messages, remembered))
+else
+  save(record)
 end
-return {'appended', session(), count + 1}
+return {'appended', session(record), first}

@@ -4,33 +4,36 @@
 local user_id, request_id = ARGV[3], ARGV[6]
 local now = GIVEN and math.floor(GIVEN) or now_ms()
 
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  local created = request_id ~= '' and redis.call('HGET', KEYS[1], 'request_id') == request_id
+local record = read('request_id')
+if record then
+  local created = request_id ~= '' and record[7] == request_id
   if not created and ARGV[7] ~= 'return' then
     return {'exists'}
   end
-  slide(user_id, now)
-  return {created and 'created' or 'returned', session()}
+  slide(record, now)
+  save(record)
+  return {created and 'created' or 'returned', session(record)}
 end
 
 if not GIVEN and ARGV[8] ~= '' and redis.call('ZCOUNT', INDEX, now, '+inf') >= tonumber(ARGV[8]) then
   return {'too_many_sessions'}
 end
 
-local expires_at = now + tonumber(ARGV[1])
+record = {ARGV[4], now, now, ARGV[1] ~= HOUR and ARGV[1], 0, ARGV[5]}
+local more = {}
+for name, value in pairs({request_id = request_id ~= '' and request_id, given = GIVEN and ARGV[#ARGV], ttl = record[4]}) do
+  if value then
+    more[#more + 1], more[#more + 2] = name, value
+  end
+end
 -- The first write decides whether a full Redis lets the script write at all, so it is the one that needs memory.
 redis.call('HSET', KEYS[1], 'user_id', user_id, 'persona', ARGV[4], 'created_at', now, 'last_activity', now,
-  'expires_at', expires_at, 'message_count', 0, 'metadata', ARGV[5])
-if request_id ~= '' then
-  redis.call('HSET', KEYS[1], 'request_id', request_id)
-end
-if GIVEN then
-  redis.call('HSET', KEYS[1], 'given', ARGV[#ARGV])
-end
+  'message_count', 0, 'metadata', ARGV[5], unpack(more))
+local expires_at = now + tonumber(ARGV[1])
 redis.call('PEXPIREAT', KEYS[1], expires_at)
 redis.call('DEL', KEYS[2])
 if not GIVEN then
   redis.call('ZREMRANGEBYSCORE', INDEX, '-inf', '(' .. now)
   place(user_id, expires_at, now)
 end
-return {'created', session()}
+return {'created', session(record)}

@@ -2,28 +2,29 @@
 -- turn's request id, 6 the turn's token, 7 the reply up to its timestamp.
 -- Answers {word, seq of the reply, its timestamp}.
 
-local user_id, most, key, token = ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local most, key, token = tonumber(ARGV[4]), ARGV[5], ARGV[6]
 
-local record = redis.call('HMGET', KEYS[1], 'message_count', 'requests', 'turn_token')
-local count = tonumber(record[1] or nil)
-if not count then
+local record = read('requests', 'turn_token')
+if not record then
   return {'not_found'}
 end
-if record[3] ~= token then
+if record[8] ~= token then
   return {'turn_lost'}
 end
-if count + 1 > most then
+if record[5] + 1 > most then
   return {'full'}
 end
 
-local moment = slide(user_id, now_ms())
-push({ARGV[7]}, count, moment)
-local requests = record[2] or ''
+slide(record, now_ms())
+push(record, {ARGV[7]})
+local requests = record[7] or ''
 local at = find_request(requests, key)
 if at then
   local digits = at + WIDTH - 5
-  redis.call('HSET', KEYS[1], 'requests',
-    string.sub(requests, 1, digits - 1) .. string.format('%05d', count + 1) .. string.sub(requests, digits + 5))
+  save(record, 'requests', string.sub(requests, 1, digits - 1) .. string.format('%05d', record[5])
+    .. string.sub(requests, digits + 5))
+else
+  save(record)
 end
 redis.call('HDEL', KEYS[1], 'turn_token', 'turn_until')
-return {'finished', count + 1, moment}
+return {'finished', record[5], record[3]}

@@ -9,6 +9,28 @@ if not count then
   return {'not_found'}
 end
 
+local first, last
+if span == 'after' then
+  first, last = seq + 1, math.min(seq + size, count)
+else
+  last = span == 'before' and math.min(seq - 1, count) or count
+  first = math.max(last - size + 1, 1)
+end
+local function range(from, to)
+  return redis.call('LRANGE', KEYS[2], from - 1, to - 1)
+end
+
+-- Most pages are few messages that fit.
+if last - first < CHUNK then
+  local page, bytes = last < first and {} or range(first, last), 0
+  for _, message in ipairs(page) do
+    bytes = bytes + #message
+  end
+  if bytes <= budget then
+    return {'found', count, first, page}
+  end
+end
+
 -- Takes messages in order of reading until one more would exceed the budget; answers whether there is room for more.
 local page, bytes = {}, 0
 local function take(message)
@@ -21,9 +43,8 @@ local function take(message)
 end
 
 if span == 'after' then
-  local first, last = seq + 1, math.min(seq + size, count)
   for from = first, last, CHUNK do
-    for _, message in ipairs(redis.call('LRANGE', KEYS[2], from - 1, math.min(from + CHUNK - 1, last) - 1)) do
+    for _, message in ipairs(range(from, math.min(from + CHUNK - 1, last))) do
       if not take(message) then
         return {'found', count, first, page}
       end
@@ -32,11 +53,9 @@ if span == 'after' then
   return {'found', count, first, page}
 end
 
-local last = span == 'before' and math.min(seq - 1, count) or count
-local first = math.max(last - size + 1, 1)
 local room = true
 for to = last, first, -CHUNK do
-  local chunk = redis.call('LRANGE', KEYS[2], math.max(to - CHUNK + 1, first) - 1, to - 1)
+  local chunk = range(math.max(to - CHUNK + 1, first), to)
   for i = #chunk, 1, -1 do
     room = room and take(chunk[i])
   end

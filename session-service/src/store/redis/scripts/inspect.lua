@@ -2,7 +2,8 @@
 -- Answers {word, the session's expiry or false when it is not live, what is wrong}.
 
 local repair, wrong = ARGV[3] == 'repair', {}
-local expires_at = tonumber(redis.call('HGET', KEYS[1], 'expires_at') or nil)
+local record = read()
+local expires_at = record and record[3] + (record[4] or HOUR)
 local length = redis.call('LLEN', KEYS[2])
 
 if not expires_at then
@@ -15,9 +16,8 @@ if not expires_at then
   return {'inspected', false, wrong}
 end
 
-local count = tonumber(redis.call('HGET', KEYS[1], 'message_count'))
-if count ~= length then
-  wrong[#wrong + 1] = 'message_count is ' .. tostring(count) .. ' and there are ' .. length .. ' messages'
+if record[5] ~= length then
+  wrong[#wrong + 1] = 'message_count is ' .. record[5] .. ' and there are ' .. length .. ' messages'
   if repair then
     redis.call('HSET', KEYS[1], 'message_count', length)
   end

@@ -19,10 +19,21 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- The fields in the order that store/redis/reply.rs reads them.
-local function session()
-  return redis.call('HMGET', KEYS[1], 'user_id', 'persona', 'created_at', 'last_activity', 'expires_at',
-    'message_count', 'metadata')
+-- A record mentions its session's lifetime when it is another one.
+local HOUR = '3600000'
+
+-- The record of a live session, nil when there is none: 1 persona, 2 created_at, 3 last_activity, 4 ttl, 5 message_count,
+-- 6 metadata, then the fields asked for.
+local function read(...)
+  local record = redis.call('HMGET', KEYS[1], 'persona', 'created_at', 'last_activity', 'ttl', 'message_count',
+    'metadata', ...)
+  record[5] = tonumber(record[5] or nil)
+  return record[5] and record
+end
+
+-- What an answer shows of it, in the order of SESSION_FIELDS in store/redis/reply.rs.
+local function session(record)
+  return {ARGV[3], record[1], record[2], record[3], record[4], record[5], record[6]}
 end
 
 -- Puts the session's place and lets the index live as long as the last session in it.
@@ -53,63 +64,42 @@ local function move(user_id, now, fraction)
   return moment
 end
 
--- Moves a live session's expiry and, on one node, its place. Answers the moment of the change. Moments that were given
--- may arrive in another order than they were given in.
-local function slide(user_id, now)
-  local moment
+-- Gives a live session the moment of this change and, on one node, its place. Moments that were given may arrive in
+-- another order than they were given in.
+local function slide(record, now)
   if not GIVEN then
-    moment = move(user_id, now)
-  else
-    -- A session that was made on one node, before it became a cluster, was given none.
-    local last = tonumber(redis.call('HGET', KEYS[1], 'given') or redis.call('HGET', KEYS[1], 'last_activity'))
-    redis.call('HSET', KEYS[1], 'given', string.format('%.3f', math.max(GIVEN, last)))
-    moment = math.floor(math.max(GIVEN, last))
+    record[3] = move(ARGV[3], now)
+    return
   end
-  local expires_at = moment + tonumber(ARGV[1])
-  redis.call('HSET', KEYS[1], 'last_activity', moment, 'expires_at', expires_at)
-  redis.call('PEXPIREAT', KEYS[1], expires_at)
-  redis.call('PEXPIREAT', KEYS[2], expires_at)
-  return moment
+  -- A session that was made on one node, before it became a cluster, was given none.
+  local given = math.max(GIVEN, tonumber(redis.call('HGET', KEYS[1], 'given') or record[3]))
+  redis.call('HSET', KEYS[1], 'given', string.format('%.3f', given))
+  record[3] = math.floor(given)
 end
 
--- The field "requests" remembers appends and turns, the oldest first, in entries of one width: the hash of the request
--- id, the fingerprint of its messages, the first seq as 5 digits, the count as 3, the seq of the reply as 5 or 00000.
-local HASH = 24
-local WIDTH = 2 * HASH + 13
-
--- Where the entry of a request begins; nil when it is not remembered.
-local function find_request(requests, key)
-  local at = string.find(requests, key, 1, true)
-  while at and (at - 1) % WIDTH ~= 0 do
-    at = string.find(requests, key, at + 1, true)
-  end
-  return at
-end
-
-local function read_request(requests, at)
-  local function digits(from, to)
-    return tonumber(string.sub(requests, at + from, at + to))
-  end
-  return {
-    fingerprint = string.sub(requests, at + HASH, at + 2 * HASH - 1),
-    first = digits(2 * HASH, 2 * HASH + 4),
-    count = digits(2 * HASH + 5, 2 * HASH + 7),
-    reply = digits(2 * HASH + 8, 2 * HASH + 12),
-  }
-end
-
-local function remember_request(requests, key, fingerprint, first, count, most)
-  local entry = key .. fingerprint .. string.format('%05d%03d00000', first, count)
-  redis.call('HSET', KEYS[1], 'requests', string.sub(requests .. entry, -most * WIDTH))
-end
-
--- Adds messages, each complete up to its timestamp, to a session that holds `count`.
-local function push(messages, count, moment)
+-- Adds messages, each complete up to its timestamp.
+local function push(record, messages)
   local stamped = {}
   for i, message in ipairs(messages) do
-    stamped[i] = message .. moment .. '}'
+    stamped[i] = message .. record[3] .. '}'
   end
   redis.call('RPUSH', KEYS[2], unpack(stamped))
-  redis.call('PEXPIREAT', KEYS[2], moment + tonumber(ARGV[1]))
-  redis.call('HSET', KEYS[1], 'message_count', count + #stamped)
+  record[5] = record[5] + #stamped
+end
+
+-- Stores what slide and push changed, with more fields, and moves the expiry.
+local function save(record, ...)
+  local fields = {...}
+  if ARGV[1] ~= HOUR then
+    fields[#fields + 1], fields[#fields + 2], record[4] = 'ttl', ARGV[1], ARGV[1]
+  elseif record[4] then
+    redis.call('HDEL', KEYS[1], 'ttl')
+    record[4] = false
+  end
+  redis.call('HSET', KEYS[1], 'last_activity', record[3], 'message_count', record[5], unpack(fields))
+  local expires_at = record[3] + tonumber(ARGV[1])
+  redis.call('PEXPIREAT', KEYS[1], expires_at)
+  if record[5] > 0 then
+    redis.call('PEXPIREAT', KEYS[2], expires_at)
+  end
 end

@@ -1,0 +1,94 @@
+//! A page of a session's messages.
+
+use super::{
+    RedisStore, in_time, keys,
+    link::Repeat,
+    reply::{Reply, messages, read},
+    scripts,
+};
+use crate::{
+    domain::{HistoryPage, Owner, Span, UserId, limits::HISTORY_PAGE_MAX_BYTES},
+    store::{History, StoreError},
+};
+use bb8_redis::redis::{Cmd, Value};
+
+/// The most messages that are read as they are and cut to the page's bytes here. A script does both at the server, which
+/// takes it five times as long (docs/decisions/0006-speed.md); but a page of very many long messages must not travel.
+const PLAIN_PAGE_MAX_ITEMS: u32 = 100;
+
+pub(super) async fn page(
+    store: &RedisStore,
+    owner: &Owner,
+    user_id: &UserId,
+    page: HistoryPage,
+) -> Result<History, StoreError> {
+    let keys = keys::session(owner, user_id);
+    in_time(async {
+        match plain_range(page) {
+            Some((first, last)) if !store.link.is_cluster() => {
+                let [record, history] = &keys;
+                let count = Cmd::hget(record, "message_count");
+                let stored = Cmd::lrange(history, first, last);
+                read_plain(store.link.transaction([count, stored]).await?, page)
+            }
+            _ => read_by_script(store, &keys, page).await,
+        }
+    })
+    .await
+}
+
+/// The first and last place of the page in the list, if they can be told without the number of messages. A negative
+/// place is counted from the end.
+fn plain_range(page: HistoryPage) -> Option<(isize, isize)> {
+    let items = page.size.items();
+    let size = isize::try_from(items).ok().filter(|_| items <= PLAIN_PAGE_MAX_ITEMS)?;
+    match page.span {
+        Span::Newest => Some((-size, -1)),
+        Span::After(seq) => isize::try_from(seq).ok().map(|first| (first, first + size - 1)),
+        Span::Before(_) => None,
+    }
+}
+
+fn read_plain([count, stored]: [Value; 2], page: HistoryPage) -> Result<History, StoreError> {
+    let message_count = read::<Option<u32>>(count)?.ok_or(StoreError::NotFound)?;
+    let mut stored: Vec<Vec<u8>> = read(stored)?;
+    let left = stored.len() - page.fitting(stored.iter().map(Vec::len));
+    let (mut first, _) = page.within(message_count).unwrap_or_default();
+    if let Span::After(_) = page.span {
+        stored.truncate(stored.len() - left);
+    } else {
+        stored.drain(..left);
+        first += u32::try_from(left).unwrap_or_default();
+    }
+    history(message_count, first, stored, page)
+}
+
+async fn read_by_script(
+    store: &RedisStore,
+    keys: &[String],
+    page: HistoryPage,
+) -> Result<History, StoreError> {
+    let mut invocation = store.prepare(&scripts::HISTORY, keys);
+    let (span, seq) = match page.span {
+        Span::Newest => ("newest", 0),
+        Span::Before(seq) => ("before", seq),
+        Span::After(seq) => ("after", seq),
+    };
+    invocation.arg(span).arg(seq).arg(page.size.items()).arg(HISTORY_PAGE_MAX_BYTES);
+    let mut reply = Reply::new(store.link.read(&invocation, Repeat::Safe).await?)?;
+    reply.word()?;
+    let message_count = reply.next()?;
+    let first = reply.next::<i64>()?;
+    history(message_count, u32::try_from(first).unwrap_or_default(), reply.next()?, page)
+}
+
+fn history(
+    message_count: u32,
+    first: u32,
+    stored: Vec<Vec<u8>>,
+    page: HistoryPage,
+) -> Result<History, StoreError> {
+    let messages = messages(first, stored)?;
+    let has_more = page.has_more(&messages, message_count);
+    Ok(History { message_count, messages, has_more })
+}
