@@ -1,6 +1,7 @@
 //! One trace from the HTTP request to the store, metrics under known names, logs without content.
 
 use crate::app::{App, Program, bind};
+use nono_proto::session::v1::{GetRequest, session_service_client::SessionServiceClient};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
         ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -11,7 +12,7 @@ use opentelemetry_proto::tonic::{
 use std::{collections::HashMap, time::Duration};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Request, Response, Status, transport::Server};
+use tonic::{Code, Request, Response, Status, transport::Server};
 
 /// A collector that hands on every span.
 struct Collector(mpsc::Sender<Span>);
@@ -125,4 +126,34 @@ async fn metrics_have_the_names_that_dashboards_know() {
     }
     let app = App::memory().await;
     app.create("a").await;
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_stops_no_call() {
+    let mut program = Program::nono(&[], &[("RUST_LOG", "trace")]);
+    program.greeting().await;
+    let listening = program.says("\"admin\"").await;
+    let address = |field: &str| {
+        let (_, rest) = listening.split_once(&format!("\"{field}\":\"")).unwrap();
+        format!("http://{}", rest.split('"').next().unwrap())
+    };
+    let mut sessions = SessionServiceClient::connect(address("grpc")).await.unwrap();
+    let mut get = async || {
+        let get = sessions.get(GetRequest { user_id: "nobody".into() });
+        let answer = tokio::time::timeout(Duration::from_secs(5), get).await.expect("it is answered");
+        assert_eq!(answer.unwrap_err().code(), Code::NotFound);
+    };
+    for round in 0.. {
+        for _ in 0..50 {
+            get().await;
+        }
+        let metrics = reqwest::get(format!("{}/metrics", address("admin"))).await.unwrap();
+        let metrics = metrics.text().await.unwrap();
+        let dropped = |line: &'_ str| line.strip_prefix("nono_log_lines_dropped_total ").map(str::to_owned);
+        if metrics.lines().find_map(dropped).unwrap() != "0" {
+            break;
+        }
+        assert!(round < 100, "nothing was dropped");
+    }
+    get().await;
 }

@@ -3,7 +3,7 @@
 use crate::{
     Lifecycle, admin, http,
     settings::{BAD_SETTING, ProcessSettings},
-    telemetry::Telemetry,
+    telemetry::{DroppedLines, Telemetry},
 };
 use anyhow::{Context, Result};
 use prometheus_client::{metrics::info::Info, registry::Registry};
@@ -12,6 +12,9 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
+
+/// How long the last line of the log may take to be written.
+const LAST_LINE_WAIT: Duration = Duration::from_millis(20);
 
 /// What a program works with while it runs.
 #[derive(Debug)]
@@ -98,6 +101,8 @@ fn stop_on_signal(lifecycle: Lifecycle, delay: Duration) -> Result<impl Future<O
         tokio::join!(lifecycle.stop(delay), async {
             let second = next().await;
             tracing::warn!(signal = second, "stopping at once");
+            // The log is written by another thread.
+            tokio::time::sleep(LAST_LINE_WAIT).await;
             #[expect(
                 clippy::exit,
                 clippy::disallowed_methods,
@@ -118,5 +123,6 @@ pub fn registry(program: &'static str) -> Registry {
     let mut registry = Registry::default();
     let labels = vec![("program", program), ("version", env!("CARGO_PKG_VERSION"))];
     registry.register("build", "The program and its version", Info::new(labels));
+    registry.register_collector(Box::new(DroppedLines));
     registry
 }

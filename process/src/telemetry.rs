@@ -5,11 +5,18 @@ use anyhow::{Context, Result};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric},
+    metrics::counter::ConstCounter,
+};
 use std::{
-    env,
+    env, fmt,
     io::{self, IsTerminal},
+    sync::OnceLock,
     time::Duration,
 };
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
     EnvFilter, Layer,
     filter::{FilterExt, LevelFilter, Targets, filter_fn},
@@ -21,8 +28,15 @@ use tracing_subscriber::{
 /// The longest wait for the last spans to be sent.
 const FLUSH_MAX: Duration = Duration::from_secs(3);
 
+/// How many lines wait to be written. More are dropped: who reads the log must not be able to stop the calls.
+const LINES_WAITING_MAX: usize = 10_000;
+
 /// What has to be flushed at the end.
-pub(crate) struct Telemetry(Option<SdkTracerProvider>);
+pub(crate) struct Telemetry {
+    spans: Option<SdkTracerProvider>,
+    /// Writes what is left of the log when it is dropped.
+    _log: WorkerGuard,
+}
 
 impl Telemetry {
     /// Installs the subscriber. `RUST_LOG` filters the logs; the standard `OTEL_*` variables configure the export.
@@ -35,7 +49,11 @@ impl Telemetry {
                 .with_context(|| format!("RUST_LOG {rules:?} is not a log filter"))?,
             _ => EnvFilter::new("info"),
         };
-        let logs = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(on_terminal);
+        // A thread of its own writes: threads that answer calls would wait for each other at standard error.
+        let (writer, log) =
+            NonBlockingBuilder::default().buffered_lines_limit(LINES_WAITING_MAX).finish(io::stderr());
+        let _ = DROPPED.set(writer.error_counter());
+        let logs = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(on_terminal);
         let logs = match format {
             LogFormat::Text => logs.with_target(false).boxed(),
             LogFormat::Json => {
@@ -50,15 +68,35 @@ impl Telemetry {
             Some(provider) => subscriber.with(spans(provider, program)).try_init()?,
             None => subscriber.try_init()?,
         }
-        Ok(Self(provider))
+        Ok(Self { spans: provider, _log: log })
     }
 
     /// Sends the last spans; answers whether that was done in time.
-    pub(crate) async fn flush(self) -> bool {
-        let Some(provider) = self.0 else { return true };
+    pub(crate) async fn flush(&self) -> bool {
+        let Some(provider) = self.spans.clone() else { return true };
         // It blocks its thread, and would wait for ever if that were the only one.
         let flushing = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_MAX));
         matches!(tokio::time::timeout(FLUSH_MAX, flushing).await, Ok(Ok(Ok(()))))
+    }
+}
+
+static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// Counts the lines of the log that were dropped.
+#[derive(Debug)]
+pub(crate) struct DroppedLines;
+
+impl Collector for DroppedLines {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let dropped = DROPPED.get().map_or(0, ErrorCounter::dropped_lines);
+        let counter = ConstCounter::new(u64::try_from(dropped).unwrap_or(u64::MAX));
+        let help = "Lines of the log that were dropped because nobody read it";
+        counter.encode(encoder.encode_descriptor(
+            "nono_log_lines_dropped",
+            help,
+            None,
+            counter.metric_type(),
+        )?)
     }
 }
 

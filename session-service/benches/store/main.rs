@@ -4,46 +4,31 @@
 //! what is compared take turns, and the table has their medians.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark is for the person who runs it")]
 
-use nono_proto::session::v1::{
-    AppendRequest, CreateRequest, GetRequest, HistoryRequest, IfExists, NewMessage, Role,
-    session_service_client::SessionServiceClient,
-};
-use process::Lifecycle;
-use prometheus_client::registry::Registry;
+mod calls;
+
 use session_service::{
     domain::{
         Batch, Content, HistoryPage, IfExists as Exists, Metadata, NewMessage as Said, NewSession, Owner,
         PageSize, PersonaKey, Role as Speaker, Span, UserId,
     },
-    model::{Bounded, Demo, limits::SILENCE_MAX},
-    personas::Personas,
-    server::{Parts, Service, serve},
     store::{
         ListPage, Policy, SessionStore,
         redis::{RedisSettings, RedisStore, RedisUrl},
     },
 };
 use std::{
-    net::Ipv4Addr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 use testkit::RedisServer;
-use tokio::{net::TcpListener, task::JoinSet};
-use tonic::transport::Channel;
-use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tokio::task::JoinSet;
 
-const CONNECTIONS: usize = 8;
-const STREAMS: usize = 16;
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(2);
 
 #[tokio::main]
 async fn main() {
-    calls().await;
+    calls::table().await;
     replicas().await;
     growth().await;
     memory().await;
@@ -53,145 +38,6 @@ fn store(url: &str, min_replicas_ack: u8) -> Arc<RedisStore> {
     let mut settings = RedisSettings::at(RedisUrl::parse(url).unwrap());
     settings.min_replicas_ack = min_replicas_ack;
     Arc::new(RedisStore::new(&settings, Policy::default()).unwrap())
-}
-
-async fn service(store: Arc<dyn SessionStore>) -> String {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let lifecycle = Lifecycle::default();
-    let parts = Parts {
-        store,
-        policy: Policy::default(),
-        personas: Arc::new(Personas::built_in()),
-        model: Arc::new(Bounded::new(Demo::default(), SILENCE_MAX)),
-        context_messages: 20,
-    };
-    let service = Service::new(parts, &lifecycle, &mut Registry::default()).await;
-    tokio::spawn(async move { serve(listener, service, &lifecycle).await });
-    address
-}
-
-/// The calls of the contract, each against the check of health that does nothing.
-#[derive(Clone, Copy)]
-enum Call {
-    Health,
-    Get,
-    Create,
-    Append,
-    History,
-}
-
-async fn calls() {
-    let redis = RedisServer::start();
-    let store = store(&redis.url(), 0);
-    let address = service(store.clone()).await;
-    let mut channels = Vec::new();
-    for _ in 0..CONNECTIONS {
-        channels.push(Channel::from_shared(address.clone()).unwrap().connect().await.unwrap());
-    }
-    let mut sessions = SessionServiceClient::new(channels[0].clone());
-    for n in 0..CONNECTIONS * STREAMS {
-        let create = CreateRequest { user_id: n.to_string(), ..CreateRequest::default() };
-        sessions.create(create).await.unwrap();
-        let messages = vec![said("hello, this is a message of about fifty characters"); 50];
-        sessions
-            .append(AppendRequest { user_id: n.to_string(), messages, ..AppendRequest::default() })
-            .await
-            .unwrap();
-    }
-    let all = [
-        ("Health/Check", Call::Health, None),
-        ("Get", Call::Get, Some(0.65)),
-        ("Create (an existing one, RETURN)", Call::Create, Some(0.50)),
-        ("History of 50", Call::History, Some(0.45)),
-        ("Append", Call::Append, Some(0.60)),
-    ];
-    let mut rates = vec![Vec::new(); all.len()];
-    for _ in 0..ROUNDS {
-        for ((_, call, _), rates) in all.iter().zip(&mut rates) {
-            // A session takes 10 000 messages.
-            if matches!(call, Call::Append) {
-                redis.ask(&["FLUSHALL"]);
-                for n in 0..4000 {
-                    let create = CreateRequest { user_id: n.to_string(), ..CreateRequest::default() };
-                    sessions.create(create).await.unwrap();
-                }
-            }
-            rates.push(rate(&channels, *call).await);
-            if matches!(call, Call::Append) {
-                redis.ask(&["FLUSHALL"]);
-                for n in 0..CONNECTIONS * STREAMS {
-                    let create = CreateRequest { user_id: n.to_string(), ..CreateRequest::default() };
-                    sessions.create(create).await.unwrap();
-                    let messages = vec![said("hello, this is a message of about fifty characters"); 50];
-                    let append =
-                        AppendRequest { user_id: n.to_string(), messages, ..AppendRequest::default() };
-                    sessions.append(append).await.unwrap();
-                }
-            }
-        }
-    }
-    let mut health = None;
-    println!(
-        "| call over gRPC, {CONNECTIONS} connections of {STREAMS} streams | calls/s | ratio | target |\n|---|---|---|---|"
-    );
-    for ((name, _, target), rates) in all.iter().zip(&mut rates) {
-        let rate = median(rates);
-        let ratio = rate / *health.get_or_insert(rate);
-        println!(
-            "| {name} | {rate:.0} | {ratio:.2} | {} |",
-            target.map_or("-".into(), |target| format!("{target:.2}"))
-        );
-    }
-}
-
-async fn rate(channels: &[Channel], call: Call) -> f64 {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let begun = Instant::now();
-    let mut streams = JoinSet::new();
-    for (connection, channel) in channels.iter().enumerate() {
-        for stream in 0..STREAMS {
-            let (channel, own) = (channel.clone(), (connection * STREAMS + stream).to_string());
-            streams.spawn(async move {
-                let mut health = HealthClient::new(channel.clone());
-                let mut sessions = SessionServiceClient::new(channel);
-                let mut count = 0_usize;
-                while begun.elapsed() < ROUND {
-                    let user_id = own.clone();
-                    match call {
-                        Call::Health => drop(health.check(HealthCheckRequest::default()).await.unwrap()),
-                        Call::Get => drop(sessions.get(GetRequest { user_id }).await.unwrap()),
-                        Call::Create => {
-                            let if_exists = IfExists::Return.into();
-                            let create = CreateRequest { user_id, if_exists, ..CreateRequest::default() };
-                            drop(sessions.create(create).await.unwrap());
-                        }
-                        Call::History => {
-                            let history = HistoryRequest { user_id, limit: 50, ..HistoryRequest::default() };
-                            drop(sessions.history(history).await.unwrap());
-                        }
-                        Call::Append => {
-                            let next = NEXT.fetch_add(1, Ordering::Relaxed);
-                            let append = AppendRequest {
-                                user_id: (next % 4000).to_string(),
-                                messages: vec![said("hello, this is a message of about fifty characters")],
-                                request_id: next.to_string(),
-                            };
-                            drop(sessions.append(append).await.unwrap());
-                        }
-                    }
-                    count += 1;
-                }
-                count
-            });
-        }
-    }
-    let calls: usize = streams.join_all().await.into_iter().sum();
-    calls as f64 / begun.elapsed().as_secs_f64()
-}
-
-fn said(content: &str) -> NewMessage {
-    NewMessage { role: Role::User.into(), content: content.into(), metadata: None }
 }
 
 /// What waiting for a replica costs a write.

@@ -1,0 +1,174 @@
+//! What calls cost the program as it is delivered, against a check of health, which does nothing.
+
+use super::{ROUND, ROUNDS, median};
+use nono_proto::session::v1::{
+    AppendRequest, CreateRequest, GetRequest, HistoryRequest, IfExists, NewMessage, Role,
+    session_service_client::SessionServiceClient,
+};
+use std::{
+    fs::File,
+    path::PathBuf,
+    process::{Child, Command},
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Instant,
+};
+use testkit::RedisServer;
+use tokio::task::JoinSet;
+use tonic::transport::Channel;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+const CONNECTIONS: usize = 8;
+const STREAMS: usize = 16;
+const CALLERS: usize = CONNECTIONS * STREAMS;
+/// Sessions that take turns in being appended to: one takes 10 000 messages.
+const APPENDED: usize = 4000;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Health,
+    Get,
+    CreateNew,
+    CreateAgain,
+    History,
+    Append,
+}
+
+/// The calls and which part of the checks of health per second they shall reach.
+const CALLS: [(&str, Call, Option<f64>); 6] = [
+    ("Health/Check", Call::Health, None),
+    ("Get", Call::Get, Some(0.65)),
+    ("Create", Call::CreateNew, Some(0.50)),
+    ("Create, live already", Call::CreateAgain, Some(0.50)),
+    ("History, 50 messages", Call::History, Some(0.45)),
+    ("Append, one message", Call::Append, Some(0.60)),
+];
+
+/// A program and its log, which end with this.
+struct Running(Child, PathBuf);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+        let _ = std::fs::remove_file(&self.1);
+    }
+}
+
+pub(super) async fn table() {
+    let redis = RedisServer::start();
+    let (_service, address) = start(&redis);
+    let mut channels = Vec::new();
+    for _ in 0..CONNECTIONS {
+        channels.push(Channel::from_shared(address.clone()).unwrap().connect().await.unwrap());
+    }
+    let mut rates = vec![Vec::new(); CALLS.len()];
+    for _ in 0..ROUNDS {
+        for ((_, call, _), rates) in CALLS.iter().zip(&mut rates) {
+            redis.ask(&["FLUSHALL"]);
+            make(&channels[0], if *call == Call::Append { APPENDED } else { CALLERS }).await;
+            rates.push(rate(&channels, *call).await);
+        }
+    }
+    println!(
+        "| {CONNECTIONS} connections of {STREAMS} streams | calls/s | ratio | target |\n|---|---|---|---|"
+    );
+    let mut health = None;
+    for ((name, _, target), rates) in CALLS.iter().zip(&mut rates) {
+        let rate = median(rates);
+        let ratio = rate / *health.get_or_insert(rate);
+        let target = target.map_or("-".into(), |target| format!("{target:.2}"));
+        println!("| {name} | {rate:.0} | {ratio:.2} | {target} |");
+    }
+}
+
+/// Starts the program on free ports, with its own settings, and its log in a file.
+fn start(redis: &RedisServer) -> (Running, String) {
+    let log = std::env::temp_dir().join(format!("nono-bench-{}.log", std::process::id()));
+    let child = Command::new(env!("CARGO_BIN_EXE_session-service"))
+        .args(["--store", &redis.url(), "--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+        .stderr(File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let running = Running(child, log);
+    loop {
+        let lines = std::fs::read_to_string(&running.1).unwrap();
+        if let Some((_, rest)) = lines.split_once("\"grpc\":\"")
+            && let Some((address, _)) = rest.split_once('"')
+        {
+            return (running, format!("http://{address}"));
+        }
+    }
+}
+
+/// Sessions named 0, 1 and so on, with 50 messages in those that are read.
+async fn make(channel: &Channel, sessions: usize) {
+    let mut client = SessionServiceClient::new(channel.clone());
+    for n in 0..sessions {
+        while client
+            .create(CreateRequest { user_id: n.to_string(), ..CreateRequest::default() })
+            .await
+            .is_err()
+        {}
+        if n < CALLERS {
+            let messages = vec![said(); 50];
+            client
+                .append(AppendRequest { user_id: n.to_string(), messages, ..AppendRequest::default() })
+                .await
+                .unwrap();
+        }
+    }
+}
+
+async fn rate(channels: &[Channel], call: Call) -> f64 {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let begun = Instant::now();
+    let mut callers = JoinSet::new();
+    for (n, channel) in (0..CALLERS).zip(channels.iter().cycle().cloned()) {
+        callers.spawn(async move {
+            let mut count = 0_usize;
+            while begun.elapsed() < ROUND {
+                ask(&channel, call, n, NEXT.fetch_add(1, Ordering::Relaxed)).await;
+                count += 1;
+            }
+            count
+        });
+    }
+    let calls: usize = callers.join_all().await.into_iter().sum();
+    calls as f64 / begun.elapsed().as_secs_f64()
+}
+
+/// One call, by the caller `own` about a session of its own, or with `next`, which no call had before.
+async fn ask(channel: &Channel, call: Call, own: usize, next: usize) {
+    let mut sessions = SessionServiceClient::new(channel.clone());
+    let user_id = own.to_string();
+    match call {
+        Call::Health => {
+            let mut health = HealthClient::new(channel.clone());
+            health.check(HealthCheckRequest::default()).await.map(drop)
+        }
+        Call::Get => sessions.get(GetRequest { user_id }).await.map(drop),
+        Call::CreateNew => {
+            let user_id = format!("new {next}");
+            sessions.create(CreateRequest { user_id, ..CreateRequest::default() }).await.map(drop)
+        }
+        Call::CreateAgain => {
+            let if_exists = IfExists::Return.into();
+            sessions.create(CreateRequest { user_id, if_exists, ..CreateRequest::default() }).await.map(drop)
+        }
+        Call::History => {
+            let history = HistoryRequest { user_id, limit: 50, ..HistoryRequest::default() };
+            sessions.history(history).await.map(drop)
+        }
+        Call::Append => {
+            let (user_id, messages) = ((next % APPENDED).to_string(), vec![said()]);
+            let append = AppendRequest { user_id, messages, request_id: next.to_string() };
+            sessions.append(append).await.map(drop)
+        }
+    }
+    .unwrap();
+}
+
+fn said() -> NewMessage {
+    let content = "hello, this is a message of about fifty characters".into();
+    NewMessage { role: Role::User.into(), content, metadata: None }
+}
