@@ -52,8 +52,13 @@ fn plain_range(page: HistoryPage) -> Option<(isize, isize)> {
 fn read_plain([count, stored]: [Value; 2], page: HistoryPage) -> Result<History, StoreError> {
     let message_count = read::<Option<u32>>(count)?.ok_or(StoreError::NotFound)?;
     let mut stored: Vec<Vec<u8>> = read(stored)?;
+    let within = page.within(message_count);
+    if within.is_some() && stored.is_empty() {
+        // The session's time ran out between the two commands.
+        return Err(StoreError::NotFound);
+    }
+    let mut first = within.map_or(0, |(first, _)| first);
     let left = stored.len() - page.fitting(stored.iter().map(Vec::len));
-    let (mut first, _) = page.within(message_count).unwrap_or_default();
     if let Span::After(_) = page.span {
         stored.truncate(stored.len() - left);
     } else {

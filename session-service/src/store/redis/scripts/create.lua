@@ -21,11 +21,14 @@ end
 
 record = {ARGV[4], now, now, ARGV[1] ~= HOUR and ARGV[1], 0, ARGV[5]}
 local more = {}
-for name, value in pairs({request_id = request_id ~= '' and request_id, given = GIVEN and ARGV[#ARGV], ttl = record[4]}) do
-  if value then
+local function add(name, value)
+  if value and value ~= '' then
     more[#more + 1], more[#more + 2] = name, value
   end
 end
+add('request_id', request_id)
+add('given', GIVEN and ARGV[#ARGV])
+add('ttl', record[4])
 -- The first write decides whether a full Redis lets the script write at all, so it is the one that needs memory.
 redis.call('HSET', KEYS[1], 'user_id', user_id, 'persona', ARGV[4], 'created_at', now, 'last_activity', now,
   'message_count', 0, 'metadata', ARGV[5], unpack(more))

@@ -32,7 +32,7 @@ end
 -- Places of a sorted set after the cursor, `size` and one more if it has them, and the expiry down to which they are
 -- complete. Reads `most` members at a time, and all that share the last one's expiry: Redis orders equal scores the
 -- other way round when it reads downwards. Members that `parse` leaves out are read past, within a limit.
-local function read(key, most, parse)
+local function places_of(key, most, parse)
   local places = {}
   local function add(members, score)
     for _, member in ipairs(members) do
@@ -70,10 +70,10 @@ local function read(key, most, parse)
   return places, complete
 end
 
-local places, complete = read(INDEX, size + 1, function(member) return member end)
+local places, complete = places_of(INDEX, size + 1, function(member) return member end)
 -- A place that was left behind counts if that was after the listing's moment.
 if last and last >= moment then
-  local left, left_complete = read(MOVES, math.max(size + 1, 128), function(member)
+  local left, left_complete = places_of(MOVES, math.max(size + 1, 128), function(member)
     local user_id, moved = string.match(member, '^(.*)\n(%d+)$')
     return tonumber(moved) > moment and user_id
   end)
