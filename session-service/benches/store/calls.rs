@@ -10,7 +10,7 @@ use std::{
     path::PathBuf,
     process::{Child, Command},
     sync::atomic::{AtomicUsize, Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use testkit::RedisServer;
 use tokio::task::JoinSet;
@@ -22,6 +22,8 @@ const STREAMS: usize = 16;
 const CALLERS: usize = CONNECTIONS * STREAMS;
 /// Sessions that take turns in being appended to: one takes 10 000 messages.
 const APPENDED: usize = 4000;
+/// How long the program may take to start.
+const START_MAX: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Call {
@@ -86,11 +88,12 @@ fn start(redis: &RedisServer) -> (Running, String) {
     let log = std::env::temp_dir().join(format!("nono-bench-{}.log", std::process::id()));
     let child = Command::new(env!("CARGO_BIN_EXE_session-service"))
         .args(["--store", &redis.url(), "--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+        .env_remove("RUST_LOG")
         .stderr(File::create(&log).unwrap())
         .spawn()
         .unwrap();
-    let running = Running(child, log);
-    loop {
+    let (running, begun) = (Running(child, log), Instant::now());
+    while begun.elapsed() < START_MAX {
         let lines = std::fs::read_to_string(&running.1).unwrap();
         if let Some((_, rest)) = lines.split_once("\"grpc\":\"")
             && let Some((address, _)) = rest.split_once('"')
@@ -98,17 +101,15 @@ fn start(redis: &RedisServer) -> (Running, String) {
             return (running, format!("http://{address}"));
         }
     }
+    panic!("the program does not start");
 }
 
 /// Sessions named 0, 1 and so on, with 50 messages in those that are read.
 async fn make(channel: &Channel, sessions: usize) {
     let mut client = SessionServiceClient::new(channel.clone());
     for n in 0..sessions {
-        while client
-            .create(CreateRequest { user_id: n.to_string(), ..CreateRequest::default() })
-            .await
-            .is_err()
-        {}
+        let create = CreateRequest { user_id: n.to_string(), ..CreateRequest::default() };
+        client.create(create).await.unwrap();
         if n < CALLERS {
             let messages = vec![said(); 50];
             client
