@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod call;
 pub mod http;
+mod json_lines;
 pub mod lifecycle;
 mod run;
 pub mod settings;

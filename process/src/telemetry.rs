@@ -1,6 +1,6 @@
 //! Logs to standard error, spans to an OpenTelemetry collector when one is configured.
 
-use crate::settings::LogFormat;
+use crate::{json_lines::JsonLines, settings::LogFormat};
 use anyhow::{Context, Result};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::SpanExporter;
@@ -12,7 +12,7 @@ use prometheus_client::{
 };
 use std::{
     env, fmt,
-    io::{self, IsTerminal},
+    io::{self, BufWriter, IsTerminal},
     sync::OnceLock,
     time::Duration,
 };
@@ -49,16 +49,16 @@ impl Telemetry {
                 .with_context(|| format!("RUST_LOG {rules:?} is not a log filter"))?,
             _ => EnvFilter::new("info"),
         };
-        // A thread of its own writes: threads that answer calls would wait for each other at standard error.
-        let (writer, log) =
-            NonBlockingBuilder::default().buffered_lines_limit(LINES_WAITING_MAX).finish(io::stderr());
+        // A thread of its own writes, all lines that wait at once: threads that answer calls would wait for each other at
+        // standard error.
+        let (writer, log) = NonBlockingBuilder::default()
+            .buffered_lines_limit(LINES_WAITING_MAX)
+            .finish(BufWriter::new(io::stderr()));
         let _ = DROPPED.set(writer.error_counter());
         let logs = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(on_terminal);
         let logs = match format {
             LogFormat::Text => logs.with_target(false).boxed(),
-            LogFormat::Json => {
-                logs.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
-            }
+            LogFormat::Json => logs.event_format(JsonLines).boxed(),
         };
         let provider = exporter(program)?;
         // Lines say nothing of spans, so none are made where none are exported.

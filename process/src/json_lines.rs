@@ -1,0 +1,182 @@
+//! Lines of the log as JSON objects, as the subscriber's own format writes them. That one checks every piece of text for
+//! being UTF-8 once more, and a line was the dearest part of a short call (docs/decisions/0006-speed.md).
+
+use std::fmt::{self, Debug};
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_log::NormalizeEvent;
+use tracing_subscriber::{
+    fmt::{
+        FmtContext, FormatEvent, FormatFields,
+        format::Writer,
+        time::{FormatTime, SystemTime},
+    },
+    registry::LookupSpan,
+};
+
+/// `{"timestamp":...,"level":...,` then the event's fields, then `"target":...}`. Nothing of spans.
+pub(crate) struct JsonLines;
+
+impl<S, N> FormatEvent<S, N> for JsonLines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let normalized = event.normalized_metadata();
+        let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
+        writer.write_str(r#"{"timestamp":""#)?;
+        SystemTime.format_time(&mut writer)?;
+        writer.write_str(r#"","level":""#)?;
+        writer.write_str(metadata.level().as_str())?;
+        writer.write_char('"')?;
+        let mut fields = Fields { writer, written: Ok(()) };
+        event.record(&mut fields);
+        let Fields { mut writer, written } = fields;
+        written?;
+        writer.write_str(r#","target":"#)?;
+        write_text(&mut writer, metadata.target())?;
+        writer.write_str("}\n")
+    }
+}
+
+/// Writes fields until one fails.
+struct Fields<'a> {
+    writer: Writer<'a>,
+    written: fmt::Result,
+}
+
+impl Fields<'_> {
+    fn entry(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
+        self.written = self.written.and_then(|()| {
+            self.writer.write_char(',')?;
+            write_text(&mut self.writer, field.name())?;
+            self.writer.write_char(':')?;
+            value(&mut self.writer)
+        });
+    }
+}
+
+impl Visit for Fields<'_> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.entry(field, |writer| match value.is_finite() {
+            true => write!(writer, "{value}"),
+            false => writer.write_str("null"),
+        });
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.entry(field, |writer| write!(writer, "{value}"));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.entry(field, |writer| write!(writer, "{value}"));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.entry(field, |writer| write!(writer, "{value}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.entry(field, |writer| write_text(writer, value));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.entry(field, |writer| write_text(writer, &format!("{value:?}")));
+    }
+}
+
+/// Writes text as a JSON string. Most text is written as it is.
+fn write_text(writer: &mut Writer<'_>, text: &str) -> fmt::Result {
+    let needs_escape = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    if !text.bytes().fold(false, |any, byte| any | needs_escape(byte)) {
+        writer.write_char('"')?;
+        writer.write_str(text)?;
+        return writer.write_char('"');
+    }
+    writer.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use std::sync::{Arc, Mutex};
+    use tracing_subscriber::{Registry, fmt::MakeWriter, layer::SubscriberExt};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<'a> MakeWriter<'a> for Lines {
+        type Writer = Self;
+
+        fn make_writer(&'a self) -> Self {
+            self.clone()
+        }
+    }
+
+    impl Lines {
+        /// The lines, each with its timestamp looked at and taken out.
+        fn read(&self) -> Vec<Value> {
+            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+            let line = |line: &str| {
+                let mut line: Value = serde_json::from_str(line).unwrap();
+                let timestamp = line.as_object_mut().unwrap().remove("timestamp").unwrap();
+                let timestamp = timestamp.as_str().unwrap();
+                assert_eq!((timestamp.len(), &timestamp[10..11], &timestamp[26..]), (27, "T", "Z"));
+                line
+            };
+            text.lines().map(line).collect()
+        }
+    }
+
+    #[test]
+    fn lines_say_what_those_of_the_library_say() {
+        let (ours, theirs) = (Lines::default(), Lines::default());
+        let our_layer = tracing_subscriber::fmt::layer().with_writer(ours.clone()).event_format(JsonLines);
+        let their_layer = tracing_subscriber::fmt::layer().with_writer(theirs.clone()).json();
+        let their_layer = their_layer.flatten_event(true).with_current_span(false).with_span_list(false);
+        let both = Registry::default().with(our_layer).with(their_layer);
+        tracing::subscriber::with_default(both, || {
+            let odd = "a \"quote\", a \\ and a \n, \u{1} and 🤖";
+            tracing::info!(odd, count = 42_u64, below = -1, yes = true, share = 0.25, "call");
+            tracing::error!(error = %odd, debug = ?Some(odd), "{odd} {}", 1);
+            tracing::warn!(
+                nan = f64::NAN,
+                large = u64::MAX,
+                small = 1e-300,
+                whole = 3.0,
+                none = field_of(None)
+            );
+            tracing::debug!(target: "a\"b", r#type = "raw", dotted.name = "", "words");
+            tracing::info_span!("span", inside = 1).in_scope(|| tracing::info!("said in a span"));
+        });
+        let (ours, theirs) = (ours.read(), theirs.read());
+        assert_eq!(ours.len(), 5);
+        for (our, their) in ours.iter().zip(&theirs) {
+            // A whole float is 3 here and 3.0 there.
+            assert_eq!(our.to_string().replace("3.0", "3"), their.to_string().replace("3.0", "3"));
+        }
+    }
+
+    fn field_of(value: Option<&str>) -> Option<&str> {
+        value
+    }
+}
