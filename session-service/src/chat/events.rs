@@ -20,7 +20,7 @@ impl Events {
     }
 
     pub(super) async fn accepted(&mut self, message: &Message, replayed: bool) {
-        let message = render::message(message);
+        let message = render::message(message.clone());
         self.send(message.map(|message| Event::Accepted(pb::Accepted { message: Some(message), replayed })))
             .await;
     }
@@ -36,7 +36,7 @@ impl Events {
             FinishReason::ContentFilter => pb::FinishReason::ContentFilter,
             FinishReason::Unknown => pb::FinishReason::Unspecified,
         };
-        let message = render::message(reply);
+        let message = render::message(reply.clone());
         let done =
             message.map(|message| pb::Done { message: Some(message), finish_reason: finish_reason.into() });
         self.send(done.map(Event::Done)).await;

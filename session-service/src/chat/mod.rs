@@ -77,9 +77,9 @@ impl ChatService for ChatApi {
 fn parse(request: pb::ChatRequest) -> Result<NewTurn, Status> {
     let mut violations = Violations::default();
     let user_id = violations.user_id(&request.user_id);
-    let content = violations.check("message", Content::try_from(request.message.as_str()));
+    let content = violations.check("message", Content::try_from(request.message));
     let request_id = violations.request_id(&request.request_id);
-    let metadata = violations.metadata("metadata".into(), request.metadata);
+    let metadata = violations.metadata("metadata", request.metadata);
     let parsed = (|| {
         Some(NewTurn {
             user_id: user_id?,

@@ -168,7 +168,7 @@ async fn keep_lease(chat: &Chat, owner: &Owner, turn: &NewTurn) -> Failure {
 
 /// Stores the reply, patiently: it took long to write.
 async fn store_reply(chat: &Chat, owner: &Owner, turn: &NewTurn, text: &str) -> Result<Message, StoreError> {
-    let content = Content::stored(text);
+    let content = Content::stored(text.to_owned());
     let reply = NewMessage { role: Role::Assistant, content, metadata: Metadata::default() };
     let mut tries = 0;
     loop {

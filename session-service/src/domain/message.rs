@@ -4,7 +4,6 @@ use super::{
     Metadata, Timestamp,
     limits::{APPEND_MAX_BYTES, APPEND_MAX_MESSAGES, MESSAGE_CONTENT_MAX_BYTES},
 };
-use std::sync::Arc;
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,17 +40,34 @@ impl TryFrom<&str> for Role {
 
 /// What was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Content(Arc<str>);
+pub struct Content(String);
 
 impl Content {
     /// Content that the store gives back.
-    pub fn stored(text: &str) -> Self {
-        Self(text.into())
+    pub fn stored(text: String) -> Self {
+        Self(text)
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The text, for whoever keeps it.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Content {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.len() {
+            0 => Err(format!("is required: 1 to {MESSAGE_CONTENT_MAX_BYTES} bytes")),
+            1..=MESSAGE_CONTENT_MAX_BYTES => Ok(Self(text)),
+            n => Err(format!("must be at most {MESSAGE_CONTENT_MAX_BYTES} bytes of UTF-8; it has {n}")),
+        }
     }
 }
 
@@ -59,11 +75,7 @@ impl TryFrom<&str> for Content {
     type Error = String;
 
     fn try_from(text: &str) -> Result<Self, String> {
-        match text.len() {
-            0 => Err(format!("is required: 1 to {MESSAGE_CONTENT_MAX_BYTES} bytes")),
-            1..=MESSAGE_CONTENT_MAX_BYTES => Ok(Self(text.into())),
-            n => Err(format!("must be at most {MESSAGE_CONTENT_MAX_BYTES} bytes of UTF-8; it has {n}")),
-        }
+        text.to_owned().try_into()
     }
 }
 

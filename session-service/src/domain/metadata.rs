@@ -3,25 +3,27 @@
 use super::limits::METADATA_MAX_BYTES;
 use std::sync::Arc;
 
+/// The metadata of most messages.
+const NONE: &str = "{}";
+
 /// A JSON object as compact text, within its size. Only those who know JSON make one from a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Metadata(Arc<str>);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata(Option<Arc<str>>);
 
 impl Metadata {
     /// Metadata that the store gives back.
     pub fn stored(json: &str) -> Self {
-        Self(json.into())
+        Self((json != NONE).then(|| json.into()))
     }
 
     /// The compact JSON text of the object.
     pub fn as_json(&self) -> &str {
-        &self.0
+        self.0.as_deref().unwrap_or(NONE)
     }
-}
 
-impl Default for Metadata {
-    fn default() -> Self {
-        Self("{}".into())
+    /// Whether nothing was attached.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 }
 
@@ -32,6 +34,6 @@ impl TryFrom<String> for Metadata {
         if json.len() > METADATA_MAX_BYTES {
             return Err(format!("must be at most {METADATA_MAX_BYTES} bytes as JSON; it has {}", json.len()));
         }
-        Ok(Self(json.into()))
+        Ok(Self::stored(&json))
     }
 }

@@ -55,8 +55,7 @@ fn parse_number(number: f64) -> Result<Number, String> {
 
 /// The metadata as an answer carries it.
 pub(super) fn render(metadata: &Metadata) -> Result<Struct, serde_json::Error> {
-    // Most messages have none.
-    if metadata.as_json() == "{}" {
+    if metadata.is_empty() {
         return Ok(Struct::default());
     }
     let object: Map<String, Json> = serde_json::from_str(metadata.as_json())?;

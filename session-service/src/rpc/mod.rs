@@ -75,7 +75,7 @@ impl SessionService for SessionApi {
             .append(&owner, &append.user_id, &append.batch, append.request_id.as_ref())
             .await
             .map_err(status::from_store)?;
-        render::appended(&appended).map(Response::new)
+        render::appended(appended).map(Response::new)
     }
 
     async fn touch(&self, request: Request<pb::TouchRequest>) -> Result<Response<pb::TouchResponse>, Status> {

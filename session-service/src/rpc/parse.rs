@@ -3,7 +3,7 @@
 use super::{metadata, page_token, status};
 use crate::{
     domain::{
-        Batch, Content, HistoryPage, IfExists, NewMessage, NewSession, Owner, PageSize, PersonaKey,
+        Batch, HistoryPage, IfExists, Metadata, NewMessage, NewSession, Owner, PageSize, PersonaKey,
         RequestId, Role, Span, UserId, Violation, limits::APPEND_MAX_ENCODED_BYTES,
     },
     personas::Personas,
@@ -12,6 +12,7 @@ use crate::{
 use nono_proto::session::v1 as pb;
 use prost::Message;
 use prost_types::Struct;
+use std::fmt::Display;
 use tonic::Status;
 
 /// Collects what is wrong while the fields are parsed.
@@ -20,8 +21,8 @@ pub(crate) struct Violations(Vec<Violation>);
 
 impl Violations {
     /// The value, or none and a note of what is wrong with `field`.
-    pub(crate) fn check<T>(&mut self, field: impl Into<String>, parsed: Result<T, String>) -> Option<T> {
-        parsed.map_err(|description| self.0.push(Violation::new(field, description))).ok()
+    pub(crate) fn check<T>(&mut self, field: impl Display, parsed: Result<T, String>) -> Option<T> {
+        parsed.map_err(|description| self.0.push(Violation::new(field.to_string(), description))).ok()
     }
 
     /// The value made of the checked ones, or the refusal.
@@ -45,11 +46,7 @@ impl Violations {
         self.check("request_id", RequestId::try_from(text)).map(Some)
     }
 
-    pub(crate) fn metadata(
-        &mut self,
-        field: String,
-        given: Option<Struct>,
-    ) -> Option<crate::domain::Metadata> {
+    pub(crate) fn metadata(&mut self, field: impl Display, given: Option<Struct>) -> Option<Metadata> {
         self.check(field, metadata::parse(given))
     }
 }
@@ -64,7 +61,7 @@ pub(super) fn create(request: pb::CreateRequest, personas: &Personas) -> Result<
     let mut violations = Violations::default();
     let user_id = violations.user_id(&request.user_id);
     let persona = violations.check("persona", personas.resolve(&request.persona));
-    let metadata = violations.metadata("metadata".into(), request.metadata);
+    let metadata = violations.metadata("metadata", request.metadata);
     let if_exists = violations.check("if_exists", if_exists(request.if_exists));
     let request_id = violations.request_id(&request.request_id);
     let parsed = (|| {
@@ -149,10 +146,9 @@ fn fits_its_answer(request: &pb::AppendRequest) -> Result<(), String> {
 }
 
 fn new_message(violations: &mut Violations, at: usize, message: pb::NewMessage) -> Option<NewMessage> {
-    let role = violations.check(format!("messages[{at}].role"), role(message.role));
-    let content =
-        violations.check(format!("messages[{at}].content"), Content::try_from(message.content.as_str()));
-    let metadata = violations.metadata(format!("messages[{at}].metadata"), message.metadata);
+    let role = violations.check(format_args!("messages[{at}].role"), role(message.role));
+    let content = violations.check(format_args!("messages[{at}].content"), message.content.try_into());
+    let metadata = violations.metadata(format_args!("messages[{at}].metadata"), message.metadata);
     Some(NewMessage { role: role?, content: content?, metadata: metadata? })
 }
 

@@ -32,7 +32,12 @@ pub(super) fn page(answer: &SessionPage, owner: &Owner) -> Result<pb::ListRespon
 
 pub(super) fn history(answer: History, user_id: &UserId, span: Span) -> Result<pb::HistoryResponse, Status> {
     let History { message_count, messages: stored, has_more } = answer;
-    let mut messages = messages(&stored)?;
+    let is_surely_small = stored.iter().map(most_bytes).sum::<usize>() <= PAGE_MAX_BYTES;
+    let mut messages = messages(stored)?;
+    let user_id = user_id.as_str().into();
+    if is_surely_small {
+        return Ok(pb::HistoryResponse { user_id, message_count, messages, has_more });
+    }
     // What was read from one end stays; what does not fit into a gRPC message is left to the next page.
     let reads_forward = matches!(span, Span::After(_));
     let mut bytes = 0;
@@ -51,13 +56,17 @@ pub(super) fn history(answer: History, user_id: &UserId, span: Span) -> Result<p
     } else {
         messages.drain(..messages.len() - kept);
     }
-    let user_id = user_id.as_str().into();
     Ok(pb::HistoryResponse { user_id, message_count, messages, has_more: has_more || is_cut })
 }
 
-pub(super) fn appended(answer: &Appended) -> Result<pb::AppendResponse, Status> {
+/// The most that a message may take as protobuf: a number in a list is 2 bytes of JSON and 11 of `Struct`.
+fn most_bytes(message: &Message) -> usize {
+    message.content.as_str().len() + 16 * message.metadata.as_json().len() + 64
+}
+
+pub(super) fn appended(answer: Appended) -> Result<pb::AppendResponse, Status> {
     Ok(pb::AppendResponse {
-        messages: messages(&answer.messages)?,
+        messages: messages(answer.messages)?,
         session: Some(session(&answer.session)?),
         replayed: answer.replayed,
     })
@@ -76,11 +85,11 @@ pub(super) fn session(session: &Session) -> Result<pb::Session, Status> {
     })
 }
 
-fn messages(messages: &[Message]) -> Result<Vec<pb::Message>, Status> {
-    messages.iter().map(message).collect()
+fn messages(messages: Vec<Message>) -> Result<Vec<pb::Message>, Status> {
+    messages.into_iter().map(message).collect()
 }
 
-pub(crate) fn message(message: &Message) -> Result<pb::Message, Status> {
+pub(crate) fn message(message: Message) -> Result<pb::Message, Status> {
     let role = match message.role {
         Role::User => pb::Role::User,
         Role::Assistant => pb::Role::Assistant,
@@ -89,7 +98,7 @@ pub(crate) fn message(message: &Message) -> Result<pb::Message, Status> {
     Ok(pb::Message {
         seq: message.seq,
         role: role.into(),
-        content: message.content.as_str().into(),
+        content: message.content.into_string(),
         timestamp: Some(timestamp(message.timestamp)),
         metadata: Some(metadata::render(&message.metadata).map_err(status::internal)?),
     })

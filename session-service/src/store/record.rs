@@ -1,36 +1,30 @@
 //! How a message is stored: one JSON object, whose `timestamp` comes last because the store's clock fills it in.
 
 use crate::domain::{Content, Message, Metadata, NewMessage, RequestId, Role, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
-use std::borrow::Cow;
-
-#[derive(Serialize)]
-struct Unstamped<'a> {
-    role: &'a str,
-    content: &'a str,
-    metadata: &'a RawValue,
-}
 
 #[derive(Deserialize)]
 struct Stored<'a> {
-    #[serde(borrow)]
-    role: Cow<'a, str>,
-    #[serde(borrow)]
-    content: Cow<'a, str>,
+    role: &'a str,
+    content: String,
     #[serde(borrow)]
     metadata: &'a RawValue,
     timestamp: u64,
 }
 
 /// The message up to the value of its timestamp: `{"role":...,"timestamp":`. Digits and `}` complete it.
-pub(crate) fn unstamped(message: &NewMessage) -> String {
-    let metadata = serde_json::from_str(message.metadata.as_json()).expect("metadata is JSON");
-    let fields = Unstamped { role: message.role.as_str(), content: message.content.as_str(), metadata };
-    let mut json = serde_json::to_string(&fields).expect("strings become JSON");
-    json.truncate(json.len() - 1);
-    json.push_str(r#","timestamp":"#);
+pub(crate) fn unstamped(message: &NewMessage) -> Vec<u8> {
+    let (content, metadata) = (message.content.as_str(), message.metadata.as_json());
+    let mut json = Vec::with_capacity(content.len() + metadata.len() + 80);
+    for part in [r#"{"role":""#, message.role.as_str(), r#"","content":"#] {
+        json.extend_from_slice(part.as_bytes());
+    }
+    serde_json::to_writer(&mut json, content).expect("a string becomes JSON");
+    for part in [r#","metadata":"#, metadata, r#","timestamp":"#] {
+        json.extend_from_slice(part.as_bytes());
+    }
     json
 }
 
@@ -40,25 +34,25 @@ pub(crate) fn stored_bytes(message: &NewMessage, timestamp: Timestamp) -> usize 
 }
 
 /// The message that is stored as `json` at place `seq`.
-pub(crate) fn decode(json: &[u8], seq: u32) -> Result<Message, String> {
+pub(crate) fn decode(json: &str, seq: u32) -> Result<Message, String> {
     let stored: Stored<'_> =
-        serde_json::from_slice(json).map_err(|error| format!("message {seq} is not readable: {error}"))?;
+        serde_json::from_str(json).map_err(|error| format!("message {seq} is not readable: {error}"))?;
     Ok(Message {
         seq,
-        role: Role::try_from(&*stored.role)?,
-        content: Content::stored(&stored.content),
+        role: Role::try_from(stored.role)?,
+        content: Content::stored(stored.content),
         timestamp: Timestamp::from_millis(stored.timestamp),
         metadata: Metadata::stored(stored.metadata.get()),
     })
 }
 
 /// A short, stable name for a request id.
-pub(crate) fn request_key(request_id: &RequestId) -> String {
+pub(crate) fn request_key(request_id: &RequestId) -> ShortHash {
     short_hash(|hash| hash.update(request_id.as_str()))
 }
 
 /// A short, stable digest of the messages of an append: the same for the same messages only.
-pub(crate) fn fingerprint(messages: &[NewMessage]) -> String {
+pub(crate) fn fingerprint(messages: &[NewMessage]) -> ShortHash {
     short_hash(|hash| {
         for message in messages {
             let fields = [message.role.as_str(), message.content.as_str(), message.metadata.as_json()];
@@ -70,13 +64,13 @@ pub(crate) fn fingerprint(messages: &[NewMessage]) -> String {
     })
 }
 
-/// How long a [`request_key`] and a [`fingerprint`] are.
-pub(crate) const HASH_CHARS: usize = 24;
+/// A [`request_key`] or a [`fingerprint`].
+pub(crate) type ShortHash = [u8; 12];
 
-fn short_hash(fill: impl FnOnce(&mut Sha256)) -> String {
+fn short_hash(fill: impl FnOnce(&mut Sha256)) -> ShortHash {
     let mut hash = Sha256::new();
     fill(&mut hash);
-    hash.finalize()[..HASH_CHARS / 2].iter().map(|byte| format!("{byte:02x}")).collect()
+    *hash.finalize().first_chunk().expect("a SHA-256 has 32 bytes")
 }
 
 #[cfg(test)]
@@ -92,9 +86,9 @@ mod tests {
             metadata: Metadata::try_from(r#"{"a":[],"b":{"c":42}}"#.to_owned()).unwrap(),
         };
         let timestamp = Timestamp::from_millis(1_697_856_000_123);
-        let json = format!("{}{}}}", unstamped(&new), timestamp.as_millis());
+        let json = format!("{}{}}}", String::from_utf8(unstamped(&new)).unwrap(), timestamp.as_millis());
         assert_eq!(json.len(), stored_bytes(&new, timestamp));
-        assert_eq!(decode(json.as_bytes(), 7).unwrap(), new.at(7, timestamp));
+        assert_eq!(decode(&json, 7).unwrap(), new.at(7, timestamp));
     }
 
     #[test]
@@ -111,6 +105,5 @@ mod tests {
             fingerprint(batch(Role::User, "a").messages()),
             fingerprint(batch(Role::User, "b").messages())
         );
-        assert_eq!(fingerprint(batch(Role::User, "a").messages()).len(), HASH_CHARS);
     }
 }

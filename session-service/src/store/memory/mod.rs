@@ -136,8 +136,7 @@ impl SessionStore for MemoryStore {
         let (mut state, now) = self.state();
         let entry = state.entry(owner, user_id)?;
         let key = request_id.map(request_key);
-        if let Some(range) = entry.known(key.as_deref(), &fingerprint(batch.messages()))?.map(Request::range)
-        {
+        if let Some(range) = entry.known(key, fingerprint(batch.messages()))?.map(Request::range) {
             let messages = entry.messages[range].iter().map(|stored| stored.message.clone()).collect();
             let session = state.slide(owner, user_id, now, self.policy)?;
             return Ok(Appended { messages, session, replayed: true });
@@ -155,7 +154,7 @@ impl SessionStore for MemoryStore {
         let entry = state.entry(owner, &turn.user_id)?;
         let messages = std::slice::from_ref(&turn.message);
         let key = request_key(&turn.request_id);
-        let known = entry.known(Some(&key), &fingerprint(messages))?;
+        let known = entry.known(Some(key), fingerprint(messages))?;
         let known = known.map(|request| (request.first, request.reply));
         if let Some((first, Some(reply))) = known {
             let at = |place: usize| entry.messages[place].message.clone();

@@ -8,7 +8,7 @@ use crate::{
     },
     store::{
         Policy, StoreError, TurnToken,
-        record::{fingerprint, stored_bytes},
+        record::{ShortHash, fingerprint, stored_bytes},
     },
 };
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -35,8 +35,8 @@ pub(super) struct Stored {
 
 /// A remembered append.
 pub(super) struct Request {
-    pub(super) key: String,
-    pub(super) fingerprint: String,
+    pub(super) key: ShortHash,
+    pub(super) fingerprint: ShortHash,
     pub(super) first: usize,
     pub(super) count: usize,
     /// Where the reply stands, once it is there.
@@ -51,8 +51,12 @@ impl Request {
 
 impl Entry {
     /// The remembered request of this key, which must have been for the same messages.
-    pub(super) fn known(&self, key: Option<&str>, fingerprint: &str) -> Result<Option<&Request>, StoreError> {
-        let known = self.requests.iter().find(|request| Some(request.key.as_str()) == key);
+    pub(super) fn known(
+        &self,
+        key: Option<ShortHash>,
+        fingerprint: ShortHash,
+    ) -> Result<Option<&Request>, StoreError> {
+        let known = self.requests.iter().find(|request| Some(request.key) == key);
         match known {
             Some(request) if request.fingerprint != fingerprint => Err(StoreError::RequestIdReused),
             known => Ok(known),
@@ -69,7 +73,7 @@ impl Entry {
     }
 
     /// Remembers the request whose messages are pushed next.
-    pub(super) fn remember(&mut self, key: Option<String>, messages: &[NewMessage]) {
+    pub(super) fn remember(&mut self, key: Option<ShortHash>, messages: &[NewMessage]) {
         let Some(key) = key else { return };
         let (first, count) = (self.messages.len(), messages.len());
         self.requests.push_back(Request {

@@ -51,14 +51,14 @@ fn plain_range(page: HistoryPage) -> Option<(isize, isize)> {
 
 fn read_plain([count, stored]: [Value; 2], page: HistoryPage) -> Result<History, StoreError> {
     let message_count = read::<Option<u32>>(count)?.ok_or(StoreError::NotFound)?;
-    let mut stored: Vec<Vec<u8>> = read(stored)?;
+    let mut stored: Vec<String> = read(stored)?;
     let within = page.within(message_count);
     if within.is_some() && stored.is_empty() {
         // The session's time ran out between the two commands.
         return Err(StoreError::NotFound);
     }
     let mut first = within.map_or(0, |(first, _)| first);
-    let left = stored.len() - page.fitting(stored.iter().map(Vec::len));
+    let left = stored.len() - page.fitting(stored.iter().map(String::len));
     if let Span::After(_) = page.span {
         stored.truncate(stored.len() - left);
     } else {
@@ -90,7 +90,7 @@ async fn read_by_script(
 fn history(
     message_count: u32,
     first: u32,
-    stored: Vec<Vec<u8>>,
+    stored: Vec<String>,
     page: HistoryPage,
 ) -> Result<History, StoreError> {
     let messages = messages(first, stored)?;

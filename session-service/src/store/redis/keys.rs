@@ -9,15 +9,15 @@ use crate::domain::{Owner, UserId};
 pub(super) fn session(owner: &Owner, user_id: &UserId) -> [String; 2] {
     let tag = match owner.as_str() {
         "" => encode(user_id.as_str()),
-        owner => format!("{}:{}", encode(owner), encode(user_id.as_str())),
+        owner => [&encode(owner), ":", &encode(user_id.as_str())].concat(),
     };
-    [format!("session:{{{tag}}}"), format!("chat_history:{{{tag}}}")]
+    ["session", "chat_history"].map(|name| [name, ":{", &tag, "}"].concat())
 }
 
 /// The keys of an owner's list: the index of live sessions, the places left behind, the listings being read.
 pub(super) fn list(owner: &Owner) -> [String; 3] {
     let tag = encode(owner.as_str());
-    ["session_index", "session_moves", "session_listing"].map(|name| format!("{name}:{{{tag}:}}"))
+    ["session_index", "session_moves", "session_listing"].map(|name| [name, ":{", &tag, ":}"].concat())
 }
 
 /// Patterns of the keys of sessions and of lists, for whoever looks at all of them.

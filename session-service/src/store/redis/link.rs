@@ -264,11 +264,16 @@ impl Link {
 
 /// What the last answer of a transaction has; an error in any of them is the error.
 fn executed(answers: Vec<Value>) -> RedisResult<Vec<Value>> {
-    let last = answers.into_iter().map(Value::extract_error).try_fold(Value::Nil, |_, answer| answer)?;
+    let last = answers.into_iter().map(not_an_error).try_fold(Value::Nil, |_, answer| answer)?;
     match last {
-        Value::Array(answers) => answers.into_iter().map(Value::extract_error).collect(),
+        Value::Array(answers) => answers.into_iter().map(not_an_error).collect(),
         other => Ok(vec![other]),
     }
+}
+
+/// The answer, unless it is an error itself. The library's own way looks at every element of an array.
+fn not_an_error(answer: Value) -> RedisResult<Value> {
+    if matches!(answer, Value::ServerError(_)) { answer.extract_error() } else { Ok(answer) }
 }
 
 fn first(answers: Vec<Value>) -> Value {

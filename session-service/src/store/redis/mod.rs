@@ -19,12 +19,11 @@ mod verdict;
 use super::{
     Appended, Created, History, ListPage, NewTurn, Policy, SessionPage, SessionStore, StoreError, Turn,
     TurnToken,
-    record::{fingerprint, request_key, unstamped},
+    record::{ShortHash, fingerprint, request_key, unstamped},
 };
 use crate::domain::{
     Batch, Cursor, HistoryPage, IfExists, Message, NewMessage, NewSession, Owner, RequestId, Session,
-    Timestamp, UserId,
-    limits::{LIST_PAGE_SURE_ITEMS, LISTING_MAX_MILLISECONDS, REMEMBERED_REQUEST_IDS, SESSION_MAX_MESSAGES},
+    Timestamp, UserId, limits::LIST_PAGE_SURE_ITEMS,
 };
 use async_trait::async_trait;
 use bb8_redis::redis::{Cmd, cmd};
@@ -90,7 +89,7 @@ impl RedisStore {
     /// Prepares a script with what each of them takes first.
     fn prepare(&self, script: &'static Script, keys: &[String]) -> Invocation {
         let mut invocation = Invocation::new(script, keys);
-        invocation.arg(millis(self.policy.session_ttl)).arg(LISTING_MAX_MILLISECONDS);
+        invocation.arg(millis(self.policy.session_ttl));
         invocation
     }
 
@@ -137,9 +136,10 @@ impl RedisStore {
 
     /// The sessions at these places, in this order, those that are live.
     async fn records(&self, owner: &Owner, places: &[Cursor]) -> Result<Vec<Option<Session>>, StoreError> {
-        let user_ids = places.iter().filter_map(|place| place.user_id.as_ref());
-        let commands = user_ids.map(|user_id| read_record(owner, user_id)).collect();
-        self.link.ask_all(commands).await?.into_iter().map(session).collect()
+        let user_ids: Vec<_> = places.iter().filter_map(|place| place.user_id.as_ref()).collect();
+        let commands = user_ids.iter().map(|user_id| read_record(owner, user_id)).collect();
+        let records = self.link.ask_all(commands).await?;
+        user_ids.into_iter().zip(records).map(|(user_id, fields)| session(user_id, fields)).collect()
     }
 }
 
@@ -160,7 +160,7 @@ impl SessionStore for RedisStore {
             }
             let mut reply = self.change(owner, &new.user_id, invocation, Placing::Any, repeat).await?;
             let created = reply.word()? == "created";
-            Ok(Created { session: reply.session()?, created })
+            Ok(Created { session: reply.session(&new.user_id)?, created })
         })
         .await
     }
@@ -168,7 +168,7 @@ impl SessionStore for RedisStore {
     async fn get(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError> {
         let command = read_record(owner, user_id);
         let fields = in_time(self.link.ask(&command, Repeat::Safe)).await?;
-        session(fields)?.ok_or(StoreError::NotFound)
+        session(user_id, fields)?.ok_or(StoreError::NotFound)
     }
 
     async fn list(&self, owner: &Owner, page: &ListPage) -> Result<SessionPage, StoreError> {
@@ -193,17 +193,16 @@ impl SessionStore for RedisStore {
     ) -> Result<Appended, StoreError> {
         let mut invocation = self.prepare_change(&scripts::APPEND, owner, user_id);
         invocation
-            .arg(SESSION_MAX_MESSAGES)
-            .arg(request_id.map(request_key).unwrap_or_default())
-            .arg(fingerprint(batch.messages()))
-            .arg(REMEMBERED_REQUEST_IDS);
+            .arg(batch.count())
+            .arg(request_id.map(request_key).as_ref().map_or(&[][..], ShortHash::as_slice))
+            .arg(fingerprint(batch.messages()).as_slice());
         for message in batch.messages() {
             invocation.arg(unstamped(message));
         }
         let changing = self.change(owner, user_id, invocation, Placing::Known, repeat_with(request_id));
         let mut reply = in_time(changing).await?;
         let replayed = reply.word()? == "replayed";
-        let session = reply.session()?;
+        let session = reply.session(user_id)?;
         let first = reply.next()?;
         let messages =
             if replayed { reply.messages(first)? } else { batch.clone().at(first, session.last_activity) };
@@ -250,7 +249,7 @@ impl SessionStore for RedisStore {
         let changing = self.change(owner, user_id, invocation, Placing::Known, Repeat::Safe);
         let mut reply = in_time(changing).await?;
         reply.word()?;
-        reply.session()
+        reply.session(user_id)
     }
 
     async fn delete(&self, owner: &Owner, user_id: &UserId) -> Result<(), StoreError> {

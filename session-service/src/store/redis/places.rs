@@ -69,7 +69,6 @@ impl RedisStore {
         repeat: Repeat,
     ) -> Result<Reply, StoreError> {
         if !self.link.is_cluster() {
-            invocation.arg("");
             return Reply::new(self.link.write(&invocation, repeat).await?);
         }
         let place = self.place(owner, user_id, placing).await?;

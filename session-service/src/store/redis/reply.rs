@@ -8,8 +8,8 @@ use bb8_redis::redis::{FromRedisValue, Value, from_redis_value};
 use std::time::Duration;
 
 /// The fields of a session, in the order of the prelude's `session()`.
-pub(super) const SESSION_FIELDS: [&str; 7] =
-    ["user_id", "persona", "created_at", "last_activity", "ttl", "message_count", "metadata"];
+pub(super) const SESSION_FIELDS: [&str; 6] =
+    ["persona", "created_at", "last_activity", "ttl", "message_count", "metadata"];
 
 /// A script's answer, read from its beginning.
 pub(super) struct Reply(std::vec::IntoIter<Value>);
@@ -49,8 +49,8 @@ impl Reply {
         self.next().map(Timestamp::from_millis)
     }
 
-    pub(super) fn session(&mut self) -> Result<Session, StoreError> {
-        session(self.next()?)?.ok_or_else(|| broken("a session lacks its record"))
+    pub(super) fn session(&mut self, user_id: &UserId) -> Result<Session, StoreError> {
+        session(user_id, self.next()?)?.ok_or_else(|| broken("a session lacks its record"))
     }
 
     /// One message, which has the seq `seq`.
@@ -65,7 +65,7 @@ impl Reply {
 }
 
 /// The messages that are stored like this; the first has the seq `first`.
-pub(super) fn messages(first: u32, stored: Vec<Vec<u8>>) -> Result<Vec<Message>, StoreError> {
+pub(super) fn messages(first: u32, stored: Vec<String>) -> Result<Vec<Message>, StoreError> {
     (first..).zip(stored).map(|(seq, json)| record::decode(&json, seq).map_err(broken)).collect()
 }
 
@@ -73,17 +73,16 @@ pub(super) fn messages(first: u32, stored: Vec<Vec<u8>>) -> Result<Vec<Message>,
 const HOUR: u64 = 60 * 60 * 1000;
 
 /// The session of these fields; none when there are none.
-pub(super) fn session(fields: Value) -> Result<Option<Session>, StoreError> {
+pub(super) fn session(user_id: &UserId, fields: Value) -> Result<Option<Session>, StoreError> {
     let mut fields = Reply::new(fields)?;
-    let Some(user_id) = fields.next::<Option<String>>()? else {
+    if fields.0.as_slice().iter().all(|field| *field == Value::Nil) {
         return Ok(None);
-    };
-    let user_id = UserId::try_from(user_id.as_str()).map_err(broken)?;
+    }
     let persona = PersonaKey::new(&fields.next::<String>()?);
     let (created_at, last_activity) = (fields.timestamp()?, fields.timestamp()?);
     let ttl = fields.next::<Option<u64>>()?.unwrap_or(HOUR);
     Ok(Some(Session {
-        user_id,
+        user_id: user_id.clone(),
         persona,
         created_at,
         last_activity,

@@ -2,9 +2,7 @@
 
 use super::{RedisStore, Repeat, in_time, millis, places::Placing, reply::Reply, scripts};
 use crate::{
-    domain::{
-        Message, NewMessage, Owner, UserId, limits::REMEMBERED_REQUEST_IDS, limits::SESSION_MAX_MESSAGES,
-    },
+    domain::{Message, NewMessage, Owner, UserId},
     store::{
         NewTurn, StoreError, Turn, TurnToken,
         record::{fingerprint, request_key, unstamped},
@@ -20,10 +18,8 @@ pub(super) async fn begin(
 ) -> Result<Turn, StoreError> {
     let mut invocation = store.prepare_change(&scripts::BEGIN_TURN, owner, &turn.user_id);
     invocation
-        .arg(SESSION_MAX_MESSAGES)
-        .arg(request_key(&turn.request_id))
-        .arg(fingerprint(std::slice::from_ref(&turn.message)))
-        .arg(REMEMBERED_REQUEST_IDS)
+        .arg(request_key(&turn.request_id).as_slice())
+        .arg(fingerprint(std::slice::from_ref(&turn.message)).as_slice())
         .arg(&turn.token.0)
         .arg(millis(lease))
         .arg(unstamped(&turn.message));
@@ -31,7 +27,7 @@ pub(super) async fn begin(
     let changing = store.change(owner, &turn.user_id, invocation, Placing::Known, Repeat::Unsafe);
     let mut reply = in_time(changing).await?;
     let word = reply.word()?;
-    let session = reply.session()?;
+    let session = reply.session(&turn.user_id)?;
     let seq = reply.next()?;
     let replayed = word != "taken";
     let message =
@@ -65,11 +61,7 @@ pub(super) async fn finish(
     reply: &NewMessage,
 ) -> Result<Message, StoreError> {
     let mut invocation = store.prepare_change(&scripts::FINISH_TURN, owner, &turn.user_id);
-    invocation
-        .arg(SESSION_MAX_MESSAGES)
-        .arg(request_key(&turn.request_id))
-        .arg(&turn.token.0)
-        .arg(unstamped(reply));
+    invocation.arg(request_key(&turn.request_id).as_slice()).arg(&turn.token.0).arg(unstamped(reply));
     let changing = store.change(owner, &turn.user_id, invocation, Placing::Known, Repeat::Unsafe);
     let mut answer = in_time(changing).await?;
     answer.word()?;

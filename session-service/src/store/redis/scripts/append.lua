@@ -1,13 +1,8 @@
--- Adds messages to a live session. ARGV: 3 user_id, 4 the most messages of a session, 5 the hash of the request id or
--- "", 6 the fingerprint of the messages, 7 how many requests are remembered, 8 to the last but one each message up to
--- its timestamp.
+-- Adds messages to a live session. ARGV: 2 user_id, 3 how many messages, 4 the hash of the request id or "", 5 the
+-- fingerprint of the messages, 6 on each message up to its timestamp.
 -- Answers {word, session, first seq, the messages when they are replayed}.
 
-local most, key, fingerprint, remembered = tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
-local messages = {}
-for i = 8, #ARGV - 1 do
-  messages[#messages + 1] = ARGV[i]
-end
+local count, key, fingerprint = tonumber(ARGV[3]), ARGV[4], ARGV[5]
 
 local record = read('requests')
 if not record then
@@ -26,13 +21,13 @@ if at then
     redis.call('LRANGE', KEYS[2], known.first - 1, known.first + known.count - 2)}
 end
 
-if record[5] + #messages > most then
+if record[5] + count > MESSAGES_MAX then
   return {'full'}
 end
 slide(record, now_ms())
-push(record, messages)
+push(record, 6, count)
 if key ~= '' then
-  save(record, 'requests', remember_request(requests, key, fingerprint, first, #messages, remembered))
+  save(record, 'requests', remember_request(requests, key, fingerprint, first, count))
 else
   save(record)
 end

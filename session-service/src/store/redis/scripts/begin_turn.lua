@@ -1,10 +1,8 @@
--- Stores the user's message of a turn and takes the turn. ARGV: 3 user_id, 4 the most messages of a session, 5 the hash
--- of the request id, 6 the fingerprint of the message, 7 how many requests are remembered, 8 the turn's token, 9 its
--- lease in ms, 10 the message up to its timestamp.
+-- Stores the user's message of a turn and takes the turn. ARGV: 2 user_id, 3 the hash of the request id, 4 the
+-- fingerprint of the message, 5 the turn's token, 6 its lease in ms, 7 the message up to its timestamp.
 -- Answers {word, session, seq of the message, the message when it was stored before, seq of the reply, the reply}.
 
-local most, key, fingerprint, remembered = tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
-local token, lease = ARGV[8], tonumber(ARGV[9])
+local key, fingerprint, token, lease = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 
 local record = read('requests', 'turn_until')
 if not record then
@@ -29,7 +27,7 @@ local turn_until = tonumber(record[8] or nil)
 if turn_until and turn_until > now then
   return {'turn_in_progress', turn_until - now}
 end
-if record[5] + (known and 1 or 2) > most then
+if record[5] + (known and 1 or 2) > MESSAGES_MAX then
   return {'full'}
 end
 
@@ -39,7 +37,7 @@ if known then
   return {'replayed', session(record), known.first,
     redis.call('LRANGE', KEYS[2], known.first - 1, known.first - 1)}
 end
-push(record, {ARGV[10]})
+push(record, 7, 1)
 save(record, 'turn_token', token, 'turn_until', now + lease, 'requests',
-  remember_request(requests, key, fingerprint, first, 1, remembered))
+  remember_request(requests, key, fingerprint, first, 1))
 return {'taken', session(record), first}

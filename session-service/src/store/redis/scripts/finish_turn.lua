@@ -1,8 +1,8 @@
--- Stores the reply of a turn and ends the turn. ARGV: 3 user_id, 4 the most messages of a session, 5 the hash of the
--- turn's request id, 6 the turn's token, 7 the reply up to its timestamp.
+-- Stores the reply of a turn and ends the turn. ARGV: 2 user_id, 3 the hash of the turn's request id, 4 the turn's
+-- token, 5 the reply up to its timestamp.
 -- Answers {word, seq of the reply, its timestamp}.
 
-local most, key, token = tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local key, token = ARGV[3], ARGV[4]
 
 local record = read('requests', 'turn_token')
 if not record then
@@ -11,18 +11,16 @@ end
 if record[8] ~= token then
   return {'turn_lost'}
 end
-if record[5] + 1 > most then
+if record[5] + 1 > MESSAGES_MAX then
   return {'full'}
 end
 
 slide(record, now_ms())
-push(record, {ARGV[7]})
+push(record, 5, 1)
 local requests = record[7] or ''
 local at = find_request(requests, key)
 if at then
-  local digits = at + WIDTH - 5
-  save(record, 'requests', string.sub(requests, 1, digits - 1) .. string.format('%05d', record[5])
-    .. string.sub(requests, digits + 5))
+  save(record, 'requests', with_reply(requests, at, record[5]))
 else
   save(record)
 end

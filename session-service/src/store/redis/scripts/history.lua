@@ -1,8 +1,8 @@
--- Reads a page of messages. ARGV: 3 "newest", "before" or "after", 4 seq, 5 the most messages, 6 the most bytes.
+-- Reads a page of messages. ARGV: 2 "newest", "before" or "after", 3 seq, 4 the most messages, 5 the most bytes.
 -- Answers {word, message count, seq of the first message, messages}.
 
 local CHUNK = 128
-local span, seq, size, budget = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local span, seq, size, budget = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 
 local count = tonumber(redis.call('HGET', KEYS[1], 'message_count') or nil)
 if not count then

@@ -1,7 +1,7 @@
--- Looks whether a session's record and messages agree, and mends them. KEYS: 1 record, 2 history. ARGV: 3 "repair" or "".
+-- Looks whether a session's record and messages agree, and mends them. KEYS: 1 record, 2 history. ARGV: 2 "repair" or "".
 -- Answers {word, the session's expiry or false when it is not live, what is wrong}.
 
-local repair, wrong = ARGV[3] == 'repair', {}
+local repair, wrong = ARGV[2] == 'repair', {}
 local record = read()
 local expires_at = record and record[3] + (record[4] or HOUR)
 local length = redis.call('LLEN', KEYS[2])

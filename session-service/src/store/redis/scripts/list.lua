@@ -1,10 +1,10 @@
--- Reads a page of an owner's places. KEYS: 1 index, 2 moves, 3 listing, and none of a session. ARGV: 3 the most places,
--- 4 how many always fit on a page; for a further page also 5 the listing's moment, 6 the expiry of the last place,
--- 7 its user_id or "" when all places of that expiry were read.
+-- Reads a page of an owner's places. KEYS: 1 index, 2 moves, 3 listing, and none of a session. ARGV: 2 the most places,
+-- 3 how many always fit on a page; for a further page also 4 the listing's moment, 5 the expiry of the last place,
+-- 6 its user_id or "" when all places of that expiry were read.
 -- Answers {word, total, moment, user_ids, their expiries, expiry of the last place or false when this is the last page,
 -- its user_id}.
 
-local ttl, longest, size = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local size = tonumber(ARGV[2])
 local now = now_ms()
 redis.call('ZREMRANGEBYSCORE', INDEX, '-inf', '(' .. now)
 
@@ -12,9 +12,9 @@ local listing = redis.call('HMGET', LISTING, 'since', 'last')
 local since, last = tonumber(listing[1] or nil), tonumber(listing[2] or nil)
 
 local moment, from_score, from_user
-if ARGV[5] then
-  moment, from_score, from_user = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
-  if not since or since > moment or moment + longest < now then
+if ARGV[4] then
+  moment, from_score, from_user = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
+  if not since or since > moment or moment + LISTING_MAX < now then
     return {'listing_expired'}
   end
 else
@@ -23,10 +23,10 @@ else
   -- longer lifetime before.
   local top = tonumber(redis.call('ZRANGE', INDEX, -1, -1, 'WITHSCORES')[2] or nil) or 0
   top = math.floor(top)
-  if top - ttl < now + 1000 then
-    moment = math.max(moment, top - ttl)
+  if top - TTL < now + 1000 then
+    moment = math.max(moment, top - TTL)
   end
-  from_score, from_user = math.max(moment + ttl, top) + 1, ''
+  from_score, from_user = math.max(moment + TTL, top) + 1, ''
 end
 
 -- Places of a sorted set after the cursor, `size` and one more if it has them, and the expiry down to which they are
@@ -104,9 +104,9 @@ if not next_score and complete > -math.huge then
 end
 
 -- A page of many sessions may be cut short for their size, and has a next one then.
-if next_score or #user_ids > tonumber(ARGV[4]) then
+if next_score or #user_ids > tonumber(ARGV[3]) then
   redis.call('HSET', LISTING, 'since', since or moment, 'last', math.max(last or 0, moment))
-  redis.call('PEXPIREAT', LISTING, math.max(last or 0, moment) + longest)
+  redis.call('PEXPIREAT', LISTING, math.max(last or 0, moment) + LISTING_MAX)
 end
 local total = redis.call('ZCOUNT', INDEX, now, '+inf')
 return {'found', total, moment, user_ids, expiries, next_score, next_user}

@@ -1,7 +1,8 @@
 -- The field "requests" remembers appends and turns, the oldest first, in entries of one width: the hash of the request
--- id, the fingerprint of its messages, the first seq as 5 digits, the count as 3, the seq of the reply as 5 or 00000.
-local HASH = 24
-local WIDTH = 2 * HASH + 13
+-- id, the fingerprint of its messages, and as big-endian numbers the first seq, how many messages, and the seq of the
+-- reply or 0.
+local HASH = 12
+local WIDTH = 2 * HASH + 5
 
 -- Where the entry of a request begins; nil when it is not remembered.
 local function find_request(requests, key)
@@ -13,19 +14,20 @@ local function find_request(requests, key)
 end
 
 local function read_request(requests, at)
-  local function digits(from, to)
-    return tonumber(string.sub(requests, at + from, at + to))
-  end
-  return {
-    fingerprint = string.sub(requests, at + HASH, at + 2 * HASH - 1),
-    first = digits(2 * HASH, 2 * HASH + 4),
-    count = digits(2 * HASH + 5, 2 * HASH + 7),
-    reply = digits(2 * HASH + 8, 2 * HASH + 12),
-  }
+  local first, count, reply = struct.unpack('>I2I1I2', requests, at + 2 * HASH)
+  return {fingerprint = string.sub(requests, at + HASH, at + 2 * HASH - 1), first = first, count = count, reply = reply}
 end
 
--- The requests with one more, the last `most` of them.
-local function remember_request(requests, key, fingerprint, first, count, most)
-  local entry = key .. fingerprint .. string.format('%05d%03d00000', first, count)
-  return string.sub(requests .. entry, -most * WIDTH)
+-- The requests with one more, the last REMEMBERED_MAX of them.
+local function remember_request(requests, key, fingerprint, first, count)
+  local entry = key .. fingerprint .. struct.pack('>I2I1I2', first, count, 0)
+  if #requests == REMEMBERED_MAX * WIDTH then
+    requests = string.sub(requests, WIDTH + 1)
+  end
+  return requests .. entry
+end
+
+-- The requests, with the seq of the reply to the one whose entry begins at `at`.
+local function with_reply(requests, at, seq)
+  return string.sub(requests, 1, at + WIDTH - 3) .. struct.pack('>I2', seq) .. string.sub(requests, at + WIDTH)
 end

@@ -1,4 +1,4 @@
--- Moves a live session's expiry. ARGV: 3 user_id. Answers {word, session}.
+-- Moves a live session's expiry. ARGV: 2 user_id. Answers {word, session}.
 
 local record = read()
 if not record then

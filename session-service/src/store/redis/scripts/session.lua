@@ -1,0 +1,62 @@
+-- What the scripts of a session share.
+
+-- A record mentions its session's lifetime when it is another one.
+local HOUR = '3600000'
+
+-- The record of a live session, nil when there is none: 1 persona, 2 created_at, 3 last_activity, 4 ttl, 5 message_count,
+-- 6 metadata, then the fields asked for.
+local function read(...)
+  local record = redis.call('HMGET', KEYS[1], 'persona', 'created_at', 'last_activity', 'ttl', 'message_count',
+    'metadata', ...)
+  record[5] = tonumber(record[5] or nil)
+  return record[5] and record
+end
+
+-- What an answer shows of it, in the order of SESSION_FIELDS in store/redis/reply.rs.
+local function session(record)
+  return {record[1], record[2], record[3], record[4], record[5], record[6]}
+end
+
+-- Gives a live session the moment of this change and, on one node, its place. Moments that were given may arrive in
+-- another order than they were given in.
+local function slide(record, now)
+  local moment
+  if GIVEN then
+    -- A session that was made on one node, before it became a cluster, was given none.
+    local given = math.max(GIVEN, tonumber(redis.call('HGET', KEYS[1], 'given') or record[3]))
+    redis.call('HSET', KEYS[1], 'given', string.format('%.3f', given))
+    moment = math.floor(given)
+  else
+    moment = move(ARGV[2], now)
+  end
+  record[3], record.expires_at = text(moment), text(moment + TTL)
+  if not GIVEN then
+    place(ARGV[2], record.expires_at, record.expires_at, moment + TTL - now)
+  end
+end
+
+-- Adds messages: `count` arguments from ARGV[from] on, each complete up to its timestamp.
+local function push(record, from, count)
+  local stamped, stamp = {}, record[3] .. '}'
+  for i = 1, count do
+    stamped[i] = ARGV[from + i - 1] .. stamp
+  end
+  redis.call('RPUSH', KEYS[2], unpack(stamped))
+  record[5] = record[5] + count
+end
+
+-- Stores what slide and push changed, with more fields, and moves the expiry.
+local function save(record, ...)
+  if ARGV[1] ~= HOUR then
+    redis.call('HSET', KEYS[1], 'ttl', ARGV[1])
+    record[4] = ARGV[1]
+  elseif record[4] then
+    redis.call('HDEL', KEYS[1], 'ttl')
+    record[4] = false
+  end
+  redis.call('HSET', KEYS[1], 'last_activity', record[3], 'message_count', text(record[5]), ...)
+  redis.call('PEXPIREAT', KEYS[1], record.expires_at)
+  if record[5] > 0 then
+    redis.call('PEXPIREAT', KEYS[2], record.expires_at)
+  end
+end
