@@ -77,6 +77,12 @@ async fn what_does_not_agree_is_named_and_mended_when_asked() {
     assert_eq!(store.first_page(10).await.sessions.len(), 4);
     assert_eq!(store.read("count", page(Span::Newest, 10)).await.unwrap().message_count, 2);
     assert!(!server.ask(&["PTTL", "chat_history:{endless}"]).contains('-'));
+    server.ask(&["HDEL", "session:{fine}", "message_count"]);
+    let damaged = report(&server.url(), true).await;
+    assert_eq!(damaged.wrong, 1, "{}", damaged.text);
+    assert!(damaged.text.contains("wrong   session:{fine}: the record lacks a field"), "{}", damaged.text);
+    store.remove("fine").await.unwrap();
+    assert_eq!(report(&server.url(), false).await.wrong, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -200,9 +200,21 @@ async fn data_that_is_not_ours_is_an_error_and_not_an_absence() {
     store.say("b", &["hello"]).await.unwrap();
     server.ask(&["LSET", "chat_history:{b}", "0", "not json"]);
     assert_matches!(store.read("b", page(Span::Newest, 10)).await, Err(StoreError::Broken(_)));
-    server.ask(&["HDEL", "session:{b}", "persona"]);
-    assert_matches!(store.fetch("b").await, Err(StoreError::Broken(_)));
-    assert_matches!(store.list(&Owner::open(), &ListPage::default()).await, Err(StoreError::Broken(_)));
+    let damage = |field| {
+        server.ask(&["HSET", "session:{b}", "persona", "default", "message_count", "1", "metadata", "{}"]);
+        server.ask(&["HDEL", "session:{b}", field]);
+    };
+    for field in ["persona", "message_count", "metadata"] {
+        damage(field);
+        let record = server.ask(&["HGETALL", "session:{b}"]);
+        assert_matches!(store.fetch("b").await, Err(StoreError::Broken(_)));
+        assert_matches!(store.list(&Owner::open(), &ListPage::default()).await, Err(StoreError::Broken(_)));
+        assert_matches!(store.say("b", &["hello"]).await, Err(StoreError::Broken(_)));
+        assert_matches!(store.use_again("b").await, Err(StoreError::Broken(_)));
+        assert_matches!(store.try_create(new("b")).await, Err(StoreError::Broken(_)));
+        assert_eq!(server.ask(&["HGETALL", "session:{b}"]), record, "nothing was done to it");
+        assert_eq!(server.ask(&["LLEN", "chat_history:{b}"]), ":1\r\n");
+    }
 }
 
 /// Every call of the store, each of which must fail as unavailable and in time.

@@ -24,8 +24,10 @@ pub struct Inspection {
     pub sessions: usize,
     /// Whether these are all.
     pub is_complete: bool,
-    /// What is wrong, with the key that it is about.
+    /// What is wrong and can be mended, with the key that it is about.
     pub findings: Vec<String>,
+    /// The keys of records that lack a field.
+    pub damaged: Vec<String>,
 }
 
 impl RedisStore {
@@ -50,12 +52,16 @@ impl RedisStore {
         }
         inspection.sessions = sessions.len();
         for (owner, user_id) in &sessions {
-            if in_time(self.look(owner, user_id, false)).await?.is_empty() {
-                continue;
-            }
-            tokio::time::sleep(SECOND_LOOK_AFTER).await;
             let [key, _] = keys::session(owner, user_id);
-            let wrong = in_time(self.look(owner, user_id, repair)).await?;
+            match in_time(self.look(owner, user_id, false)).await? {
+                Some(wrong) if wrong.is_empty() => continue,
+                Some(_) => tokio::time::sleep(SECOND_LOOK_AFTER).await,
+                None => {
+                    inspection.damaged.push(key);
+                    continue;
+                }
+            }
+            let wrong = in_time(self.look(owner, user_id, repair)).await?.unwrap_or_default();
             inspection.findings.extend(wrong.into_iter().map(|wrong| format!("{key}: {wrong}")));
         }
         Ok(inspection)
@@ -70,18 +76,25 @@ impl RedisStore {
         Ok(names.iter().filter_map(|name| UserId::try_from(name.as_str()).ok()).collect())
     }
 
-    /// What is wrong with a session, which is mended at once if that is wanted.
-    async fn look(&self, owner: &Owner, user_id: &UserId, repair: bool) -> Result<Vec<String>, StoreError> {
+    /// What is wrong with a session, which is mended at once if that is wanted; none when its record is damaged.
+    async fn look(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        repair: bool,
+    ) -> Result<Option<Vec<String>>, StoreError> {
         let word = if repair { "repair" } else { "" };
         let mut invocation = self.prepare(&scripts::INSPECT, &keys::session(owner, user_id));
         invocation.arg(word);
         let mut reply = Reply::new(self.link.read(&invocation, Repeat::Safe).await?)?;
-        reply.word()?;
+        if reply.word()? == "damaged" {
+            return Ok(None);
+        }
         let expires_at = reply.next::<Option<u64>>()?;
         let mut wrong: Vec<String> = reply.next()?;
         let Some(expires_at) = expires_at else {
             wrong.extend(self.look_for_empty_place(owner, user_id, repair).await?);
-            return Ok(wrong);
+            return Ok(Some(wrong));
         };
         let mut invocation = self.prepare(&scripts::INSPECT_PLACE, &keys::list(owner));
         invocation.arg(user_id.as_str()).arg(expires_at).arg(word);
@@ -90,7 +103,7 @@ impl RedisStore {
         if !reply.next::<bool>()? {
             wrong.push("it is not in its owner's list".into());
         }
-        Ok(wrong)
+        Ok(Some(wrong))
     }
 
     async fn look_for_empty_place(

@@ -4,7 +4,7 @@
 
 local count, key, fingerprint = tonumber(ARGV[3]), ARGV[4], ARGV[5]
 
-local record = read('requests')
+local record = read('recent_requests')
 if not record then
   return {'not_found'}
 end
@@ -27,7 +27,7 @@ end
 slide(record, now_ms())
 push(record, 6, count)
 if key ~= '' then
-  save(record, 'requests', remember_request(requests, key, fingerprint, first, count))
+  save(record, 'recent_requests', remember_request(requests, key, fingerprint, first, count))
 else
   save(record)
 end

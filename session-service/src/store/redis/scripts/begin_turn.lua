@@ -4,7 +4,7 @@
 
 local key, fingerprint, token, lease = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 
-local record = read('requests', 'turn_until')
+local record = read('recent_requests', 'turn_until')
 if not record then
   return {'not_found'}
 end
@@ -38,6 +38,6 @@ if known then
     redis.call('LRANGE', KEYS[2], known.first - 1, known.first - 1)}
 end
 push(record, 7, 1)
-save(record, 'turn_token', token, 'turn_until', now + lease, 'requests',
+save(record, 'turn_token', token, 'turn_until', now + lease, 'recent_requests',
   remember_request(requests, key, fingerprint, first, 1))
 return {'taken', session(record), first}

@@ -4,7 +4,7 @@
 
 local key, token = ARGV[3], ARGV[4]
 
-local record = read('requests', 'turn_token')
+local record = read('recent_requests', 'turn_token')
 if not record then
   return {'not_found'}
 end
@@ -20,7 +20,7 @@ push(record, 5, 1)
 local requests = record[7] or ''
 local at = find_request(requests, key)
 if at then
-  save(record, 'requests', with_reply(requests, at, record[5]))
+  save(record, 'recent_requests', with_reply(requests, at, record[5]))
 else
   save(record)
 end

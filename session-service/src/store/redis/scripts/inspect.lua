@@ -1,8 +1,11 @@
 -- Looks whether a session's record and messages agree, and mends them. KEYS: 1 record, 2 history. ARGV: 2 "repair" or "".
--- Answers {word, the session's expiry or false when it is not live, what is wrong}.
+-- Answers {word, the session's expiry or false when it is not live, what is wrong}, or {"damaged"}.
 
 local repair, wrong = ARGV[2] == 'repair', {}
-local record = read()
+local is_whole, record = pcall(read)
+if not is_whole then
+  return {'damaged'}
+end
 local expires_at = record and record[3] + (record[4] or HOUR)
 local length = redis.call('LLEN', KEYS[2])
 

@@ -28,7 +28,8 @@ end
 -- Puts the session's place and lets the index live as long as the last session in it: until `expires_at`, `left` ms.
 local function place(user_id, score, expires_at, left)
   redis.call('ZADD', INDEX, score, user_id)
-  if redis.call('PTTL', INDEX) < left then
+  local ttl = redis.call('PTTL', INDEX)
+  if ttl < 0 or ttl < left then
     redis.call('PEXPIREAT', INDEX, expires_at)
   end
 end

@@ -1,4 +1,4 @@
--- The field "requests" remembers appends and turns, the oldest first, in entries of one width: the hash of the request
+-- The field "recent_requests" remembers appends and turns, the oldest first, in entries of one width: the hash of the request
 -- id, the fingerprint of its messages, and as big-endian numbers the first seq, how many messages, and the seq of the
 -- reply or 0.
 local HASH = 12
@@ -21,8 +21,8 @@ end
 -- The requests with one more, the last REMEMBERED_MAX of them.
 local function remember_request(requests, key, fingerprint, first, count)
   local entry = key .. fingerprint .. struct.pack('>I2I1I2', first, count, 0)
-  if #requests == REMEMBERED_MAX * WIDTH then
-    requests = string.sub(requests, WIDTH + 1)
+  if #requests >= REMEMBERED_MAX * WIDTH then
+    requests = string.sub(requests, -(REMEMBERED_MAX - 1) * WIDTH)
   end
   return requests .. entry
 end

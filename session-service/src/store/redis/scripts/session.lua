@@ -3,13 +3,18 @@
 -- A record mentions its session's lifetime when it is another one.
 local HOUR = '3600000'
 
--- The record of a live session, nil when there is none: 1 persona, 2 created_at, 3 last_activity, 4 ttl, 5 message_count,
+-- The record of a live session, nil when there is none; what is not whole is an error and no absence: 1 persona, 2 created_at, 3 last_activity, 4 ttl, 5 message_count,
 -- 6 metadata, then the fields asked for.
 local function read(...)
   local record = redis.call('HMGET', KEYS[1], 'persona', 'created_at', 'last_activity', 'ttl', 'message_count',
     'metadata', ...)
-  record[5] = tonumber(record[5] or nil)
-  return record[5] and record
+  if record[1] and record[2] and record[3] and record[5] and record[6] then
+    record[5] = tonumber(record[5])
+    return record
+  end
+  if record[1] or record[2] or record[3] or record[5] or record[6] then
+    error('the record lacks a field')
+  end
 end
 
 -- What an answer shows of it, in the order of SESSION_FIELDS in store/redis/reply.rs.
