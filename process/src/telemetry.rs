@@ -12,7 +12,7 @@ use prometheus_client::{
 };
 use std::{
     env, fmt,
-    io::{self, BufWriter, IsTerminal},
+    io::{self, BufWriter, IsTerminal, Write},
     sync::OnceLock,
     time::Duration,
 };
@@ -30,6 +30,20 @@ const FLUSH_MAX: Duration = Duration::from_secs(3);
 
 /// How many lines wait to be written. More are dropped: who reads the log must not be able to stop the calls.
 const LINES_WAITING_MAX: usize = 10_000;
+
+/// Writes many lines at a time. That nobody can read them is no failure: the writing thread would miss that it has to end.
+struct ManyLines<W: Write>(BufWriter<W>);
+
+impl<W: Write> Write for ManyLines<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = self.0.flush();
+        Ok(())
+    }
+}
 
 /// What has to be flushed at the end.
 pub(crate) struct Telemetry {
@@ -53,7 +67,7 @@ impl Telemetry {
         // standard error.
         let (writer, log) = NonBlockingBuilder::default()
             .buffered_lines_limit(LINES_WAITING_MAX)
-            .finish(BufWriter::new(io::stderr()));
+            .finish(ManyLines(BufWriter::new(io::stderr())));
         let _ = DROPPED.set(writer.error_counter());
         let logs = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(on_terminal);
         let logs = match format {
@@ -127,4 +141,32 @@ where
             .map(|target| (target, LevelFilter::OFF)),
     );
     tracing_opentelemetry::layer().with_tracer(provider.tracer(program)).with_filter(ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_delays_no_end() {
+        let (mut writer, log) = NonBlockingBuilder::default().finish(ManyLines(BufWriter::new(Closed)));
+        writer.write_all(b"a line\n").unwrap();
+        let begun = Instant::now();
+        drop(log);
+        // The library waits a second for a thread that has missed its end.
+        assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
+    }
 }
