@@ -1,6 +1,6 @@
 //! What calls cost the program as it is delivered, against a check of health, which does nothing.
 
-use super::{ROUND, ROUNDS, median};
+use super::{ROUND, ROUNDS, cpu, median};
 use nono_proto::session::v1::{
     AppendRequest, CreateRequest, GetRequest, HistoryRequest, IfExists, NewMessage, Role,
     session_service_client::SessionServiceClient,
@@ -58,29 +58,48 @@ impl Drop for Running {
 
 pub(super) async fn table() {
     let redis = RedisServer::start();
-    let (_service, address) = start(&redis);
+    let (service, address) = start(&redis);
     let mut channels = Vec::new();
     for _ in 0..CONNECTIONS {
         channels.push(Channel::from_shared(address.clone()).unwrap().connect().await.unwrap());
     }
-    let mut rates = vec![Vec::new(); CALLS.len()];
+    let pids = [service.0.id(), redis.pid(), std::process::id()];
+    let mut figures: [Figures; CALLS.len()] = Default::default();
     for _ in 0..ROUNDS {
-        for ((_, call, _), rates) in CALLS.iter().zip(&mut rates) {
+        let mut health = None;
+        for ((_, call, _), figures) in CALLS.iter().zip(&mut figures) {
             redis.ask(&["FLUSHALL"]);
             make(&channels[0], if *call == Call::Append { APPENDED } else { CALLERS }).await;
-            rates.push(rate(&channels, *call).await);
+            let before = cpu::used(pids);
+            let (calls, took) = load(&channels, *call).await;
+            for ((costs, after), before) in figures.costs.iter_mut().zip(cpu::used(pids)).zip(before) {
+                costs.push((after - before) / calls);
+            }
+            let rate = calls / took.as_secs_f64();
+            figures.rates.push(rate);
+            figures.ratios.push(rate / *health.get_or_insert(rate));
         }
     }
     println!(
-        "| {CONNECTIONS} connections of {STREAMS} streams | calls/s | ratio | target |\n|---|---|---|---|"
+        "| {CONNECTIONS} connections of {STREAMS} streams | calls/s | ratio | target | us: service | Redis | load |"
     );
-    let mut health = None;
-    for ((name, _, target), rates) in CALLS.iter().zip(&mut rates) {
-        let rate = median(rates);
-        let ratio = rate / *health.get_or_insert(rate);
+    println!("|---|---|---|---|---|---|---|");
+    for ((name, _, target), figures) in CALLS.iter().zip(&mut figures) {
+        let (rate, ratio) = (median(&mut figures.rates), median(&mut figures.ratios));
         let target = target.map_or("-".into(), |target| format!("{target:.2}"));
-        println!("| {name} | {rate:.0} | {ratio:.2} | {target} |");
+        let [service, redis, load] = figures.costs.each_mut().map(|costs| median(costs));
+        println!("| {name} | {rate:.0} | {ratio:.2} | {target} | {service:.1} | {redis:.1} | {load:.1} |");
     }
+}
+
+/// What the rounds of one call gave.
+#[derive(Default)]
+struct Figures {
+    rates: Vec<f64>,
+    /// The rate as a part of that of the health checks in the same round.
+    ratios: Vec<f64>,
+    /// Microseconds of a core per call, of the service, Redis and the load.
+    costs: [Vec<f64>; 3],
 }
 
 /// Starts the program on free ports, with its own settings, and its log in a file.
@@ -120,7 +139,8 @@ async fn make(channel: &Channel, sessions: usize) {
     }
 }
 
-async fn rate(channels: &[Channel], call: Call) -> f64 {
+/// Makes calls for a round: how many, and how long that took.
+async fn load(channels: &[Channel], call: Call) -> (f64, Duration) {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let begun = Instant::now();
     let mut callers = JoinSet::new();
@@ -135,7 +155,7 @@ async fn rate(channels: &[Channel], call: Call) -> f64 {
         });
     }
     let calls: usize = callers.join_all().await.into_iter().sum();
-    calls as f64 / begun.elapsed().as_secs_f64()
+    (calls as f64, begun.elapsed())
 }
 
 /// One call, by the caller `own` about a session of its own, or with `next`, which no call had before.

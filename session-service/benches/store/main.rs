@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark is for the person who runs it")]
 
 mod calls;
+mod cpu;
 
 use session_service::{
     domain::{
@@ -23,8 +24,8 @@ use std::{
 use testkit::RedisServer;
 use tokio::task::JoinSet;
 
-const ROUNDS: usize = 5;
-const ROUND: Duration = Duration::from_secs(2);
+const ROUNDS: usize = 9;
+const ROUND: Duration = Duration::from_secs(1);
 
 #[tokio::main]
 async fn main() {

@@ -55,6 +55,11 @@ impl RedisServer {
         self.port.number()
     }
 
+    /// The process, for whoever looks at what it uses.
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("the server runs").pid().as_raw().unsigned_abs()
+    }
+
     /// Its address for `--store`.
     pub fn url(&self) -> String {
         let scheme = if self.is_secure { "rediss" } else { "redis" };
