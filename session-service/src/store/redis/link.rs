@@ -62,7 +62,7 @@ impl Servers {
     async fn pipe(&self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
         match self {
             Self::One { pool, .. } => pool.connection().await?.pipe(pipeline).await,
-            Self::Many(cluster) => cluster.pipe(pipeline).await,
+            Self::Many(cluster) => Box::pin(cluster.pipe(pipeline)).await,
         }
     }
 }
@@ -215,22 +215,27 @@ impl Link {
         }
     }
 
+    /// What few calls do is boxed: every call would carry the room for it about.
     async fn once(&self, request: &Request<'_>) -> RedisResult<Vec<Value>> {
         match request {
             Request::Command(command) => self.command(command).await.map(|answer| vec![answer]),
             Request::CommandAt(key, command) => match &self.servers {
                 Servers::One { .. } => self.command(command).await.map(|answer| vec![answer]),
-                Servers::Many(cluster) => cluster.ask_at(key, command).await.map(|answer| vec![answer]),
+                Servers::Many(cluster) => {
+                    Box::pin(cluster.ask_at(key, command)).await.map(|answer| vec![answer])
+                }
             },
             Request::Commands(pipeline) => self.servers.pipe(pipeline).await,
             Request::Transaction(pipeline) => executed(self.servers.pipe(pipeline).await?),
             Request::Script(invocation) => match self.command(invocation.by_hash()).await {
-                Err(error) if is_unknown_script(&error) => self.command(&invocation.by_text()).await,
+                Err(error) if is_unknown_script(&error) => {
+                    Box::pin(self.command(&invocation.by_text())).await
+                }
                 result => result,
             }
             .map(|answer| vec![answer]),
-            Request::Write(invocation) => match self.change(invocation.by_hash()).await {
-                Err(error) if is_unknown_script(&error) => self.change(&invocation.by_text()).await,
+            Request::Write(invocation) => match Box::pin(self.change(invocation.by_hash())).await {
+                Err(error) if is_unknown_script(&error) => Box::pin(self.change(&invocation.by_text())).await,
                 result => result,
             },
         }
@@ -249,7 +254,7 @@ impl Link {
     async fn command(&self, command: &Cmd) -> RedisResult<Value> {
         match &self.servers {
             Servers::One { pool, .. } => pool.connection().await?.ask(command).await,
-            Servers::Many(cluster) => cluster.ask(command).await,
+            Servers::Many(cluster) => Box::pin(cluster.ask(command)).await,
         }
     }
 

@@ -27,6 +27,7 @@ use crate::domain::{
 };
 use async_trait::async_trait;
 use bb8_redis::redis::{Cmd, cmd};
+use futures_util::FutureExt;
 use link::{Link, Repeat};
 use places::Placing;
 use reply::{Reply, broken, session, timestamp};
@@ -289,7 +290,10 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+/// The call, cut off when it takes too long. No `async fn`: that would hold the call twice.
+fn in_time<T>(
+    call: impl Future<Output = Result<T, StoreError>>,
+) -> impl Future<Output = Result<T, StoreError>> {
     let late = || StoreError::Unavailable(format!("no answer within {CALL_MAX:?}").into());
-    tokio::time::timeout(CALL_MAX, call).await.unwrap_or_else(|_| Err(late()))
+    tokio::time::timeout(CALL_MAX, call).map(move |answer| answer.unwrap_or_else(|_| Err(late())))
 }

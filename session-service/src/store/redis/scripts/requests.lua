@@ -1,6 +1,6 @@
--- The field "recent_requests" remembers appends and turns, the oldest first, in entries of one width: the hash of the request
--- id, the fingerprint of its messages, and as big-endian numbers the first seq, how many messages, and the seq of the
--- reply or 0.
+-- The field "recent_requests" remembers appends and turns, the oldest first, in entries of one width: the hash of the
+-- request id, the fingerprint of its messages, and as big-endian numbers the first seq, how many messages, and the seq of
+-- the reply or 0.
 local HASH = 12
 local WIDTH = 2 * HASH + 5
 

@@ -3,8 +3,8 @@
 -- A record mentions its session's lifetime when it is another one.
 local HOUR = '3600000'
 
--- The record of a live session, nil when there is none; what is not whole is an error and no absence: 1 persona, 2 created_at, 3 last_activity, 4 ttl, 5 message_count,
--- 6 metadata, then the fields asked for.
+-- The record of a live session, nil when there is none: 1 persona, 2 created_at, 3 last_activity, 4 ttl, 5 message_count,
+-- 6 metadata, then the fields asked for. One that is not whole is an error, and no absence.
 local function read(...)
   local record = redis.call('HMGET', KEYS[1], 'persona', 'created_at', 'last_activity', 'ttl', 'message_count',
     'metadata', ...)
@@ -52,13 +52,13 @@ end
 
 -- Stores what slide and push changed, with more fields, and moves the expiry.
 local function save(record, ...)
-  if ARGV[1] ~= HOUR then
-    redis.call('HSET', KEYS[1], 'ttl', ARGV[1])
-    record[4] = ARGV[1]
-  elseif record[4] then
+  local ttl = ARGV[1] ~= HOUR and ARGV[1]
+  if ttl and ttl ~= record[4] then
+    redis.call('HSET', KEYS[1], 'ttl', ttl)
+  elseif record[4] and not ttl then
     redis.call('HDEL', KEYS[1], 'ttl')
-    record[4] = false
   end
+  record[4] = ttl
   redis.call('HSET', KEYS[1], 'last_activity', record[3], 'message_count', text(record[5]), ...)
   redis.call('PEXPIREAT', KEYS[1], record.expires_at)
   if record[5] > 0 then
