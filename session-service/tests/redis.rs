@@ -100,6 +100,10 @@ async fn the_keys_are_the_documented_ones_and_each_has_its_expiry() {
         let reply = server.ask(&["HGET", "session:{a%7Bb%7D%3Ac%25}", field]);
         assert_eq!(reply.lines().nth(1), Some(value), "{field}");
     }
+    let requests = server.ask(&["HGET", "session:{a%7Bb%7D%3Ac%25}", "recent_requests"]);
+    let request = requests.lines().nth(1).unwrap();
+    assert!(request.is_ascii() && request.len() == 34, "{request}");
+    assert!(request.starts_with("RUNJ5CLwUpcZ") && request.ends_with("0001010000"), "{request}");
     let message = server.ask(&["LINDEX", "chat_history:{a%7Bb%7D%3Ac%25}", "0"]);
     let timestamp = said.messages[0].timestamp.as_millis();
     let json = format!(r#"{{"role":"user","content":"hello","metadata":{{}},"timestamp":{timestamp}}}"#);

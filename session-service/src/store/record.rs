@@ -1,6 +1,7 @@
 //! How a message is stored: one JSON object, whose `timestamp` comes last because the store's clock fills it in.
 
 use crate::domain::{Content, Message, Metadata, NewMessage, RequestId, Role, Timestamp};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -64,13 +65,15 @@ pub(crate) fn fingerprint(messages: &[NewMessage]) -> ShortHash {
     })
 }
 
-/// A [`request_key`] or a [`fingerprint`].
+/// A [`request_key`] or a [`fingerprint`]: 72 bits as text, for whoever looks at the store.
 pub(crate) type ShortHash = [u8; 12];
 
 fn short_hash(fill: impl FnOnce(&mut Sha256)) -> ShortHash {
     let mut hash = Sha256::new();
     fill(&mut hash);
-    *hash.finalize().first_chunk().expect("a SHA-256 has 32 bytes")
+    let mut text = [0; _];
+    URL_SAFE_NO_PAD.encode_slice(&hash.finalize()[..9], &mut text).expect("nine bytes are twelve characters");
+    text
 }
 
 #[cfg(test)]
