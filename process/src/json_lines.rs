@@ -163,7 +163,7 @@ mod tests {
                 large = u64::MAX,
                 small = 1e-300,
                 whole = 3.0,
-                none = field_of(None)
+                none = None::<&str>
             );
             tracing::debug!(target: "a\"b", r#type = "raw", dotted.name = "", "words");
             tracing::info_span!("span", inside = 1).in_scope(|| tracing::info!("said in a span"));
@@ -174,9 +174,5 @@ mod tests {
             // A whole float is 3 here and 3.0 there.
             assert_eq!(our.to_string().replace("3.0", "3"), their.to_string().replace("3.0", "3"));
         }
-    }
-
-    fn field_of(value: Option<&str>) -> Option<&str> {
-        value
     }
 }

@@ -50,7 +50,7 @@ impl RedisStore {
         owner: &Owner,
         user_id: &UserId,
     ) -> Invocation {
-        let mut names = keys::session(owner, user_id).to_vec();
+        let mut names = Vec::from(keys::session(owner, user_id));
         if !self.link.is_cluster() {
             names.extend(keys::list(owner));
         }

@@ -7,7 +7,7 @@ use crate::{
 use bb8_redis::redis::{FromRedisValue, Value, from_redis_value};
 use std::time::Duration;
 
-/// The fields of a session, in the order of the prelude's `session()`.
+/// The fields of a session, in the order of `session()` in scripts/session.lua.
 pub(super) const SESSION_FIELDS: [&str; 6] =
     ["persona", "created_at", "last_activity", "ttl", "message_count", "metadata"];
 
