@@ -1,4 +1,5 @@
-//! What calls cost the program as it is delivered, against a check of health, which does nothing.
+//! What calls cost the program as it is delivered, against a check of health, which does nothing; and what they would cost
+//! with a store that takes no time, which tells how much of that is for any store to spend.
 
 use super::{ROUND, ROUNDS, cpu, median};
 use nono_proto::session::v1::{
@@ -58,37 +59,47 @@ impl Drop for Running {
 
 pub(super) async fn table() {
     let redis = RedisServer::start();
-    let (service, address) = start(&redis);
-    let mut channels = Vec::new();
-    for _ in 0..CONNECTIONS {
-        channels.push(Channel::from_shared(address.clone()).unwrap().connect().await.unwrap());
-    }
-    let pids = [service.0.id(), redis.pid(), std::process::id()];
-    let mut figures: [Figures; CALLS.len()] = Default::default();
+    let mut over_redis: [Figures; CALLS.len()] = Default::default();
+    let mut over_memory: [Figures; CALLS.len()] = Default::default();
     for _ in 0..ROUNDS {
-        let mut health = None;
-        for ((_, call, _), figures) in CALLS.iter().zip(&mut figures) {
-            redis.ask(&["FLUSHALL"]);
-            make(&channels[0], if *call == Call::Append { APPENDED } else { CALLERS }).await;
-            let before = cpu::used(pids);
-            let (calls, took) = load(&channels, *call).await;
-            for ((costs, after), before) in figures.costs.iter_mut().zip(cpu::used(pids)).zip(before) {
-                costs.push((after - before) / calls);
-            }
-            let rate = calls / took.as_secs_f64();
-            figures.rates.push(rate);
-            figures.ratios.push(rate / *health.get_or_insert(rate));
-        }
+        round(&redis, &redis.url(), &mut over_redis).await;
+        round(&redis, "memory:", &mut over_memory).await;
     }
     println!(
-        "| {CONNECTIONS} connections of {STREAMS} streams | calls/s | ratio | target | us: service | Redis | load |"
+        "| {CONNECTIONS} connections of {STREAMS} streams | calls/s | ratio | target | without Redis | us: service | Redis | load |"
     );
-    println!("|---|---|---|---|---|---|---|");
-    for ((name, _, target), figures) in CALLS.iter().zip(&mut figures) {
+    println!("|---|---|---|---|---|---|---|---|");
+    for (((name, _, target), figures), without) in CALLS.iter().zip(&mut over_redis).zip(&mut over_memory) {
         let (rate, ratio) = (median(&mut figures.rates), median(&mut figures.ratios));
         let target = target.map_or("-".into(), |target| format!("{target:.2}"));
+        let without = median(&mut without.ratios);
         let [service, redis, load] = figures.costs.each_mut().map(|costs| median(costs));
-        println!("| {name} | {rate:.0} | {ratio:.2} | {target} | {service:.1} | {redis:.1} | {load:.1} |");
+        println!(
+            "| {name} | {rate:.0} | {ratio:.2} | {target} | {without:.2} | {service:.1} | {redis:.1} | {load:.1} |"
+        );
+    }
+}
+
+/// Each call once, for [`ROUND`], by a program of its own over a store that is empty before.
+async fn round(redis: &RedisServer, store: &str, figures: &mut [Figures]) {
+    let mut health = None;
+    for ((_, call, _), figures) in CALLS.iter().zip(figures) {
+        redis.ask(&["FLUSHALL"]);
+        let (service, address) = start(store);
+        let mut channels = Vec::new();
+        for _ in 0..CONNECTIONS {
+            channels.push(Channel::from_shared(address.clone()).unwrap().connect().await.unwrap());
+        }
+        make(&channels[0], if *call == Call::Append { APPENDED } else { CALLERS }).await;
+        let pids = [service.0.id(), redis.pid(), std::process::id()];
+        let before = cpu::used(pids);
+        let (calls, took) = load(&channels, *call).await;
+        for ((costs, after), before) in figures.costs.iter_mut().zip(cpu::used(pids)).zip(before) {
+            costs.push((after - before) / calls);
+        }
+        let rate = calls / took.as_secs_f64();
+        figures.rates.push(rate);
+        figures.ratios.push(rate / *health.get_or_insert(rate));
     }
 }
 
@@ -103,10 +114,10 @@ struct Figures {
 }
 
 /// Starts the program on free ports, with its own settings, and its log in a file.
-fn start(redis: &RedisServer) -> (Running, String) {
+fn start(store: &str) -> (Running, String) {
     let log = std::env::temp_dir().join(format!("nono-bench-{}.log", std::process::id()));
     let child = Command::new(env!("CARGO_BIN_EXE_session-service"))
-        .args(["--store", &redis.url(), "--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+        .args(["--store", store, "--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
         .env_remove("RUST_LOG")
         .stderr(File::create(&log).unwrap())
         .spawn()

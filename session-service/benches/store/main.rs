@@ -83,45 +83,46 @@ async fn touches(store: Arc<RedisStore>, name: String) -> (f64, f64) {
     (delays.len() as f64 / begun.elapsed().as_secs_f64(), median(&mut delays))
 }
 
-/// Pages of 50 while the data grow.
+/// Pages of 50, in turns of few data and many.
 async fn growth() {
-    let redis = RedisServer::start();
-    let store = store(&redis.url(), 0);
     println!("\n| page of 50 | of | median ms | ratio |\n|---|---|---|---|");
-    let mut first = None;
-    let mut made = 0;
-    for sessions in [1_000, 1_000_000] {
-        make(&store, made, sessions).await;
-        made = sessions;
-        let page = ListPage { size: PageSize::try_from(50).unwrap(), after: None };
-        let mut delays = Vec::new();
-        for _ in 0..400 {
+    let servers = [RedisServer::start(), RedisServer::start()];
+    let [few, many] = servers.each_ref().map(|redis| store(&redis.url(), 0));
+    make(&few, 0, 1_000).await;
+    make(&many, 0, 1_000_000).await;
+    let page = ListPage { size: PageSize::try_from(50).unwrap(), after: None };
+    let list =
+        async |store: &Arc<RedisStore>| store.list(&Owner::open(), &page).await.unwrap().sessions.len();
+    compare("List", [("1000 sessions", &few), ("1 000 000 sessions", &many)], list).await;
+
+    for (name, messages) in [("short", 100), ("long", 10_000)] {
+        few.create(&Owner::open(), &session(name)).await.unwrap();
+        for _ in 0..messages / 100 {
+            few.append(&Owner::open(), &id(name), &batch(100), None).await.unwrap();
+        }
+    }
+    let history = async |(name, messages): &(&str, u32)| {
+        let page = HistoryPage { span: Span::Before(messages / 2 + 26), size: page.size };
+        few.history(&Owner::open(), &id(name), page).await.unwrap().messages.len()
+    };
+    let sessions = [("100 messages", &("short", 100)), ("10 000 messages", &("long", 10_000))];
+    compare("History, from the middle", sessions, history).await;
+}
+
+/// Reads the page of either side, in turns.
+async fn compare<S>(name: &str, sides: [(&str, &S); 2], read: impl AsyncFn(&S) -> usize) {
+    let mut delays = [Vec::new(), Vec::new()];
+    for _ in 0..1000 {
+        for ((_, side), delays) in sides.iter().zip(&mut delays) {
             let call = Instant::now();
-            assert_eq!(store.list(&Owner::open(), &page).await.unwrap().sessions.len(), 50);
+            assert_eq!(read(side).await, 50);
             delays.push(call.elapsed().as_secs_f64() * 1000.0);
         }
-        let delay = median(&mut delays);
-        println!("| List | {sessions} sessions | {delay:.2} | {:.2} |", delay / *first.get_or_insert(delay));
     }
     let mut first = None;
-    for (name, messages) in [("short", 100), ("long", 10_000)] {
-        store.create(&Owner::open(), &session(name)).await.unwrap();
-        for _ in 0..messages / 100 {
-            store.append(&Owner::open(), &id(name), &batch(100), None).await.unwrap();
-        }
-        let mut delays = Vec::new();
-        let middle = Span::Before(messages / 2 + 26);
-        for _ in 0..400 {
-            let page = HistoryPage { span: middle, size: PageSize::try_from(50).unwrap() };
-            let call = Instant::now();
-            assert_eq!(store.history(&Owner::open(), &id(name), page).await.unwrap().messages.len(), 50);
-            delays.push(call.elapsed().as_secs_f64() * 1000.0);
-        }
-        let delay = median(&mut delays);
-        println!(
-            "| History, from the middle | {messages} messages | {delay:.2} | {:.2} |",
-            delay / *first.get_or_insert(delay)
-        );
+    for ((of, _), delays) in sides.iter().zip(&mut delays) {
+        let delay = median(delays);
+        println!("| {name} | {of} | {delay:.2} | {:.2} |", delay / *first.get_or_insert(delay));
     }
 }
 
