@@ -14,6 +14,7 @@ macro_rules! assert_matches {
 
 mod doctor;
 mod faults;
+mod long_pages;
 mod model;
 mod redis;
 mod suite;

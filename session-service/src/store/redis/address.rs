@@ -1,10 +1,7 @@
 //! Where Redis is: one server, a primary that Sentinels know, or a cluster; and how to talk to it. Connects to nothing.
 
-use bb8_redis::redis::{
-    ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, TlsCertificates,
-    io::tcp::TcpSettings,
-};
-use rustls::pki_types::{CertificateDer, pem::PemObject};
+use super::credentials::{RedisTls, SentinelLogin};
+use bb8_redis::redis::{ConnectionInfo, IntoConnectionInfo, io::tcp::TcpSettings};
 use std::{fmt, sync::Arc};
 
 /// Where Redis is.
@@ -25,6 +22,32 @@ pub(super) struct Watched {
     pub(super) name: String,
     /// What the primary is told; its address is that of a Sentinel and means nothing.
     pub(super) template: ConnectionInfo,
+}
+
+/// Where Redis is, and what is asked of it.
+#[derive(Clone, Debug)]
+pub struct RedisSettings {
+    /// Where it is.
+    pub url: RedisUrl,
+    /// The certificates for TLS.
+    pub tls: RedisTls,
+    /// What Sentinels want to hear.
+    pub sentinel: SentinelLogin,
+    /// How many replicas must have a write before it is acknowledged.
+    pub min_replicas_ack: u8,
+}
+
+impl RedisSettings {
+    /// The settings for a place that wants nothing more.
+    pub fn at(url: RedisUrl) -> Self {
+        let (tls, sentinel) = (RedisTls::default(), SentinelLogin::default());
+        Self { url, tls, sentinel, min_replicas_ack: 0 }
+    }
+
+    /// Whether they go together; the error is one sentence. Connects to nothing.
+    pub fn check(&self) -> Result<(), String> {
+        self.url.topology(&self.tls, &self.sentinel).map(drop)
+    }
 }
 
 /// The address of a store in Redis, as `--store` takes it. It may hold a password, and shows none.
@@ -94,80 +117,6 @@ impl PartialEq for RedisUrl {
 
 impl Eq for RedisUrl {}
 
-/// Certificates for TLS, as PEM; what is absent is the system's, or none.
-#[derive(Clone, Default)]
-pub struct RedisTls {
-    /// Who may have signed the server's certificate.
-    pub ca: Option<Vec<u8>>,
-    /// Our certificate and its key, for servers that ask for one.
-    pub client: Option<(Vec<u8>, Vec<u8>)>,
-}
-
-impl fmt::Debug for RedisTls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RedisTls {{ ca: {}, client: {} }}", self.ca.is_some(), self.client.is_some())
-    }
-}
-
-impl RedisTls {
-    fn is_given(&self) -> bool {
-        self.ca.is_some() || self.client.is_some()
-    }
-
-    /// As the driver takes them.
-    pub(super) fn certificates(&self) -> Option<TlsCertificates> {
-        let client_tls = self.client.clone();
-        self.is_given().then(|| TlsCertificates {
-            client_tls: client_tls
-                .map(|(client_cert, client_key)| ClientTlsConfig { client_cert, client_key }),
-            root_cert: self.ca.clone(),
-        })
-    }
-
-    fn apply(&self, info: ConnectionInfo) -> Result<ConnectionInfo, String> {
-        let Some(certificates) = self.certificates() else { return Ok(info) };
-        if !matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
-            return Err("certificates are given and --store is not of a rediss form".into());
-        }
-        // The driver takes a file without certificates, and then trusts nobody.
-        let authorities = self.ca.iter().flat_map(|pem| CertificateDer::pem_slice_iter(pem));
-        if self.ca.is_some() && !authorities.fold(false, |_, authority| authority.is_ok()) {
-            return Err("the authorities for the store are no certificates in PEM".into());
-        }
-        let client = bb8_redis::redis::Client::build_with_tls(info, certificates);
-        let client = client.map_err(|_| "the certificates for the store are not usable PEM")?;
-        Ok(client.get_connection_info().clone())
-    }
-}
-
-/// What Sentinels want to hear, which is not what Redis wants to hear.
-#[derive(Clone, Default)]
-pub struct SentinelLogin {
-    /// Absent for the default user.
-    pub user: Option<String>,
-    /// Absent when they ask for none.
-    pub password: Option<String>,
-}
-
-impl fmt::Debug for SentinelLogin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SentinelLogin {{ user: {:?}, password: {} }}", self.user, self.password.is_some())
-    }
-}
-
-impl SentinelLogin {
-    fn apply(&self, info: ConnectionInfo) -> ConnectionInfo {
-        let mut settings = bb8_redis::redis::RedisConnectionInfo::default();
-        if let Some(user) = &self.user {
-            settings = settings.set_username(user);
-        }
-        if let Some(password) = &self.password {
-            settings = settings.set_password(password);
-        }
-        info.set_redis_settings(settings)
-    }
-}
-
 enum Kind {
     Standalone,
     Sentinel,
@@ -223,6 +172,7 @@ fn topology(text: &str) -> Option<Topology> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bb8_redis::redis::ConnectionAddr;
 
     fn port(info: &ConnectionInfo) -> u16 {
         match info.addr() {

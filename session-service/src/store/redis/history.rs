@@ -16,6 +16,10 @@ use bb8_redis::redis::{Cmd, Value};
 /// takes it five times as long (docs/decisions/0006-speed.md); but a page of very many long messages must not travel.
 const PLAIN_PAGE_MAX_ITEMS: u32 = 100;
 
+/// How many messages may be read as they are at once: 200 MiB of the longest ones, and Redis keeps an answer until it is
+/// sent. Pages beyond that go by the script.
+pub(super) const PLAIN_MESSAGES_AT_ONCE: usize = 6400;
+
 pub(super) async fn page(
     store: &RedisStore,
     owner: &Owner,
@@ -24,14 +28,16 @@ pub(super) async fn page(
 ) -> Result<History, StoreError> {
     let keys = keys::session(owner, user_id);
     in_time(async {
-        match plain_range(page) {
-            Some((first, last)) if !store.link.is_cluster() => {
+        let range = plain_range(page).filter(|_| !store.link.is_cluster());
+        let permit = range.and_then(|_| store.plain_messages.try_acquire_many(page.size.items()).ok());
+        match range.zip(permit) {
+            Some(((first, last), _permit)) => {
                 let [record, history] = &keys;
                 let count = Cmd::hget(record, "message_count");
                 let stored = Cmd::lrange(history, first, last);
                 read_plain(store.link.transaction([count, stored]).await?, page)
             }
-            _ => read_by_script(store, &keys, page).await,
+            None => read_by_script(store, &keys, page).await,
         }
     })
     .await

@@ -4,6 +4,7 @@
 mod address;
 mod advice;
 mod cluster;
+mod credentials;
 mod history;
 mod inspect;
 mod keys;
@@ -33,44 +34,22 @@ use places::Placing;
 use reply::{Reply, broken, session, timestamp};
 use scripts::{Invocation, Script};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
-pub use address::{RedisTls, RedisUrl, SentinelLogin};
+pub use address::{RedisSettings, RedisUrl};
 pub use advice::Server;
+pub use credentials::{RedisTls, SentinelLogin};
 pub use inspect::Inspection;
 
 /// The longest that a call of the store takes, whatever happens to the connection and however often it asks.
 const CALL_MAX: Duration = Duration::from_millis(1450);
 
-/// Where Redis is, and what is asked of it.
-#[derive(Clone, Debug)]
-pub struct RedisSettings {
-    /// Where it is.
-    pub url: RedisUrl,
-    /// The certificates for TLS.
-    pub tls: RedisTls,
-    /// What Sentinels want to hear.
-    pub sentinel: SentinelLogin,
-    /// How many replicas must have a write before it is acknowledged.
-    pub min_replicas_ack: u8,
-}
-
-impl RedisSettings {
-    /// The settings for a place that wants nothing more.
-    pub fn at(url: RedisUrl) -> Self {
-        let (tls, sentinel) = (RedisTls::default(), SentinelLogin::default());
-        Self { url, tls, sentinel, min_replicas_ack: 0 }
-    }
-
-    /// Whether they go together; the error is one sentence. Connects to nothing.
-    pub fn check(&self) -> Result<(), String> {
-        self.url.topology(&self.tls, &self.sentinel).map(drop)
-    }
-}
-
 /// The adapter over Redis.
 pub struct RedisStore {
     policy: Policy,
     link: Link,
+    /// The messages that may be read as they are.
+    plain_messages: Semaphore,
 }
 
 impl RedisStore {
@@ -79,7 +58,8 @@ impl RedisStore {
         let topology = settings.url.topology(&settings.tls, &settings.sentinel)?;
         let link = Link::new(topology, settings.tls.certificates(), settings.min_replicas_ack);
         let link = link.map_err(|_| "the store's address or certificates are not usable")?;
-        Ok(Self { policy, link })
+        let plain_messages = Semaphore::new(history::PLAIN_MESSAGES_AT_ONCE);
+        Ok(Self { policy, link, plain_messages })
     }
 
     /// The store at this address, with nothing more to it.
