@@ -11,7 +11,8 @@ if not count then
   return {'not_found'}
 end
 
-local forward, first, last = span == 'after', nil, nil
+local forward = span == 'after'
+local first, last
 if forward then
   first, last = seq + 1, math.min(seq + size, count)
 else
