@@ -45,7 +45,12 @@ pub mod config {
 }
 
 pub mod limits;
+#[cfg(feature = "json")]
+pub mod metadata;
 pub mod reason;
+mod violations;
+
+pub use violations::{OMITTED, VIOLATIONS_MAX, VIOLATIONS_MAX_BYTES, Violation, Violations};
 
 /// The descriptors of everything above, for gRPC reflection and for tools.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/nono.binpb"));

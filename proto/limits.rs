@@ -28,8 +28,11 @@ pub const PAGE_DEFAULT_ITEMS: u32 = 100;
 pub const PAGE_MAX_ITEMS: u32 = 1000;
 /// A page of history ends before its stored messages exceed this, but holds one message at least.
 pub const HISTORY_PAGE_MAX_BYTES: usize = 1024 * 1024;
-/// The largest body of an HTTP request.
+/// Maximum size of an HTTP request's body, counted after its JSON escapes (such as `\u4f60`) are decoded, so that the
+/// other limits mean the same however the JSON is written.
 pub const HTTP_BODY_MAX_BYTES: usize = 1280 * 1024;
+/// Maximum size of an HTTP request's body as sent: an escape takes up to six bytes for one.
+pub const HTTP_BODY_MAX_SENT_BYTES: usize = 6 * HTTP_BODY_MAX_BYTES;
 /// The largest gRPC message, in both directions.
 pub const GRPC_MESSAGE_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// The longest that a unary call takes.

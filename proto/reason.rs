@@ -29,5 +29,7 @@ pub const STORE_UNAVAILABLE: &str = "STORE_UNAVAILABLE";
 pub const MODEL_UNAVAILABLE: &str = "MODEL_UNAVAILABLE";
 /// `DEADLINE_EXCEEDED`: the caller's deadline or the service's own limit passed.
 pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
+/// `UNIMPLEMENTED`: no such method, or a compression that is not supported.
+pub const UNIMPLEMENTED: &str = "UNIMPLEMENTED";
 /// `INTERNAL`: a bug.
 pub const INTERNAL: &str = "INTERNAL";

@@ -1,6 +1,6 @@
 //! The session service as the gateway calls it: with the caller's ids, within a time limit, once more where that is safe.
 
-use crate::{balance::Places, error::Problem, lanes};
+use crate::{balance::Places, detached::Detached, error::Problem, lanes};
 use http::Uri;
 use nono_proto::{
     chat::v1::{ChatRequest, ChatResponse, chat_service_client::ChatServiceClient},
@@ -22,6 +22,7 @@ use tower::{
     retry::budget::{Budget, TpsBudget},
     util::BoxCloneSyncService,
 };
+use tracing::Instrument;
 
 /// How much longer than the service the gateway waits: the service's own answer is the better one.
 const GRACE: Duration = Duration::from_millis(250);
@@ -58,6 +59,8 @@ impl Error for TransportError {
 #[derive(Clone)]
 pub struct Backend {
     transport: Transport,
+    /// Connections of their own for chat streams, so that neither kind of call can end or delay the other.
+    chat_transport: Transport,
     budget: Arc<TpsBudget>,
 }
 
@@ -94,12 +97,21 @@ impl Backend {
     /// The service at these addresses, connected to when it is first needed.
     pub fn remote(addresses: &[Uri]) -> Self {
         let places = Places::new(addresses);
-        Self::over(lanes::transport(move || places.transport()))
+        let places = Arc::new(places);
+        let transport = || {
+            let places = places.clone();
+            lanes::transport(move || places.transport())
+        };
+        Self { chat_transport: transport(), ..Self::over(transport()) }
     }
 
     fn over(transport: Transport) -> Self {
         // At most one call in ten is repeated, and one a second when there are few.
-        Self { transport, budget: Arc::new(TpsBudget::new(Duration::from_secs(10), 1, 0.1)) }
+        Self {
+            chat_transport: transport.clone(),
+            transport,
+            budget: Arc::new(TpsBudget::new(Duration::from_secs(10), 1, 0.1)),
+        }
     }
 
     pub(crate) fn sessions(&self) -> SessionServiceClient<Transport> {
@@ -108,8 +120,13 @@ impl Backend {
             .max_encoding_message_size(GRPC_MESSAGE_MAX_BYTES)
     }
 
-    pub(crate) fn chat(&self) -> ChatServiceClient<Transport> {
-        ChatServiceClient::new(self.transport.clone())
+    /// Returns a client for the unary calls of the chat service.
+    pub(crate) fn personas(&self) -> ChatServiceClient<Transport> {
+        ChatServiceClient::new(self.transport.clone()).max_decoding_message_size(GRPC_MESSAGE_MAX_BYTES)
+    }
+
+    fn chat(&self) -> ChatServiceClient<Transport> {
+        ChatServiceClient::new(self.chat_transport.clone())
             .max_decoding_message_size(GRPC_MESSAGE_MAX_BYTES)
             .max_encoding_message_size(GRPC_MESSAGE_MAX_BYTES)
     }
@@ -118,39 +135,40 @@ impl Backend {
         ConfigServiceClient::new(self.transport.clone())
     }
 
-    /// Makes a unary call with a client.
+    /// Makes a unary call with a client. The call runs to its end even if the caller is cancelled.
     pub(crate) async fn call<C, Q, A, F>(
         &self,
         client: C,
         call: &Call,
         repeat: Repeat,
         request: Q,
-        send: impl Fn(C, Request<Q>) -> F,
+        send: impl Fn(C, Request<Q>) -> F + Send + 'static,
     ) -> Result<A, Problem>
     where
-        C: Clone,
-        Q: Clone,
-        F: Future<Output = Result<Response<A>, Status>>,
+        C: Clone + Send + 'static,
+        Q: Clone + Send + 'static,
+        A: Send + 'static,
+        F: Future<Output = Result<Response<A>, Status>> + Send,
     {
         let deadline = Instant::now() + UNARY_CALL_MAX;
-        let once = async |request: Q| {
+        let (call, budget) = (call.clone(), self.budget.clone());
+        let attempt = move |request: Q| {
             let mut request = Request::new(request);
             request.set_timeout(deadline - Instant::now());
             call.pass_on(request.metadata_mut().as_mut());
-            send(client.clone(), request).await
+            send(client.clone(), request)
         };
-        let calling = async {
-            self.budget.deposit();
-            match once(request.clone()).await {
-                Err(status)
-                    if repeat == Repeat::Safe && was_unreachable(&status) && self.budget.withdraw() =>
-                {
-                    once(request).await
+        let calling = async move {
+            budget.deposit();
+            match attempt(request.clone()).await {
+                Err(status) if repeat == Repeat::Safe && was_unreachable(&status) && budget.withdraw() => {
+                    attempt(request).await
                 }
                 result => result,
             }
         };
-        match tokio::time::timeout_at(deadline + GRACE, calling).await {
+        let calling = tokio::time::timeout_at(deadline + GRACE, calling);
+        match Detached::new(calling.in_current_span()).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(status.into()),
             Err(_) => Err(Problem::timeout()),
@@ -166,7 +184,9 @@ impl Backend {
         let mut request = Request::new(request);
         call.pass_on(request.metadata_mut().as_mut());
         let mut client = self.chat();
-        match tokio::time::timeout(UNARY_CALL_MAX, client.chat(request)).await {
+        // A stream that is reset before the service has accepted it counts against the whole connection.
+        let calling = tokio::time::timeout(UNARY_CALL_MAX, async move { client.chat(request).await });
+        match Detached::new(calling.in_current_span()).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(status.into()),
             Err(_) => Err(Problem::timeout()),

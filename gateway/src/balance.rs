@@ -4,6 +4,7 @@
 
 use crate::backend::{Transport, TransportError};
 use http::Uri;
+use process::server::HEADER_LIST_MAX_BYTES;
 use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
@@ -82,6 +83,7 @@ fn endpoint(address: Uri) -> Endpoint {
     Endpoint::from(address)
         .connect_timeout(CONNECT_MAX_WAIT)
         .tcp_nodelay(true)
+        .http2_max_header_list_size(HEADER_LIST_MAX_BYTES)
         .http2_keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(10))
         .keep_alive_while_idle(true)
@@ -96,8 +98,7 @@ async fn look_up(names: Vec<Uri>, known: watch::Sender<BTreeSet<SocketAddr>>) {
             tracing::info!(addresses = ?found, "addresses of the session service");
             known.send_replace(found);
         }
-        let jitter = Duration::from_millis(u64::from(std::process::id()) % 1000);
-        tokio::time::sleep(RESOLVE_EVERY + jitter).await;
+        tokio::time::sleep(process::jittered(RESOLVE_EVERY)).await;
     }
 }
 

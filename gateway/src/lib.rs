@@ -2,13 +2,18 @@
 
 pub mod backend;
 mod balance;
+mod detached;
 mod error;
 mod extract;
+mod header_list;
 mod json;
 mod lanes;
-mod metadata;
 mod observe;
+mod origin;
 mod page;
 mod routes;
+mod rules;
 pub mod server;
 pub mod settings;
+mod strict_json;
+mod unread_body;

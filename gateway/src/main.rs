@@ -8,7 +8,7 @@ use gateway::{
     settings::{GatewaySettings, backend},
 };
 use http::Uri;
-use process::{Process, listen, settings::ProcessSettings};
+use process::{Process, listen, server::Protocol, settings::ProcessSettings};
 use std::{net::SocketAddr, process::ExitCode};
 
 /// Serves the JSON REST API and the chat page over a session service.
@@ -47,16 +47,18 @@ fn main() -> ExitCode {
 async fn run(settings: Settings, process: Process) -> Result<()> {
     let http = listen(settings.http_listen).await?;
     let admin = listen(settings.admin_listen).await?;
-    let mut registry = process::registry("gateway");
+    let mut registry = process.registry("gateway");
     let gateway = Gateway::new(
         Backend::remote(&settings.backend),
         &settings.gateway,
+        &settings.gateway.hosts(http.local_addr()?),
         &process.lifecycle,
         &mut registry,
     );
     let page = format!("http://{}", http.local_addr()?);
     tracing::info!(page, admin = %admin.local_addr()?, backend = ?settings.backend, "listening");
     process.serve_admin(admin, registry);
-    process.finish("HTTP", serve(http, gateway, &process.lifecycle)).await;
+    let port = process.port("http", Protocol::Http, None);
+    process.finish("HTTP", serve(http, gateway, port, &process.lifecycle)).await;
     Ok(())
 }

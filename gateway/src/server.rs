@@ -4,18 +4,17 @@ use crate::{
     backend::Backend,
     error::Problem,
     observe::{HttpMetrics, observe},
+    origin::{self, AllowedHosts},
     page::{self, Files},
     routes::{self, Api},
     settings::GatewaySettings,
+    unread_body,
 };
 use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    middleware,
+    Router, middleware,
     response::{IntoResponse, Response},
 };
-use nono_proto::limits::HTTP_BODY_MAX_BYTES;
-use process::Lifecycle;
+use process::{Lifecycle, server::Port};
 use prometheus_client::registry::Registry;
 use std::{any::Any, time::Duration};
 use tokio::net::TcpListener;
@@ -25,6 +24,15 @@ use tower_http::catch_panic::CatchPanicLayer;
 const BACKEND: &str = "session service";
 /// How often the session service is looked at.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// Host names under which the gateway is reached.
+#[derive(Clone, Debug, Default)]
+pub struct HostSettings {
+    /// Names besides IP addresses and `localhost`.
+    pub allowed: Vec<String>,
+    /// `true` if the port is bound to a loopback address. Other names are then rejected even if none is given.
+    pub is_loopback: bool,
+}
 
 /// The gateway with all that its requests pass through.
 pub struct Gateway {
@@ -37,6 +45,7 @@ impl Gateway {
     pub fn new(
         backend: Backend,
         settings: &GatewaySettings,
+        hosts: &HostSettings,
         lifecycle: &Lifecycle,
         registry: &mut Registry,
     ) -> Self {
@@ -49,9 +58,11 @@ impl Gateway {
         let files =
             settings.public_dir.clone().map_or_else(Files::embedded, |folder| Files::Folder(folder.into()));
         let pages = Router::new().fallback(page::serve).with_state(files);
+        let hosts = AllowedHosts::new(hosts);
         let router = routes::router(api)
             .fallback_service(pages)
-            .layer(DefaultBodyLimit::max(HTTP_BODY_MAX_BYTES))
+            .layer(middleware::from_fn(unread_body::handle))
+            .layer(middleware::from_fn_with_state(hosts, origin::protect))
             .layer(CatchPanicLayer::custom(answer_panic))
             .layer(middleware::from_fn_with_state(HttpMetrics::register(registry), observe))
             .layer(middleware::from_fn(page::protect));
@@ -59,10 +70,10 @@ impl Gateway {
     }
 }
 
-/// Serves until the process stops, then lets requests in progress end.
-pub async fn serve(listener: TcpListener, gateway: Gateway, lifecycle: &Lifecycle) {
+/// Serves on a port until the process stops, then waits until the requests in progress have finished.
+pub async fn serve(listener: TcpListener, gateway: Gateway, port: Port, lifecycle: &Lifecycle) {
     tokio::spawn(watch(gateway.backend, lifecycle.clone()));
-    process::http::serve(listener, gateway.router, lifecycle).await;
+    port.serve(listener, gateway.router, lifecycle).await;
 }
 
 /// Keeps the lifecycle informed of the session service.

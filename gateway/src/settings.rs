@@ -1,8 +1,9 @@
 //! The settings of the gateway.
 
+use crate::server::HostSettings;
 use clap::Args;
 use http::{Uri, uri::Scheme};
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 /// The settings of the gateway, beside its addresses and its backend.
 #[derive(Args, Clone, Debug)]
@@ -15,6 +16,31 @@ pub struct GatewaySettings {
     /// A folder to serve the page from, instead of the files in the program.
     #[arg(long, env = "NONO_PUBLIC_DIR", value_name = "FOLDER", value_parser = folder)]
     pub public_dir: Option<PathBuf>,
+
+    /// Host names under which browsers reach this server, besides IP addresses and localhost. Requests for other names are
+    /// rejected if the server listens on a loopback address or if any name is given here.
+    #[arg(long, env = "NONO_ALLOWED_HOSTS", value_name = "HOST", value_delimiter = ',', value_parser = host)]
+    pub allowed_hosts: Vec<String>,
+}
+
+impl GatewaySettings {
+    /// Returns the host settings of a server that listens on `address`.
+    pub fn hosts(&self, address: SocketAddr) -> HostSettings {
+        HostSettings {
+            allowed: self.allowed_hosts.clone(),
+            is_loopback: address.ip().to_canonical().is_loopback(),
+        }
+    }
+}
+
+fn host(text: &str) -> Result<String, String> {
+    let is_name = |text: &str| text.split('.').all(|label| !label.is_empty() && label.len() <= 63);
+    let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+    if is_plain && is_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("it must be a host name without scheme and port".into())
+    }
 }
 
 fn folder(path: &str) -> Result<PathBuf, String> {

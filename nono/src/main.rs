@@ -3,9 +3,9 @@
 use anyhow::Result;
 use clap::Parser;
 use gateway::{backend::Backend, server::Gateway, settings::GatewaySettings};
-use process::{Process, listen, settings::ProcessSettings};
+use process::{Process, listen, server::Protocol, settings::ProcessSettings};
 use session_service::{
-    server::Service,
+    server::{CONNECTION_MAX_AGE, Service},
     settings::{SECRETS, ServiceSettings, StoreUrl},
 };
 use std::{net::SocketAddr, process::ExitCode};
@@ -54,18 +54,25 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
     let grpc = listen(settings.grpc_listen).await?;
     let admin = listen(settings.admin_listen).await?;
     let store = settings.store;
-    let mut registry = process::registry("nono");
+    let mut registry = process.registry("nono");
     let parts = settings.service.parts(&store, &mut registry).map_err(anyhow::Error::msg)?;
     let service = Service::new(parts, &process.lifecycle, &mut registry).await;
     // No network between the two, but everything else that a call passes through.
-    let gateway =
-        Gateway::new(Backend::local(service.router()), &settings.gateway, &process.lifecycle, &mut registry);
+    let gateway = Gateway::new(
+        Backend::local(service.router()),
+        &settings.gateway,
+        &settings.gateway.hosts(http.local_addr()?),
+        &process.lifecycle,
+        &mut registry,
+    );
     tracing::debug!(http = %http.local_addr()?, grpc = %grpc.local_addr()?, admin = %admin.local_addr()?, "listening");
     greet(http.local_addr()?, grpc.local_addr()?, &store);
     process.serve_admin(admin, registry);
+    let http_port = process.port("http", Protocol::Http, None);
+    let grpc_port = process.port("grpc", Protocol::Grpc, Some(CONNECTION_MAX_AGE));
     tokio::join!(
-        process.finish("HTTP", gateway::server::serve(http, gateway, &process.lifecycle)),
-        process.finish("gRPC", session_service::server::serve(grpc, service, &process.lifecycle)),
+        process.finish("HTTP", gateway::server::serve(http, gateway, http_port, &process.lifecycle)),
+        process.finish("gRPC", session_service::server::serve(grpc, service, grpc_port, &process.lifecycle)),
     );
     Ok(())
 }

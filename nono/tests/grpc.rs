@@ -234,6 +234,7 @@ fn every_reason_is_documented_in_the_contract() {
         nono_proto::reason::MODEL_UNAVAILABLE,
         nono_proto::reason::DEADLINE_EXCEEDED,
         nono_proto::reason::INTERNAL,
+        nono_proto::reason::UNIMPLEMENTED,
     ];
     let documented: Vec<_> = (1..).map_while(|number| ErrorReason::try_from(number).ok()).collect();
     let documented: Vec<_> =

@@ -4,9 +4,12 @@
 
 mod app;
 mod chat;
+mod connections;
 mod faults;
 mod grpc;
+mod grpc_errors;
 mod programs;
+mod raw_http;
 mod rest;
 mod telemetry;
 mod tidy;

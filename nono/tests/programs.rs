@@ -188,7 +188,7 @@ async fn stopping_does_not_wait_for_connections_that_say_nothing() {
     let http = page.trim_start_matches("http://").to_owned();
     let _silent = TcpStream::connect(&http).await.unwrap();
     let mut half = TcpStream::connect(&http).await.unwrap();
-    let head = "POST /api/session/create HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+    let head = "POST /api/session/create HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
                 content-length: 100\r\nexpect: 100-continue\r\n\r\n";
     half.write_all(head.as_bytes()).await.unwrap();
     // The answer shows that the request is in progress.

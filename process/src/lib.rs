@@ -2,15 +2,20 @@
 
 pub mod admin;
 pub mod call;
-pub mod http;
 mod json_lines;
 pub mod lifecycle;
 mod run;
+pub mod server;
 pub mod settings;
 mod telemetry;
 
 pub use lifecycle::Lifecycle;
-pub use run::{Process, listen, registry, run};
+pub use run::{Process, listen, run};
+
+/// Returns the duration, lengthened or shortened at random by up to 10 %, so that processes do not act in step.
+pub fn jittered(duration: std::time::Duration) -> std::time::Duration {
+    duration.mul_f64(0.9 + 0.2 * fastrand::f64())
+}
 
 /// For every program of the workspace: a call allocates some hundred small things. docs/decisions/0006-speed.md
 #[global_allocator]

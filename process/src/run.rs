@@ -1,11 +1,13 @@
 //! A program from its first to its last moment.
 
 use crate::{
-    Lifecycle, admin, http,
+    Lifecycle, admin,
+    server::{ConnectionLimits, ConnectionMetrics, Port, Protocol},
     settings::{BAD_SETTING, ProcessSettings},
     telemetry::{DroppedLines, Telemetry},
 };
 use anyhow::{Context, Result};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use prometheus_client::{metrics::info::Info, registry::Registry};
 use std::{net::SocketAddr, process::ExitCode, time::Duration};
 use tokio::{
@@ -21,16 +23,36 @@ const LAST_LINE_WAIT: Duration = Duration::from_millis(20);
 pub struct Process {
     /// Where it stands.
     pub lifecycle: Lifecycle,
-    /// How long calls in progress may take to finish.
+    /// Timeout for calls in progress when the program stops.
     pub drain_timeout: Duration,
+    /// Connection limits of each port.
+    pub limits: ConnectionLimits,
+    /// Connection metrics of all ports.
+    pub connections: ConnectionMetrics,
 }
 
 impl Process {
     /// Serves the admin port until the process ends.
     pub fn serve_admin(&self, listener: TcpListener, registry: Registry) {
         let router = admin::router(self.lifecycle.clone(), registry);
-        // It outlives the drain: probes and scrapes see it happen.
-        tokio::spawn(async move { http::serve(listener, router, &Lifecycle::default()).await });
+        let port = self.port("admin", Protocol::Admin, None);
+        // The admin port outlives the drain, so that probes and scrapes can observe it.
+        tokio::spawn(async move { port.serve(listener, router, &Lifecycle::default()).await });
+    }
+
+    /// Returns a registry that identifies the program and contains the metrics of every process.
+    pub fn registry(&self, program: &'static str) -> Registry {
+        let mut registry = Registry::default();
+        let labels = vec![("program", program), ("version", env!("CARGO_PKG_VERSION"))];
+        registry.register("build", "The program and its version", Info::new(labels));
+        registry.register_collector(Box::new(DroppedLines));
+        self.connections.register(&mut registry);
+        registry
+    }
+
+    /// Returns a port with the limits and metrics of this process.
+    pub fn port(&self, name: &'static str, protocol: Protocol, max_age: Option<Duration>) -> Port {
+        Port { name, protocol, max_age, limits: self.limits, metrics: self.connections.clone() }
     }
 
     /// Lets `work` go on until it ends by itself or by the drain's deadline, and logs which.
@@ -78,7 +100,14 @@ where
 {
     let lifecycle = Lifecycle::default();
     tokio::spawn(stop_on_signal(lifecycle.clone(), settings.drain_delay)?);
-    let result = work(Process { lifecycle, drain_timeout: settings.drain_timeout }).await;
+    raise_file_limit();
+    let process = Process {
+        lifecycle,
+        drain_timeout: settings.drain_timeout,
+        limits: settings.connection_limits(),
+        connections: ConnectionMetrics::default(),
+    };
+    let result = work(process).await;
     if !telemetry.flush().await {
         tracing::warn!("the last spans were not sent in time");
     }
@@ -118,11 +147,11 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }
 
-/// A registry that says which program and version this is.
-pub fn registry(program: &'static str) -> Registry {
-    let mut registry = Registry::default();
-    let labels = vec![("program", program), ("version", env!("CARGO_PKG_VERSION"))];
-    registry.register("build", "The program and its version", Info::new(labels));
-    registry.register_collector(Box::new(DroppedLines));
-    registry
+/// Raises the soft limit of open files to the hard limit: shells often set it below the number of connections allowed.
+fn raise_file_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::debug!(%error, "limit of open files not raised");
+    }
 }

@@ -1,5 +1,6 @@
 //! The settings that every program has, and how a bad one is answered.
 
+use crate::server::ConnectionLimits;
 use clap::{
     Args, Parser, ValueEnum,
     error::{ContextKind, ErrorKind},
@@ -21,6 +22,29 @@ pub struct ProcessSettings {
     /// How long calls in progress may take to finish when the program stops.
     #[arg(long, env = "NONO_DRAIN_TIMEOUT", value_name = "DURATION", default_value = "15s", value_parser = duration)]
     pub drain_timeout: Duration,
+
+    /// Maximum number of open connections on each port.
+    #[arg(long, env = "NONO_MAX_CONNECTIONS", value_name = "NUMBER", default_value_t = 10_000, value_parser = at_least_one)]
+    pub max_connections: usize,
+
+    /// Maximum number of open connections from one address on each port. Behind a proxy, set it to the same number as
+    /// --max-connections.
+    #[arg(long, env = "NONO_MAX_CONNECTIONS_PER_PEER", value_name = "NUMBER", default_value_t = 5_000, value_parser = at_least_one)]
+    pub max_connections_per_peer: usize,
+}
+
+impl ProcessSettings {
+    /// Returns the connection limits of each port.
+    pub fn connection_limits(&self) -> ConnectionLimits {
+        ConnectionLimits { max: self.max_connections, max_per_peer: self.max_connections_per_peer }
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|number| *number > 0)
+        .ok_or_else(|| "it must be a whole number of at least 1".into())
 }
 
 /// How log lines look.

@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use process::{Process, listen, settings::ProcessSettings};
+use process::{Process, listen, server::Protocol, settings::ProcessSettings};
 use session_service::{
     doctor,
-    server::{Service, serve},
+    server::{CONNECTION_MAX_AGE, Service, serve},
     settings::{SECRETS, ServiceSettings, StoreUrl},
     store::redis::RedisUrl,
 };
@@ -89,11 +89,12 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
     let grpc = listen(settings.grpc_listen).await?;
     let admin = listen(settings.admin_listen).await?;
     let store = settings.store.expect("it is required");
-    let mut registry = process::registry("session-service");
+    let mut registry = process.registry("session-service");
     let parts = settings.service.parts(&store, &mut registry).map_err(anyhow::Error::msg)?;
     let service = Service::new(parts, &process.lifecycle, &mut registry).await;
     tracing::info!(grpc = %grpc.local_addr()?, admin = %admin.local_addr()?, ?store, "listening");
     process.serve_admin(admin, registry);
-    process.finish("gRPC", serve(grpc, service, &process.lifecycle)).await;
+    let port = process.port("grpc", Protocol::Grpc, Some(CONNECTION_MAX_AGE));
+    process.finish("gRPC", serve(grpc, service, port, &process.lifecycle)).await;
     Ok(())
 }

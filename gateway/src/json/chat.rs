@@ -1,7 +1,7 @@
 //! The JSON of turns.
 
 use super::{Message, Session};
-use crate::{error::Problem, extract::Fields, metadata};
+use crate::{error::Problem, extract::JsonFields};
 use nono_proto::chat::v1 as pb;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -21,12 +21,12 @@ pub(crate) struct ChatRequest {
 }
 
 /// Reads a [`ChatRequest`] for a session.
-pub(crate) fn chat(user_id: String, mut fields: Fields) -> Result<pb::ChatRequest, Problem> {
+pub(crate) fn chat(user_id: String, mut fields: JsonFields) -> Result<pb::ChatRequest, Problem> {
     let request = pb::ChatRequest {
         user_id,
-        message: fields.required_text("message"),
-        request_id: fields.text("request_id"),
-        metadata: fields.object("metadata").map(metadata::to_struct),
+        message: fields.required_string("message"),
+        request_id: fields.request_id(),
+        metadata: fields.metadata("metadata"),
     };
     fields.finish(request)
 }

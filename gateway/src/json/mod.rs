@@ -6,12 +6,12 @@ mod export;
 pub(crate) use chat::{Accepted, ChatRequest, Delta, Done, Reply, chat};
 pub(crate) use export::Conversation;
 
-use crate::{
-    error::{Problem, Violation},
-    extract::Fields,
+use crate::{error::Problem, extract::JsonFields};
+use nono_proto::{
+    limits::{APPEND_MAX_ENCODED_BYTES, APPEND_MAX_MESSAGES},
     metadata,
+    session::v1 as pb,
 };
-use nono_proto::{limits::APPEND_MAX_ENCODED_BYTES, session::v1 as pb};
 use prost::Message as _;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -51,14 +51,14 @@ pub(crate) enum IfExists {
 }
 
 /// Reads a [`CreateRequest`].
-pub(crate) fn create(mut fields: Fields) -> Result<pb::CreateRequest, Problem> {
+pub(crate) fn create(mut fields: JsonFields) -> Result<pb::CreateRequest, Problem> {
     let if_exists = [("fail", pb::IfExists::Fail), ("return", pb::IfExists::Return)];
     let request = pb::CreateRequest {
-        user_id: fields.required_text("user_id"),
-        persona: fields.text("persona"),
-        metadata: fields.object("metadata").map(metadata::to_struct),
-        if_exists: fields.word("if_exists", &if_exists).unwrap_or_default().into(),
-        request_id: fields.text("request_id"),
+        user_id: fields.required_string("user_id"),
+        persona: fields.string("persona"),
+        metadata: fields.metadata("metadata"),
+        if_exists: fields.one_of("if_exists", &if_exists).unwrap_or_default().into(),
+        request_id: fields.request_id(),
     };
     fields.finish(request)
 }
@@ -86,24 +86,22 @@ pub(crate) struct NewMessage {
 }
 
 /// Reads an [`AppendRequest`] for a session.
-pub(crate) fn append(user_id: String, mut fields: Fields) -> Result<pb::AppendRequest, Problem> {
+pub(crate) fn append(user_id: String, mut fields: JsonFields) -> Result<pb::AppendRequest, Problem> {
     let roles = [("user", pb::Role::User), ("assistant", pb::Role::Assistant), ("system", pb::Role::System)];
-    let messages = fields.required_list("messages", |fields| pb::NewMessage {
-        role: fields.word("role", &roles).unwrap_or_default().into(),
-        content: fields.text("content"),
-        metadata: fields.object("metadata").map(metadata::to_struct),
+    let messages = fields.required_list("messages", APPEND_MAX_MESSAGES, |fields| pb::NewMessage {
+        role: fields.one_of("role", &roles).unwrap_or_default().into(),
+        content: fields.string("content"),
+        metadata: fields.metadata("metadata"),
     });
-    let request = pb::AppendRequest { user_id, messages, request_id: fields.text("request_id") };
+    let request = pb::AppendRequest { user_id, messages, request_id: fields.request_id() };
     let request = fields.finish(request)?;
     // The service would refuse it, but it cannot even be carried there.
     match request.encoded_len() {
         0..=APPEND_MAX_ENCODED_BYTES => Ok(request),
-        bytes => Err(Problem::invalid(vec![Violation {
-            field: "messages".into(),
-            description: format!(
-                "must be at most {APPEND_MAX_ENCODED_BYTES} bytes as protobuf; they have {bytes}"
-            ),
-        }])),
+        bytes => Err(Problem::invalid_field(
+            "messages",
+            format_args!("must be at most {APPEND_MAX_ENCODED_BYTES} bytes as protobuf; they have {bytes}"),
+        )),
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod assets;
 
-use crate::{error::Problem, routes::DOCS};
+use crate::{error::Problem, header_list, routes::DOCS};
 use assets::{Asset, Encoding, INDEX};
 use axum::{
     body::Body,
@@ -61,9 +61,7 @@ fn answer(file: &Asset, is_fixed: bool, asked: &HeaderMap) -> Response {
         Encoding::Brotli => ("-br", Some("br")),
     };
     let tag = format!("\"{}{suffix}\"", file.tag);
-    let known = asked.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let mut known =
-        known.flat_map(|value| value.split(',')).map(|known| known.trim().trim_start_matches("W/"));
+    let mut known = header_list::values(asked, IF_NONE_MATCH).map(|tag| tag.trim_start_matches("W/"));
     let is_known = known.any(|known| known == tag || known == "*");
     let mut response = Response::new(if is_known { Body::empty() } else { Body::from(file.bytes(encoding)) });
     if is_known {
@@ -85,31 +83,27 @@ fn answer(file: &Asset, is_fixed: bool, asked: &HeaderMap) -> Response {
     response
 }
 
-/// The smallest encoding that the client takes.
+/// Returns the encoding that the client prefers, the smaller one if it has no preference.
 fn best_encoding(asked: &HeaderMap) -> Encoding {
-    let values = asked.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    let accepted: Vec<_> = values.flat_map(|value| value.split(',')).filter_map(accepted).collect();
-    let takes = |name: &str| accepted.iter().any(|accepted| accepted.eq_ignore_ascii_case(name));
-    match () {
-        () if takes("br") => Encoding::Brotli,
-        () if takes("gzip") => Encoding::Gzip,
-        () => Encoding::Plain,
-    }
+    let accepted: Vec<_> = header_list::items(asked, ACCEPT_ENCODING).collect();
+    let quality = |names: &[&str]| header_list::quality(&accepted, names).unwrap_or_default();
+    let encodings =
+        [(quality(&["gzip", "x-gzip", "*"]), Encoding::Gzip), (quality(&["br", "*"]), Encoding::Brotli)];
+    let best = encodings.into_iter().filter(|(quality, _)| *quality > 0).max_by_key(|(quality, _)| *quality);
+    best.map_or(Encoding::Plain, |(_, encoding)| encoding)
 }
 
-/// The name of an encoding, unless its weight says that it is not taken.
-fn accepted(item: &str) -> Option<&str> {
-    let (name, weight) = item.split_once(';').unwrap_or((item, "q=1"));
-    let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.trim().parse::<f32>().ok());
-    (weight.unwrap_or(1.0) > 0.0).then(|| name.trim())
-}
-
-/// Puts the policy on every answer, so that none can be made to run.
+/// Sets the security headers on every response, including errors. Responses of the API are never cached.
 pub(crate) async fn protect(request: Request, next: Next) -> Response {
     let is_docs =
         request.uri().path().strip_prefix(DOCS).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let policy = if is_docs { DOCS_POLICY } else { POLICY };
+    let path = request.uri().path();
+    let is_api = path.starts_with("/api/") || path == "/health";
     let mut response = next.run(request).await;
+    if is_api {
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     for (name, value) in [(CONTENT_SECURITY_POLICY, policy)].into_iter().chain(HEADERS) {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }

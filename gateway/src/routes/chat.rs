@@ -4,7 +4,8 @@ use super::Api;
 use crate::{
     backend::Repeat,
     error::{ChatRefusals, Problem},
-    extract::{Fields, UserId},
+    extract::{JsonFields, UserId},
+    header_list,
     json::{self, Accepted, Delta, Done, Reply, Session},
     observe::CallExtension,
 };
@@ -53,7 +54,7 @@ pub(super) async fn chat(
     call: CallExtension,
     UserId(user_id): UserId,
     headers: HeaderMap,
-    fields: Fields,
+    fields: JsonFields,
 ) -> Result<Response, Problem> {
     let request = json::chat(user_id.clone(), fields)?;
     let stream = api.backend.chat_stream(&call, request).await?;
@@ -68,11 +69,12 @@ pub(super) async fn chat(
     Ok(Json(Reply::new(session, done)).into_response())
 }
 
+/// Returns `true` if the client names server-sent events and does not prefer JSON.
 fn wants_events(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepted.flat_map(|value| value.split(',')).any(|kind| {
-        kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
-    })
+    let accepted: Vec<_> = header_list::items(headers, ACCEPT).collect();
+    let events = header_list::quality(&accepted, &["text/event-stream"]).unwrap_or_default();
+    let json = header_list::quality(&accepted, &["application/json"]).unwrap_or_default();
+    events > 0 && events >= json
 }
 
 /// Waits for the end of a turn.

@@ -52,7 +52,7 @@ pub(super) async fn personas(State(api): State<Api>, call: CallExtension) -> Res
         client.list_personas(request).await
     };
     let request = chat::ListPersonasRequest {};
-    let answer = api.backend.call(api.backend.chat(), &call, Repeat::Safe, request, send).await?;
+    let answer = api.backend.call(api.backend.personas(), &call, Repeat::Safe, request, send).await?;
     let render = |persona: chat::Persona| {
         let chat::Persona { key, name, role, description, tags } = persona;
         Persona { key, name, role, description, tags }

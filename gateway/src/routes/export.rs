@@ -4,7 +4,7 @@ use super::{Api, sessions::Client};
 use crate::{
     backend::{Backend, Repeat},
     error::{Problem, SessionRefusals},
-    extract::{Parameters, UserId},
+    extract::{QueryParams, UserId},
     json::{Conversation, Message, Session},
     observe::CallExtension,
 };
@@ -57,10 +57,10 @@ pub(super) async fn export(
     State(api): State<Api>,
     call: CallExtension,
     UserId(user_id): UserId,
-    mut parameters: Parameters,
+    mut params: QueryParams,
 ) -> Result<Response, Problem> {
-    let format = parameters.word("format", &[("markdown", Format::Markdown), ("json", Format::Json)]);
-    let format = parameters.finish(format)?.unwrap_or(Format::Markdown);
+    let format = params.one_of("format", &[("markdown", Format::Markdown), ("json", Format::Json)]);
+    let format = params.finish(format)?.unwrap_or(Format::Markdown);
     let pages = Pages { backend: api.backend, call: call.0, user_id };
     let session = pages.session().await?;
     // What can be refused is refused before the file begins.

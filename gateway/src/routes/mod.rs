@@ -6,8 +6,13 @@ mod export;
 mod health;
 mod sessions;
 
-use crate::{backend::Backend, error::Problem, extract::CREATE};
-use axum::{Json, Router, extract::Request, response::IntoResponse, routing::get};
+use crate::{
+    backend::Backend,
+    error::Problem,
+    extract::CREATE,
+    rules::{self, Rules},
+};
+use axum::{Json, Router, extract::Request, middleware, response::IntoResponse, routing::get};
 use process::Lifecycle;
 use std::sync::Arc;
 use utoipa::OpenApi;
@@ -53,11 +58,13 @@ pub(crate) fn router(api: Api) -> Router {
         .routes(routes!(config::config))
         .routes(routes!(health::health))
         .split_for_parts();
+    let rules = Rules::new(&document);
     router
         .route(CREATE, get(sessions::get).delete(sessions::delete))
         .route("/openapi.json", get(move || std::future::ready(Json(document.clone()))))
         .merge(SwaggerUi::new(DOCS).config(Config::from("/openapi.json").try_it_out_enabled(true)))
         .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(rules, rules::enforce))
         .with_state(api)
 }
 

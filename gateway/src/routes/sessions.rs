@@ -4,7 +4,7 @@ use super::{Api, answer};
 use crate::{
     backend::{Repeat, Transport},
     error::{AppendRefusals, CreateRefusals, Problem, Refusals, SessionRefusals},
-    extract::{Fields, Parameters, UserId},
+    extract::{JsonFields, QueryParams, UserId},
     json::{self, Appended, Created, History, Session, Sessions},
     observe::CallExtension,
 };
@@ -24,7 +24,7 @@ pub(super) type Client = SessionServiceClient<Transport>;
 pub(super) async fn create(
     State(api): State<Api>,
     call: CallExtension,
-    fields: Fields,
+    fields: JsonFields,
 ) -> Result<Json<Created>, Problem> {
     let request = json::create(fields)?;
     let repeat = Repeat::with(&request.request_id);
@@ -47,13 +47,13 @@ pub(super) async fn create(
 pub(super) async fn list(
     State(api): State<Api>,
     call: CallExtension,
-    mut parameters: Parameters,
+    mut params: QueryParams,
 ) -> Result<Json<Sessions>, Problem> {
     let request = pb::ListRequest {
-        page_size: parameters.items("page_size"),
-        page_token: parameters.text("page_token").unwrap_or_default(),
+        page_size: params.items("page_size"),
+        page_token: params.string("page_token").unwrap_or_default(),
     };
-    let request = parameters.finish(request)?;
+    let request = params.finish(request)?;
     let send = |mut client: Client, request| async move { client.list(request).await };
     api.backend.call(api.backend.sessions(), &call, Repeat::Safe, request, send).await.map(answer)
 }
@@ -97,15 +97,15 @@ pub(super) async fn history(
     State(api): State<Api>,
     call: CallExtension,
     UserId(user_id): UserId,
-    mut parameters: Parameters,
+    mut params: QueryParams,
 ) -> Result<Json<History>, Problem> {
     let request = pb::HistoryRequest {
         user_id,
-        limit: parameters.items("limit"),
-        before_seq: parameters.seq("before"),
-        after_seq: parameters.seq("after"),
+        limit: params.items("limit"),
+        before_seq: params.seq("before"),
+        after_seq: params.seq("after"),
     };
-    let request = parameters.finish(request)?;
+    let request = params.finish(request)?;
     let send = |mut client: Client, request| async move { client.history(request).await };
     api.backend.call(api.backend.sessions(), &call, Repeat::Safe, request, send).await.map(answer)
 }
@@ -123,7 +123,7 @@ pub(super) async fn append(
     State(api): State<Api>,
     call: CallExtension,
     UserId(user_id): UserId,
-    fields: Fields,
+    fields: JsonFields,
 ) -> Result<Json<Appended>, Problem> {
     let request = json::append(user_id, fields)?;
     let repeat = Repeat::with(&request.request_id);

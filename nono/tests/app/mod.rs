@@ -2,7 +2,10 @@
 
 mod program;
 
-use ::process::Lifecycle;
+use ::process::{
+    Lifecycle,
+    server::{Port, Protocol},
+};
 use gateway::{backend::Backend, server::Gateway, settings::GatewaySettings};
 use prometheus_client::registry::Registry;
 use reqwest::{Method, StatusCode, header::HeaderMap};
@@ -227,8 +230,14 @@ pub async fn service(store: Arc<dyn SessionStore>, model: Arc<dyn Model>) -> (St
     };
     let service = Service::new(parts, &lifecycle, &mut Registry::default()).await;
     let (serving, stopping) = (service.clone(), lifecycle.clone());
-    tokio::spawn(async move { session_service::server::serve(listener, serving, &stopping).await });
+    tokio::spawn(async move {
+        session_service::server::serve(listener, serving, port(Protocol::Grpc), &stopping).await
+    });
     (address, service, lifecycle)
+}
+
+fn port(protocol: Protocol) -> Port {
+    Port { name: "test", protocol, max_age: None, limits: Default::default(), metrics: Default::default() }
 }
 
 async fn gateway_before(grpc: &str) -> (String, Lifecycle) {
@@ -239,9 +248,13 @@ async fn gateway_before(grpc: &str) -> (String, Lifecycle) {
 async fn gateway(backend: Backend, lifecycle: &Lifecycle) -> String {
     let listener = bind().await;
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let settings = GatewaySettings { title: "Nono Chat Bot".into(), public_dir: None };
-    let gateway = Gateway::new(backend, &settings, lifecycle, &mut Registry::default());
+    let settings =
+        GatewaySettings { title: "Nono Chat Bot".into(), public_dir: None, allowed_hosts: Vec::new() };
+    let hosts = settings.hosts(listener.local_addr().unwrap());
+    let gateway = Gateway::new(backend, &settings, &hosts, lifecycle, &mut Registry::default());
     let lifecycle = lifecycle.clone();
-    tokio::spawn(async move { gateway::server::serve(listener, gateway, &lifecycle).await });
+    tokio::spawn(
+        async move { gateway::server::serve(listener, gateway, port(Protocol::Http), &lifecycle).await },
+    );
     address
 }

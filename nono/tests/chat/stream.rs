@@ -32,7 +32,7 @@ impl Events {
         let response = request.json(body).send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        assert_eq!(response.headers()["cache-control"], "no-cache");
+        assert_eq!(response.headers()["cache-control"], "no-store");
         Self { response, text: Vec::new(), read: VecDeque::new() }
     }
 

@@ -2,11 +2,13 @@
 
 mod export;
 mod refused;
+mod rules;
 
 use crate::app::App;
 use export::*;
 use refused::*;
 use reqwest::Method;
+use rules::*;
 use serde_json::{Value, json};
 
 macro_rules! rest_suite {
@@ -53,6 +55,16 @@ rest_suite! {
     what_the_page_names_may_be_kept_for_ever
     files_are_compressed_as_the_client_takes_them
     there_is_a_page_to_try_the_api
+    every_operation_rejects_unknown_parameters_and_bodies
+    a_key_given_twice_is_rejected
+    an_empty_request_id_is_rejected
+    many_violations_are_bounded_and_counted
+    metadata_of_any_depth_is_accepted_or_rejected_by_name
+    doubles_keep_their_exact_value
+    escaped_text_counts_as_the_text_itself
+    responses_of_the_api_are_never_cached
+    json_is_recognized_by_the_grammar_of_content_types
+    events_are_chosen_by_the_quality_of_accepted_types
 }
 
 /// Whether `text` is a time as documented.

@@ -8,7 +8,7 @@ use crate::{
     domain::{Content, NewMessage, RequestId, Role},
     model::Model,
     personas::{Persona, Personas},
-    rpc::{owner_of, parse::Violations, status},
+    rpc::{owner_of, parse::Checks, status},
     store::{NewTurn, SessionStore, TurnToken},
 };
 use nono_proto::chat::v1::{self as pb, chat_service_server::ChatService};
@@ -75,11 +75,11 @@ impl ChatService for ChatApi {
 }
 
 fn parse(request: pb::ChatRequest) -> Result<NewTurn, Status> {
-    let mut violations = Violations::default();
-    let user_id = violations.user_id(&request.user_id);
-    let content = violations.check("message", Content::try_from(request.message));
-    let request_id = violations.request_id(&request.request_id);
-    let metadata = violations.metadata("metadata", request.metadata);
+    let mut checks = Checks::default();
+    let user_id = checks.user_id(&request.user_id);
+    let content = checks.check("message", Content::try_from(request.message));
+    let request_id = checks.request_id(&request.request_id);
+    let metadata = checks.metadata("metadata", request.metadata);
     let parsed = (|| {
         Some(NewTurn {
             user_id: user_id?,
@@ -88,7 +88,7 @@ fn parse(request: pb::ChatRequest) -> Result<NewTurn, Status> {
             token: TurnToken(Uuid::new_v4().to_string()),
         })
     })();
-    violations.finish(parsed)
+    checks.finish(parsed)
 }
 
 /// The request id of a turn whose caller gave none and so cannot retry it.

@@ -108,6 +108,14 @@ impl Batch {
         &self.0
     }
 
+    /// Checks the number of messages of an append.
+    pub fn check_count(count: usize) -> Result<(), String> {
+        match count {
+            1..=APPEND_MAX_MESSAGES => Ok(()),
+            _ => Err(format!("must contain between 1 and {APPEND_MAX_MESSAGES} messages (got {count})")),
+        }
+    }
+
     /// How many messages there are.
     pub fn count(&self) -> u32 {
         u32::try_from(self.0.len()).expect("a batch is at most 100 messages")
@@ -123,10 +131,7 @@ impl TryFrom<Vec<NewMessage>> for Batch {
     type Error = String;
 
     fn try_from(messages: Vec<NewMessage>) -> Result<Self, String> {
-        if messages.is_empty() || messages.len() > APPEND_MAX_MESSAGES {
-            let n = messages.len();
-            return Err(format!("must hold 1 to {APPEND_MAX_MESSAGES} messages; there are {n}"));
-        }
+        Self::check_count(messages.len())?;
         let size = |m: &NewMessage| m.content.as_str().len() + m.metadata.as_json().len();
         let bytes: usize = messages.iter().map(size).sum();
         if bytes > APPEND_MAX_BYTES {

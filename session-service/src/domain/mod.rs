@@ -7,7 +7,6 @@ mod metadata;
 mod page;
 mod session;
 mod time;
-mod violation;
 
 pub use ids::{Owner, PersonaKey, RequestId, UserId};
 pub use message::{Batch, Content, Message, NewMessage, Role};
@@ -15,4 +14,3 @@ pub use metadata::Metadata;
 pub use page::{Cursor, HistoryPage, PageSize, Span};
 pub use session::{IfExists, NewSession, Session};
 pub use time::Timestamp;
-pub use violation::Violation;

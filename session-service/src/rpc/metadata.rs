@@ -4,7 +4,8 @@ use crate::domain::{
     Metadata,
     limits::{METADATA_MAX_LEVELS, METADATA_MAX_NUMBER},
 };
-use prost_types::{ListValue, Struct, Value as Pb, value::Kind};
+use nono_proto::metadata::{from_double, to_struct};
+use prost_types::{Struct, Value as Pb, value::Kind};
 use serde_json::{Map, Number, Value as Json};
 
 /// The metadata of a request; none is the empty object.
@@ -42,42 +43,18 @@ fn parse_number(number: f64) -> Result<Number, String> {
     #[expect(clippy::cast_precision_loss, reason = "it is the largest integer that is exact")]
     if number.abs() > METADATA_MAX_NUMBER as f64 {
         return Err(format!(
-            "must not contain numbers beyond +-{METADATA_MAX_NUMBER}, which would be rounded ({number}); \
-             send them as strings"
+            "must not contain numbers beyond +-{METADATA_MAX_NUMBER}, which would be rounded; send them as strings"
         ));
     }
-    if number.fract() == 0.0 {
-        #[expect(clippy::cast_possible_truncation, reason = "it is whole and within 53 bits")]
-        return Ok(Number::from(number as i64));
-    }
-    Number::from_f64(number).ok_or_else(|| "must not contain numbers that are not finite".into())
+    from_double(number).ok_or_else(|| "must not contain numbers that are not finite".into())
 }
 
-/// The metadata as an answer carries it.
+/// Returns the metadata as a response carries it.
 pub(super) fn render(metadata: &Metadata) -> Result<Struct, serde_json::Error> {
     if metadata.is_empty() {
         return Ok(Struct::default());
     }
-    let object: Map<String, Json> = serde_json::from_str(metadata.as_json())?;
-    Ok(render_object(object))
-}
-
-fn render_object(object: Map<String, Json>) -> Struct {
-    Struct { fields: object.into_iter().map(|(key, value)| (key, render_value(value))).collect() }
-}
-
-fn render_value(value: Json) -> Pb {
-    let kind = match value {
-        Json::Null => Kind::NullValue(0),
-        Json::Bool(value) => Kind::BoolValue(value),
-        Json::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
-        Json::String(text) => Kind::StringValue(text),
-        Json::Array(values) => {
-            Kind::ListValue(ListValue { values: values.into_iter().map(render_value).collect() })
-        }
-        Json::Object(object) => Kind::StructValue(render_object(object)),
-    };
-    Pb { kind: Some(kind) }
+    serde_json::from_str(metadata.as_json()).map(to_struct)
 }
 
 #[cfg(test)]
@@ -97,7 +74,7 @@ mod tests {
         for json in [
             "{}",
             r#"{"a":[],"b":{},"c":[{}],"d":[[1,2.5,-3],null,true,"x"],"e":9007199254740991,"f":-9007199254740991}"#,
-            r#"{"":"empty key","0.1":0.1,"small":1e-300}"#,
+            r#"{"":"empty key","0.1":0.1,"exact":0.42451918914251396,"small":1e-300,"zero":-0.0}"#,
         ] {
             assert_eq!(parse_json(json).unwrap().as_json(), json);
         }

@@ -4,28 +4,28 @@ use super::{metadata, page_token, status};
 use crate::{
     domain::{
         Batch, HistoryPage, IfExists, Metadata, NewMessage, NewSession, Owner, PageSize, PersonaKey,
-        RequestId, Role, Span, UserId, Violation, limits::APPEND_MAX_ENCODED_BYTES,
+        RequestId, Role, Span, UserId, limits::APPEND_MAX_ENCODED_BYTES,
     },
     personas::Personas,
     store::ListPage,
 };
-use nono_proto::session::v1 as pb;
+use nono_proto::{Violations, session::v1 as pb};
 use prost::Message;
 use prost_types::Struct;
 use std::fmt::Display;
 use tonic::Status;
 
-/// Collects what is wrong while the fields are parsed.
+/// Collects the violations of a request while its fields are parsed.
 #[derive(Default)]
-pub(crate) struct Violations(Vec<Violation>);
+pub(crate) struct Checks(Violations);
 
-impl Violations {
-    /// The value, or none and a note of what is wrong with `field`.
+impl Checks {
+    /// Returns the value, or records the violation of `field` and returns `None`.
     pub(crate) fn check<T>(&mut self, field: impl Display, parsed: Result<T, String>) -> Option<T> {
-        parsed.map_err(|description| self.0.push(Violation::new(field.to_string(), description))).ok()
+        parsed.map_err(|description| self.0.push(field, description)).ok()
     }
 
-    /// The value made of the checked ones, or the refusal.
+    /// Returns the value built from the checked fields, or the error with all violations.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Status> {
         match value {
             Some(value) if self.0.is_empty() => Ok(value),
@@ -52,18 +52,18 @@ impl Violations {
 }
 
 pub(super) fn user_id(text: &str) -> Result<UserId, Status> {
-    let mut violations = Violations::default();
-    let user_id = violations.user_id(text);
-    violations.finish(user_id)
+    let mut checks = Checks::default();
+    let user_id = checks.user_id(text);
+    checks.finish(user_id)
 }
 
 pub(super) fn create(request: pb::CreateRequest, personas: &Personas) -> Result<NewSession, Status> {
-    let mut violations = Violations::default();
-    let user_id = violations.user_id(&request.user_id);
-    let persona = violations.check("persona", personas.resolve(&request.persona));
-    let metadata = violations.metadata("metadata", request.metadata);
-    let if_exists = violations.check("if_exists", if_exists(request.if_exists));
-    let request_id = violations.request_id(&request.request_id);
+    let mut checks = Checks::default();
+    let user_id = checks.user_id(&request.user_id);
+    let persona = checks.check("persona", personas.resolve(&request.persona));
+    let metadata = checks.metadata("metadata", request.metadata);
+    let if_exists = checks.check("if_exists", if_exists(request.if_exists));
+    let request_id = checks.request_id(&request.request_id);
     let parsed = (|| {
         Some(NewSession {
             user_id: user_id?,
@@ -73,42 +73,42 @@ pub(super) fn create(request: pb::CreateRequest, personas: &Personas) -> Result<
             request_id: request_id?,
         })
     })();
-    violations.finish(parsed)
+    checks.finish(parsed)
 }
 
 fn if_exists(value: i32) -> Result<IfExists, String> {
     match pb::IfExists::try_from(value) {
         Ok(pb::IfExists::Unspecified | pb::IfExists::Fail) => Ok(IfExists::Fail),
         Ok(pb::IfExists::Return) => Ok(IfExists::Return),
-        Err(_) => Err(format!("must be fail or return, not {value}")),
+        Err(_) => Err("must be fail or return".into()),
     }
 }
 
 pub(super) fn list(request: &pb::ListRequest, owner: &Owner) -> Result<ListPage, Status> {
-    let mut violations = Violations::default();
-    let size = violations.check("page_size", PageSize::try_from(request.page_size));
-    let after = violations.check("page_token", page_token::parse(owner, &request.page_token));
+    let mut checks = Checks::default();
+    let size = checks.check("page_size", PageSize::try_from(request.page_size));
+    let after = checks.check("page_token", page_token::parse(owner, &request.page_token));
     let parsed = (|| Some(ListPage { size: size?, after: after? }))();
-    violations.finish(parsed)
+    checks.finish(parsed)
 }
 
 pub(super) fn history(request: &pb::HistoryRequest) -> Result<(UserId, HistoryPage), Status> {
-    let mut violations = Violations::default();
-    let user_id = violations.user_id(&request.user_id);
-    let size = violations.check("limit", PageSize::try_from(request.limit));
+    let mut checks = Checks::default();
+    let user_id = checks.user_id(&request.user_id);
+    let size = checks.check("limit", PageSize::try_from(request.limit));
     let span = match (request.before_seq, request.after_seq) {
         (None, None) => Some(Span::Newest),
         (Some(seq), None) => Some(Span::Before(seq)),
         (None, Some(seq)) => Some(Span::After(seq)),
         (Some(_), Some(_)) => {
             for field in ["before_seq", "after_seq"] {
-                violations.check(field, Err::<(), _>("only one direction can be given, not both".into()));
+                checks.check(field, Err::<(), _>("only one direction can be given, not both".into()));
             }
             None
         }
     };
     let parsed = (|| Some((user_id?, HistoryPage { span: span?, size: size? })))();
-    violations.finish(parsed)
+    checks.finish(parsed)
 }
 
 /// The parts of an append.
@@ -119,20 +119,24 @@ pub(super) struct Append {
 }
 
 pub(super) fn append(request: pb::AppendRequest) -> Result<Append, Status> {
-    let mut violations = Violations::default();
-    let user_id = violations.user_id(&request.user_id);
-    let request_id = violations.request_id(&request.request_id);
-    violations.check("messages", fits_its_answer(&request));
+    let mut checks = Checks::default();
+    let user_id = checks.user_id(&request.user_id);
+    let request_id = checks.request_id(&request.request_id);
+    // The count comes first: parsing more messages than allowed could only produce more violations.
     let count = request.messages.len();
+    if checks.check("messages", Batch::check_count(count)).is_none() {
+        return checks.finish(None);
+    }
+    checks.check("messages", fits_its_answer(&request));
     let messages: Vec<_> = (0..)
         .zip(request.messages)
-        .filter_map(|(at, message)| new_message(&mut violations, at, message))
+        .filter_map(|(at, message)| new_message(&mut checks, at, message))
         .collect();
     // A batch that lost its wrong messages says nothing about the size of the whole.
     let batch =
-        (messages.len() == count).then(|| violations.check("messages", Batch::try_from(messages))).flatten();
+        (messages.len() == count).then(|| checks.check("messages", Batch::try_from(messages))).flatten();
     let parsed = (|| Some(Append { user_id: user_id?, batch: batch?, request_id: request_id? }))();
-    violations.finish(parsed)
+    checks.finish(parsed)
 }
 
 /// The answer holds the messages again, and has to fit into a gRPC message.
@@ -145,10 +149,10 @@ fn fits_its_answer(request: &pb::AppendRequest) -> Result<(), String> {
     }
 }
 
-fn new_message(violations: &mut Violations, at: usize, message: pb::NewMessage) -> Option<NewMessage> {
-    let role = violations.check(format_args!("messages[{at}].role"), role(message.role));
-    let content = violations.check(format_args!("messages[{at}].content"), message.content.try_into());
-    let metadata = violations.metadata(format_args!("messages[{at}].metadata"), message.metadata);
+fn new_message(checks: &mut Checks, at: usize, message: pb::NewMessage) -> Option<NewMessage> {
+    let role = checks.check(format_args!("messages[{at}].role"), role(message.role));
+    let content = checks.check(format_args!("messages[{at}].content"), message.content.try_into());
+    let metadata = checks.metadata(format_args!("messages[{at}].metadata"), message.metadata);
     Some(NewMessage { role: role?, content: content?, metadata: metadata? })
 }
 

@@ -1,11 +1,11 @@
 //! Errors as `google.rpc.Status`: the only place that builds one, by one exhaustive table.
 
 use crate::{
-    domain::{Violation, limits::LISTING_MAX_MILLISECONDS},
+    domain::limits::{GRPC_MESSAGE_MAX_BYTES, LISTING_MAX_MILLISECONDS},
     model::ModelError,
     store::StoreError,
 };
-use nono_proto::reason;
+use nono_proto::{OMITTED, Violations, reason};
 use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -18,14 +18,51 @@ const MODEL_RETRY: Duration = Duration::from_secs(2);
 /// When to try again while a reply is being written: a lease is longer than most replies.
 const TURN_RETRY: Duration = Duration::from_secs(1);
 
-/// A request that is malformed or out of bounds, with everything that is wrong with it.
-pub(crate) fn invalid(violations: &[Violation]) -> Status {
-    let mut details = details(reason::INVALID_ARGUMENT);
-    for violation in violations {
-        details.add_bad_request_violation(violation.field(), violation.description());
+/// Returns the error for a request that is malformed or out of bounds.
+pub(crate) fn invalid(violations: &Violations) -> Status {
+    let mut metadata = HashMap::new();
+    if violations.omitted() > 0 {
+        metadata.insert(OMITTED.to_owned(), violations.omitted().to_string());
     }
-    let text: Vec<_> = violations.iter().map(Violation::to_string).collect();
-    Status::with_error_details(Code::InvalidArgument, text.join("; "), details)
+    let mut details = ErrorDetails::with_error_info(reason::INVALID_ARGUMENT, reason::DOMAIN, metadata);
+    for violation in violations.listed() {
+        details.add_bad_request_violation(&violation.field, &violation.description);
+    }
+    Status::with_error_details(Code::InvalidArgument, violations.to_string(), details)
+}
+
+/// Returns the status in our form if a library raised it; such a status has no error details. Returns `None` for our own,
+/// and for those of the health protocol, which are fixed by it.
+pub(crate) fn from_library(status: &Status) -> Option<Status> {
+    if !status.details().is_empty() {
+        return None;
+    }
+    let is_response =
+        ["Error encoding", "Error compressing"].iter().any(|text| status.message().starts_with(text));
+    let (code, reason, text) = match status.code() {
+        Code::Internal | Code::Unknown if is_response => return Some(internal(status)),
+        Code::Internal | Code::Unknown => {
+            let text =
+                "the request is not a valid message of this method: check its encoding and compression";
+            (Code::InvalidArgument, reason::INVALID_ARGUMENT, text.to_owned())
+        }
+        Code::OutOfRange | Code::ResourceExhausted => {
+            let text = format!("the request must be at most {GRPC_MESSAGE_MAX_BYTES} bytes, decompressed");
+            (Code::InvalidArgument, reason::INVALID_ARGUMENT, text)
+        }
+        Code::Unimplemented if status.message().is_empty() => {
+            let text = "no service here has this method; list them by reflection";
+            (Code::Unimplemented, reason::UNIMPLEMENTED, text.to_owned())
+        }
+        Code::Unimplemented => {
+            let text = "the request's compression is not supported: use gzip or none";
+            (Code::Unimplemented, reason::UNIMPLEMENTED, text.to_owned())
+        }
+        _ => return None,
+    };
+    // The metadata names the supported compressions.
+    let metadata = status.metadata().clone();
+    Some(Status::with_error_details_and_metadata(code, text, details(reason), metadata))
 }
 
 /// A call that ran out of time.
@@ -90,10 +127,10 @@ pub(crate) fn from_store(error: StoreError) -> Status {
             let text = "there are as many live sessions as allowed; delete one or let one expire";
             Status::with_error_details(Code::FailedPrecondition, text, details(reason::TOO_MANY_SESSIONS))
         }
-        StoreError::RequestIdReused => invalid(&[Violation::new(
+        StoreError::RequestIdReused => invalid(&Violations::one(
             "request_id",
             "was used for other messages; choose a new one for new messages",
-        )]),
+        )),
         StoreError::TurnInProgress(left) => {
             let text = "a reply is still being written in this session; try again when it is done";
             let mut details = details(reason::TURN_IN_PROGRESS);
@@ -111,7 +148,7 @@ pub(crate) fn from_store(error: StoreError) -> Status {
             let text = format!(
                 "belongs to a listing that began over {minutes} minutes ago or was lost; begin again"
             );
-            invalid(&[Violation::new("page_token", text)])
+            invalid(&Violations::one("page_token", text))
         }
         StoreError::Unavailable(cause) => {
             tracing::warn!(%cause, "store unavailable");

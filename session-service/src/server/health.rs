@@ -1,9 +1,10 @@
 //! Health: what this service and its dependencies answer for. A check of the store asks it at that moment.
 
 use crate::store::SessionStore;
+use futures_util::{Stream, StreamExt, stream};
 use process::Lifecycle;
-use std::{sync::Arc, time::Duration};
-use tonic::{Request, Response, Status};
+use std::{pin::Pin, sync::Arc, time::Duration};
+use tonic::{Code, Request, Response, Status};
 use tonic_health::{
     ServingStatus,
     pb::{
@@ -79,7 +80,7 @@ fn word(is_up: bool) -> ServingStatus {
 
 #[tonic::async_trait]
 impl Health for HealthApi {
-    type WatchStream = <HealthService as Health>::WatchStream;
+    type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
 
     async fn check(
         &self,
@@ -97,6 +98,14 @@ impl Health for HealthApi {
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        self.reported.watch(request).await
+        match self.reported.watch(request).await {
+            Ok(watched) => Ok(watched.map(|watched| Box::pin(watched) as Self::WatchStream)),
+            // The protocol asks for a stream that says so and stays open. No service is added later.
+            Err(status) if status.code() == Code::NotFound => {
+                let unknown = HealthCheckResponse { status: Answer::ServiceUnknown.into() };
+                Ok(Response::new(Box::pin(stream::iter([Ok(unknown)]).chain(stream::pending()))))
+            }
+            Err(status) => Err(status),
+        }
     }
 }

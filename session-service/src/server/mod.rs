@@ -4,6 +4,7 @@ mod config;
 mod health;
 mod metrics;
 mod observe;
+mod reflection;
 
 use crate::{
     chat::{Chat, ChatApi, ChatMetrics},
@@ -21,18 +22,17 @@ use nono_proto::{
     session::v1::session_service_server::SessionServiceServer,
 };
 use observe::{Observer, observe};
-use process::Lifecycle;
+use process::{Lifecycle, server::Port};
 use prometheus_client::registry::Registry;
 use std::{any::Any, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
-use tonic::{service::Routes, transport::server::TcpIncoming};
+use tonic::{codec::CompressionEncoding, service::Routes};
 use tonic_health::server::HealthReporter;
 use tower_http::catch_panic::CatchPanicLayer;
 
-/// Connections are renewed after this, so that new replicas get their share. Never with a grace: that suppresses the
-/// GOAWAY.
-const CONNECTION_MAX_AGE: Duration = Duration::from_secs(5 * 60);
+/// Age at which connections are asked to close, so that new replicas get their share.
+pub const CONNECTION_MAX_AGE: Duration = Duration::from_secs(5 * 60);
 
 /// What a service is made of.
 pub struct Parts {
@@ -76,6 +76,7 @@ impl Service {
         macro_rules! bounded {
             ($server:ident, $api:expr) => {
                 $server::new($api)
+                    .accept_compressed(CompressionEncoding::Gzip)
                     .max_decoding_message_size(GRPC_MESSAGE_MAX_BYTES)
                     .max_encoding_message_size(GRPC_MESSAGE_MAX_BYTES)
             };
@@ -86,9 +87,9 @@ impl Service {
                 ConfigServiceServer,
                 ConfigApi { store: store.clone(), policy, powered_by }
             ))
-            .add_service(health)
-            .add_service(reflection().build_v1().expect("the descriptors were compiled in"))
-            .add_service(reflection().build_v1alpha().expect("the descriptors were compiled in"));
+            .add_service(health.accept_compressed(CompressionEncoding::Gzip))
+            .add_service(reflection::v1().accept_compressed(CompressionEncoding::Gzip))
+            .add_service(reflection::v1alpha().accept_compressed(CompressionEncoding::Gzip));
         let observer =
             Observer { metrics: GrpcMetrics::register(registry), stopping: lifecycle.stopping_token() };
         let router = routes
@@ -104,38 +105,13 @@ impl Service {
     }
 }
 
-fn reflection() -> tonic_reflection::server::Builder<'static> {
-    tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(nono_proto::FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-}
-
-/// Serves until the process stops, then lets calls and turns in progress end.
-pub async fn serve(listener: TcpListener, service: Service, lifecycle: &Lifecycle) {
+/// Serves on a port until the process stops, then waits until the calls and turns in progress have finished.
+pub async fn serve(listener: TcpListener, service: Service, port: Port, lifecycle: &Lifecycle) {
     let watching = health::watch(service.store.clone(), service.health.clone(), lifecycle.clone());
     tokio::spawn(watching);
-    let incoming =
-        TcpIncoming::from(listener).with_nodelay(Some(true)).with_keepalive(Some(Duration::from_secs(60)));
-    let served = tonic::transport::Server::builder()
-        .max_concurrent_streams(200)
-        .http2_max_local_error_reset_streams(Some(1024))
-        .http2_keepalive_interval(Some(Duration::from_secs(30)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
-        .max_connection_age(jittered(CONNECTION_MAX_AGE))
-        .add_routes(Routes::from(service.router.clone()))
-        .serve_with_incoming_shutdown(incoming, lifecycle.stopping())
-        .await;
-    if let Err(error) = served {
-        tracing::error!(%error, "gRPC server failed");
-    }
+    port.serve(listener, service.router, lifecycle).await;
     service.turns.close();
     service.turns.wait().await;
-}
-
-/// The duration, up to a tenth longer or shorter: another one for each process.
-fn jittered(duration: Duration) -> Duration {
-    let thousandth = std::process::id() % 201;
-    duration * (900 + thousandth) / 1000
 }
 
 fn answer_panic(panic: Box<dyn Any + Send>) -> Response {

@@ -41,6 +41,10 @@ pub(super) async fn observe(State(observer): State<Observer>, request: Request, 
     let stopped = method.ends_at_stop.then(|| Box::pin(observer.stopping.cancelled_owned()));
     let record = Record::begin(method, call.clone(), span.clone(), is_health);
     let mut response = in_time(limit, next.run(request)).instrument(span).await;
+    let status = Status::from_header_map(response.headers());
+    if let Some(status) = status.as_ref().filter(|_| !is_health).and_then(status::from_library) {
+        response = status.into_http();
+    }
     call.answer(response.headers_mut());
     match Status::from_header_map(response.headers()) {
         Some(status) => {
@@ -163,11 +167,14 @@ impl HttpBody for Recorded {
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let is_stopped =
             self.stopped.as_mut().is_some_and(|stopped| stopped.as_mut().poll(context).is_ready());
-        let frame = if is_stopped && self.record.is_some() {
+        let mut frame = if is_stopped && self.record.is_some() {
             Some(Ok(Frame::trailers(status::stopping())))
         } else {
             ready!(Pin::new(&mut self.body).poll_frame(context))
         };
+        if let Some(trailers) = frame.as_mut().and_then(|frame| frame.as_mut().ok()?.trailers_mut()) {
+            complete(trailers);
+        }
         let code = match &frame {
             Some(Ok(frame)) => frame.trailers_ref().map(|trailers| {
                 Status::from_header_map(trailers).map_or(Code::Unknown, |status| status.code())
@@ -185,6 +192,15 @@ impl HttpBody for Recorded {
 
     fn is_end_stream(&self) -> bool {
         self.record.is_none()
+    }
+}
+
+/// Replaces a status that a library raised.
+fn complete(trailers: &mut HeaderMap) {
+    let status = Status::from_header_map(trailers).filter(|status| status.code() != Code::Ok);
+    if let Some(status) = status.as_ref().and_then(status::from_library) {
+        // Without a valid replacement the trailers stay as they are.
+        let _ = status.add_header(trailers);
     }
 }
 

@@ -1,0 +1,144 @@
+//! The table from gRPC errors of the service to HTTP problems.
+
+use super::Problem;
+use axum::http::StatusCode;
+use nono_proto::{OMITTED, Violations, reason};
+use std::error::Error;
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+impl From<Status> for Problem {
+    fn from(status: Status) -> Self {
+        let details = status.get_error_details();
+        let reason = details
+            .error_info()
+            .filter(|info| info.domain == reason::DOMAIN)
+            .map(|info| info.reason.as_str());
+        let (http, title) = translate(&status, reason);
+        let Some(reason) = reason else {
+            return match http {
+                StatusCode::SERVICE_UNAVAILABLE => Self::unreachable(&status),
+                StatusCode::GATEWAY_TIMEOUT => Self::timeout(),
+                StatusCode::INTERNAL_SERVER_ERROR => Self::internal(&status.to_string()),
+                _ => Self::new(http, title, status.message()),
+            };
+        };
+        let mut problem = Self::new(http, title, status.message()).because(reason);
+        if let Some(request) = details.bad_request() {
+            let mut violations = Violations::default();
+            for violation in &request.field_violations {
+                violations.push(&violation.field, &violation.description);
+            }
+            let omitted = details.error_info().and_then(|info| info.metadata.get(OMITTED)?.parse().ok());
+            violations.set_omitted(omitted.unwrap_or_default());
+            problem = Self { title, ..Self::invalid(violations) };
+        }
+        if let Some(delay) = details.retry_info().and_then(|info| info.retry_delay) {
+            problem = problem.retry_after(delay);
+        }
+        problem
+    }
+}
+
+/// The HTTP status and the title of a gRPC status. Without a reason it is not the service's own word.
+fn translate(status: &Status, reason: Option<&str>) -> (StatusCode, &'static str) {
+    match status.code() {
+        Code::Ok | Code::Internal | Code::DataLoss if status.source().is_none() => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "Internal error")
+        }
+        Code::Ok | Code::Internal | Code::DataLoss | Code::Unknown => {
+            (StatusCode::SERVICE_UNAVAILABLE, "Unavailable")
+        }
+        // tonic's way to say that a time-out passed.
+        Code::Cancelled if status.message() == "Timeout expired" => {
+            (StatusCode::GATEWAY_TIMEOUT, "Deadline exceeded")
+        }
+        Code::Cancelled | Code::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, unavailable(reason)),
+        Code::DeadlineExceeded => (StatusCode::GATEWAY_TIMEOUT, "Deadline exceeded"),
+        Code::InvalidArgument => (StatusCode::BAD_REQUEST, "Invalid request"),
+        // The response of the service exceeds what the client takes.
+        Code::OutOfRange => (StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
+        Code::NotFound => (StatusCode::NOT_FOUND, "Session not found"),
+        Code::AlreadyExists => (StatusCode::CONFLICT, "Session exists"),
+        Code::Aborted => (StatusCode::CONFLICT, "Turn in progress"),
+        Code::FailedPrecondition if reason == Some(reason::SESSION_FULL) => {
+            (StatusCode::CONFLICT, "Session full")
+        }
+        Code::FailedPrecondition => (StatusCode::CONFLICT, "Too many sessions"),
+        // HTTP/2 has an error of this name, too.
+        Code::ResourceExhausted if reason.is_none() => (StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
+        Code::ResourceExhausted => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
+        Code::Unauthenticated => (StatusCode::UNAUTHORIZED, "Unauthenticated"),
+        Code::PermissionDenied => (StatusCode::FORBIDDEN, "Permission denied"),
+        Code::Unimplemented => (StatusCode::NOT_IMPLEMENTED, "Not implemented"),
+    }
+}
+
+fn unavailable(reason: Option<&str>) -> &'static str {
+    match reason {
+        Some(reason::STORE_UNAVAILABLE) => "Store unavailable",
+        Some(reason::MODEL_UNAVAILABLE) => "Model unavailable",
+        _ => "Unavailable",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{
+        http::header::{CONTENT_TYPE, RETRY_AFTER},
+        response::IntoResponse,
+    };
+    use std::time::Duration;
+    use tonic_types::ErrorDetails;
+
+    fn from(code: Code, reason: &str, details: ErrorDetails) -> Problem {
+        let mut details = details;
+        details.set_error_info(reason, reason::DOMAIN, std::collections::HashMap::new());
+        Problem::from(Status::with_error_details(code, "text", details))
+    }
+
+    #[test]
+    fn every_reason_has_its_http_status() {
+        for (code, reason, http) in [
+            (Code::InvalidArgument, reason::INVALID_ARGUMENT, 400),
+            (Code::NotFound, reason::SESSION_NOT_FOUND, 404),
+            (Code::AlreadyExists, reason::SESSION_EXISTS, 409),
+            (Code::Aborted, reason::TURN_IN_PROGRESS, 409),
+            (Code::FailedPrecondition, reason::SESSION_FULL, 409),
+            (Code::FailedPrecondition, reason::TOO_MANY_SESSIONS, 409),
+            (Code::ResourceExhausted, reason::OVERLOADED, 429),
+            (Code::ResourceExhausted, reason::RATE_LIMITED, 429),
+            (Code::Unauthenticated, reason::UNAUTHENTICATED, 401),
+            (Code::PermissionDenied, reason::PERMISSION_DENIED, 403),
+            (Code::Unavailable, reason::STORE_UNAVAILABLE, 503),
+            (Code::Unavailable, reason::MODEL_UNAVAILABLE, 503),
+            (Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, 504),
+            (Code::Internal, reason::INTERNAL, 500),
+        ] {
+            let problem = from(code, reason, ErrorDetails::new());
+            assert_eq!((problem.status, problem.reason.as_deref()), (http, Some(reason)));
+        }
+    }
+
+    #[test]
+    fn details_are_carried_over_in_json_names() {
+        let mut details = ErrorDetails::with_bad_request_violation("before_seq", "must not be given");
+        details.set_retry_info(Some(Duration::from_millis(1500)));
+        let problem = from(Code::InvalidArgument, reason::INVALID_ARGUMENT, details);
+        assert_eq!(problem.violations[0].field, "before");
+        let response = problem.into_response();
+        assert_eq!(response.headers()[RETRY_AFTER], "2");
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+    }
+
+    #[test]
+    fn what_is_not_the_services_own_word_is_told_apart() {
+        let of = |code, text: &str| Problem::from(Status::new(code, text)).status;
+        assert_eq!(of(Code::Cancelled, "Timeout expired"), 504);
+        assert_eq!(of(Code::Unavailable, "tcp connect error"), 503);
+        assert_eq!(of(Code::Unknown, "transport error"), 503);
+        assert_eq!(of(Code::Unimplemented, "no"), 501);
+        assert_eq!(of(Code::Internal, "bug"), 500);
+    }
+}

@@ -1,0 +1,250 @@
+//! Errors as `application/problem+json` (RFC 9457). No other module builds one.
+
+mod grpc;
+mod responses;
+
+pub(crate) use responses::{AppendRefusals, ChatRefusals, CreateRefusals, Refusals, SessionRefusals};
+
+use axum::{
+    body::Body,
+    http::{
+        HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+    },
+    response::{IntoResponse, Response},
+};
+use nono_proto::{
+    Violations,
+    limits::{HTTP_BODY_MAX_BYTES, HTTP_BODY_MAX_SENT_BYTES},
+    reason,
+};
+use process::call::Call;
+use serde::Serialize;
+use std::{fmt::Display, time::Duration};
+use tonic::Status;
+use utoipa::ToSchema;
+
+/// The reason when the session service cannot be reached: it never gives one itself.
+const SERVICE_UNAVAILABLE: &str = "SERVICE_UNAVAILABLE";
+/// When to try again after the session service could not be reached.
+const SERVICE_RETRY: Duration = Duration::from_secs(1);
+
+/// What went wrong and what to do next.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Problem {
+    /// Identifies the kind of problem.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:nono:problem:SESSION_NOT_FOUND")]
+    kind: String,
+    /// The kind in words, always the same for one kind.
+    #[schema(example = "Session not found")]
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(example = 404)]
+    status: u16,
+    /// This case in words.
+    detail: String,
+    /// The stable reason for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "SESSION_NOT_FOUND")]
+    reason: Option<String>,
+    /// The violations of the request, at most 20.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    violations: Vec<Violation>,
+    /// Number of violations that are not listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    violations_omitted: Option<usize>,
+    /// After how many milliseconds to try again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+    /// The request's id, as in the logs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    /// The request's trace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
+}
+
+/// A field and the rule that it violates.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct Violation {
+    /// Path of the field.
+    #[schema(example = "messages[0].content")]
+    field: String,
+    /// The violated rule.
+    description: String,
+}
+
+impl Problem {
+    fn new(status: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: "about:blank".into(),
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            reason: None,
+            violations: Vec::new(),
+            violations_omitted: None,
+            retry_after_ms: None,
+            request_id: None,
+            trace_id: None,
+        }
+    }
+
+    fn because(mut self, reason: &str) -> Self {
+        self.kind = format!("urn:nono:problem:{reason}");
+        self.reason = Some(reason.to_owned());
+        self
+    }
+
+    fn retry_after(mut self, delay: Duration) -> Self {
+        self.retry_after_ms = u64::try_from(delay.as_millis()).ok();
+        self
+    }
+
+    /// Returns the HTTP status.
+    #[cfg(test)]
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Creates the problem of a request that violates rules.
+    pub(crate) fn invalid(violations: Violations) -> Self {
+        let problem = Self::new(StatusCode::BAD_REQUEST, "Invalid request", violations.to_string());
+        let listed = violations.listed().iter();
+        let listed = listed.map(|nono_proto::Violation { field, description }| Violation {
+            field: json_name(field).to_owned(),
+            description: description.clone(),
+        });
+        Self {
+            violations: listed.collect(),
+            violations_omitted: Some(violations.omitted()).filter(|omitted| *omitted > 0),
+            ..problem.because(reason::INVALID_ARGUMENT)
+        }
+    }
+
+    /// Creates the problem of a request that violates one rule.
+    pub(crate) fn invalid_field(field: &str, description: impl Display) -> Self {
+        Self::invalid(Violations::one(field, description))
+    }
+
+    /// Creates the problem of a request that a page of another site has caused.
+    pub(crate) fn cross_site() -> Self {
+        let detail =
+            "the request comes from a page of another site; see --allowed-hosts if the page is yours";
+        Self::new(StatusCode::FORBIDDEN, "Permission denied", detail).because(reason::PERMISSION_DENIED)
+    }
+
+    /// Creates the problem of a request for a host that this server does not serve.
+    pub(crate) fn misdirected() -> Self {
+        let detail = "this server is not known by the host name of the request; use its IP address, localhost or a name \
+                      given by --allowed-hosts";
+        Self::new(StatusCode::MISDIRECTED_REQUEST, "Misdirected request", detail)
+    }
+
+    /// Creates the problem of a body that is larger than allowed.
+    pub(crate) fn too_large() -> Self {
+        let detail = format!(
+            "the body must be at most {HTTP_BODY_MAX_BYTES} bytes with its JSON escapes decoded, and at most \
+             {HTTP_BODY_MAX_SENT_BYTES} bytes as sent"
+        );
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "Body too large", detail)
+    }
+
+    /// A body that does not come.
+    pub(crate) fn slow_body() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "Request timeout", "the body did not arrive within 30 seconds")
+    }
+
+    /// A body that is not said to be JSON.
+    pub(crate) fn not_json() -> Self {
+        let detail = "the body must be JSON and its content-type application/json";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", detail)
+    }
+
+    /// A path that leads nowhere.
+    pub(crate) fn unknown_path(path: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "Not found",
+            format!("there is nothing at {}; see /openapi.json", shortened(path)),
+        )
+    }
+
+    /// A method that the path does not know.
+    pub(crate) fn wrong_method(method: &str, path: &str) -> Self {
+        let detail = format!("{} does not take {}; see the allow header", shortened(path), shortened(method));
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", detail)
+    }
+
+    /// A session service that does not answer in time.
+    pub(crate) fn timeout() -> Self {
+        let detail = "the session service did not answer in time; the call may or may not have taken effect";
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "Deadline exceeded", detail).because(reason::DEADLINE_EXCEEDED)
+    }
+
+    /// A turn whose end does not come through. It goes on without us.
+    pub(crate) fn cut() -> Self {
+        let detail = "the reply was cut off here; it is still being stored: see the history, or try again with the same \
+                      request_id";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
+            .because(SERVICE_UNAVAILABLE)
+            .retry_after(SERVICE_RETRY)
+    }
+
+    /// The problem with the ids of the call that it ended.
+    pub(crate) fn of(mut self, call: &Call) -> Self {
+        self.request_id = Some(call.request_id.clone());
+        self.trace_id = Some(call.trace_id.clone());
+        self
+    }
+
+    /// A bug of the gateway. The cause is in the log.
+    pub(crate) fn internal(cause: &str) -> Self {
+        tracing::error!(cause, "internal error");
+        let detail = "an internal error; the gateway's log has its cause beside the request id";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", detail).because(reason::INTERNAL)
+    }
+
+    fn unreachable(status: &Status) -> Self {
+        tracing::warn!(error = %status, "session service unreachable");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Unavailable",
+            "the session service cannot be reached; try again",
+        )
+        .because(SERVICE_UNAVAILABLE)
+        .retry_after(SERVICE_RETRY)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self).expect("strings and numbers become JSON");
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = StatusCode::from_u16(self.status).expect("it was one");
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(millis) = self.retry_after_ms {
+            headers.insert(RETRY_AFTER, HeaderValue::from(millis.div_ceil(1000).max(1)));
+        }
+        // For the layer that knows the call's ids.
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Returns the beginning of a text that the caller chose.
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(200)]
+}
+
+/// Returns the JSON name of a field, which differs from its gRPC name for two of them.
+fn json_name(field: &str) -> &str {
+    match field {
+        "before_seq" => "before",
+        "after_seq" => "after",
+        same => same,
+    }
+}

@@ -1,0 +1,50 @@
+//! The errors of each operation, for the OpenAPI document.
+
+use super::Problem;
+
+/// What any request may be refused with, for the OpenAPI document.
+macro_rules! refusals {
+    ($($name:ident: $($status:literal $variant:ident $reasons:literal),+;)+) => {
+        $(#[derive(utoipa::IntoResponses)]
+        #[expect(dead_code, reason = "it describes answers that are made elsewhere")]
+        pub(crate) enum $name {
+            $(#[response(status = $status, description = $reasons, content_type = "application/problem+json")]
+            $variant(Problem),)+
+        })+
+    };
+}
+
+refusals! {
+    Refusals:
+        400 Invalid "INVALID_ARGUMENT",
+        503 Unavailable "STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
+        504 Late "DEADLINE_EXCEEDED";
+    SessionRefusals:
+        400 Invalid "INVALID_ARGUMENT",
+        404 NotFound "SESSION_NOT_FOUND",
+        503 Unavailable "STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
+        504 Late "DEADLINE_EXCEEDED";
+    CreateRefusals:
+        400 Invalid "INVALID_ARGUMENT",
+        409 Conflict "SESSION_EXISTS or TOO_MANY_SESSIONS",
+        413 TooLarge "the body is too large",
+        415 NotJson "the body is not JSON",
+        503 Unavailable "STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
+        504 Late "DEADLINE_EXCEEDED";
+    ChatRefusals:
+        400 Invalid "INVALID_ARGUMENT",
+        404 NotFound "SESSION_NOT_FOUND",
+        409 Conflict "TURN_IN_PROGRESS or SESSION_FULL",
+        413 TooLarge "the body is too large",
+        415 NotJson "the body is not JSON",
+        503 Unavailable "MODEL_UNAVAILABLE, STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
+        504 Late "DEADLINE_EXCEEDED";
+    AppendRefusals:
+        400 Invalid "INVALID_ARGUMENT",
+        404 NotFound "SESSION_NOT_FOUND",
+        409 Conflict "SESSION_FULL",
+        413 TooLarge "the body is too large",
+        415 NotJson "the body is not JSON",
+        503 Unavailable "STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
+        504 Late "DEADLINE_EXCEEDED";
+}

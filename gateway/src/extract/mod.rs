@@ -1,0 +1,11 @@
+//! Typed access to the parts of a request. Every violation of a request is reported at once.
+
+mod body;
+mod fields;
+mod path;
+mod query;
+
+pub(crate) use body::read_body;
+pub(crate) use fields::JsonFields;
+pub(crate) use path::{CREATE, UserId};
+pub(crate) use query::QueryParams;

@@ -1,0 +1,135 @@
+//! Connection handling for all ports: limits, deadlines, connection age and graceful shutdown.
+//!
+//! `axum::serve` and tonic's own server have no deadline for the first request and no connection limit.
+
+mod connection;
+mod parse_errors;
+mod stream;
+mod table;
+
+pub use table::{ConnectionLimits, ConnectionMetrics};
+
+use crate::Lifecycle;
+use axum::Router;
+use hyper_util::{
+    rt::{TokioExecutor, TokioTimer},
+    server::conn::auto::Builder,
+};
+use socket2::{SockRef, TcpKeepalive};
+use std::{sync::Arc, time::Duration};
+use table::ConnectionTable;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::TaskTracker;
+
+/// Timeout from accepting a connection to its first complete request (HTTP/1) or connection preface (HTTP/2).
+pub const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Timeout for later request headers on an HTTP/1 connection, idle time included. Longer than proxies keep idle
+/// connections, so that a proxy never reuses a connection that is about to close.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
+/// Maximum size of a request's headers over HTTP/2.
+pub const HEADER_LIST_MAX_BYTES: u32 = 64 * 1024;
+/// Size of a connection's buffers over HTTP/1, and so the approximate limit of a request's headers.
+const HTTP1_BUFFER_BYTES: usize = 128 * 1024;
+/// Maximum number of concurrent streams on an HTTP/2 connection.
+const MAX_STREAMS: u32 = 200;
+/// Maximum number of reset streams that the server may still have to look at. Beyond it, h2 closes the connection. Its
+/// default of 20 is meant for connections of one client; a gateway's connection carries many clients.
+const MAX_PENDING_RESETS: usize = 1024;
+/// Pause after a failed accept, usually caused by a lack of file descriptors.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+
+/// Protocols served on a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1 and HTTP/2 with prior knowledge, for clients and proxies.
+    Http,
+    /// HTTP/2 only. Clients may share one connection between many of their own.
+    Grpc,
+    /// HTTP/1 with one request per connection, so that idle connections cannot use the port up.
+    Admin,
+}
+
+/// A listening port.
+#[derive(Debug)]
+pub struct Port {
+    /// Name of the port in metrics and logs.
+    pub name: &'static str,
+    /// Protocols served on it.
+    pub protocol: Protocol,
+    /// Age at which connections are asked to close, so that new replicas get their share. Jittered by 10 %.
+    pub max_age: Option<Duration>,
+    /// Connection limits.
+    pub limits: ConnectionLimits,
+    /// Metrics, shared by all ports of the process.
+    pub metrics: ConnectionMetrics,
+}
+
+impl Port {
+    /// Serves until the process stops, then waits until the requests in progress have finished.
+    pub async fn serve(self, listener: TcpListener, router: Router, lifecycle: &Lifecycle) {
+        let builder = Arc::new(builder(self.protocol));
+        let table = Arc::new(ConnectionTable::new(self.name, self.limits, &self.metrics));
+        let connections = TaskTracker::new();
+        let stopping = lifecycle.stopping_token();
+        while let Some((stream, peer)) = stopping.run_until_cancelled(accept(&listener)).await {
+            let Some(ticket) = table.admit(peer) else { continue };
+            let max_age = self.max_age.map(crate::jittered);
+            let serving =
+                connection::serve(stream, router.clone(), builder.clone(), ticket, max_age, stopping.clone());
+            connections.spawn(serving);
+        }
+        drop(listener);
+        connections.close();
+        connections.wait().await;
+    }
+}
+
+fn builder(protocol: Protocol) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HTTP1_BUFFER_BYTES)
+        .keep_alive(protocol != Protocol::Admin);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(HEADER_LIST_MAX_BYTES)
+        .keep_alive_interval(Some(Duration::from_secs(30)))
+        .keep_alive_timeout(Duration::from_secs(10));
+    match protocol {
+        Protocol::Http => builder,
+        Protocol::Admin => builder.http1_only(),
+        Protocol::Grpc => {
+            builder
+                .http2()
+                .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
+                .max_local_error_reset_streams(MAX_PENDING_RESETS);
+            builder.http2_only()
+        }
+    }
+}
+
+async fn accept(listener: &TcpListener) -> (TcpStream, std::net::IpAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                if let Err(error) = configure(&stream) {
+                    tracing::debug!(%error, "socket options not set");
+                }
+                return (stream, peer.ip());
+            }
+            Err(error) => {
+                tracing::warn!(%error, "connection not accepted");
+                tokio::time::sleep(ACCEPT_BACKOFF).await;
+            }
+        }
+    }
+}
+
+fn configure(stream: &TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(Duration::from_secs(60)))
+}
