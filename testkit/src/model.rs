@@ -59,6 +59,8 @@ pub enum Behaviour {
     Endless(String),
     /// This stream as it stands.
     Raw(String),
+    /// This HTTP response with its status line, after which the connection is closed.
+    Http(String),
     /// Not even a status.
     Hang,
     /// A status other than success.
@@ -241,6 +243,10 @@ impl Answer<'_> {
             Behaviour::Status { code, retry_after, body } => {
                 return self.fail(code, retry_after, &body).await;
             }
+            Behaviour::Http(response) => {
+                self.to.write_all(response.as_bytes()).await?;
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
             Behaviour::Hang => std::future::pending().await,
             streamed => {
                 self.to.write_all(STREAM.as_bytes()).await?;
@@ -291,7 +297,9 @@ impl Answer<'_> {
             Behaviour::Endless(piece) => loop {
                 self.chunk(&delta(&piece)).await?;
             },
-            Behaviour::Hang | Behaviour::Status { .. } => unreachable!("these have no stream"),
+            Behaviour::Hang | Behaviour::Http(_) | Behaviour::Status { .. } => {
+                unreachable!("these have no stream")
+            }
         }
         self.finish().await
     }

@@ -22,3 +22,9 @@ pub const LINE_MAX_BYTES: usize = 256 * 1024;
 /// The longest stream of a model. A token of text is some 300 bytes of it, and thoughts are in it too, so this is
 /// far beyond [`REPLY_MAX_BYTES`]: it ends what says nothing and does not stop.
 pub const STREAM_MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// The shortest delay that a model's `Retry-After` is taken for.
+pub const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
+/// The longest delay that a model's `Retry-After` is taken for. A caller may retry earlier than the model asks for, but
+/// is never sent away for hours.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);

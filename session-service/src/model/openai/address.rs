@@ -56,6 +56,12 @@ impl Secret {
     pub(super) fn as_header(&self) -> HeaderValue {
         self.0.clone()
     }
+
+    /// Replaces the key in a text.
+    pub(super) fn redact(&self, text: &str) -> String {
+        let key = self.0.to_str().expect("it is printable ASCII").trim_start_matches("Bearer ");
+        text.replace(key, "[redacted]")
+    }
 }
 
 impl FromStr for Secret {
@@ -130,6 +136,7 @@ mod tests {
         let key: Secret = " sk-123\n".parse().unwrap();
         assert_eq!(key.as_header(), "Bearer sk-123");
         assert!(!format!("{key:?} {:?}", key.as_header()).contains("123"));
+        assert_eq!(key.redact("wrong key sk-123: sk-123"), "wrong key [redacted]: [redacted]");
         for text in ["", " \n", "a b", "a\nb", "schlüssel"] {
             assert!(text.parse::<Secret>().is_err(), "{text:?}");
         }

@@ -1,145 +1,165 @@
-//! The stream of a chat completion, read line by line: the pieces in it, or how it fails.
+//! The stream of a chat completion: the pieces of the reply in it, or the reason for its failure.
+//!
+//! A stream is read as leniently as it can be without losing text. A chunk that is not understood is skipped and
+//! counted. A clean end ends the reply, even without a finish reason; a connection that breaks does not.
 
-use super::wire;
-use crate::model::{FinishReason, ModelError, Piece, limits::LINE_MAX_BYTES};
+use super::{
+    events::{Event, Events},
+    lines::{LineError, Lines},
+    text::{TextDecoder, escape_invalid},
+    wire::Chunk,
+};
+use crate::model::{FinishReason, ModelError, Piece};
 use futures_util::StreamExt;
-use std::{io::ErrorKind, time::Duration};
-use tokio::{io::AsyncRead, time::timeout};
-use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
+use std::time::Duration;
+use tokio::{
+    io::AsyncRead,
+    time::{Instant, timeout_at},
+};
+use tokio_util::{bytes::Bytes, codec::FramedRead};
 
-/// How long the words after the finish reason are waited for: with them read, the connection can be used again.
-const FAREWELL_MAX: Duration = Duration::from_secs(1);
-/// Most lines are shorter; the buffer grows for others.
+/// The longest wait for the rest of the stream after the finish reason. Once it is read, the connection can be reused.
+const TRAILER_TIMEOUT: Duration = Duration::from_secs(1);
+/// Initial size of the buffer. Most lines are shorter.
 const BUFFER_BYTES: usize = 1024;
 
-/// Reads chunks. Server-sent events are lines, and every data line of these streams is a whole chunk.
+/// Reads the pieces of a reply.
 pub(super) struct Chunks<R> {
-    lines: FramedRead<R, LinesCodec>,
-    /// How many bytes may still come.
+    lines: FramedRead<R, Lines>,
+    events: Events,
+    text: TextDecoder,
+    /// The number of bytes that may still come.
     room: usize,
+    /// The end of the stream proves that it is complete.
+    has_framing: bool,
+    has_text: bool,
+    /// A chunk was understood.
+    is_known: bool,
+    /// The number of chunks that were not understood.
+    skipped: usize,
     finish: Option<FinishReason>,
+    /// The time at which the stream is given up after its finish reason.
+    deadline: Option<Instant>,
+    /// The end that follows the last text.
+    end: Option<Piece>,
     is_over: bool,
 }
 
 impl<R: AsyncRead + Unpin> Chunks<R> {
-    pub(super) fn new(reader: R, max_bytes: usize) -> Self {
-        let codec = LinesCodec::new_with_max_length(LINE_MAX_BYTES);
-        let lines = FramedRead::with_capacity(reader, codec, BUFFER_BYTES);
-        Self { lines, room: max_bytes, finish: None, is_over: false }
+    /// Reads at most `max_bytes`. Without `has_framing`, a stream that ends without a finish reason may be cut.
+    pub(super) fn new(reader: R, max_bytes: usize, has_framing: bool) -> Self {
+        Self {
+            lines: FramedRead::with_capacity(reader, Lines::default(), BUFFER_BYTES),
+            events: Events::default(),
+            text: TextDecoder::default(),
+            room: max_bytes,
+            has_framing,
+            has_text: false,
+            is_known: false,
+            skipped: 0,
+            finish: None,
+            deadline: None,
+            end: None,
+            is_over: false,
+        }
     }
 
-    /// The next piece, which is an empty text where the stream says something else.
+    /// Returns the next piece. Its text is empty where the stream holds no text.
     pub(super) async fn next(&mut self) -> Option<Result<Piece, ModelError>> {
         if self.is_over {
             return None;
         }
         let piece = self.read().await;
         self.is_over = !matches!(piece, Ok(Piece::Text(_)));
+        if self.is_over && self.skipped > 0 {
+            tracing::warn!(skipped = self.skipped, "chunks of the model's reply were not understood");
+        }
         Some(piece)
     }
 
     async fn read(&mut self) -> Result<Piece, ModelError> {
-        let Some(line) = self.line().await? else {
-            let cause = || ModelError::Cut("the stream ended without a finish reason".into());
-            return self.finish.map(Piece::End).ok_or_else(cause);
+        if let Some(end) = self.end.take() {
+            return Ok(end);
+        }
+        let event = match self.line().await? {
+            Some(line) => self.events.push(&escape_invalid(&line)),
+            None => match self.events.finish() {
+                Event::Nothing => return self.ended(false),
+                last => last,
+            },
         };
-        let Some(data) = line.trim_start_matches('\u{feff}').strip_prefix("data:") else {
-            return Ok(Piece::Text(String::new()));
-        };
-        match data.trim() {
-            "[DONE]" => Ok(Piece::End(self.finish.unwrap_or(FinishReason::Unknown))),
-            chunk => {
-                let (text, finish) = wire::chunk(chunk)?;
-                self.finish = finish.or(self.finish);
-                Ok(Piece::Text(text))
+        match event {
+            Event::Nothing => Ok(Piece::Text(String::new())),
+            Event::Chunk(chunk) => Ok(Piece::Text(self.push(chunk))),
+            Event::Malformed => {
+                self.skipped += 1;
+                Ok(Piece::Text(String::new()))
             }
+            Event::Done => self.ended(true),
+            // The reply is whole already.
+            Event::Failed(_) if self.finish.is_some() => self.ended(true),
+            Event::Failed(error) => Err(error),
         }
     }
 
-    /// The next line; none at the end. Once there is a finish reason, nothing that goes wrong matters.
-    async fn line(&mut self) -> Result<Option<String>, ModelError> {
-        let next = self.lines.next();
-        if self.finish.is_some() {
-            return Ok(timeout(FAREWELL_MAX, next).await.ok().flatten().and_then(Result::ok));
+    fn push(&mut self, chunk: Chunk) -> String {
+        self.is_known |= chunk.is_known;
+        self.skipped += usize::from(chunk.odd.is_some());
+        self.finish = chunk.finish.or(self.finish);
+        // A summary at the end of a stream would repeat the reply.
+        if chunk.is_whole && self.has_text {
+            return String::new();
         }
-        let Some(line) = next.await.transpose().map_err(unreadable)? else { return Ok(None) };
-        let room = self.room.checked_sub(line.len() + 1);
-        self.room = room.ok_or_else(|| ModelError::Garbage("the stream does not end".into()))?;
+        self.has_text |= !chunk.text.is_empty();
+        self.text.push(&chunk.text)
+    }
+
+    /// Ends the reply. The rest of its text comes before the end.
+    fn ended(&mut self, is_declared: bool) -> Result<Piece, ModelError> {
+        let finish = match self.finish {
+            Some(finish) => finish,
+            None if !self.is_known && (self.skipped > 0 || !is_declared) => {
+                return Err(ModelError::Garbage("it holds no chunk of a chat completion".into()));
+            }
+            None if !is_declared && !self.has_framing => {
+                return Err(ModelError::Cut("the stream ended without a finish reason".into()));
+            }
+            None => FinishReason::Unknown,
+        };
+        let rest = self.text.finish();
+        if rest.is_empty() {
+            return Ok(Piece::End(finish));
+        }
+        self.end = Some(Piece::End(finish));
+        Ok(Piece::Text(rest))
+    }
+
+    /// Returns the next line, or `None` at the end. After the finish reason, every failure is an end.
+    async fn line(&mut self) -> Result<Option<Bytes>, ModelError> {
+        let next = self.lines.next();
+        let line = match self.finish {
+            None => next.await.transpose().map_err(unreadable)?,
+            Some(_) => {
+                let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + TRAILER_TIMEOUT);
+                timeout_at(deadline, next).await.ok().flatten().and_then(Result::ok)
+            }
+        };
+        let Some(line) = line else { return Ok(None) };
+        match self.room.checked_sub(line.len() + 1) {
+            Some(room) => self.room = room,
+            None if self.finish.is_some() => return Ok(None),
+            None => return Err(ModelError::Garbage("the stream does not end".into())),
+        }
         Ok(Some(line))
     }
 }
 
-fn unreadable(error: LinesCodecError) -> ModelError {
+fn unreadable(error: LineError) -> ModelError {
     match error {
-        LinesCodecError::MaxLineLengthExceeded => ModelError::Garbage("a line does not end".into()),
-        LinesCodecError::Io(error) if error.kind() == ErrorKind::InvalidData => {
-            ModelError::Garbage("a line is not UTF-8".into())
-        }
-        LinesCodecError::Io(error) => ModelError::Cut(error.into()),
+        LineError::TooLong => ModelError::Garbage("a line does not end".into()),
+        LineError::Io(error) => ModelError::Cut(error.into()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::io::AsyncWriteExt;
-
-    /// The whole text and the end of a stream of which at most `max_bytes` are read.
-    async fn read(
-        stream: impl AsyncRead + Unpin,
-        max_bytes: usize,
-    ) -> (String, Result<FinishReason, &'static str>) {
-        let mut chunks = Chunks::new(stream, max_bytes);
-        let mut text = String::new();
-        loop {
-            match chunks.next().await.expect("a stream ends with an end or an error") {
-                Ok(Piece::Text(piece)) => text += &piece,
-                Ok(Piece::End(reason)) => return (text, Ok(reason)),
-                Err(error) => return (text, Err(error.outcome())),
-            }
-        }
-    }
-
-    const A: &str = r#"{"choices":[{"delta":{"content":"a"}}]}"#;
-
-    #[tokio::test]
-    async fn lines_may_end_either_way_and_data_may_follow_the_colon_at_once() {
-        let stream = format!("\u{feff}data: {A}\r\n\r\n: comment\n\nevent: x\ndata:{A}\n\ndata: [DONE]\n\n");
-        assert_eq!(read(stream.as_bytes(), 1000).await, ("aa".into(), Ok(FinishReason::Unknown)));
-    }
-
-    #[tokio::test]
-    async fn a_stream_that_ends_without_a_finish_is_cut() {
-        assert_eq!(read(format!("data: {A}\n\n").as_bytes(), 1000).await, ("a".into(), Err("cut")));
-        assert_eq!(read(&b"<html>"[..], 1000).await, (String::new(), Err("cut")));
-    }
-
-    #[tokio::test]
-    async fn a_finish_reason_is_an_end_whatever_follows() {
-        let finish = r#"data: {"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
-        for rest in [&b"\n\n"[..], b"\n\n\xff\n", b""] {
-            let stream = [finish.as_bytes(), rest].concat();
-            assert_eq!(read(&stream[..], 1000).await, (String::new(), Ok(FinishReason::Stop)));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_finish_reason_is_an_end_even_if_nothing_follows() {
-        let (mut server, stream) = tokio::io::duplex(1000);
-        let finish = b"data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"length\"}]}\n";
-        server.write_all(finish).await.unwrap();
-        assert_eq!(read(stream, 1000).await, ("a".into(), Ok(FinishReason::Length)));
-    }
-
-    #[tokio::test]
-    async fn what_is_not_text_is_garbage() {
-        assert_eq!(read(&b"data: \xff\n\n"[..], 1000).await.1, Err("garbage"));
-        assert_eq!(read(&b"data: {\"choices\":\n\n"[..], 1000).await.1, Err("garbage"));
-    }
-
-    #[tokio::test]
-    async fn a_line_and_a_stream_that_do_not_end_are_garbage() {
-        assert_eq!(read(&vec![b' '; LINE_MAX_BYTES + 1][..], usize::MAX).await.1, Err("garbage"));
-        assert_eq!(read(": still thinking\n".repeat(100).as_bytes(), 1000).await.1, Err("garbage"));
-    }
-}
+mod tests;

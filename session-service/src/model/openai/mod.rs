@@ -2,6 +2,10 @@
 
 mod address;
 mod chunks;
+mod events;
+mod failure;
+mod lines;
+mod text;
 mod wire;
 
 pub use address::{ModelUrl, Secret};
@@ -14,13 +18,21 @@ use async_trait::async_trait;
 use chunks::Chunks;
 use futures_util::{TryStreamExt, stream};
 use reqwest::{
-    Client, Response,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
+    Client, Response, Version,
+    header::{
+        ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER,
+        TRANSFER_ENCODING,
+    },
     redirect,
 };
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt;
-use std::{error::Error, io, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    io,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use tokio::time::timeout;
 use tokio_util::io::StreamReader;
 
@@ -38,6 +50,7 @@ pub struct OpenAi {
     client: Client,
     endpoint: String,
     model: String,
+    key: Option<Secret>,
 }
 
 impl OpenAi {
@@ -60,7 +73,7 @@ impl OpenAi {
         let builder = if url.is_loopback() { builder.no_proxy() } else { builder };
         let client =
             builder.build().map_err(|error| format!("there can be no client for the model: {error}"))?;
-        Ok(Self { client, endpoint: url.endpoint(), model: model.to_owned() })
+        Ok(Self { client, endpoint: url.endpoint(), model: model.to_owned(), key: key.cloned() })
     }
 }
 
@@ -72,12 +85,57 @@ impl Model for OpenAi {
 
     async fn reply(&self, prompt: Prompt) -> Result<ReplyStream, ModelError> {
         let body = wire::request(&self.model, &prompt);
-        let response = self.client.post(&self.endpoint).body(body).send().await.map_err(unanswered)?;
-        let bytes = accepted(response).await?.bytes_stream();
-        let reader = StreamReader::new(bytes.map_err(|error| io::Error::other(causes(error))));
-        let chunks = Chunks::new(reader, STREAM_MAX_BYTES);
+        let sent = self.client.post(&self.endpoint).body(body).send().await;
+        let response = self.accepted(sent.map_err(|error| self.unanswered(error))?).await?;
+        let (has_framing, key) = (has_framing(&response), self.key.clone());
+        let bytes = response.bytes_stream();
+        let reader =
+            StreamReader::new(bytes.map_err(move |error| io::Error::other(causes(error, key.as_ref()))));
+        let chunks = Chunks::new(reader, STREAM_MAX_BYTES, has_framing);
         Ok(Box::pin(stream::unfold(chunks, |mut chunks| async { Some((chunks.next().await?, chunks)) })))
     }
+}
+
+impl OpenAi {
+    fn unanswered(&self, error: reqwest::Error) -> ModelError {
+        let is_connect = error.is_connect();
+        let cause = causes(error, self.key.as_ref()).into();
+        if is_connect { ModelError::Refused(cause) } else { ModelError::Cut(cause) }
+    }
+
+    async fn accepted(&self, mut response: Response) -> Result<Response, ModelError> {
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let retry_after = retry_after(response.headers());
+        let mut body = Vec::new();
+        let read = async {
+            while let Ok(Some(bytes)) = response.chunk().await {
+                body.extend_from_slice(&bytes);
+                if body.len() > FAILURE_MAX_BYTES {
+                    break;
+                }
+            }
+        };
+        // A part of the body is enough for the log.
+        let _ = timeout(FAILURE_WAIT_MAX, read).await;
+        Err(failure::from_response(status.as_u16(), retry_after, &body, &self.model))
+    }
+}
+
+/// Returns `true` if the end of the body proves that it is complete. An HTTP/1 body without a length and without chunks
+/// ends with its connection, for whatever reason that closed.
+fn has_framing(response: &Response) -> bool {
+    let headers = response.headers();
+    response.version() >= Version::HTTP_2
+        || headers.contains_key(TRANSFER_ENCODING)
+        || headers.contains_key(CONTENT_LENGTH)
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+    failure::retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, date.unwrap_or_else(SystemTime::now))
 }
 
 /// Certificates are checked against those of the system, which are looked for only if they are needed.
@@ -93,39 +151,18 @@ fn tls(url: &ModelUrl) -> Result<ClientConfig, String> {
     Ok(builder.with_no_client_auth())
 }
 
-fn unanswered(error: reqwest::Error) -> ModelError {
-    let is_connect = error.is_connect();
-    let cause = causes(error).into();
-    if is_connect { ModelError::Refused(cause) } else { ModelError::Cut(cause) }
-}
-
-async fn accepted(mut response: Response) -> Result<Response, ModelError> {
-    let status = response.status();
-    if status.is_success() {
-        return Ok(response);
-    }
-    let seconds = |value: &HeaderValue| value.to_str().ok()?.parse::<u32>().ok();
-    let retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
-    let mut body = Vec::new();
-    let read = async {
-        while let Ok(Some(bytes)) = response.chunk().await {
-            body.extend_from_slice(&bytes);
-            if body.len() > FAILURE_MAX_BYTES {
-                break;
-            }
-        }
-    };
-    // What there is by then is enough for the log.
-    let _ = timeout(FAILURE_WAIT_MAX, read).await;
-    Err(wire::failure(status.as_u16(), retry_after.map(|seconds| Duration::from_secs(seconds.into())), &body))
-}
-
-/// The error and what lies beneath it, without the address.
-fn causes(error: reqwest::Error) -> String {
+/// Returns the error and its causes in words, without the address and without the key.
+fn causes(error: reqwest::Error, key: Option<&Secret>) -> String {
     let error = error.without_url();
     let causes = std::iter::successors(Some(&error as &dyn Error), |&error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let text = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    match key {
+        Some(key) => key.redact(&text),
+        None => text,
+    }
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod transcripts;

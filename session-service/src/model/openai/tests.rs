@@ -20,7 +20,7 @@ fn model_within(silence: Duration, url: &str) -> Bounded {
     Bounded::new(OpenAi::new(&url.parse().unwrap(), "llama3.2", Some(&key)).unwrap(), silence)
 }
 
-fn pieces(words: &[&str]) -> Vec<String> {
+pub(super) fn pieces(words: &[&str]) -> Vec<String> {
     words.iter().map(ToString::to_string).collect()
 }
 
@@ -29,7 +29,7 @@ fn status(code: u16, retry_after: Option<&str>, body: &str) -> Behaviour {
 }
 
 /// What a server that behaves so makes of a prompt: the texts, and how it ended.
-async fn reply(behaviour: Behaviour) -> (Vec<String>, Result<FinishReason, &'static str>) {
+pub(super) async fn reply(behaviour: Behaviour) -> (Vec<String>, Result<FinishReason, &'static str>) {
     reply_within(SILENCE_MAX, behaviour).await
 }
 
@@ -125,12 +125,14 @@ async fn a_server_that_falls_silent_is_given_up() {
 async fn a_reply_that_is_cut_is_not_a_whole_one() {
     assert_eq!(reply(Behaviour::Cut(pieces(&["a"]))).await, (pieces(&["a"]), Err("cut")));
     assert_eq!(reply(Behaviour::Cut(vec![])).await, (vec![], Err("cut")));
-    assert_eq!(reply(Behaviour::Raw(String::new())).await, (vec![], Err("cut")));
 }
 
 #[tokio::test]
-async fn a_malformed_chunk_ends_the_reply() {
-    assert_eq!(reply(Behaviour::Garbage(pieces(&["a"]))).await, (pieces(&["a"]), Err("garbage")));
+async fn a_malformed_chunk_is_skipped_and_a_stream_without_a_chunk_is_garbage() {
+    let kept = (pieces(&["a"]), Ok(FinishReason::Unknown));
+    assert_eq!(reply(Behaviour::Garbage(pieces(&["a"]))).await, kept);
+    assert_eq!(reply(Behaviour::Garbage(vec![])).await, (vec![], Err("garbage")));
+    assert_eq!(reply(Behaviour::Raw(String::new())).await, (vec![], Err("garbage")));
 }
 
 #[tokio::test]
@@ -140,8 +142,9 @@ async fn an_endless_reply_is_cut_and_leaves_nothing_running() {
 }
 
 #[tokio::test]
-async fn a_failure_says_what_it_is_and_nothing_else() {
-    let quoting = format!(r#"{{"error":{{"message":"{KEY}: hello","type":"some_error"}}}}"#);
+async fn a_failure_names_its_status_and_nothing_that_the_server_wrote() {
+    let echo =
+        format!(r#"{{"error":{{"message":"{KEY}: hello","type":"hello","code":"{KEY}","param":"hello"}}}}"#);
     for (code, outcome) in [
         (302, "failed"),
         (400, "failed"),
@@ -152,26 +155,32 @@ async fn a_failure_says_what_it_is_and_nothing_else() {
         (500, "failed"),
         (503, "failed"),
     ] {
-        let quoting = if code == 404 { "{}" } else { &quoting };
-        let error = failure(status(code, None, quoting)).await;
+        let error = failure(status(code, None, &echo)).await;
         assert_eq!(error.outcome(), outcome, "{code}");
         let words = format!("{error} {error:?}");
         assert!(words.contains(&format!("status {code}")), "{words}");
+        assert_eq!(words.contains("llama3.2"), code == 404, "{words}");
         assert!(!words.contains(KEY) && !words.contains("hello"), "{words}");
     }
 }
 
 #[tokio::test]
-async fn a_limit_may_say_how_long_to_wait() {
-    for (header, expected) in [
-        (Some("7"), Some(Duration::from_secs(7))),
-        (Some("Wed, 21 Oct 2026 07:28:00 GMT"), None),
+async fn a_rate_limit_has_a_clamped_delay() {
+    for (header, seconds) in [
+        (Some("7"), Some(7)),
+        (Some("0"), Some(1)),
+        (Some("315360000"), Some(60)),
+        (Some("Fri, 31 Dec 9999 23:59:59 GMT"), Some(60)),
+        (Some("Wed, 21 Oct 2015 07:28:00 GMT"), Some(1)),
+        (Some("-7"), None),
+        (Some("soon"), None),
         (None, None),
     ] {
         let error = failure(status(429, header, "")).await;
+        let expected = seconds.map(Duration::from_secs);
         assert!(
             matches!(error, ModelError::RateLimited { retry_after, .. } if retry_after == expected),
-            "{error:?}"
+            "{header:?}: {error:?}"
         );
     }
 }

@@ -1,15 +1,12 @@
 //! The JSON of chat completions: written as every compatible server reads it, read as loosely as they write it.
 
+use super::{failure, text::wtf8};
 use crate::{
     domain::Role,
     model::{FinishReason, ModelError, Prompt},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use std::time::Duration;
-
-/// The most characters of a server's message in the log.
-const MESSAGE_MAX_CHARS: usize = 200;
+use serde_json::{Value, error::Category, value::RawValue};
 
 #[derive(Serialize)]
 struct Request<'a> {
@@ -42,169 +39,162 @@ pub(super) fn request(model: &str, prompt: &Prompt) -> Vec<u8> {
     serde_json::to_vec(&request).expect("texts and numbers are JSON")
 }
 
+/// Every field is optional, and its value is parsed by itself: a field of an odd type costs no other field.
 #[derive(Deserialize)]
-struct Chunk {
-    choices: Option<Vec<Choice>>,
-    error: Option<Value>,
+struct RawChunk<'a> {
+    #[serde(borrow)]
+    choices: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    object: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct Choice {
-    delta: Option<Delta>,
-    finish_reason: Option<String>,
+struct RawChoice<'a> {
+    #[serde(borrow)]
+    delta: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
+    #[serde(borrow)]
+    finish_reason: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct Delta {
-    content: Option<String>,
+struct RawMessage<'a> {
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
 }
 
-/// The text of a chunk, which may be empty, and why the reply ends, if it does.
-pub(super) fn chunk(json: &str) -> Result<(String, Option<FinishReason>), ModelError> {
-    // The parser's own words may quote the text.
-    let garbage = |error: serde_json::Error| {
-        ModelError::Garbage(
-            format!("a chunk is wrong at column {} ({:?})", error.column(), error.classify()).into(),
-        )
+#[derive(Deserialize)]
+struct RawPart<'a> {
+    #[serde(borrow)]
+    r#type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    text: Option<&'a RawValue>,
+}
+
+/// A chunk of a stream, or a whole response.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Chunk {
+    /// The text as WTF-8.
+    pub(super) text: Vec<u8>,
+    /// The text is the whole reply so far, and not its next part.
+    pub(super) is_whole: bool,
+    /// The reason for the end of the reply, if it ends.
+    pub(super) finish: Option<FinishReason>,
+    /// It has the form of a chunk, though it may hold no text.
+    pub(super) is_known: bool,
+    /// The field that could not be read.
+    pub(super) odd: Option<&'static str>,
+}
+
+/// Why JSON is no chunk.
+#[derive(Debug)]
+pub(super) enum NoChunk {
+    /// The JSON is a beginning: the next line may complete it.
+    Incomplete,
+    /// No line can make it a chunk.
+    Malformed,
+    /// The server reports a failure.
+    Failed(ModelError),
+}
+
+/// Parses a chunk.
+pub(super) fn chunk(json: &str) -> Result<Chunk, NoChunk> {
+    let raw: RawChunk<'_> = serde_json::from_str(json).map_err(|error| match error.classify() {
+        Category::Eof => NoChunk::Incomplete,
+        _ => NoChunk::Malformed,
+    })?;
+    // vLLM reports a failure as a chunk that is itself the error.
+    let is_error = raw.object.and_then(string).is_some_and(|object| object == "error");
+    let error = if is_error { Some(value(json)) } else { raw.error.map(|error| value(error.get())) };
+    if let Some(error) = error.filter(is_meant) {
+        return Err(NoChunk::Failed(failure::from_stream(&error)));
+    }
+    let Some(choices) = raw.choices else { return Ok(Chunk::default()) };
+    let Ok(choices) = serde_json::from_str::<Vec<&RawValue>>(choices.get()) else {
+        return Ok(Chunk { odd: Some("choices"), ..Chunk::default() });
     };
-    let chunk: Chunk = serde_json::from_str(json).map_err(garbage)?;
-    if let Some(error) = chunk.error {
-        return Err(failed_in_stream(&error));
-    }
-    let Some(choice) = chunk.choices.unwrap_or_default().into_iter().next() else {
-        return Ok((String::new(), None));
+    Ok(choices.first().map_or_else(|| Chunk { is_known: true, ..Chunk::default() }, |raw| choice(raw)))
+}
+
+fn choice(raw: &RawValue) -> Chunk {
+    let odd = |field| Chunk { odd: Some(field), ..Chunk::default() };
+    let Ok(choice) = serde_json::from_str::<RawChoice<'_>>(raw.get()) else { return odd("choice") };
+    // A chunk that has both repeats the whole reply so far in its message.
+    let (message, is_whole) = match choice.delta {
+        Some(delta) => (Some(delta), false),
+        None => (choice.message, true),
     };
-    let text = choice.delta.and_then(|delta| delta.content).unwrap_or_default();
-    Ok((text, choice.finish_reason.as_deref().and_then(finish_reason)))
-}
-
-fn finish_reason(word: &str) -> Option<FinishReason> {
-    match word {
-        // Some servers write it in every chunk, and mean null.
-        "" => None,
-        "stop" => Some(FinishReason::Stop),
-        "length" => Some(FinishReason::Length),
-        "content_filter" => Some(FinishReason::ContentFilter),
-        _ => Some(FinishReason::Unknown),
+    let read = match message.map(|message| serde_json::from_str::<RawMessage<'_>>(message.get())) {
+        None => Ok(Vec::new()),
+        Some(Err(_)) => Err("delta"),
+        Some(Ok(message)) => message.content.map_or(Ok(Vec::new()), content).map_err(|()| "content"),
+    };
+    let finish = choice.finish_reason.and_then(finish_reason);
+    match read {
+        Ok(text) => Chunk { is_whole: is_whole && !text.is_empty(), text, finish, is_known: true, odd: None },
+        Err(field) => Chunk { finish, is_known: finish.is_some(), ..odd(field) },
     }
 }
 
-/// What a status other than success means.
-pub(super) fn failure(status: u16, retry_after: Option<Duration>, body: &[u8]) -> ModelError {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    failed(status, retry_after, body.get("error").unwrap_or(&body))
+/// Reads a content: a string, or a list of parts of which those of type `text` and `output_text` are text.
+fn content(raw: &RawValue) -> Result<Vec<u8>, ()> {
+    if let Some(text) = wtf8(raw.get()) {
+        return Ok(text);
+    }
+    let parts: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(drop)?;
+    let parts = parts.into_iter().map(|part| match wtf8(part.get()) {
+        Some(text) => Ok(text),
+        None => part_text(serde_json::from_str(part.get()).map_err(drop)?),
+    });
+    parts.collect::<Result<Vec<_>, ()>>().map(|texts| texts.concat())
 }
 
-/// What an error in the middle of a stream means; it may name a status.
-fn failed_in_stream(error: &Value) -> ModelError {
-    let status = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
-    failed(status.filter(|status| (400..600).contains(status)).unwrap_or(500), None, error)
-}
-
-fn failed(status: u16, retry_after: Option<Duration>, error: &Value) -> ModelError {
-    let cause =
-        [Some(format!("status {status}")), word(error, "type"), word(error, "code"), missing(status, error)];
-    let cause = cause.into_iter().flatten().collect::<Vec<_>>().join(", ").into();
-    match status {
-        401 | 403 => ModelError::Unauthorized(cause),
-        429 => ModelError::RateLimited { retry_after, cause },
-        _ => ModelError::Failed { status, cause },
+fn part_text(part: RawPart<'_>) -> Result<Vec<u8>, ()> {
+    let is_text = part
+        .r#type
+        .is_none_or(|kind| string(kind).is_some_and(|kind| matches!(kind.as_str(), "text" | "output_text")));
+    match part.text {
+        Some(text) if is_text => wtf8(text.get()).ok_or(()),
+        _ => Ok(Vec::new()),
     }
 }
 
-/// A field that is a word such as `insufficient_quota`.
-fn word(error: &Value, field: &str) -> Option<String> {
-    let word = error.get(field)?.as_str()?;
-    let is_word = word.len() <= 64 && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
-    is_word.then(|| word.to_owned())
+/// Reads a finish reason: a string, or an object that names it as its `type` or `reason`.
+fn finish_reason(raw: &RawValue) -> Option<FinishReason> {
+    let value = value(raw.get());
+    let named = value.get("type").or_else(|| value.get("reason")).unwrap_or(&value);
+    match named.as_str().map(str::to_ascii_lowercase).as_deref() {
+        // Some servers write one of these in every chunk.
+        Some("" | "null" | "none") => None,
+        Some("stop") => Some(FinishReason::Stop),
+        Some("length" | "max_tokens") => Some(FinishReason::Length),
+        Some("content_filter") => Some(FinishReason::ContentFilter),
+        Some(_) => Some(FinishReason::Unknown),
+        None => is_meant(&value).then_some(FinishReason::Unknown),
+    }
 }
 
-/// What the server says is not there: the model's name, mostly. Other messages may quote the key or what was said.
-fn missing(status: u16, error: &Value) -> Option<String> {
-    let message = error.get("message").unwrap_or(error).as_str().filter(|_| status == 404)?;
-    Some(message.chars().filter(|c| !c.is_control()).take(MESSAGE_MAX_CHARS).collect())
+/// Returns `false` for the values that stand for none.
+fn is_meant(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Array(values) => !values.is_empty(),
+        Value::Bool(true) | Value::Number(_) => true,
+    }
+}
+
+fn value(json: &str) -> Value {
+    serde_json::from_str(json).unwrap_or(Value::Bool(true))
+}
+
+fn string(raw: &RawValue) -> Option<String> {
+    serde_json::from_str(raw.get()).ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{PromptMessage, tests::prompt};
-    use serde_json::json;
-
-    fn messages(said: &[(Role, &str)]) -> Value {
-        let message = |&(role, text): &(Role, &str)| PromptMessage { role, content: text.into() };
-        let prompt = Prompt { messages: said.iter().map(message).collect(), ..prompt("") };
-        let request: Value = serde_json::from_slice(&request("m", &prompt)).unwrap();
-        request["messages"].clone()
-    }
-
-    #[test]
-    fn a_request_says_the_system_prompt_first_and_then_the_messages() {
-        let said = [(Role::User, "a"), (Role::Assistant, "b"), (Role::System, "c"), (Role::User, "d")];
-        let expected = json!([
-            {"role": "system", "content": "Be kind."}, {"role": "user", "content": "a"},
-            {"role": "assistant", "content": "b"}, {"role": "system", "content": "c"}, {"role": "user", "content": "d"},
-        ]);
-        assert_eq!(messages(&said), expected);
-    }
-
-    #[test]
-    fn messages_of_one_speaker_in_a_row_become_one() {
-        let said = [(Role::User, "a"), (Role::User, "b"), (Role::Assistant, "c")];
-        let expected = json!([
-            {"role": "system", "content": "Be kind."}, {"role": "user", "content": "a\n\nb"},
-            {"role": "assistant", "content": "c"},
-        ]);
-        assert_eq!(messages(&said), expected);
-    }
-
-    #[test]
-    fn a_chunk_may_lack_anything() {
-        for json in [
-            "{}",
-            r#"{"choices":null}"#,
-            r#"{"choices":[],"usage":{"total_tokens":3}}"#,
-            r#"{"choices":[{}]}"#,
-            r#"{"choices":[{"delta":null,"finish_reason":null}]}"#,
-            r#"{"choices":[{"delta":{"role":"assistant"},"finish_reason":""}]}"#,
-            r#"{"choices":[{"delta":{"content":null,"reasoning_content":"hm"}}],"error":null}"#,
-        ] {
-            assert_eq!(chunk(json).unwrap(), (String::new(), None), "{json}");
-        }
-    }
-
-    #[test]
-    fn a_chunk_has_a_text_and_a_finish_reason() {
-        for (word, expected) in [
-            ("stop", FinishReason::Stop),
-            ("length", FinishReason::Length),
-            ("content_filter", FinishReason::ContentFilter),
-            ("tool_calls", FinishReason::Unknown),
-            ("eos", FinishReason::Unknown),
-        ] {
-            let json = json!({"choices": [{"delta": {"content": "a"}, "finish_reason": word}]}).to_string();
-            assert_eq!(chunk(&json).unwrap(), ("a".into(), Some(expected)));
-        }
-    }
-
-    #[test]
-    fn an_error_in_the_stream_is_a_failure_with_its_status() {
-        let error = |json: &str| chunk(json).unwrap_err().outcome();
-        assert_eq!(error(r#"{"error":{"message":"slow down","code":429}}"#), "rate_limited");
-        assert_eq!(error(r#"{"error":{"message":"out of memory","code":"oom"}}"#), "failed");
-        assert_eq!(error(r#"{"error":"out of memory"}"#), "failed");
-    }
-
-    #[test]
-    fn the_log_learns_what_is_missing_but_not_what_was_said() {
-        let log = |status, body: &str| failure(status, None, body.as_bytes()).to_string();
-        let body = r#"{"error":{"message":"model \"x\" not found","type":"not_found_error","code":null}}"#;
-        assert_eq!(log(404, body), "the model failed: status 404, not_found_error, model \"x\" not found");
-        assert_eq!(log(404, r#"{"error":"no such model"}"#), "the model failed: status 404, no such model");
-        let body = r#"{"error":{"message":"wrong key sk-123","type":"auth","code":"you said: hello"}}"#;
-        assert_eq!(log(401, body), "the model does not accept the key: status 401, auth");
-        assert_eq!(log(500, "<html>"), "the model failed: status 500");
-        let error = chunk(r#"{"choices":[{"delta":"my secret"}]}"#).unwrap_err();
-        assert!(!error.to_string().contains("secret"), "{error}");
-    }
-}
+mod tests;
