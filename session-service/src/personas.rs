@@ -49,7 +49,7 @@ impl Personas {
     pub fn parse(toml: &str) -> Result<Self, String> {
         let File { persona: personas } = toml::from_str(toml).map_err(|error| {
             let line = error.span().map_or(1, |span| toml[..span.start].matches('\n').count() + 1);
-            format!("line {line}: {}", error.message().lines().collect::<Vec<_>>().join(", "))
+            format!("line {line}: {}", unquoted(error.message()))
         })?;
         let mut keys = HashSet::new();
         for persona in &personas {
@@ -86,6 +86,15 @@ impl Personas {
     /// All of them, in the configured order.
     pub fn iter(&self) -> impl Iterator<Item = &Persona> {
         self.0.iter()
+    }
+}
+
+/// Returns the message on one line, without the values that it quotes: they may be a system prompt.
+fn unquoted(message: &str) -> String {
+    let message = message.lines().collect::<Vec<_>>().join(", ");
+    match (message.find('"'), message.rfind('"')) {
+        (Some(first), Some(last)) if first < last => format!("{}...{}", &message[..=first], &message[last..]),
+        _ => message,
     }
 }
 
@@ -136,9 +145,15 @@ mod tests {
             ("key = \"default\"", "key = \"a b\"", "the key must be"),
             ("tags = [\"general\"", "tgas = [\"general\"", "line 8: unknown field `tgas`"),
             ("[[persona]]", "[[persona]", "line 3: "),
+            (
+                "temperature = 0.7",
+                "temperature = \"my \\\"canary\\\" prompt\"",
+                "invalid type: string \"...\"",
+            ),
+            ("system_prompt = \"\"\"", "system_prompt = 3 #canary", "line "),
         ] {
             let error = Personas::parse(&good.replacen(from, to, 1)).unwrap_err();
-            assert!(error.contains(expected), "{error}");
+            assert!(error.contains(expected) && !error.contains("canary"), "{error}");
             assert_eq!(error.lines().count(), 1, "{error}");
         }
     }

@@ -50,11 +50,18 @@ fn parse_number(number: f64) -> Result<Number, String> {
 }
 
 /// Returns the metadata as a response carries it.
-pub(super) fn render(metadata: &Metadata) -> Result<Struct, serde_json::Error> {
+///
+/// # Errors
+///
+/// Stored metadata is corrupt. The error does not quote it, as the parser's own message does.
+pub(super) fn render(metadata: &Metadata) -> Result<Struct, String> {
     if metadata.is_empty() {
         return Ok(Struct::default());
     }
-    serde_json::from_str(metadata.as_json()).map(to_struct)
+    let object = serde_json::from_str(metadata.as_json()).map_err(|error| {
+        format!("stored metadata is corrupt: {:?} error at column {}", error.classify(), error.column())
+    })?;
+    Ok(to_struct(object))
 }
 
 #[cfg(test)]
@@ -77,6 +84,17 @@ mod tests {
             r#"{"":"empty key","0.1":0.1,"exact":0.42451918914251396,"small":1e-300,"zero":-0.0}"#,
         ] {
             assert_eq!(parse_json(json).unwrap().as_json(), json);
+        }
+    }
+
+    #[test]
+    fn corrupt_metadata_is_not_quoted() {
+        for json in [r#""canary""#, r#"["canary"]"#, "canary", r#"{"canary":"#] {
+            let error = render(&Metadata::stored(json)).unwrap_err();
+            assert!(
+                error.starts_with("stored metadata is corrupt: ") && !error.contains("canary"),
+                "{error}"
+            );
         }
     }
 

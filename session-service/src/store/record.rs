@@ -36,11 +36,14 @@ pub(crate) fn stored_bytes(message: &NewMessage, timestamp: Timestamp) -> usize 
 
 /// The message that is stored as `json` at place `seq`.
 pub(crate) fn decode(json: &str, seq: u32) -> Result<Message, String> {
-    let stored: Stored<'_> =
-        serde_json::from_str(json).map_err(|error| format!("message {seq} is not readable: {error}"))?;
+    // Neither cause repeats what is stored: the parser's own message quotes it.
+    let stored: Stored<'_> = serde_json::from_str(json).map_err(|error| {
+        format!("message {seq} is corrupt: {:?} error at column {}", error.classify(), error.column())
+    })?;
     Ok(Message {
         seq,
-        role: Role::try_from(stored.role)?,
+        role: Role::try_from(stored.role)
+            .map_err(|_| format!("message {seq} is corrupt: its role is unknown"))?,
         content: Content::stored(stored.content),
         timestamp: Timestamp::from_millis(stored.timestamp),
         metadata: Metadata::stored(stored.metadata.get()),
@@ -92,6 +95,21 @@ mod tests {
         let json = format!("{}{}}}", String::from_utf8(unstamped(&new)).unwrap(), timestamp.as_millis());
         assert_eq!(json.len(), stored_bytes(&new, timestamp));
         assert_eq!(decode(&json, 7).unwrap(), new.at(7, timestamp));
+    }
+
+    #[test]
+    fn a_corrupt_message_is_not_quoted() {
+        for json in [
+            "canary",
+            r#""canary""#,
+            r#"{"role":"canary","content":"canary","metadata":{},"timestamp":1}"#,
+            r#"{"role":"user","content":["canary"],"metadata":{},"timestamp":1}"#,
+            r#"{"role":"user","content":"canary","metadata":{},"timestamp":"canary"}"#,
+            r#"{"role":"user","content":"canary"#,
+        ] {
+            let cause = decode(json, 7).unwrap_err();
+            assert!(cause.starts_with("message 7 is corrupt: ") && !cause.contains("canary"), "{cause}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use super::{
     pool::{ANSWER_MAX_WAIT, CONNECTION_MAX_WAIT},
-    verdict::is_doubtful,
+    verdict::{describe, is_doubtful},
 };
 use bb8_redis::redis::{
     Cmd, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, TlsCertificates,
@@ -170,7 +170,7 @@ impl Cluster {
         tokio::spawn(async move {
             match timeout(VIEW_MAX_WAIT, cluster.0.client.get_async_connection()).await {
                 Ok(Ok(view)) => drop(cluster.0.view.send_replace(Some(view))),
-                Ok(Err(error)) => tracing::debug!(%error, "no new view of the cluster"),
+                Ok(Err(error)) => tracing::debug!(error = describe(&error), "no new view of the cluster"),
                 Err(_) => tracing::debug!("no new view of the cluster in time"),
             }
             let jitter = f64::from(Uuid::new_v4().as_bytes()[0]) / 256.0;

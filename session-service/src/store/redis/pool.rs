@@ -8,7 +8,7 @@ use super::{
     address::Watched,
     scripts,
     sentinel::{Place, Primary},
-    verdict::is_fatal,
+    verdict::{describe, is_fatal},
 };
 use bb8_redis::{
     bb8::{self, ErrorSink, ManageConnection},
@@ -174,7 +174,7 @@ struct LogFailures;
 
 impl ErrorSink<RedisError> for LogFailures {
     fn sink(&self, error: RedisError) {
-        tracing::debug!(%error, "redis connection dropped or not made");
+        tracing::debug!(error = describe(&error), "redis connection dropped or not made");
     }
 
     fn boxed_clone(&self) -> Box<dyn ErrorSink<RedisError>> {

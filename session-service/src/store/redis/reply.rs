@@ -23,6 +23,13 @@ impl Reply {
         read(self.0.next().unwrap_or(Value::Nil))
     }
 
+    /// Returns the next value, which is a field of a session.
+    fn field<T: FromRedisValue>(&mut self, name: &str) -> Result<T, StoreError> {
+        let value = self.0.next().unwrap_or(Value::Nil);
+        parse(value)
+            .map_err(|category| broken(format!("the field {name} of a session is corrupt: {category}")))
+    }
+
     /// The word that says how it went; the words that mean an error become one.
     pub(super) fn word(&mut self) -> Result<String, StoreError> {
         let word: String = self.next()?;
@@ -78,17 +85,18 @@ pub(super) fn session(user_id: &UserId, fields: Value) -> Result<Option<Session>
     if fields.0.as_slice().iter().all(|field| *field == Value::Nil) {
         return Ok(None);
     }
-    let persona = PersonaKey::new(&fields.next::<String>()?);
-    let (created_at, last_activity) = (fields.timestamp()?, fields.timestamp()?);
-    let ttl = fields.next::<Option<u64>>()?.unwrap_or(HOUR);
+    let persona = PersonaKey::new(&fields.field::<String>("persona")?);
+    let created_at = Timestamp::from_millis(fields.field("created_at")?);
+    let last_activity = Timestamp::from_millis(fields.field("last_activity")?);
+    let ttl = fields.field::<Option<u64>>("ttl")?.unwrap_or(HOUR);
     Ok(Some(Session {
         user_id: user_id.clone(),
         persona,
         created_at,
         last_activity,
         expires_at: last_activity.after(Duration::from_millis(ttl)),
-        message_count: fields.next()?,
-        metadata: Metadata::stored(&fields.next::<String>()?),
+        message_count: fields.field("message_count")?,
+        metadata: Metadata::stored(&fields.field::<String>("metadata")?),
     }))
 }
 
@@ -99,7 +107,19 @@ pub(super) fn timestamp(answer: Value) -> Result<Timestamp, StoreError> {
 }
 
 pub(super) fn read<T: FromRedisValue>(value: Value) -> Result<T, StoreError> {
-    from_redis_value(value).map_err(broken)
+    parse(value).map_err(|category| broken(format!("a value is corrupt: {category}")))
+}
+
+/// Parses a value. The error names the types and never the value, which the library's own message quotes.
+fn parse<T: FromRedisValue>(value: Value) -> Result<T, String> {
+    let found = match &value {
+        Value::Nil => "nothing",
+        Value::Int(_) => "an integer",
+        Value::BulkString(_) | Value::SimpleString(_) => "a string",
+        Value::Array(_) => "an array",
+        _ => "a value of another type",
+    };
+    from_redis_value(value).map_err(|_| format!("{found} where {} is stored", std::any::type_name::<T>()))
 }
 
 pub(super) fn broken(cause: impl Into<crate::store::Cause>) -> StoreError {

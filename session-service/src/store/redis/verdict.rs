@@ -70,7 +70,18 @@ pub(super) fn classify(error: RedisError) -> StoreError {
     ) || says(&error, &UNAVAILABLE)
         || error.is_timeout()
         || error.is_unrecoverable_error();
-    if unavailable { StoreError::Unavailable(error.into()) } else { StoreError::Broken(error.into()) }
+    let cause = describe(&error).into();
+    if unavailable { StoreError::Unavailable(cause) } else { StoreError::Broken(cause) }
+}
+
+/// Returns the error in words that hold no argument of a command. Redis quotes the arguments of a command that it does not
+/// know, and they may be a password or a message; the library quotes replies that it cannot parse.
+pub(super) fn describe(error: &RedisError) -> String {
+    if matches!(error.kind(), ErrorKind::Parse | ErrorKind::UnexpectedReturnType) {
+        return format!("{:?} error", error.kind());
+    }
+    let text = error.to_string();
+    text.split(", with args").next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -100,6 +111,27 @@ mod tests {
             let error = error(line);
             assert_eq!(is_fatal(&error), line.contains("READONLY") || line.contains("UNBLOCKED"), "{line}");
             assert!(matches!(classify(error), StoreError::Unavailable(_)), "{line}");
+        }
+    }
+
+    #[test]
+    fn arguments_that_redis_quotes_are_not_repeated() {
+        for (line, expected) in [
+            (
+                "ERR unknown command 'EVALSHA', with args beginning with: '0a1b' 'canary' ",
+                "unknown command 'EVALSHA'",
+            ),
+            (
+                "ERR unknown command `HELLO`, with args beginning with: `3`, `AUTH`, `canary`, ",
+                "unknown command `HELLO`",
+            ),
+            ("OOM command not allowed when used memory > 'maxmemory'.", "OOM"),
+        ] {
+            let (StoreError::Broken(cause) | StoreError::Unavailable(cause)) = classify(error(line)) else {
+                panic!("{line}")
+            };
+            let text = format!("{cause} {cause:?}");
+            assert!(text.contains(expected) && !text.contains("canary"), "{text}");
         }
     }
 
