@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Parser;
 use gateway::{backend::Backend, server::Gateway, settings::GatewaySettings};
-use process::{Process, listen, server::Protocol, settings::ProcessSettings};
+use process::{Process, listen, output, server::Protocol, settings::ProcessSettings};
 use session_service::{
     server::{CONNECTION_MAX_AGE, Service},
     settings::{SECRETS, ServiceSettings, StoreUrl},
@@ -78,12 +78,11 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
 }
 
 /// Says where to click and what to do next.
-#[expect(clippy::print_stdout, reason = "this is for the person who started the program")]
 fn greet(http: SocketAddr, grpc: SocketAddr, store: &StoreUrl) {
-    println!("Nono is ready: http://{http}  (gRPC on {grpc}, Ctrl-C stops it)");
+    output::print(format_args!("Nono is ready: http://{http}  (gRPC on {grpc}, Ctrl-C stops it)\n"));
     if *store == StoreUrl::Memory {
-        println!(
-            "Sessions live in memory and end with the program; keep them: --store redis://127.0.0.1:6379"
-        );
+        output::print(format_args!(
+            "Sessions live in memory and end with the program; keep them: --store redis://127.0.0.1:6379\n"
+        ));
     }
 }

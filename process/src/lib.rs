@@ -4,6 +4,7 @@ pub mod admin;
 pub mod call;
 mod json_lines;
 pub mod lifecycle;
+pub mod output;
 mod run;
 pub mod server;
 pub mod settings;

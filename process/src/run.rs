@@ -1,7 +1,7 @@
 //! A program from its first to its last moment.
 
 use crate::{
-    Lifecycle, admin,
+    Lifecycle, admin, output,
     server::{ConnectionLimits, ConnectionMetrics, Port, Protocol},
     settings::{BAD_SETTING, ProcessSettings},
     telemetry::{DroppedLines, Telemetry},
@@ -9,7 +9,7 @@ use crate::{
 use anyhow::{Context, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use prometheus_client::{metrics::info::Info, registry::Registry};
-use std::{net::SocketAddr, process::ExitCode, time::Duration};
+use std::{net::SocketAddr, panic::PanicHookInfo, process::ExitCode, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -66,7 +66,6 @@ impl Process {
 }
 
 /// Runs a program: telemetry, signals, `work`, flush. A second signal ends it at once.
-#[expect(clippy::print_stderr, reason = "there may be no subscriber to log to")]
 pub fn run<W>(program: &'static str, settings: &ProcessSettings, work: impl FnOnce(Process) -> W) -> ExitCode
 where
     W: Future<Output = Result<()>>,
@@ -84,7 +83,8 @@ where
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err((error, code)) => {
-            eprintln!("error: {error:#}");
+            // There may be no subscriber to log to.
+            output::complain(format_args!("error: {error:#}\n"));
             ExitCode::from(code)
         }
     }
@@ -98,6 +98,7 @@ async fn run_inside<W>(
 where
     W: Future<Output = Result<()>>,
 {
+    std::panic::set_hook(Box::new(log_panic));
     let lifecycle = Lifecycle::default();
     tokio::spawn(stop_on_signal(lifecycle.clone(), settings.drain_delay)?);
     raise_file_limit();
@@ -112,6 +113,12 @@ where
         tracing::warn!("the last spans were not sent in time");
     }
     result
+}
+
+/// Logs the location of a panic. Its message may quote what a caller wrote, so it is not logged.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(location, "panic");
 }
 
 /// Registers for the signals at once, and waits for them in the future that it answers.
@@ -153,5 +160,43 @@ fn raise_file_limit() {
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
     if let Err(error) = raised {
         tracing::debug!(%error, "limit of open files not raised");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        io::Write,
+        panic,
+        sync::{Arc, Mutex},
+    };
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_panic_is_logged_with_its_location_and_without_its_message() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        panic::set_hook(Box::new(log_panic));
+        tracing::subscriber::with_default(subscriber, || {
+            let text = "é canary";
+            panic::catch_unwind(|| text[1..].len()).unwrap_err()
+        });
+        drop(panic::take_hook());
+        let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert!(log.contains("run.rs:") && !log.contains("canary"), "{log}");
     }
 }

@@ -1,11 +1,12 @@
 //! The settings that every program has, and how a bad one is answered.
 
-use crate::server::ConnectionLimits;
+use crate::{output, server::ConnectionLimits};
 use clap::{
     Args, Parser, ValueEnum,
-    error::{ContextKind, ErrorKind},
+    builder::Resettable,
+    error::{ContextKind, ContextValue, ErrorKind},
 };
-use std::{env, error::Error, fs, process::ExitCode, time::Duration};
+use std::{env, error::Error, ffi::OsStr, fs, process::ExitCode, time::Duration};
 
 /// The settings of every program.
 #[derive(Args, Clone, Debug)]
@@ -85,13 +86,12 @@ pub struct SecretSetting {
 
 /// The program's settings from flags, environment and the files of secrets, or the code to exit with: what was asked
 /// for is printed to standard output, what is wrong in one sentence to standard error. `check` says whether settings that
-/// are right by themselves go together.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the answer to the command line")]
+/// are right by themselves go together. An empty variable counts as unset.
 pub fn parse<S: Parser>(
     secrets: &[SecretSetting],
     check: impl FnOnce(&S) -> Result<(), String>,
 ) -> Result<S, ExitCode> {
-    let parsed = with_secrets(S::command(), secrets).and_then(|command| {
+    let parsed = with_secrets(without_empty_variables(S::command()), secrets).and_then(|command| {
         let matches = command.try_get_matches().map_err(Wrong::Usage)?;
         let settings = S::from_arg_matches(&matches).map_err(Wrong::Usage)?;
         check(&settings).map_err(Wrong::Together)?;
@@ -99,15 +99,15 @@ pub fn parse<S: Parser>(
     });
     parsed.map_err(|wrong| match wrong {
         Wrong::Usage(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            print!("{error}");
+            output::print(format_args!("{error}"));
             ExitCode::SUCCESS
         }
         Wrong::Usage(error) => {
-            eprintln!("{}", describe(&error));
+            output::complain(format_args!("{}\n", describe(&error)));
             ExitCode::from(BAD_SETTING)
         }
         Wrong::File(sentence) | Wrong::Together(sentence) => {
-            eprintln!("error: {sentence}");
+            output::complain(format_args!("error: {sentence}\n"));
             ExitCode::from(BAD_SETTING)
         }
     })
@@ -121,6 +121,25 @@ enum Wrong {
     File(String),
     /// Each is right, but not beside the others.
     Together(String),
+}
+
+/// Makes clap ignore empty variables, as templates of compose files and of Kubernetes leave them behind. Help still names
+/// these variables, as text.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|argument| {
+        #[expect(clippy::disallowed_methods, reason = "clap has named the variable")]
+        let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
+        match argument.get_env().filter(|name| is_empty(name)).map(OsStr::to_owned) {
+            Some(name) => with_env_in_help(argument.env(Resettable::Reset), &name),
+            None => argument,
+        }
+    });
+    command.mut_subcommands(without_empty_variables)
+}
+
+fn with_env_in_help(argument: clap::Arg, name: &OsStr) -> clap::Arg {
+    let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+    argument.help(format!("{help} [env: {}=]", name.to_string_lossy()))
 }
 
 /// Makes the content of each secret's file the setting's default.
@@ -143,7 +162,24 @@ fn with_secrets(mut command: clap::Command, secrets: &[SecretSetting]) -> Result
 fn describe(error: &clap::Error) -> String {
     match (error.kind(), error.get(ContextKind::InvalidArg), error.source()) {
         (ErrorKind::ValueValidation, Some(setting), Some(cause)) => format!("error: {setting}: {cause}"),
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(argument)), _) => unknown(argument),
+        (ErrorKind::InvalidSubcommand, ..) => unknown(""),
+        (ErrorKind::InvalidValue, Some(setting), _) => match error.get(ContextKind::ValidValue) {
+            Some(ContextValue::Strings(values)) if !values.is_empty() => {
+                format!("error: {setting}: it must be one of {}", values.join(", "))
+            }
+            _ => sentence(&error.to_string()),
+        },
         _ => sentence(&error.to_string()),
+    }
+}
+
+/// Returns the complaint about an argument. Only a flag is named: another argument may be a value that lost its flag.
+fn unknown(argument: &str) -> String {
+    let name = argument.split('=').next().filter(|name| name.starts_with('-'));
+    match name {
+        Some(name) => format!("error: unexpected argument '{name}' found"),
+        None => "error: an argument that is no flag was found; see --help".into(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use process::{Process, listen, server::Protocol, settings::ProcessSettings};
+use process::{Process, listen, output, server::Protocol, settings::ProcessSettings};
 use session_service::{
     doctor,
     server::{CONNECTION_MAX_AGE, Service, serve},
@@ -75,13 +75,12 @@ fn check(settings: &Settings) -> Result<(), String> {
     settings.service.check(store)
 }
 
-#[expect(clippy::print_stdout, reason = "this is for the person who asked for it")]
 fn examine(url: &RedisUrl, service: &ServiceSettings, command: &Command) -> ExitCode {
     let Command::Doctor { repair, limit } = command;
     let settings = service.store.redis(url).expect("it was checked");
     let runtime = tokio::runtime::Runtime::new().expect("the system gives a process its threads");
     let report = runtime.block_on(doctor::examine(&settings, service.policy(), *limit, *repair));
-    print!("{}", report.text);
+    output::print(format_args!("{}", report.text));
     if report.wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -19,7 +19,7 @@ impl From<Status> for Problem {
             return match http {
                 StatusCode::SERVICE_UNAVAILABLE => Self::unreachable(&status),
                 StatusCode::GATEWAY_TIMEOUT => Self::timeout(),
-                StatusCode::INTERNAL_SERVER_ERROR => Self::internal(&status.to_string()),
+                StatusCode::INTERNAL_SERVER_ERROR => Self::internal(&describe(&status)),
                 _ => Self::new(http, title, status.message()),
             };
         };
@@ -38,6 +38,14 @@ impl From<Status> for Problem {
         }
         problem
     }
+}
+
+/// Returns the code of a status and its causes. The message and the metadata are not ours, and may quote a request.
+pub(super) fn describe(status: &Status) -> String {
+    let mut text = format!("{:?}", status.code());
+    let causes = std::iter::successors(status.source(), |&cause| cause.source());
+    causes.for_each(|cause| text.extend([": ", &cause.to_string()]));
+    text
 }
 
 /// The HTTP status and the title of a gRPC status. Without a reason it is not the service's own word.
@@ -130,6 +138,13 @@ mod tests {
         let response = problem.into_response();
         assert_eq!(response.headers()[RETRY_AFTER], "2");
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+    }
+
+    #[test]
+    fn the_cause_of_a_status_is_its_code_and_sources() {
+        let source = std::io::Error::other("connection refused");
+        assert_eq!(describe(&Status::from_error(Box::new(source))), "Unknown: connection refused");
+        assert_eq!(describe(&Status::internal("canary")), "Internal");
     }
 
     #[test]

@@ -207,7 +207,7 @@ impl Problem {
     }
 
     fn unreachable(status: &Status) -> Self {
-        tracing::warn!(error = %status, "session service unreachable");
+        tracing::warn!(cause = grpc::describe(status), "session service unreachable");
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "Unavailable",

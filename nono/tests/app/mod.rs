@@ -20,7 +20,7 @@ use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 use testkit::{ModelServer, RedisServer};
 use tokio::net::TcpListener;
 
-pub use program::Program;
+pub use program::{Program, command};
 
 /// Everything of one deployment; it ends when this is dropped.
 pub struct App {

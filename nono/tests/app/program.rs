@@ -8,6 +8,7 @@ use std::{path::PathBuf, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines},
     process::{Child, ChildStderr, Command},
+    task::JoinHandle,
 };
 
 /// The longest that a program takes to start or to stop.
@@ -16,7 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A running program; it is killed when this is dropped.
 pub struct Program {
     child: Child,
-    log: Lines<BufReader<ChildStderr>>,
+    log: Option<Lines<BufReader<ChildStderr>>>,
+    /// The lines of the log that were read.
+    seen: Vec<String>,
 }
 
 impl Program {
@@ -30,14 +33,15 @@ impl Program {
     /// Starts a program of the workspace.
     pub fn start(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = command(name, arguments, environment).spawn().unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        Self { child, log }
+        let log = Some(BufReader::new(child.stderr.take().unwrap()).lines());
+        Self { child, log, seen: Vec::new() }
     }
 
     /// Reads the log until a line contains `text`, and answers that line.
     pub async fn says(&mut self, text: &str) -> String {
         let reading = async {
-            while let Some(line) = self.log.next_line().await.unwrap() {
+            while let Some(line) = self.log.as_mut().unwrap().next_line().await.unwrap() {
+                self.seen.push(line.clone());
                 if line.contains(text) {
                     return line;
                 }
@@ -45,6 +49,17 @@ impl Program {
             panic!("the program ended before it said {text:?}");
         };
         tokio::time::timeout(PATIENCE, reading).await.unwrap_or_else(|_| panic!("it never said {text:?}"))
+    }
+
+    /// Collects the whole log until the program ends. It is read at once, so that the program drops no line.
+    pub fn collect_log(&mut self) -> JoinHandle<Vec<String>> {
+        let (mut lines, mut log) = (std::mem::take(&mut self.seen), self.log.take().unwrap());
+        tokio::spawn(async move {
+            while let Some(line) = log.next_line().await.unwrap() {
+                lines.push(line);
+            }
+            lines
+        })
     }
 
     /// The first line of the program's standard output.
@@ -80,7 +95,8 @@ impl Program {
     }
 }
 
-fn command(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+/// Prepares a program of the workspace, with piped standard streams.
+pub fn command(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let path = PathBuf::from(env!("CARGO_BIN_EXE_nono")).with_file_name(name);
     assert!(path.exists(), "{name} is not built: cargo build --workspace");
     let mut command = Command::new(path);
