@@ -1,6 +1,6 @@
 //! The settings of the gateway.
 
-use crate::server::HostSettings;
+use crate::{page, server::HostSettings};
 use clap::Args;
 use http::{Uri, uri::Scheme};
 use std::{net::SocketAddr, path::PathBuf};
@@ -45,7 +45,11 @@ fn host(text: &str) -> Result<String, String> {
 
 fn folder(path: &str) -> Result<PathBuf, String> {
     let folder = PathBuf::from(path);
-    if folder.join("index.html").is_file() { Ok(folder) } else { Err("there is no index.html in it".into()) }
+    if page::folder::has(&folder, "index.html") {
+        Ok(folder)
+    } else {
+        Err("there is no index.html in it that can be served".into())
+    }
 }
 
 /// Parses the address of a session service.

@@ -10,9 +10,11 @@ use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
     io::Write,
-    path::{Component, Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, LazyLock},
 };
+
+use super::folder::{self, OpenFile};
 
 /// The file that names the others.
 pub(super) const INDEX: &str = "index.html";
@@ -34,7 +36,7 @@ struct Embedded;
 pub(crate) enum Files {
     /// The binary itself.
     Embedded(Arc<Bundle>),
-    /// A folder, read anew each time, without versions: for working on the page.
+    /// A folder, without versions and without compression: for work on the page.
     Folder(Arc<PathBuf>),
 }
 
@@ -70,24 +72,32 @@ impl Files {
         Self::Embedded(Arc::new(Bundle::new()))
     }
 
-    /// The file at a path, and whether it may be kept for ever under that path.
-    pub(super) fn get(&self, path: &str) -> Option<(Arc<Asset>, bool)> {
+    /// Returns the file at a path.
+    pub(super) async fn get(&self, path: &str) -> Option<Found> {
+        let (version, name) = split(path);
         match self {
             Self::Embedded(bundle) => {
-                let (version, name) = split(path);
                 let is_fixed = version == Some(bundle.version.as_str());
-                // A page of another version gets what there is, rather than nothing.
-                Some((bundle.files.get(name)?.clone(), is_fixed))
+                // A page of another version gets the file of this one, rather than an error.
+                Some(Found::Asset { asset: bundle.files.get(name)?.clone(), is_fixed })
             }
-            Self::Folder(folder) => {
-                let (_, name) = split(path);
-                let is_inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
-                let file =
-                    is_inside.then(|| rust_embed::utils::read_file_from_fs(&folder.join(name)).ok())?;
-                Some((Arc::new(Asset::new(file?, None)), false))
+            Self::Folder(root) => {
+                let (root, name) = (root.clone(), name.to_owned());
+                let opened = tokio::task::spawn_blocking(move || folder::open(&root, &name)).await;
+                opened.ok().flatten().map(Found::File)
             }
         }
     }
+}
+
+/// A file to serve.
+pub(super) enum Found {
+    Asset {
+        asset: Arc<Asset>,
+        /// It may be cached under this path indefinitely.
+        is_fixed: bool,
+    },
+    File(OpenFile),
 }
 
 impl Bundle {
@@ -166,7 +176,7 @@ fn short(digest: &[u8]) -> String {
     digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn with_charset(kind: &str) -> String {
+pub(super) fn with_charset(kind: &str) -> String {
     if kind.starts_with("text/") { format!("{kind}; charset=utf-8") } else { kind.to_owned() }
 }
 

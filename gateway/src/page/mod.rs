@@ -1,22 +1,26 @@
 //! The chat page: static files, compiled in or from a folder, under a strict policy.
 
 mod assets;
+pub(crate) mod folder;
 
 use crate::{error::Problem, header_list, routes::DOCS};
-use assets::{Asset, Encoding, INDEX};
+use assets::{Asset, Encoding, Found, INDEX, with_charset};
 use axum::{
     body::Body,
     extract::{Request, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
         header::{
-            ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-            ETAG, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+            ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
+            CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
         },
     },
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use folder::OpenFile;
+use tokio::io::AsyncReadExt;
+use tokio_util::io::ReaderStream;
 
 pub(crate) use assets::Files;
 
@@ -40,7 +44,7 @@ const HEADERS: [(HeaderName, &str); 4] = [
 pub(crate) async fn serve(State(files): State<Files>, request: Request) -> Response {
     let path = request.uri().path();
     let name = if path == "/" { INDEX } else { path.trim_start_matches('/') };
-    let Some((file, is_fixed)) = files.get(name) else {
+    let Some(found) = files.get(name).await else {
         return Problem::unknown_path(path).into_response();
     };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -48,7 +52,38 @@ pub(crate) async fn serve(State(files): State<Files>, request: Request) -> Respo
         refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refusal;
     }
-    answer(&file, is_fixed, request.headers())
+    match found {
+        Found::Asset { asset, is_fixed } => answer(&asset, is_fixed, request.headers()),
+        Found::File(file) => stream(file, request.headers(), request.method() == Method::HEAD),
+    }
+}
+
+/// Streams a file. It is read by threads that may block.
+fn stream(open: OpenFile, asked: &HeaderMap, is_head: bool) -> Response {
+    let OpenFile { file, bytes, kind, tag } = open;
+    let tag = format!("\"{tag}\"");
+    let is_known = is_known(asked, &tag);
+    // A file that grows in the meantime is cut at the length that is announced.
+    let read = || Body::from_stream(ReaderStream::new(tokio::fs::File::from_std(file).take(bytes)));
+    let mut response = Response::new(if is_known || is_head { Body::empty() } else { read() });
+    let headers = response.headers_mut();
+    headers.insert(ETAG, HeaderValue::from_str(&tag).expect("hexadecimal digits are a header value"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if let Ok(kind) = HeaderValue::from_str(&with_charset(&kind)) {
+        headers.insert(CONTENT_TYPE, kind);
+    }
+    if is_known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes));
+    }
+    response
+}
+
+/// Returns `true` if the client has the representation with this tag.
+fn is_known(asked: &HeaderMap, tag: &str) -> bool {
+    let mut known = header_list::values(asked, IF_NONE_MATCH).map(|known| known.trim_start_matches("W/"));
+    known.any(|known| known == tag || known == "*")
 }
 
 fn answer(file: &Asset, is_fixed: bool, asked: &HeaderMap) -> Response {
@@ -61,8 +96,7 @@ fn answer(file: &Asset, is_fixed: bool, asked: &HeaderMap) -> Response {
         Encoding::Brotli => ("-br", Some("br")),
     };
     let tag = format!("\"{}{suffix}\"", file.tag);
-    let mut known = header_list::values(asked, IF_NONE_MATCH).map(|tag| tag.trim_start_matches("W/"));
-    let is_known = known.any(|known| known == tag || known == "*");
+    let is_known = is_known(asked, &tag);
     let mut response = Response::new(if is_known { Body::empty() } else { Body::from(file.bytes(encoding)) });
     if is_known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
