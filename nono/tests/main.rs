@@ -5,11 +5,15 @@
 mod app;
 mod chat;
 mod connections;
+mod documents;
 mod faults;
 mod grpc;
 mod grpc_errors;
+mod output;
+mod page_folder;
 mod programs;
 mod raw_http;
 mod rest;
+mod secrets;
 mod telemetry;
 mod tidy;
