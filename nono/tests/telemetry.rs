@@ -1,6 +1,7 @@
 //! One trace from the HTTP request to the store, metrics under known names, logs without content.
 
 use crate::app::{App, Program, bind};
+use nix::sys::signal::Signal;
 use nono_proto::session::v1::{GetRequest, session_service_client::SessionServiceClient};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
@@ -10,6 +11,7 @@ use opentelemetry_proto::tonic::{
     trace::v1::Span,
 };
 use std::{collections::HashMap, time::Duration};
+use testkit::{Behaviour, ModelServer};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Code, Request, Response, Status, transport::Server};
@@ -97,6 +99,26 @@ async fn logs_carry_ids_and_never_content() {
             break;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chunks_that_are_not_understood_are_counted_once_per_reply() {
+    let model = ModelServer::start().await;
+    let mut program = Program::nono(&["--model-url", &model.url()], &[]);
+    let app = App::at(&address(&program.greeting().await));
+    app.create("a").await;
+    let chunk = |delta: &str| format!("data: {{\"choices\":[{{\"delta\":{delta}}}]}}\n\n");
+    let text = chunk("{\"content\":\"a\"}");
+    let stream = [&text, &chunk("\"canary\""), "data: canary\n\n", &text, "data: [DONE]\n\n"].concat();
+    model.script(Behaviour::Raw(stream));
+    let log = program.collect_log();
+    let reply = app.post("/api/session/a/chat", &serde_json::json!({ "message": "hi" })).await.ok();
+    assert_eq!(reply["response"], "aa");
+    program.signal(Signal::SIGTERM);
+    let log = log.await.unwrap();
+    let lines: Vec<_> = log.iter().filter(|line| line.contains("were not understood")).collect();
+    assert!(lines.len() == 1 && lines[0].contains(r#""skipped":2,"first":"delta""#), "{lines:?}");
+    assert!(!log.iter().any(|line| line.contains("canary")));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! Browsers may keep what has such a name for ever, because `index.html`, which they ask for each time, names the others.
 //! The other files name each other relatively, so the version in their path passes on by itself.
 
+use super::folder::{self, OpenFile};
 use axum::body::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -13,8 +14,6 @@ use std::{
     path::PathBuf,
     sync::{Arc, LazyLock},
 };
-
-use super::folder::{self, OpenFile};
 
 /// The file that names the others.
 pub(super) const INDEX: &str = "index.html";

@@ -25,6 +25,6 @@ pub const STREAM_MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// The shortest delay that a model's `Retry-After` is taken for.
 pub const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
-/// The longest delay that a model's `Retry-After` is taken for. A caller may retry earlier than the model asks for, but
+/// The longest delay that a model's `Retry-After` is taken for. A caller may retry earlier than the model requests, but
 /// is never sent away for hours.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);

@@ -35,8 +35,10 @@ pub(super) struct Chunks<R> {
     has_text: bool,
     /// A chunk was understood.
     is_known: bool,
-    /// The number of chunks that were not understood.
+    /// The number of chunks that were not understood, wholly or in part.
     skipped: usize,
+    /// The part of the first of them that was not understood.
+    odd: Option<&'static str>,
     finish: Option<FinishReason>,
     /// The time at which the stream is given up after its finish reason.
     deadline: Option<Instant>,
@@ -57,6 +59,7 @@ impl<R: AsyncRead + Unpin> Chunks<R> {
             has_text: false,
             is_known: false,
             skipped: 0,
+            odd: None,
             finish: None,
             deadline: None,
             end: None,
@@ -72,7 +75,8 @@ impl<R: AsyncRead + Unpin> Chunks<R> {
         let piece = self.read().await;
         self.is_over = !matches!(piece, Ok(Piece::Text(_)));
         if self.is_over && self.skipped > 0 {
-            tracing::warn!(skipped = self.skipped, "chunks of the model's reply were not understood");
+            let (skipped, first) = (self.skipped, self.odd);
+            tracing::warn!(skipped, first, "chunks of the model's reply were not understood");
         }
         Some(piece)
     }
@@ -92,7 +96,7 @@ impl<R: AsyncRead + Unpin> Chunks<R> {
             Event::Nothing => Ok(Piece::Text(String::new())),
             Event::Chunk(chunk) => Ok(Piece::Text(self.push(chunk))),
             Event::Malformed => {
-                self.skipped += 1;
+                self.skip("event");
                 Ok(Piece::Text(String::new()))
             }
             Event::Done => self.ended(true),
@@ -104,7 +108,9 @@ impl<R: AsyncRead + Unpin> Chunks<R> {
 
     fn push(&mut self, chunk: Chunk) -> String {
         self.is_known |= chunk.is_known;
-        self.skipped += usize::from(chunk.odd.is_some());
+        if let Some(odd) = chunk.odd {
+            self.skip(odd);
+        }
         self.finish = chunk.finish.or(self.finish);
         // A summary at the end of a stream would repeat the reply.
         if chunk.is_whole && self.has_text {
@@ -112,6 +118,11 @@ impl<R: AsyncRead + Unpin> Chunks<R> {
         }
         self.has_text |= !chunk.text.is_empty();
         self.text.push(&chunk.text)
+    }
+
+    fn skip(&mut self, odd: &'static str) {
+        self.skipped += 1;
+        self.odd.get_or_insert(odd);
     }
 
     /// Ends the reply. The rest of its text comes before the end.

@@ -76,7 +76,7 @@ impl Events {
                 Ok(chunk) if chunk.is_known => {
                     self.pending.clear();
                     self.is_document = false;
-                    Event::Chunk(chunk)
+                    Event::Chunk(Chunk { odd: chunk.odd.or(Some("event")), ..chunk })
                 }
                 _ => self.append(data),
             },

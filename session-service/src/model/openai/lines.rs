@@ -16,7 +16,7 @@ pub(super) struct Lines {
     after_cr: bool,
 }
 
-/// Why there is no line.
+/// Failure to read a line.
 #[derive(Debug)]
 pub(super) enum LineError {
     TooLong,

@@ -89,7 +89,7 @@ pub(super) struct Chunk {
     pub(super) odd: Option<&'static str>,
 }
 
-/// Why JSON is no chunk.
+/// Failure to parse a chunk.
 #[derive(Debug)]
 pub(super) enum NoChunk {
     /// The JSON is a beginning: the next line may complete it.
