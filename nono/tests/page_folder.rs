@@ -69,7 +69,7 @@ impl Page {
         let exchange = async {
             let mut stream = TcpStream::connect(&self.address).await.unwrap();
             let request =
-                format!("{method} {target} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{header}\r\n");
+                format!("{method} {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{header}\r\n");
             stream.write_all(request.as_bytes()).await.unwrap();
             let mut response = Vec::new();
             stream.read_to_end(&mut response).await.unwrap();

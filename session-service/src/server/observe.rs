@@ -71,9 +71,9 @@ fn span_of(method: &Method) -> Span {
 /// How long the call may take: as the caller says, and no unary call longer than five seconds.
 fn limit(method: &Method, headers: &HeaderMap) -> Option<Duration> {
     let own = (!method.is_streaming).then_some(UNARY_CALL_MAX);
-    // Ours has to fire before tonic's own, which would answer CANCELLED.
-    let callers = callers_timeout(headers)
-        .map(|given| given.saturating_sub((given / 50).max(Duration::from_millis(5))));
+    // Ours has to arrive before the timeout of the caller's library, which may report another code.
+    let margin = |given: Duration| (given / 10).clamp(Duration::from_millis(5), Duration::from_millis(100));
+    let callers = callers_timeout(headers).map(|given| given.saturating_sub(margin(given)));
     own.into_iter().chain(callers).min()
 }
 
