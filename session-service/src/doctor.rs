@@ -2,8 +2,8 @@
 
 use crate::{
     domain::{
-        Batch, Content, HistoryPage, IfExists, Metadata, NewMessage, NewSession, Owner, PageSize, PersonaKey,
-        RequestId, Role, Span, UserId,
+        Batch, Content, FinishReason, HistoryPage, IfExists, Metadata, NewMessage, NewReply, NewSession,
+        Owner, PageSize, PersonaKey, RequestId, Role, Span, UserId,
     },
     store::{
         ListPage, NewTurn, Policy, SessionStore, StoreError, TurnToken,
@@ -147,11 +147,9 @@ async fn live(store: &RedisStore) -> Result<(), (&'static str, StoreError)> {
     let owner = Owner::named(&format!("doctor-{}", Uuid::new_v4()));
     let user_id = UserId::try_from("doctor").expect("it is a handle");
     let request = |id: &str| RequestId::try_from(id).expect("it is a request id");
-    let message = |role| NewMessage {
-        role,
-        content: Content::try_from("hello").expect("it is content"),
-        metadata: Metadata::default(),
-    };
+    let (content, metadata) = (Content::stored("hello".into()), Metadata::default());
+    let message = NewMessage { role: Role::User, content: content.clone(), metadata: metadata.clone() };
+    let reply = NewReply { content, metadata, finish_reason: FinishReason::Stop };
     let session = NewSession {
         user_id: user_id.clone(),
         persona: PersonaKey::new("default"),
@@ -159,10 +157,10 @@ async fn live(store: &RedisStore) -> Result<(), (&'static str, StoreError)> {
         if_exists: IfExists::Fail,
         request_id: None,
     };
-    let batch = Batch::try_from(vec![message(Role::User)]).expect("it is a batch");
+    let batch = Batch::try_from(vec![message.clone()]).expect("it is a batch");
     let turn = NewTurn {
         user_id: user_id.clone(),
-        message: message(Role::User),
+        message,
         request_id: request("turn"),
         token: TurnToken(Uuid::new_v4().to_string()),
     };
@@ -179,7 +177,7 @@ async fn live(store: &RedisStore) -> Result<(), (&'static str, StoreError)> {
         store.begin_turn(&owner, &turn, lease).await.map_err(|error| ("a turn's begin", error))?;
         let renewed = store.renew_turn(&owner, &user_id, &turn.token, lease).await;
         renewed.map_err(|error| ("a turn's renewal", error))?;
-        let finished = store.finish_turn(&owner, &turn, &message(Role::Assistant)).await;
+        let finished = store.finish_turn(&owner, &turn, &reply).await;
         finished.map_err(|error| ("a turn's end", error))
     };
     // What a create left that failed half-way goes, too.

@@ -16,6 +16,7 @@ mod doctor;
 mod faults;
 mod long_pages;
 mod model;
+mod old_records;
 mod redis;
 mod suite;
 mod topologies;

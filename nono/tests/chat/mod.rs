@@ -2,6 +2,7 @@
 
 mod broken;
 mod killed;
+mod replays;
 mod stream;
 
 use crate::app::{App, scripted};

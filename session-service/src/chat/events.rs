@@ -1,6 +1,9 @@
 //! What the caller of a turn is told, as long as there is one who listens.
 
-use crate::{domain::Message, model::FinishReason, rpc::render};
+use crate::{
+    domain::{FinishReason, Message},
+    rpc::render,
+};
 use nono_proto::chat::v1::{self as pb, chat_response::Event};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -29,8 +32,9 @@ impl Events {
         self.send(Ok(Event::Delta(pb::Delta { text }))).await;
     }
 
-    pub(super) async fn done(&mut self, reply: &Message, reason: FinishReason) {
-        let finish_reason = match reason {
+    /// Sends the stored reply. One of an older version has no finish reason; all of those were sent as `STOP`.
+    pub(super) async fn done(&mut self, reply: &Message) {
+        let finish_reason = match reply.finish_reason.unwrap_or(FinishReason::Stop) {
             FinishReason::Stop => pb::FinishReason::Stop,
             FinishReason::Length => pb::FinishReason::Length,
             FinishReason::ContentFilter => pb::FinishReason::ContentFilter,

@@ -2,8 +2,8 @@
 
 use super::{Chat, events::Events};
 use crate::{
-    domain::{Content, HistoryPage, Message, Metadata, NewMessage, Owner, PageSize, Role, Span},
-    model::{FinishReason, ModelError, Piece, context},
+    domain::{Content, HistoryPage, Message, Metadata, NewReply, Owner, PageSize, Span},
+    model::{ModelError, Piece, context},
     rpc::status,
     store::{NewTurn, StoreError, Turn},
 };
@@ -103,16 +103,16 @@ async fn answer(
 ) -> Result<&'static str, Failure> {
     if let Some(reply) = &taken.reply {
         events.delta(reply.content.as_str().to_owned()).await;
-        events.done(reply, FinishReason::Stop).await;
+        events.done(reply).await;
         return Ok("replayed");
     }
-    let (text, reason) = tokio::select! {
+    let written = tokio::select! {
         written = write(chat, owner, turn, taken, events) => written?,
         failure = keep_lease(chat, owner, turn) => return Err(failure),
         () = chat.lifecycle.hurrying() => return Err(Failure::Stopped),
     };
-    let reply = store_reply(chat, owner, turn, &text).await.map_err(Failure::Store)?;
-    events.done(&reply, reason).await;
+    let reply = store_reply(chat, owner, turn, &written).await.map_err(Failure::Store)?;
+    events.done(&reply).await;
     Ok("answered")
 }
 
@@ -123,7 +123,7 @@ async fn write(
     turn: &NewTurn,
     taken: &Turn,
     events: &mut Events,
-) -> Result<(String, FinishReason), Failure> {
+) -> Result<NewReply, Failure> {
     let size = i32::try_from(chat.context_messages).unwrap_or(i32::MAX);
     let size = PageSize::try_from(size).expect("it is not negative");
     let page = HistoryPage { span: Span::Newest, size };
@@ -144,7 +144,10 @@ async fn write(
                 text.push_str(&piece);
                 events.delta(piece).await;
             }
-            Piece::End(reason) => return Ok((text, reason)),
+            Piece::End(finish_reason) => {
+                let (content, metadata) = (Content::stored(text), Metadata::default());
+                return Ok(NewReply { content, metadata, finish_reason });
+            }
         }
     }
     Err(Failure::Model(ModelError::Cut("the stream ended without an end".into())))
@@ -167,13 +170,16 @@ async fn keep_lease(chat: &Chat, owner: &Owner, turn: &NewTurn) -> Failure {
 }
 
 /// Stores the reply, patiently: it took long to write.
-async fn store_reply(chat: &Chat, owner: &Owner, turn: &NewTurn, text: &str) -> Result<Message, StoreError> {
-    let content = Content::stored(text.to_owned());
-    let reply = NewMessage { role: Role::Assistant, content, metadata: Metadata::default() };
+async fn store_reply(
+    chat: &Chat,
+    owner: &Owner,
+    turn: &NewTurn,
+    reply: &NewReply,
+) -> Result<Message, StoreError> {
     let mut tries = 0;
     loop {
         tries += 1;
-        match chat.store.finish_turn(owner, turn, &reply).await {
+        match chat.store.finish_turn(owner, turn, reply).await {
             Err(StoreError::Unavailable(cause)) if tries < STORE_TRIES => {
                 tracing::warn!(%cause, tries, "reply not stored yet");
                 sleep(STORE_PAUSE).await;

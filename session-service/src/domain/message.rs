@@ -94,7 +94,58 @@ impl NewMessage {
     /// The message at its place.
     pub fn at(self, seq: u32, timestamp: Timestamp) -> Message {
         let Self { role, content, metadata } = self;
-        Message { seq, role, content, timestamp, metadata }
+        Message { seq, role, content, timestamp, metadata, finish_reason: None }
+    }
+}
+
+/// The reason why a reply ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinishReason {
+    /// The model completed the reply.
+    Stop,
+    /// The reply was cut at the persona's or the service's limit.
+    Length,
+    /// The model's provider withheld the rest.
+    ContentFilter,
+    /// The model gave no reason, or one that this version does not know.
+    Unknown,
+}
+
+impl FinishReason {
+    /// Returns the lower-case name of this reason.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+            Self::ContentFilter => "content_filter",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Returns the reason of this name. A name of a later version is [`FinishReason::Unknown`].
+    pub fn stored(name: &str) -> Self {
+        let known = [Self::Stop, Self::Length, Self::ContentFilter];
+        known.into_iter().find(|reason| reason.as_str() == name).unwrap_or(Self::Unknown)
+    }
+}
+
+/// A reply of the assistant that is not stored yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewReply {
+    /// The text of the reply.
+    pub content: Content,
+    /// The metadata of the reply.
+    pub metadata: Metadata,
+    /// The reason why it ended.
+    pub finish_reason: FinishReason,
+}
+
+impl NewReply {
+    /// Returns the stored message with this seq and timestamp.
+    pub fn at(self, seq: u32, timestamp: Timestamp) -> Message {
+        let Self { content, metadata, finish_reason } = self;
+        let finish_reason = Some(finish_reason);
+        Message { seq, role: Role::Assistant, content, timestamp, metadata, finish_reason }
     }
 }
 
@@ -154,4 +205,6 @@ pub struct Message {
     pub timestamp: Timestamp,
     /// What the caller attached.
     pub metadata: Metadata,
+    /// The reason why a reply of a turn ended. Appended messages and replies of older versions have none.
+    pub finish_reason: Option<FinishReason>,
 }

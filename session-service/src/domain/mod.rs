@@ -9,7 +9,7 @@ mod session;
 mod time;
 
 pub use ids::{Owner, PersonaKey, RequestId, UserId};
-pub use message::{Batch, Content, Message, NewMessage, Role};
+pub use message::{Batch, Content, FinishReason, Message, NewMessage, NewReply, Role};
 pub use metadata::Metadata;
 pub use page::{Cursor, HistoryPage, PageSize, Span};
 pub use session::{IfExists, NewSession, Session};

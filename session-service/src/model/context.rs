@@ -75,7 +75,7 @@ mod tests {
             };
             let text = if speaker == 'U' { "é".repeat(16_000) } else { format!("{speaker}{seq}") };
             let (timestamp, metadata) = (Timestamp::default(), Metadata::default());
-            Message { seq, role, content: Content::stored(text), timestamp, metadata }
+            Message { seq, role, content: Content::stored(text), timestamp, metadata, finish_reason: None }
         };
         (first..).zip(speakers.chars()).map(message).collect()
     }

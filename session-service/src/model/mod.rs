@@ -14,6 +14,7 @@ pub use demo::Demo;
 pub use error::{Cause, ModelError};
 pub use openai::{ModelUrl, OpenAi, Secret};
 
+pub use crate::domain::FinishReason;
 use crate::domain::{PersonaKey, Role};
 use async_trait::async_trait;
 use futures_util::Stream;
@@ -65,19 +66,6 @@ pub enum Piece {
     Text(String),
     /// The reply is whole.
     End(FinishReason),
-}
-
-/// Why a reply ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FinishReason {
-    /// The model had said what it wanted to.
-    Stop,
-    /// The reply reached the persona's or the service's limit and was cut there.
-    Length,
-    /// The model's provider withheld the rest.
-    ContentFilter,
-    /// The model did not say.
-    Unknown,
 }
 
 #[cfg(test)]

@@ -129,7 +129,7 @@ pub(crate) fn from_store(error: StoreError) -> Status {
         }
         StoreError::RequestIdReused => invalid(&Violations::one(
             "request_id",
-            "was used for other messages; choose a new one for new messages",
+            "was used for a different request; choose a new one, or send the same request again to retry it",
         )),
         StoreError::TurnInProgress(left) => {
             let text = "a reply is still being written in this session; try again when it is done";

@@ -22,8 +22,8 @@ mod record;
 pub mod redis;
 
 use crate::domain::{
-    Batch, Cursor, HistoryPage, Message, NewMessage, NewSession, Owner, PageSize, RequestId, Session,
-    Timestamp, UserId, limits::LIST_PAGE_MAX_METADATA_BYTES,
+    Batch, Cursor, HistoryPage, Message, NewMessage, NewReply, NewSession, Owner, PageSize, RequestId,
+    Session, Timestamp, UserId, limits::LIST_PAGE_MAX_METADATA_BYTES,
 };
 use async_trait::async_trait;
 use std::{error::Error, fmt, time::Duration};
@@ -49,7 +49,8 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Makes a session, or answers the live one as `if_exists` says.
     ///
     /// Of any number of simultaneous calls for one handle exactly one MUST create. The request id that created the
-    /// live session MUST answer it again as created. MUST move the expiry unless it fails. MUST fail with
+    /// live session MUST return it again as created, or fail with [`StoreError::RequestIdReused`] when persona or
+    /// metadata differ from those of that request. MUST move the expiry unless it fails. MUST fail with
     /// [`StoreError::Exists`] and change nothing, or with [`StoreError::TooManySessions`] at the policy's bound.
     async fn create(&self, owner: &Owner, new: &NewSession) -> Result<Created, StoreError>;
 
@@ -113,7 +114,7 @@ pub trait SessionStore: Send + Sync + 'static {
         &self,
         owner: &Owner,
         turn: &NewTurn,
-        reply: &NewMessage,
+        reply: &NewReply,
     ) -> Result<Message, StoreError>;
 
     /// Ends a turn without a reply, so that another can be taken at once. Does nothing when `token` does not have it.
@@ -244,7 +245,7 @@ pub enum StoreError {
     Full,
     /// The owner has as many sessions as the policy allows.
     TooManySessions,
-    /// The request id belongs to other messages.
+    /// The request id belongs to a different request.
     RequestIdReused,
     /// Another turn of the session is not over; its lease ends after this, unless it is extended.
     TurnInProgress(Duration),

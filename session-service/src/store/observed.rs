@@ -4,7 +4,7 @@ use super::{
     Appended, Created, History, ListPage, NewTurn, SessionPage, SessionStore, StoreError, Turn, TurnToken,
 };
 use crate::domain::{
-    Batch, HistoryPage, Message, NewMessage, NewSession, Owner, RequestId, Session, Timestamp, UserId,
+    Batch, HistoryPage, Message, NewReply, NewSession, Owner, RequestId, Session, Timestamp, UserId,
 };
 use async_trait::async_trait;
 use prometheus_client::{
@@ -161,7 +161,7 @@ impl SessionStore for ObservedStore {
         &self,
         owner: &Owner,
         turn: &NewTurn,
-        reply: &NewMessage,
+        reply: &NewReply,
     ) -> Result<Message, StoreError> {
         self.watch("finish_turn", self.inner.finish_turn(owner, turn, reply)).await
     }

@@ -1,6 +1,8 @@
 //! How a message is stored: one JSON object, whose `timestamp` comes last because the store's clock fills it in.
 
-use crate::domain::{Content, Message, Metadata, NewMessage, RequestId, Role, Timestamp};
+use crate::domain::{
+    Content, FinishReason, Message, Metadata, NewMessage, NewReply, NewSession, RequestId, Role, Timestamp,
+};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -12,26 +14,42 @@ struct Stored<'a> {
     content: String,
     #[serde(borrow)]
     metadata: &'a RawValue,
+    finish_reason: Option<&'a str>,
     timestamp: u64,
 }
 
 /// The message up to the value of its timestamp: `{"role":...,"timestamp":`. Digits and `}` complete it.
 pub(crate) fn unstamped(message: &NewMessage) -> Vec<u8> {
-    let (content, metadata) = (message.content.as_str(), message.metadata.as_json());
-    let mut json = Vec::with_capacity(content.len() + metadata.len() + 80);
-    for part in [r#"{"role":""#, message.role.as_str(), r#"","content":"#] {
+    encode(message.role, &message.content, &message.metadata, None)
+}
+
+/// Returns a reply up to the value of its timestamp, like [`unstamped`].
+pub(crate) fn unstamped_reply(reply: &NewReply) -> Vec<u8> {
+    encode(Role::Assistant, &reply.content, &reply.metadata, Some(reply.finish_reason))
+}
+
+fn encode(role: Role, content: &Content, metadata: &Metadata, finish: Option<FinishReason>) -> Vec<u8> {
+    let (content, metadata) = (content.as_str(), metadata.as_json());
+    let mut json = Vec::with_capacity(content.len() + metadata.len() + 112);
+    for part in [r#"{"role":""#, role.as_str(), r#"","content":"#] {
         json.extend_from_slice(part.as_bytes());
     }
     serde_json::to_writer(&mut json, content).expect("a string becomes JSON");
-    for part in [r#","metadata":"#, metadata, r#","timestamp":"#] {
+    for part in [r#","metadata":"#, metadata] {
         json.extend_from_slice(part.as_bytes());
     }
+    if let Some(finish) = finish {
+        for part in [r#","finish_reason":""#, finish.as_str(), r#"""#] {
+            json.extend_from_slice(part.as_bytes());
+        }
+    }
+    json.extend_from_slice(br#","timestamp":"#);
     json
 }
 
-/// How many bytes the message takes in the store.
-pub(crate) fn stored_bytes(message: &NewMessage, timestamp: Timestamp) -> usize {
-    unstamped(message).len() + timestamp.as_millis().to_string().len() + 1
+/// Returns the stored size in bytes of a message that is `unstamped` long without its timestamp.
+pub(crate) fn stored_bytes(unstamped: &[u8], timestamp: Timestamp) -> usize {
+    unstamped.len() + timestamp.as_millis().to_string().len() + 1
 }
 
 /// The message that is stored as `json` at place `seq`.
@@ -47,6 +65,7 @@ pub(crate) fn decode(json: &str, seq: u32) -> Result<Message, String> {
         content: Content::stored(stored.content),
         timestamp: Timestamp::from_millis(stored.timestamp),
         metadata: Metadata::stored(stored.metadata.get()),
+        finish_reason: stored.finish_reason.map(FinishReason::stored),
     })
 }
 
@@ -60,12 +79,24 @@ pub(crate) fn fingerprint(messages: &[NewMessage]) -> ShortHash {
     short_hash(|hash| {
         for message in messages {
             let fields = [message.role.as_str(), message.content.as_str(), message.metadata.as_json()];
-            for field in fields {
-                hash.update((field.len() as u64).to_be_bytes());
-                hash.update(field);
-            }
+            fields.into_iter().for_each(|field| update_with(hash, field));
         }
     })
+}
+
+/// Returns a short, stable digest of the request that creates a session: equal only for equal persona and metadata.
+pub(crate) fn creation_fingerprint(new: &NewSession) -> ShortHash {
+    short_hash(|hash| {
+        for field in [new.persona.as_str(), new.metadata.as_json()] {
+            update_with(hash, field);
+        }
+    })
+}
+
+/// Adds a field with its length, so that no two lists of fields give the same bytes.
+fn update_with(hash: &mut Sha256, field: &str) {
+    hash.update((field.len() as u64).to_be_bytes());
+    hash.update(field);
 }
 
 /// A [`request_key`] or a [`fingerprint`]: 72 bits as text, for whoever looks at the store.
@@ -93,7 +124,7 @@ mod tests {
         };
         let timestamp = Timestamp::from_millis(1_697_856_000_123);
         let json = format!("{}{}}}", String::from_utf8(unstamped(&new)).unwrap(), timestamp.as_millis());
-        assert_eq!(json.len(), stored_bytes(&new, timestamp));
+        assert_eq!(json.len(), stored_bytes(&unstamped(&new), timestamp));
         assert_eq!(decode(&json, 7).unwrap(), new.at(7, timestamp));
     }
 
@@ -110,6 +141,26 @@ mod tests {
             let cause = decode(json, 7).unwrap_err();
             assert!(cause.starts_with("message 7 is corrupt: ") && !cause.contains("canary"), "{cause}");
         }
+    }
+
+    #[test]
+    fn a_reply_keeps_its_finish_reason() {
+        let timestamp = Timestamp::from_millis(1);
+        for finish_reason in
+            [FinishReason::Stop, FinishReason::Length, FinishReason::ContentFilter, FinishReason::Unknown]
+        {
+            let (content, metadata) = (Content::try_from("hi").unwrap(), Metadata::default());
+            let reply = NewReply { content, metadata, finish_reason };
+            let json = format!("{}1}}", String::from_utf8(unstamped_reply(&reply)).unwrap());
+            assert_eq!(decode(&json, 2).unwrap(), reply.at(2, timestamp));
+        }
+        let stored = |reason: &str| {
+            let json =
+                format!(r#"{{"role":"assistant","content":"hi","metadata":{{}}{reason},"timestamp":1}}"#);
+            decode(&json, 2).unwrap().finish_reason
+        };
+        assert_eq!(stored(""), None, "a reply of an older version");
+        assert_eq!(stored(r#","finish_reason":"cancelled""#), Some(FinishReason::Unknown), "a later version");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use session_service::{
     domain::{
-        Batch, Content, HistoryPage, IfExists, Message, Metadata, NewMessage, NewSession, Owner, PageSize,
-        PersonaKey, RequestId, Role, Session, Span, Timestamp, UserId,
+        Batch, Content, FinishReason, HistoryPage, IfExists, Message, Metadata, NewMessage, NewReply,
+        NewSession, Owner, PageSize, PersonaKey, RequestId, Role, Session, Span, Timestamp, UserId,
     },
     store::{
         Appended, Created, History, ListPage, Policy, SessionPage, SessionStore, StoreError,
@@ -152,6 +152,16 @@ pub fn new(user_id: &str) -> NewSession {
 
 pub fn message(role: Role, content: &str) -> NewMessage {
     NewMessage { role, content: Content::try_from(content).unwrap(), metadata: Metadata::default() }
+}
+
+/// A reply that the model completed.
+pub fn reply(content: &str) -> NewReply {
+    reply_ended_by(FinishReason::Stop, content)
+}
+
+pub fn reply_ended_by(finish_reason: FinishReason, content: &str) -> NewReply {
+    let (content, metadata) = (Content::try_from(content).unwrap(), Metadata::default());
+    NewReply { content, metadata, finish_reason }
 }
 
 pub fn batch(contents: &[&str]) -> Batch {

@@ -8,6 +8,7 @@ mod list;
 mod odd_ids;
 mod owners;
 mod races;
+mod replays;
 pub mod turns;
 
 /// Stamps every case for one adapter. A case takes a harness and says in its name what holds.
@@ -92,6 +93,13 @@ store_suite! {
         a_deleted_session_is_not_brought_back_by_its_turn
         a_turn_needs_room_for_its_reply
         an_append_is_free_while_a_turn_runs;
+    replays:
+        a_replayed_create_returns_the_session_as_it_was_created
+        a_create_with_a_known_request_id_and_other_values_is_refused
+        a_replayed_append_returns_the_messages_unchanged
+        a_replayed_turn_returns_message_reply_and_finish_reason
+        a_turn_replays_the_message_of_an_append_with_its_request_id
+        a_request_id_of_an_append_is_refused_for_a_different_turn;
     races:
         of_a_thousand_creates_one_creates
         appends_from_many_tasks_are_dense_and_whole

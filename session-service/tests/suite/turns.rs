@@ -26,7 +26,7 @@ pub async fn one_turn(store: &Store, user_id: &str) {
     let hello = turn(user_id, "hello", "turn", "token");
     store.begin_turn(&owner, &hello, LEASE).await.unwrap();
     store.renew_turn(&owner, &id(user_id), &hello.token, LEASE).await.unwrap();
-    store.finish_turn(&owner, &hello, &message(Role::Assistant, "hi")).await.unwrap();
+    store.finish_turn(&owner, &hello, &reply("hi")).await.unwrap();
     store.give_turn_back(&owner, &id(user_id), &hello.token).await.unwrap();
 }
 
@@ -38,7 +38,7 @@ pub async fn a_turn_stores_the_message_and_then_the_reply(harness: &mut impl Har
     assert!(!begun.replayed && begun.reply.is_none());
     assert_eq!((begun.message.seq, begun.session.message_count), (1, 1));
     store.renew_turn(&Owner::open(), &id("a"), &hello.token, LEASE).await.unwrap();
-    let reply = store.finish_turn(&Owner::open(), &hello, &message(Role::Assistant, "hi")).await.unwrap();
+    let reply = store.finish_turn(&Owner::open(), &hello, &reply("hi")).await.unwrap();
     let history = store.read("a", page(Span::Newest, 10)).await.unwrap();
     assert_eq!(history.messages, [begun.message, reply]);
     assert_eq!(history.message_count, 2);
@@ -72,7 +72,7 @@ pub async fn an_answered_request_is_answered_again(harness: &mut impl Harness) {
     store.make("a").await;
     let first = turn("a", "hello", "r", "t1");
     let begun = store.begin_turn(&Owner::open(), &first, LEASE).await.unwrap();
-    let reply = store.finish_turn(&Owner::open(), &first, &message(Role::Assistant, "hi")).await.unwrap();
+    let reply = store.finish_turn(&Owner::open(), &first, &reply("hi")).await.unwrap();
     store.begin_turn(&Owner::open(), &turn("a", "next", "s", "t2"), LEASE).await.unwrap();
     let again = store.begin_turn(&Owner::open(), &turn("a", "hello", "r", "t3"), LEASE).await.unwrap();
     assert!(again.replayed);
@@ -88,13 +88,13 @@ pub async fn a_turn_given_back_can_be_taken_again_without_doubling_the_message(h
     let first = turn("a", "hello", "r", "t1");
     let begun = store.begin_turn(&Owner::open(), &first, LEASE).await.unwrap();
     store.give_turn_back(&Owner::open(), &id("a"), &first.token).await.unwrap();
-    let late = store.finish_turn(&Owner::open(), &first, &message(Role::Assistant, "late")).await;
+    let late = store.finish_turn(&Owner::open(), &first, &reply("late")).await;
     assert_matches!(late, Err(StoreError::TurnLost));
     let second = turn("a", "hello", "r", "t2");
     let again = store.begin_turn(&Owner::open(), &second, LEASE).await.unwrap();
     assert!(again.replayed && again.reply.is_none());
     assert_eq!(again.message, begun.message);
-    store.finish_turn(&Owner::open(), &second, &message(Role::Assistant, "hi")).await.unwrap();
+    store.finish_turn(&Owner::open(), &second, &reply("hi")).await.unwrap();
     assert_eq!(store.fetch("a").await.unwrap().message_count, 2);
 }
 
@@ -108,12 +108,12 @@ pub async fn a_lease_that_is_over_frees_the_turn_and_fences_its_owner(harness: &
     harness.pass(SHORT + Duration::from_millis(5)).await;
     let next = turn("a", "next", "s", "t2");
     store.begin_turn(&Owner::open(), &next, LEASE).await.unwrap();
-    let reply = message(Role::Assistant, "too late");
-    assert_matches!(store.finish_turn(&Owner::open(), &crashed, &reply).await, Err(StoreError::TurnLost));
+    let late = reply("too late");
+    assert_matches!(store.finish_turn(&Owner::open(), &crashed, &late).await, Err(StoreError::TurnLost));
     let renewed = store.renew_turn(&Owner::open(), &id("a"), &crashed.token, LEASE).await;
     assert_matches!(renewed, Err(StoreError::TurnLost));
     store.give_turn_back(&Owner::open(), &id("a"), &crashed.token).await.unwrap();
-    store.finish_turn(&Owner::open(), &next, &message(Role::Assistant, "fine")).await.unwrap();
+    store.finish_turn(&Owner::open(), &next, &reply("fine")).await.unwrap();
 }
 
 pub async fn a_slow_turn_that_nobody_took_may_still_finish(harness: &mut impl Harness) {
@@ -122,7 +122,7 @@ pub async fn a_slow_turn_that_nobody_took_may_still_finish(harness: &mut impl Ha
     let slow = turn("a", "hello", "r", "t1");
     store.begin_turn(&Owner::open(), &slow, SHORT).await.unwrap();
     harness.pass(SHORT + Duration::from_millis(5)).await;
-    store.finish_turn(&Owner::open(), &slow, &message(Role::Assistant, "hi")).await.unwrap();
+    store.finish_turn(&Owner::open(), &slow, &reply("hi")).await.unwrap();
 }
 
 pub async fn a_deleted_session_is_not_brought_back_by_its_turn(harness: &mut impl Harness) {
@@ -131,12 +131,12 @@ pub async fn a_deleted_session_is_not_brought_back_by_its_turn(harness: &mut imp
     let running = turn("a", "hello", "r", "t1");
     store.begin_turn(&Owner::open(), &running, LEASE).await.unwrap();
     store.remove("a").await.unwrap();
-    let reply = message(Role::Assistant, "ghost");
-    assert_matches!(store.finish_turn(&Owner::open(), &running, &reply).await, Err(StoreError::NotFound));
+    let ghost = reply("ghost");
+    assert_matches!(store.finish_turn(&Owner::open(), &running, &ghost).await, Err(StoreError::NotFound));
     let renewed = store.renew_turn(&Owner::open(), &id("a"), &running.token, LEASE).await;
     assert_matches!(renewed, Err(StoreError::NotFound));
     store.make("a").await;
-    assert_matches!(store.finish_turn(&Owner::open(), &running, &reply).await, Err(StoreError::TurnLost));
+    assert_matches!(store.finish_turn(&Owner::open(), &running, &ghost).await, Err(StoreError::TurnLost));
     assert_eq!(store.fetch("a").await.unwrap().message_count, 0);
     assert_matches!(
         store.begin_turn(&Owner::open(), &turn("nobody", "x", "r", "t"), LEASE).await,
@@ -162,6 +162,6 @@ pub async fn an_append_is_free_while_a_turn_runs(harness: &mut impl Harness) {
     let running = turn("a", "hello", "r", "t1");
     store.begin_turn(&Owner::open(), &running, LEASE).await.unwrap();
     store.say("a", &["a note"]).await.unwrap();
-    let reply = store.finish_turn(&Owner::open(), &running, &message(Role::Assistant, "hi")).await.unwrap();
+    let reply = store.finish_turn(&Owner::open(), &running, &reply("hi")).await.unwrap();
     assert_eq!(reply.seq, 3);
 }

@@ -6,10 +6,10 @@ mod state;
 use super::{
     Appended, Created, History, ListPage, NewTurn, Policy, SessionPage, SessionStore, StoreError, Turn,
     TurnToken,
-    record::{fingerprint, request_key},
+    record::{creation_fingerprint, fingerprint, request_key},
 };
 use crate::domain::{
-    Batch, Cursor, HistoryPage, IfExists, Message, NewMessage, NewSession, Owner, RequestId, Session, Span,
+    Batch, Cursor, HistoryPage, IfExists, Message, NewReply, NewSession, Owner, RequestId, Session, Span,
     Timestamp, UserId,
 };
 use async_trait::async_trait;
@@ -59,8 +59,14 @@ fn system_time() -> Timestamp {
 impl SessionStore for MemoryStore {
     async fn create(&self, owner: &Owner, new: &NewSession) -> Result<Created, StoreError> {
         let (mut state, now) = self.state();
+        let created_by = new.request_id.clone().map(|id| (id, creation_fingerprint(new)));
         if let Some(entry) = state.entries.get(&(owner.clone(), new.user_id.clone())) {
-            let created = new.request_id.is_some() && entry.created_by == new.request_id;
+            let known = entry.created_by.as_ref().zip(created_by.as_ref());
+            let known = known.filter(|((known, _), (request_id, _))| known == request_id);
+            if known.is_some_and(|((_, known), (_, fingerprint))| known != fingerprint) {
+                return Err(StoreError::RequestIdReused);
+            }
+            let created = known.is_some();
             if !created && new.if_exists == IfExists::Fail {
                 return Err(StoreError::Exists);
             }
@@ -80,7 +86,7 @@ impl SessionStore for MemoryStore {
             message_count: 0,
             metadata: new.metadata.clone(),
         };
-        state.insert(owner, session.clone(), new.request_id.clone());
+        state.insert(owner, session.clone(), created_by);
         Ok(Created { session, created: true })
     }
 
@@ -198,7 +204,7 @@ impl SessionStore for MemoryStore {
         &self,
         owner: &Owner,
         turn: &NewTurn,
-        reply: &NewMessage,
+        reply: &NewReply,
     ) -> Result<Message, StoreError> {
         let (mut state, now) = self.state();
         let entry = state.entry(owner, &turn.user_id)?;
@@ -212,7 +218,7 @@ impl SessionStore for MemoryStore {
         if let Some(request) = entry.requests.iter_mut().find(|request| request.key == key) {
             request.reply = Some(place);
         }
-        Ok(entry.push(std::slice::from_ref(reply), moment).remove(0))
+        Ok(entry.push_reply(reply, moment))
     }
 
     async fn give_turn_back(

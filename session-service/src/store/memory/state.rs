@@ -3,12 +3,12 @@
 use super::index::Index;
 use crate::{
     domain::{
-        Message, NewMessage, Owner, RequestId, Session, Timestamp, UserId,
+        Message, NewMessage, NewReply, Owner, RequestId, Session, Timestamp, UserId,
         limits::{REMEMBERED_REQUEST_IDS, SESSION_MAX_MESSAGES},
     },
     store::{
         Policy, StoreError, TurnToken,
-        record::{ShortHash, fingerprint, stored_bytes},
+        record::{ShortHash, fingerprint, stored_bytes, unstamped, unstamped_reply},
     },
 };
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -22,7 +22,8 @@ pub(super) struct State {
 
 pub(super) struct Entry {
     pub(super) session: Session,
-    pub(super) created_by: Option<RequestId>,
+    /// The request id that created the session, and the fingerprint of that request.
+    pub(super) created_by: Option<(RequestId, ShortHash)>,
     pub(super) messages: Vec<Stored>,
     pub(super) requests: VecDeque<Request>,
     pub(super) turn: Option<(TurnToken, Timestamp)>,
@@ -92,10 +93,19 @@ impl Entry {
         let pushed = messages.iter().map(|new| {
             self.session.message_count += 1;
             let message = new.clone().at(self.session.message_count, moment);
-            self.messages.push(Stored { message: message.clone(), bytes: stored_bytes(new, moment) });
+            let bytes = stored_bytes(&unstamped(new), moment);
+            self.messages.push(Stored { message: message.clone(), bytes });
             message
         });
         pushed.collect()
+    }
+
+    pub(super) fn push_reply(&mut self, new: &NewReply, timestamp: Timestamp) -> Message {
+        self.session.message_count += 1;
+        let message = new.clone().at(self.session.message_count, timestamp);
+        let bytes = stored_bytes(&unstamped_reply(new), timestamp);
+        self.messages.push(Stored { message: message.clone(), bytes });
+        message
     }
 }
 
@@ -104,7 +114,12 @@ impl State {
         self.entries.get_mut(&(owner.clone(), user_id.clone())).ok_or(StoreError::NotFound)
     }
 
-    pub(super) fn insert(&mut self, owner: &Owner, session: Session, created_by: Option<RequestId>) {
+    pub(super) fn insert(
+        &mut self,
+        owner: &Owner,
+        session: Session,
+        created_by: Option<(RequestId, ShortHash)>,
+    ) {
         let (expires_at, user_id) = (session.expires_at, session.user_id.clone());
         self.indexes.entry(owner.clone()).or_default().insert(expires_at, user_id.clone());
         self.deadlines.insert((expires_at, owner.clone(), user_id.clone()));

@@ -20,10 +20,10 @@ mod verdict;
 use super::{
     Appended, Created, History, ListPage, NewTurn, Policy, SessionPage, SessionStore, StoreError, Turn,
     TurnToken,
-    record::{ShortHash, fingerprint, request_key, unstamped},
+    record::{ShortHash, creation_fingerprint, fingerprint, request_key, unstamped},
 };
 use crate::domain::{
-    Batch, Cursor, HistoryPage, IfExists, Message, NewMessage, NewSession, Owner, RequestId, Session,
+    Batch, Cursor, HistoryPage, IfExists, Message, NewReply, NewSession, Owner, RequestId, Session,
     Timestamp, UserId, limits::LIST_PAGE_SURE_ITEMS,
 };
 use async_trait::async_trait;
@@ -133,7 +133,14 @@ impl SessionStore for RedisStore {
             .arg(new.metadata.as_json())
             .arg(new.request_id.as_ref().map_or("", RequestId::as_str))
             .arg(if new.if_exists == IfExists::Return { "return" } else { "fail" })
-            .arg(self.most_sessions());
+            .arg(self.most_sessions())
+            .arg(
+                new.request_id
+                    .as_ref()
+                    .map(|_| creation_fingerprint(new))
+                    .as_ref()
+                    .map_or(&[][..], ShortHash::as_slice),
+            );
         let repeat = repeat_with(new.request_id.as_ref());
         in_time(async {
             if self.is_in_vain(owner, new).await? {
@@ -208,7 +215,7 @@ impl SessionStore for RedisStore {
         &self,
         owner: &Owner,
         turn: &NewTurn,
-        reply: &NewMessage,
+        reply: &NewReply,
     ) -> Result<Message, StoreError> {
         turns::finish(self, owner, turn, reply).await
     }

@@ -2,10 +2,10 @@
 
 use super::{RedisStore, Repeat, in_time, millis, places::Placing, reply::Reply, scripts};
 use crate::{
-    domain::{Message, NewMessage, Owner, UserId},
+    domain::{Message, NewReply, Owner, UserId},
     store::{
         NewTurn, StoreError, Turn, TurnToken,
-        record::{fingerprint, request_key, unstamped},
+        record::{fingerprint, request_key, unstamped, unstamped_reply},
     },
 };
 use std::time::Duration;
@@ -58,10 +58,10 @@ pub(super) async fn finish(
     store: &RedisStore,
     owner: &Owner,
     turn: &NewTurn,
-    reply: &NewMessage,
+    reply: &NewReply,
 ) -> Result<Message, StoreError> {
     let mut invocation = store.prepare_change(&scripts::FINISH_TURN, owner, &turn.user_id);
-    invocation.arg(request_key(&turn.request_id).as_slice()).arg(&turn.token.0).arg(unstamped(reply));
+    invocation.arg(request_key(&turn.request_id).as_slice()).arg(&turn.token.0).arg(unstamped_reply(reply));
     let changing = store.change(owner, &turn.user_id, invocation, Placing::Known, Repeat::Unsafe);
     let mut answer = in_time(changing).await?;
     answer.word()?;

@@ -1,11 +1,17 @@
 -- Makes a session unless one is live. ARGV: 2 user_id, 3 persona, 4 metadata, 5 request_id, 6 "return" or "fail",
--- 7 the most sessions of the owner or "". Answers {word, session}. In a cluster place.lua has gone before it.
+-- 7 the most sessions of the owner or "", 8 the fingerprint of the request or "". Returns {word, session}. In a cluster place.lua has gone before it.
 
-local user_id, request_id, most = ARGV[2], ARGV[5], ARGV[7]
+local user_id, persona, metadata, request_id = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local most, fingerprint = ARGV[7], ARGV[8]
 
-local record = read('request_id')
+local record = read('request_id', 'request_fingerprint')
 if record then
   local created = request_id ~= '' and record[7] == request_id
+  -- Older versions stored no fingerprint.
+  local is_same = record[8] == fingerprint or not record[8] and record[1] == persona and record[6] == metadata
+  if created and not is_same then
+    return {'request_id_reused'}
+  end
   if not created and ARGV[6] ~= 'return' then
     return {'exists'}
   end
@@ -26,6 +32,7 @@ local function add(name, value)
 end
 if request_id ~= '' then
   add('request_id', request_id)
+  add('request_fingerprint', fingerprint)
 end
 if GIVEN then
   add('given', ARGV[#ARGV])
@@ -34,8 +41,8 @@ if ARGV[1] ~= HOUR then
   add('ttl', ARGV[1])
 end
 -- The first write decides whether a full Redis lets the script write at all, so it is the one that needs memory.
-redis.call('HSET', KEYS[1], 'user_id', user_id, 'persona', ARGV[3], 'created_at', created_at,
-  'last_activity', created_at, 'message_count', '0', 'metadata', ARGV[4], unpack(more))
+redis.call('HSET', KEYS[1], 'user_id', user_id, 'persona', persona, 'created_at', created_at,
+  'last_activity', created_at, 'message_count', '0', 'metadata', metadata, unpack(more))
 local expires_at = text(now + TTL)
 redis.call('PEXPIREAT', KEYS[1], expires_at)
 redis.call('DEL', KEYS[2])
@@ -43,4 +50,4 @@ if not GIVEN then
   redis.call('ZREMRANGEBYSCORE', INDEX, '-inf', '(' .. created_at)
   place(user_id, expires_at, expires_at, TTL)
 end
-return {'created', {ARGV[3], created_at, created_at, ARGV[1] ~= HOUR and ARGV[1], 0, ARGV[4]}}
+return {'created', {persona, created_at, created_at, ARGV[1] ~= HOUR and ARGV[1], 0, metadata}}

@@ -1,0 +1,56 @@
+//! A repeated turn returns what the first one returned, up to the reason why the reply ended.
+
+use super::{Events, over_a_model};
+use serde_json::json;
+use testkit::Behaviour;
+
+/// A reply in two pieces that ends for this reason.
+fn ended_by(finish_reason: &str) -> Behaviour {
+    let piece = |text| json!({ "choices": [{ "delta": { "content": text }, "finish_reason": null }] });
+    let end = json!({ "choices": [{ "delta": {}, "finish_reason": finish_reason }] });
+    Behaviour::Raw(format!(
+        "data: {}\n\ndata: {}\n\ndata: {end}\n\ndata: [DONE]\n\n",
+        piece("Hel"),
+        piece("lo\n")
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_has_the_message_the_reply_and_the_finish_reason_of_the_first_turn() {
+    let (app, model) = over_a_model().await;
+    for finish_reason in ["stop", "length", "content_filter"] {
+        model.script(ended_by(finish_reason));
+        let body = json!({ "message": "hi", "request_id": finish_reason, "metadata": { "n": [1, {}] } });
+        let first = Events::open(&app, "a", &body).await.rest().await;
+        let names: Vec<_> = first.iter().map(|event| event.name.as_str()).collect();
+        assert_eq!(names, ["accepted", "delta", "delta", "done"]);
+        assert_eq!(first[3].data["finish_reason"], finish_reason);
+        app.post("/api/session/a/messages", &json!({ "messages": [{ "role": "system", "content": "x" }] }))
+            .await
+            .ok();
+        let again = Events::open(&app, "a", &body).await.rest().await;
+        let names: Vec<_> = again.iter().map(|event| event.name.as_str()).collect();
+        assert_eq!(names, ["accepted", "delta", "done"]);
+        assert_eq!(again[0].data, json!({ "message": first[0].data["message"], "replayed": true }));
+        assert_eq!(again[0].data["message"]["metadata"], body["metadata"]);
+        assert_eq!(again[1].data["text"], "Hello\n");
+        assert_eq!(again[1].data["text"], first[3].data["message"]["content"]);
+        assert_eq!(again[2].data, first[3].data, "message, seq, time, metadata and finish reason");
+        let whole = app.post("/api/session/a/chat", &body).await.ok();
+        assert_eq!(whole["message"], first[3].data["message"]);
+    }
+    assert_eq!(model.requests().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_create_with_a_known_request_id_and_another_persona_is_refused() {
+    let (app, _model) = over_a_model().await;
+    let create = async |persona: &str, metadata: serde_json::Value| {
+        let body = json!({ "user_id": "b", "persona": persona, "metadata": metadata, "request_id": "r" });
+        app.post("/api/session/create", &body).await
+    };
+    create("creative_writer", json!({ "a": 1 })).await.ok();
+    assert_eq!(create("creative_writer", json!({ "a": 1 })).await.ok()["created"], true);
+    assert_eq!(create("default", json!({ "a": 1 })).await.violations(), ["request_id"]);
+    assert_eq!(create("creative_writer", json!({ "a": 2 })).await.violations(), ["request_id"]);
+}
