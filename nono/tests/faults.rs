@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 use session_service::{
     domain::{
-        Batch, HistoryPage, Message, NewMessage, NewSession, Owner, RequestId, Session, Timestamp, UserId,
+        Batch, HistoryPage, Message, NewReply, NewSession, Owner, RequestId, Session, Timestamp, UserId,
     },
     store::{
         Appended, Created, History, ListPage, NewTurn, Policy, SessionPage, SessionStore, StoreError, Turn,
@@ -162,7 +162,7 @@ impl SessionStore for Faulty {
         &self,
         owner: &Owner,
         turn: &NewTurn,
-        reply: &NewMessage,
+        reply: &NewReply,
     ) -> Result<Message, StoreError> {
         self.0.finish_turn(owner, turn, reply).await
     }

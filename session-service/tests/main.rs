@@ -14,9 +14,11 @@ macro_rules! assert_matches {
 
 mod doctor;
 mod faults;
+mod full_redis;
 mod long_pages;
 mod model;
 mod old_records;
+mod plain_pages;
 mod redis;
 mod suite;
 mod topologies;

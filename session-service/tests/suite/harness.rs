@@ -32,6 +32,9 @@ pub trait Harness {
     /// Loses everything, as a restart without persistence does.
     async fn lose_everything(&mut self);
 
+    /// The servers that take writes.
+    fn primaries(&self) -> Vec<&RedisServer>;
+
     /// A store that keeps sessions for an hour.
     fn hour(&mut self) -> Store {
         self.store(Policy::default())
@@ -61,6 +64,10 @@ impl Harness for Memory {
     async fn lose_everything(&mut self) {
         self.store = None;
     }
+
+    fn primaries(&self) -> Vec<&RedisServer> {
+        Vec::new()
+    }
 }
 
 pub struct Redis {
@@ -85,6 +92,10 @@ impl Harness for Redis {
     async fn lose_everything(&mut self) {
         self.server.ask(&["FLUSHALL"]);
     }
+
+    fn primaries(&self) -> Vec<&RedisServer> {
+        vec![&self.server]
+    }
 }
 
 /// A set of servers that takes seconds to start, so that all cases share it, one after the other, each from empty.
@@ -104,8 +115,8 @@ macro_rules! shared_harness {
 
         impl $harness {
             fn empty(&self) {
-                let primaries: fn(&$set) -> Vec<&RedisServer> = $primaries;
-                for primary in primaries(&self.0) {
+                for primary in self.primaries() {
+                    primary.ask(&["CONFIG", "SET", "maxmemory", "0"]);
                     primary.ask(&["FLUSHALL"]);
                 }
             }
@@ -122,6 +133,11 @@ macro_rules! shared_harness {
 
             async fn lose_everything(&mut self) {
                 self.empty();
+            }
+
+            fn primaries(&self) -> Vec<&RedisServer> {
+                let primaries: fn(&$set) -> Vec<&RedisServer> = $primaries;
+                primaries(&self.0)
             }
         }
     };

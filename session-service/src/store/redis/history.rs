@@ -3,14 +3,14 @@
 use super::{
     RedisStore, in_time, keys,
     link::Repeat,
-    reply::{Reply, messages, read},
+    reply::{Reply, broken, messages, read},
     scripts,
 };
 use crate::{
     domain::{HistoryPage, Owner, Span, UserId, limits::HISTORY_PAGE_MAX_BYTES},
     store::{History, StoreError},
 };
-use bb8_redis::redis::{Cmd, Value};
+use bb8_redis::redis::{Cmd, Value, cmd};
 
 /// The most messages that are read as they are and cut to the page's bytes here. A script does both at the server, which
 /// takes it five times as long (docs/decisions/0006-speed.md); but a page of very many long messages must not travel.
@@ -28,19 +28,35 @@ pub(super) async fn page(
 ) -> Result<History, StoreError> {
     let keys = keys::session(owner, user_id);
     in_time(async {
-        let range = plain_range(page).filter(|_| !store.link.is_cluster());
-        let permit = range.and_then(|_| store.plain_messages.try_acquire_many(page.size.items()).ok());
-        match range.zip(permit) {
-            Some(((first, last), _permit)) => {
-                let [record, history] = &keys;
-                let count = Cmd::hget(record, "message_count");
-                let stored = Cmd::lrange(history, first, last);
-                read_plain(store.link.transaction([count, stored]).await?, page)
-            }
+        match plain(store, &keys, page).await? {
+            Some(history) => Ok(history),
             None => read_by_script(store, &keys, page).await,
         }
     })
     .await
+}
+
+/// Reads the page as it is, in one round trip; none when that is not possible or did not give one state of the session.
+///
+/// A transaction would, but Redis refuses to begin one while it is over `maxmemory`, even for reads. So the record is
+/// read before and after the messages: the page is consistent if nothing has changed in between. Two sessions of one
+/// handle differ in these fields unless both began and were last used in the same millisecond.
+async fn plain(
+    store: &RedisStore,
+    [record, history]: &[String; 2],
+    page: HistoryPage,
+) -> Result<Option<History>, StoreError> {
+    let range = plain_range(page).filter(|_| !store.link.is_cluster());
+    let permit = range.and_then(|_| store.plain_messages.try_acquire_many(page.size.items()).ok());
+    let Some(((first, last), _permit)) = range.zip(permit) else { return Ok(None) };
+    let mut state = cmd("HMGET");
+    state.arg(record).arg("message_count").arg("created_at").arg("last_activity");
+    let messages = Cmd::lrange(history, first, last);
+    let answers = store.link.ask_all(vec![state.clone(), messages, state]).await?;
+    let [before, messages, after] =
+        <[_; 3]>::try_from(answers).map_err(|_| broken("not one reply to each command"))?;
+    let (before, messages) = (before?, messages?);
+    if before != after? { Ok(None) } else { page_of(before, messages, page) }
 }
 
 /// The first and last place of the page in the list, if they can be told without the number of messages. A negative
@@ -55,13 +71,17 @@ fn plain_range(page: HistoryPage) -> Option<(isize, isize)> {
     }
 }
 
-fn read_plain([count, stored]: [Value; 2], page: HistoryPage) -> Result<History, StoreError> {
-    let message_count = read::<Option<u32>>(count)?.ok_or(StoreError::NotFound)?;
-    let mut stored: Vec<String> = read(stored)?;
-    let within = page.within(message_count);
-    if within.is_some() && stored.is_empty() {
-        // The session's time ran out between the two commands.
+/// Returns the page of these messages, which were read by [`plain_range`]; none when they are not those of the record.
+fn page_of(record: Value, messages: Value, page: HistoryPage) -> Result<Option<History>, StoreError> {
+    let (count, created_at, _): (Value, Value, Value) = read(record)?;
+    if (&count, &created_at) == (&Value::Nil, &Value::Nil) {
         return Err(StoreError::NotFound);
+    }
+    let message_count = read::<u32>(count)?;
+    let mut stored: Vec<String> = read(messages)?;
+    let within = page.within(message_count);
+    if stored.len() != within.map_or(0, |(first, last)| (last - first) as usize + 1) {
+        return Ok(None);
     }
     let mut first = within.map_or(0, |(first, _)| first);
     let left = stored.len() - page.fitting(stored.iter().map(String::len));
@@ -71,7 +91,7 @@ fn read_plain([count, stored]: [Value; 2], page: HistoryPage) -> Result<History,
         stored.drain(..left);
         first += u32::try_from(left).unwrap_or_default();
     }
-    history(message_count, first, stored, page)
+    history(message_count, first, stored, page).map(Some)
 }
 
 async fn read_by_script(

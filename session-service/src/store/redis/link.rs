@@ -4,9 +4,9 @@ use super::{
     address::Topology,
     cluster::Cluster,
     pool::Pool,
-    reply::{broken, read},
+    reply::read,
     scripts::Invocation,
-    verdict::{classify, is_unknown_script, was_cut, was_not_taken},
+    verdict::{classify, is_unknown_script, is_wrong_type, was_cut, was_not_taken},
 };
 use crate::store::StoreError;
 use bb8_redis::redis::{Cmd, Pipeline, RedisResult, TlsCertificates, Value, cmd};
@@ -72,7 +72,6 @@ enum Request<'a> {
     Command(&'a Cmd),
     CommandAt(&'a str, &'a Cmd),
     Commands(&'a Pipeline),
-    Transaction(&'a Pipeline),
     Script(&'a Invocation),
     Write(&'a Invocation),
 }
@@ -146,10 +145,14 @@ impl Link {
         Ok((keys, is_all))
     }
 
-    /// The answers to reads of any keys: one round trip where all are in one place.
-    pub(super) async fn ask_all(&self, commands: Vec<Cmd>) -> Result<Vec<Value>, StoreError> {
+    /// Returns the reply to each of these reads, in one round trip where all keys are on one server. The reply about a
+    /// key of the wrong type is an error of its own.
+    pub(super) async fn ask_all(
+        &self,
+        commands: Vec<Cmd>,
+    ) -> Result<Vec<Result<Value, StoreError>>, StoreError> {
         if self.is_cluster() {
-            return try_join_all(commands.iter().map(|command| self.ask(command, Repeat::Safe))).await;
+            return try_join_all(commands.iter().map(|command| self.ask_one(command))).await;
         }
         let mut pipeline = Pipeline::with_capacity(commands.len());
         for command in commands {
@@ -159,22 +162,14 @@ impl Link {
             return Ok(Vec::new());
         }
         let answers = self.insist(Request::Commands(&pipeline), Repeat::Safe).await?;
-        answers.into_iter().map(|answer| answer.extract_error().map_err(classify)).collect()
+        Ok(answers.into_iter().map(|answer| not_an_error(answer).map_err(classify)).collect())
     }
 
-    /// The answers to reads of one session, as it is at one moment. Only where all keys are in one place.
-    pub(super) async fn transaction<const N: usize>(
-        &self,
-        commands: [Cmd; N],
-    ) -> Result<[Value; N], StoreError> {
-        let mut pipeline = Pipeline::with_capacity(N + 2);
-        pipeline.cmd("MULTI");
-        for command in commands {
-            pipeline.add_command(command);
+    async fn ask_one(&self, command: &Cmd) -> Result<Result<Value, StoreError>, StoreError> {
+        match self.attempt(Request::Command(command), Repeat::Safe).await {
+            Err(error) if is_wrong_type(&error) => Ok(Err(classify(error))),
+            answers => answers.map(|answers| Ok(first(answers))).map_err(classify),
         }
-        pipeline.cmd("EXEC");
-        let answers = self.insist(Request::Transaction(&pipeline), Repeat::Safe).await?;
-        answers.try_into().map_err(|_| broken("a transaction answered something else"))
     }
 
     /// The answer of a script that only reads, or whose change nobody waits for.
@@ -199,8 +194,12 @@ impl Link {
         Ok(answer)
     }
 
-    /// Sends a request again where that can help and harm nobody. The caller bounds the time.
     async fn insist(&self, request: Request<'_>, repeat: Repeat) -> Result<Vec<Value>, StoreError> {
+        self.attempt(request, repeat).await.map_err(classify)
+    }
+
+    /// Sends a request, and again where that can help and harm nobody. The caller bounds the time.
+    async fn attempt(&self, request: Request<'_>, repeat: Repeat) -> RedisResult<Vec<Value>> {
         let mut was_repeated = false;
         loop {
             match self.once(&request).await {
@@ -210,7 +209,7 @@ impl Link {
                 Err(error) if repeat == Repeat::Safe && !was_repeated && was_cut(&error) => {
                     was_repeated = true;
                 }
-                result => return result.map_err(classify),
+                result => return result,
             }
         }
     }
@@ -225,8 +224,9 @@ impl Link {
                     Box::pin(cluster.ask_at(key, command)).await.map(|answer| vec![answer])
                 }
             },
-            Request::Commands(pipeline) => self.servers.pipe(pipeline).await,
-            Request::Transaction(pipeline) => executed(self.servers.pipe(pipeline).await?),
+            Request::Commands(pipeline) => {
+                self.servers.pipe(pipeline).await?.into_iter().map(unless_wrong_type).collect()
+            }
             Request::Script(invocation) => match self.command(invocation.by_hash()).await {
                 Err(error) if is_unknown_script(&error) => {
                     Box::pin(self.command(&invocation.by_text())).await
@@ -267,12 +267,15 @@ impl Link {
     }
 }
 
-/// What the last answer of a transaction has; an error in any of them is the error.
-fn executed(answers: Vec<Value>) -> RedisResult<Vec<Value>> {
-    let last = answers.into_iter().map(not_an_error).try_fold(Value::Nil, |_, answer| answer)?;
-    match last {
-        Value::Array(answers) => answers.into_iter().map(not_an_error).collect(),
-        other => Ok(vec![other]),
+/// Returns the reply to one command of several. An error about the type of its key stays in it, for it says nothing about
+/// the others; any other error fails them all.
+fn unless_wrong_type(answer: Value) -> RedisResult<Value> {
+    if !matches!(answer, Value::ServerError(_)) {
+        return Ok(answer);
+    }
+    match answer.clone().extract_error() {
+        Err(error) if !is_wrong_type(&error) => Err(error),
+        _ => Ok(answer),
     }
 }
 

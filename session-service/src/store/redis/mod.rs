@@ -120,7 +120,7 @@ impl RedisStore {
         let user_ids: Vec<_> = places.iter().filter_map(|place| place.user_id.as_ref()).collect();
         let commands = user_ids.iter().map(|user_id| read_record(owner, user_id)).collect();
         let records = self.link.ask_all(commands).await?;
-        user_ids.into_iter().zip(records).map(|(user_id, fields)| session(user_id, fields)).collect()
+        user_ids.into_iter().zip(records).map(|(user_id, fields)| session(user_id, fields?)).collect()
     }
 }
 

@@ -23,6 +23,11 @@ pub(super) fn is_unknown_script(error: &RedisError) -> bool {
     says(error, &["NOSCRIPT"])
 }
 
+/// Returns `true` if the command's key holds a value of another type than the command is for.
+pub(super) fn is_wrong_type(error: &RedisError) -> bool {
+    says(error, &["WRONGTYPE"])
+}
+
 /// Whether the server said that it did not do it, and which one does is being found out.
 pub(super) fn was_not_taken(error: &RedisError) -> bool {
     says(error, &["ASK", "CLUSTERDOWN", "MASTERDOWN", "MOVED", "READONLY", "TRYAGAIN"])

@@ -6,9 +6,13 @@ local AT_ONCE = 16
 
 local span, seq, size, budget = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 
-local count = tonumber(redis.call('HGET', KEYS[1], 'message_count') or nil)
-if not count then
+local stored = redis.call('HGET', KEYS[1], 'message_count')
+if not stored and redis.call('EXISTS', KEYS[1]) == 0 then
   return {'not_found'}
+end
+local count = string.find(stored or '', '^%d+$') and tonumber(stored)
+if not count then
+  error('message_count is not a number')
 end
 
 local forward = span == 'after'
@@ -27,6 +31,9 @@ local function read()
     local from = forward and first + taken or math.max(last - taken - AT_ONCE + 1, first)
     local to = forward and math.min(first + taken + AT_ONCE - 1, last) or last - taken
     local some = redis.call('LRANGE', KEYS[2], from - 1, to - 1)
+    if #some <= to - from then
+      error('there are fewer messages than message_count')
+    end
     for i = 1, #some do
       local message = some[forward and i or #some + 1 - i]
       bytes = bytes + #message
