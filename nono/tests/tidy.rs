@@ -90,7 +90,7 @@ fn only_the_redis_adapter_names_redis() {
 
 #[test]
 fn only_one_file_spells_a_key() {
-    let names = ["session:{", "chat_history", "session_index", "session_moves", "session_listing"];
+    let names = ["session:{", "chat_history", "session_index", "session_move", "session_listing"];
     must_not_name("session-service/src", &names, &["session-service/src/store/redis/keys.rs"]);
 }
 

@@ -17,6 +17,7 @@ mod faults;
 mod full_redis;
 mod long_pages;
 mod model;
+mod moves;
 mod old_records;
 mod plain_pages;
 mod redis;

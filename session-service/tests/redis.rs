@@ -75,6 +75,7 @@ async fn the_keys_are_the_documented_ones_and_each_has_its_expiry() {
         ("session:{other}", "hash"),
         ("session_index:{:}", "zset"),
         ("session_listing:{:}", "hash"),
+        ("session_move_queue:{:}", "list"),
         ("session_moves:{:}", "zset"),
     ];
     assert_eq!(keys(&server), documented.map(|(key, _)| key));

@@ -10,7 +10,7 @@ use crate::domain::{
 };
 use std::{
     cmp::Reverse,
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     ops::Bound::{Excluded, Unbounded},
     time::Duration,
 };
@@ -25,6 +25,8 @@ pub(super) struct Index {
     places: BTreeSet<Place>,
     /// The places left behind, and when.
     moves: BTreeSet<(Place, Timestamp)>,
+    /// The moves in the order of their age, because no listing needs those that are older than any listing.
+    queue: VecDeque<(Place, Timestamp)>,
     listing: Option<Listing>,
 }
 
@@ -61,7 +63,7 @@ impl Index {
 
     /// The moment that an activity at `now` counts for: later than any listing that is being read.
     pub(super) fn moment(&mut self, now: Timestamp) -> Timestamp {
-        self.forget_old_listings(now);
+        self.remove_expired(now);
         self.listing.as_ref().map_or(now, |listing| now.max(listing.last.after(MILLISECOND)))
     }
 
@@ -70,7 +72,9 @@ impl Index {
         self.remove(from, user_id);
         self.insert(moment.after(ttl), user_id.clone());
         if self.listing.as_ref().is_some_and(|listing| from <= listing.last.after(ttl)) {
-            self.moves.insert(((Reverse(from), Some(user_id.clone())), moment));
+            let moved = ((Reverse(from), Some(user_id.clone())), moment);
+            self.queue.push_back(moved.clone());
+            self.moves.insert(moved);
         }
     }
 
@@ -82,7 +86,7 @@ impl Index {
         now: Timestamp,
         ttl: Duration,
     ) -> Option<Page> {
-        self.forget_old_listings(now);
+        self.remove_expired(now);
         let cursor = match cursor {
             None => self.first(now, ttl),
             Some(cursor) => {
@@ -135,14 +139,59 @@ impl Index {
         places
     }
 
-    fn forget_old_listings(&mut self, now: Timestamp) {
+    /// Removes the moves that no listing needs any more, and the listings when all are over.
+    fn remove_expired(&mut self, now: Timestamp) {
+        while let Some(oldest) = self.queue.pop_front_if(|(_, moved)| is_over(*moved, now)) {
+            self.moves.remove(&oldest);
+            if let Some(listing) = &mut self.listing {
+                listing.since = listing.since.max(oldest.1);
+            }
+        }
         if self.listing.as_ref().is_some_and(|listing| is_over(listing.last, now)) {
             self.listing = None;
             self.moves.clear();
+            self.queue.clear();
         }
     }
 }
 
 fn is_over(moment: Timestamp, now: Timestamp) -> bool {
     moment.after(Duration::from_millis(LISTING_MAX_MILLISECONDS)) < now
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const ROUND: Duration = Duration::from_secs(10);
+    const SESSIONS: usize = 5;
+
+    #[test]
+    fn moves_are_kept_for_the_lifetime_of_a_listing() {
+        let mut index = Index::default();
+        let user_ids: Vec<_> =
+            (0..SESSIONS).map(|n| UserId::try_from(n.to_string().as_str()).unwrap()).collect();
+        let mut now = Timestamp::from_millis(1_697_856_000_000);
+        let mut expiries: Vec<_> = user_ids.iter().map(|_| now.after(HOUR)).collect();
+        for (user_id, expires_at) in user_ids.iter().zip(&expiries) {
+            index.insert(*expires_at, user_id.clone());
+        }
+        let mut most = 0;
+        for _ in 0..1000 {
+            now = now.after(ROUND);
+            assert!(index.page(1, None, now, HOUR).unwrap().next.is_some());
+            for (user_id, expires_at) in user_ids.iter().zip(&mut expiries) {
+                let timestamp = index.moment(now);
+                index.slide(user_id, *expires_at, timestamp, HOUR);
+                *expires_at = timestamp.after(HOUR);
+            }
+            assert_eq!(index.moves.len(), index.queue.len());
+            most = most.max(index.moves.len());
+        }
+        let rounds = usize::try_from(LISTING_MAX_MILLISECONDS / 10_000).unwrap() + 1;
+        assert_eq!(most, rounds * SESSIONS);
+        let since = index.listing.as_ref().unwrap().since;
+        assert!(since <= index.queue[0].1 && is_over(since, now), "moves are complete since then");
+    }
 }

@@ -14,10 +14,12 @@ pub(super) fn session(owner: &Owner, user_id: &UserId) -> [String; 2] {
     ["session", "chat_history"].map(|name| [name, ":{", &tag, "}"].concat())
 }
 
-/// The keys of an owner's list: the index of live sessions, the places left behind, the listings being read.
-pub(super) fn list(owner: &Owner) -> [String; 3] {
+/// The keys of an owner's list: the index of live sessions, the places left behind, the listings being read, and the
+/// places left behind in the order of their age.
+pub(super) fn list(owner: &Owner) -> [String; 4] {
     let tag = encode(owner.as_str());
-    ["session_index", "session_moves", "session_listing"].map(|name| [name, ":{", &tag, ":}"].concat())
+    ["session_index", "session_moves", "session_listing", "session_move_queue"]
+        .map(|name| [name, ":{", &tag, ":}"].concat())
 }
 
 /// Patterns of the keys of sessions and of lists, for whoever looks at all of them.

@@ -1,4 +1,4 @@
--- Removes the place of a session that was deleted, unless it has been taken again. KEYS: 1 index, 2 moves, 3 listing.
+-- Removes the place of a session that was deleted, unless it has been taken again. KEYS: 1 index, 2 moves, 3 listing, 4 queue.
 -- ARGV: 2 user_id, 3 the moment that was given to the session's last change.
 -- Answers {word}.
 

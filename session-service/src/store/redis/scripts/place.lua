@@ -1,5 +1,5 @@
 -- Gives a change of a session its moment and puts the session's place accordingly, before the session itself is changed
--- on another node. KEYS: 1 index, 2 moves, 3 listing. ARGV: 2 user_id, 3 "known" to leave a session without a place
+-- on another node. KEYS: 1 index, 2 moves, 3 listing, 4 queue. ARGV: 2 user_id, 3 "known" to leave a session without a place
 -- without one, or "any", 4 the most sessions of the owner or "".
 -- Answers {word, moment, the score that the place had before or false}.
 

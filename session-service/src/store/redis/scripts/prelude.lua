@@ -1,14 +1,16 @@
 -- What the scripts share; it stands before each of them, after the limits that they know by name.
 --
--- KEYS: of a session's scripts 1 record, 2 history, and on one node 3 index, 4 moves, 5 listing; of an owner's scripts
--- these three. ARGV: 1 lifetime in ms, and in a cluster, last, of a script that changes a session, its moment: the node
+-- KEYS: of a session's scripts 1 record, 2 history, and on one node 3 index, 4 moves, 5 listing, 6 queue; of an owner's
+-- scripts these four. ARGV: 1 lifetime in ms, and in a cluster, last, of a script that changes a session, its moment: the node
 -- of the owner's list gives it (place.lua). On one node the script finds it.
 -- A given moment has a fraction that tells it from every other one; the session counts whole milliseconds.
 -- The session's own JSON is never decoded here: cjson turns [] into {} and rounds large integers.
 
-local INDEX, MOVES, LISTING = KEYS[#KEYS - 2], KEYS[#KEYS - 1], KEYS[#KEYS]
+local INDEX, MOVES, LISTING, QUEUE = KEYS[#KEYS - 3], KEYS[#KEYS - 2], KEYS[#KEYS - 1], KEYS[#KEYS]
 local GIVEN = #KEYS == 2 and tonumber(ARGV[#ARGV])
 local TTL = tonumber(ARGV[1])
+-- The number of moves that are too old and removed with each new one.
+local MOVES_REMOVED = 8
 
 -- A whole number for Redis, which itself takes as long as a command does to write one down.
 local function text(number)
@@ -34,6 +36,33 @@ local function place(user_id, score, expires_at, left)
   end
 end
 
+-- Records that a session leaves its place in the index at `moment`. Pages read moves by place, so a queue holds them in the
+-- order of their age. Each move removes the oldest ones that no listing can need, and `since` says so.
+local function add_move(user_id, from, moment, now)
+  local member = user_id .. '\n' .. moment
+  redis.call('ZADD', MOVES, from, member)
+  redis.call('RPUSH', QUEUE, member)
+  local over, since = {}, 0
+  for i, oldest in ipairs(redis.call('LRANGE', QUEUE, 0, MOVES_REMOVED - 1)) do
+    local moved = tonumber(string.match(oldest, '\n(%d+)$') or 0)
+    if moved + LISTING_MAX >= now then
+      break
+    end
+    over[i], since = oldest, math.max(since, moved)
+  end
+  if #over > 0 then
+    redis.call('ZREM', MOVES, unpack(over))
+    redis.call('LPOP', QUEUE, #over)
+    if since > tonumber(redis.call('HGET', LISTING, 'since')) then
+      redis.call('HSET', LISTING, 'since', text(since))
+    end
+  end
+  -- Older versions have no queue; their moves go when no session of that time can be live.
+  redis.call('ZREMRANGEBYSCORE', MOVES, '-inf', '(' .. now - LISTING_MAX)
+  redis.call('PEXPIREAT', MOVES, moment + LISTING_MAX)
+  redis.call('PEXPIREAT', QUEUE, moment + LISTING_MAX)
+end
+
 -- Gives a change of a session its moment. While a listing is being read the session leaves its old place behind, unless
 -- it did so before, and moves to a moment later than the listing.
 local function move(user_id, now)
@@ -44,9 +73,7 @@ local function move(user_id, now)
   local moment = math.max(now, last + 1)
   local from = tonumber(redis.call('ZSCORE', INDEX, user_id) or nil)
   if from and math.floor(from) <= last + TTL then
-    redis.call('ZADD', MOVES, from, user_id .. '\n' .. moment)
-    redis.call('ZREMRANGEBYSCORE', MOVES, '-inf', '(' .. now - LISTING_MAX)
-    redis.call('PEXPIREAT', MOVES, moment + LISTING_MAX)
+    add_move(user_id, from, moment, now)
   end
   return moment
 end
