@@ -195,8 +195,8 @@ async fn agree(store: &RedisStore, limit: usize, repair: bool, report: &mut Repo
     };
     let extent = if inspection.is_complete { "all there are" } else { "there are more; see --limit" };
     let sessions = inspection.sessions;
-    for key in &inspection.damaged {
-        report.wrong(format!("{key}: the record lacks a field, so no call can use it; delete the session"));
+    for finding in &inspection.damaged {
+        report.wrong(format!("{finding}; no call can use it: delete the session"));
     }
     if inspection.findings.is_empty() && inspection.damaged.is_empty() {
         report.fine(format!("records, messages and lists of {sessions} sessions agree ({extent})"));

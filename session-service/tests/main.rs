@@ -12,6 +12,7 @@ macro_rules! assert_matches {
     };
 }
 
+mod corrupt;
 mod doctor;
 mod faults;
 mod full_redis;

@@ -29,6 +29,11 @@ impl Owner {
 pub struct UserId(Arc<str>);
 
 impl UserId {
+    /// Returns a handle that the store holds. Foreign data may have put one there that no request can name.
+    pub fn stored(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The handle as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -2,6 +2,8 @@
 
 pub use nono_proto::limits::*;
 
+/// The latest time of a session in milliseconds since 1970: the end of the year 9999, the last of a protobuf `Timestamp`.
+pub const TIME_MAX_MILLISECONDS: u64 = 253_402_300_799_999;
 /// How many request ids of appends a session remembers.
 pub const REMEMBERED_REQUEST_IDS: usize = 64;
 /// How long the pages of one listing may be read, from its first page on.

@@ -41,7 +41,7 @@ fn read(owner: &Owner, token: &str) -> Option<Cursor> {
     (*version == VERSION).then_some(Cursor {
         moment: Timestamp::from_millis(u64::from_be_bytes(*moment)),
         expires_at: Timestamp::from_millis(u64::from_be_bytes(*expires_at)),
-        user_id: if user_id.is_empty() { None } else { Some(UserId::try_from(user_id).ok()?) },
+        user_id: if user_id.is_empty() { None } else { Some(UserId::stored(user_id)) },
     })
 }
 

@@ -17,6 +17,7 @@
 //! spans several values holds at every moment, and dropping a call's future leaves a change done or not begun.
 
 pub mod memory;
+mod metadata;
 pub mod observed;
 mod record;
 pub mod redis;
@@ -63,7 +64,8 @@ pub trait SessionStore: Send + Sync + 'static {
     /// live still MUST be on exactly one of them, whatever is used in between. A page may hold less than asked for and
     /// have a next one: it MUST end before the metadata exceed
     /// [`LIST_PAGE_MAX_METADATA_BYTES`](crate::domain::limits::LIST_PAGE_MAX_METADATA_BYTES). MUST fail with
-    /// [`StoreError::ListingExpired`] when it can no longer tell.
+    /// [`StoreError::ListingExpired`] when it can no longer tell. A corrupt record MUST be left out and counted; it MUST
+    /// NOT fail the page.
     async fn list(&self, owner: &Owner, page: &ListPage) -> Result<SessionPage, StoreError>;
 
     /// Answers a page of a live session's messages, oldest first, which ends before
@@ -128,7 +130,7 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Moves a live session's expiry.
     async fn touch(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError>;
 
-    /// Removes a live session with everything that belongs to it.
+    /// Removes a live session with everything that belongs to it, even if its record is corrupt.
     async fn delete(&self, owner: &Owner, user_id: &UserId) -> Result<(), StoreError>;
 
     /// Answers the time by the store's clock, which shows that the store is there.
@@ -162,12 +164,14 @@ pub struct SessionPage {
     pub total_count: u32,
     /// Where the next page begins; none on the last one.
     pub next: Option<Cursor>,
+    /// The number of corrupt records that this page leaves out.
+    pub corrupt: u32,
 }
 
 impl SessionPage {
     /// The page of these places and the sessions that are live of them, or as much of it as fits.
     fn fitting(places: Vec<(Cursor, Option<Session>)>, total_count: u32, next: Option<Cursor>) -> Self {
-        let mut page = Self { sessions: Vec::with_capacity(places.len()), total_count, next };
+        let mut page = Self { sessions: Vec::with_capacity(places.len()), total_count, next, corrupt: 0 };
         let (mut bytes, mut last) = (0, None);
         for (place, session) in places {
             bytes += session.as_ref().map_or(0, |session| session.metadata.as_json().len());

@@ -9,7 +9,7 @@ use crate::domain::{
 use async_trait::async_trait;
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{family::Family, gauge::Gauge, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 use std::{
@@ -45,6 +45,7 @@ pub struct ObservedStore {
 pub struct StoreMetrics {
     seconds: Family<Labels, Histogram, fn() -> Histogram>,
     up: Gauge,
+    corrupt: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -58,7 +59,9 @@ impl StoreMetrics {
     pub fn register(registry: &mut Registry) -> Self {
         let new: fn() -> Histogram =
             || Histogram::new([0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.0]);
-        let metrics = Self { seconds: Family::new_with_constructor(new), up: Gauge::default() };
+        let (seconds, up, corrupt) =
+            (Family::new_with_constructor(new), Gauge::default(), Counter::default());
+        let metrics = Self { seconds, up, corrupt };
         for operation in OPERATIONS {
             for outcome in ["ok", "unavailable"] {
                 drop(metrics.seconds.get_or_create(&Labels { operation, outcome }));
@@ -67,6 +70,8 @@ impl StoreMetrics {
         let (seconds, up) = (metrics.seconds.clone(), metrics.up.clone());
         registry.register("nono_store_operation_seconds", "How long the store's operations took", seconds);
         registry.register("nono_store_up", "Whether the store's last operation found it there", up);
+        let corrupt = metrics.corrupt.clone();
+        registry.register("nono_store_corrupt_records", "Corrupt records that lists left out", corrupt);
         metrics
     }
 }
@@ -121,7 +126,9 @@ impl SessionStore for ObservedStore {
     }
 
     async fn list(&self, owner: &Owner, page: &ListPage) -> Result<SessionPage, StoreError> {
-        self.watch("list", self.inner.list(owner, page)).await
+        let page = self.watch("list", self.inner.list(owner, page)).await?;
+        self.metrics.corrupt.inc_by(page.corrupt.into());
+        Ok(page)
     }
 
     async fn history(

@@ -1,5 +1,6 @@
 //! How a message is stored: one JSON object, whose `timestamp` comes last because the store's clock fills it in.
 
+use super::metadata;
 use crate::domain::{
     Content, FinishReason, Message, Metadata, NewMessage, NewReply, NewSession, RequestId, Role, Timestamp,
 };
@@ -64,7 +65,8 @@ pub(crate) fn decode(json: &str, seq: u32) -> Result<Message, String> {
             .map_err(|_| format!("message {seq} is corrupt: its role is unknown"))?,
         content: Content::stored(stored.content),
         timestamp: Timestamp::from_millis(stored.timestamp),
-        metadata: Metadata::stored(stored.metadata.get()),
+        metadata: metadata::stored(stored.metadata.get())
+            .map_err(|error| format!("message {seq} is corrupt: {error}"))?,
         finish_reason: stored.finish_reason.map(FinishReason::stored),
     })
 }

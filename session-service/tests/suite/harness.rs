@@ -144,6 +144,12 @@ macro_rules! shared_harness {
 }
 
 shared_harness!(Sentinel over SentinelSet, |set| vec![set.server(set.primary())]);
+impl Cluster {
+    pub fn url(&self) -> String {
+        self.0.url()
+    }
+}
+
 shared_harness!(Cluster over RedisCluster, |set| {
     set.primaries().into_iter().map(|index| set.node(index)).collect()
 });

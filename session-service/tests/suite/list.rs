@@ -178,7 +178,10 @@ pub async fn a_listing_of_another_life_is_refused(harness: &mut impl Harness) {
 
 pub async fn total_count_counts_live_sessions_only(harness: &mut impl Harness) {
     let store = harness.hour();
-    assert_eq!(store.first_page(10).await, SessionPage { sessions: vec![], total_count: 0, next: None });
+    assert_eq!(
+        store.first_page(10).await,
+        SessionPage { sessions: vec![], total_count: 0, next: None, corrupt: 0 }
+    );
     let mut live = BTreeSet::new();
     for number in 0..12 {
         live.insert(store.make(&number.to_string()).await.user_id);

@@ -141,7 +141,9 @@ impl Index {
 
     /// Removes the moves that no listing needs any more, and the listings when all are over.
     fn remove_expired(&mut self, now: Timestamp) {
-        while let Some(oldest) = self.queue.pop_front_if(|(_, moved)| is_over(*moved, now)) {
+        while self.queue.front().is_some_and(|(_, moved)| is_over(*moved, now))
+            && let Some(oldest) = self.queue.pop_front()
+        {
             self.moves.remove(&oldest);
             if let Some(listing) = &mut self.listing {
                 listing.since = listing.since.max(oldest.1);

@@ -26,7 +26,7 @@ pub struct Inspection {
     pub is_complete: bool,
     /// What is wrong and can be mended, with the key that it is about.
     pub findings: Vec<String>,
-    /// The keys of records that lack a field.
+    /// The keys that hold what no call can use, each with the reason.
     pub damaged: Vec<String>,
 }
 
@@ -39,41 +39,56 @@ impl RedisStore {
         for pattern in keys::PATTERNS {
             let (found, is_all) = self.link.scan(pattern, limit).await?;
             inspection.is_complete &= is_all;
-            for (owner, user_id) in found.iter().filter_map(|key| keys::parse(key)) {
-                match user_id {
-                    Some(user_id) => drop(sessions.insert((owner, user_id))),
-                    None => drop(owners.insert(owner)),
+            for key in found {
+                match std::str::from_utf8(&key).ok().and_then(keys::parse) {
+                    Some((owner, Some(user_id))) => drop(sessions.insert((owner, user_id))),
+                    Some((owner, None)) => drop(owners.insert(owner)),
+                    None => inspection.damaged.push(format!(
+                        "{}: no call reaches a key of this name",
+                        String::from_utf8_lossy(&key).escape_debug()
+                    )),
                 }
             }
         }
-        for owner in &owners {
-            sessions
-                .extend(self.placed(owner, limit).await?.into_iter().map(|user_id| (owner.clone(), user_id)));
+        let mut unreadable: BTreeSet<Owner> = BTreeSet::new();
+        for owner in owners {
+            let found = self.check_list(&owner, limit, repair).await?;
+            inspection.findings.extend(found.wrong);
+            sessions.extend(found.user_ids.into_iter().map(|user_id| (owner.clone(), user_id)));
+            if found.is_unreadable {
+                unreadable.insert(owner);
+            }
         }
         inspection.sessions = sessions.len();
-        for (owner, user_id) in &sessions {
-            let [key, _] = keys::session(owner, user_id);
-            match in_time(self.look(owner, user_id, false)).await? {
-                Some(wrong) if wrong.is_empty() => continue,
-                Some(_) => tokio::time::sleep(SECOND_LOOK_AFTER).await,
-                None => {
-                    inspection.damaged.push(key);
-                    continue;
-                }
-            }
-            let wrong = in_time(self.look(owner, user_id, repair)).await?.unwrap_or_default();
-            inspection.findings.extend(wrong.into_iter().map(|wrong| format!("{key}: {wrong}")));
+        for (owner, user_id) in sessions.iter().filter(|(owner, _)| !unreadable.contains(owner)) {
+            self.inspect_session(owner, user_id, repair, &mut inspection).await?;
         }
         Ok(inspection)
     }
 
-    /// The handles in an owner's list.
-    async fn placed(&self, owner: &Owner, limit: usize) -> Result<Vec<UserId>, StoreError> {
-        let [index, ..] = keys::list(owner);
-        let mut range = cmd("ZRANGE");
-        range.arg(index).arg(0).arg(limit.saturating_sub(1));
-        let names: Vec<String> = read(self.link.ask(&range, Repeat::Safe).await?)?;
-        Ok(names.iter().filter_map(|name| UserId::try_from(name.as_str()).ok()).collect())
+    async fn inspect_session(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        repair: bool,
+        inspection: &mut Inspection,
+    ) -> Result<(), StoreError> {
+        if let Some((key, cause)) = in_time(self.corruption(owner, user_id)).await? {
+            inspection.damaged.push(format!("{key}: {cause}"));
+            return Ok(());
+        }
+        let [key, _] = keys::session(owner, user_id);
+        match in_time(self.look(owner, user_id, false)).await? {
+            Some(wrong) if wrong.is_empty() => return Ok(()),
+            Some(_) => tokio::time::sleep(SECOND_LOOK_AFTER).await,
+            None => {
+                inspection.damaged.push(format!("{key}: the record is corrupt"));
+                return Ok(());
+            }
+        }
+        let wrong = in_time(self.look(owner, user_id, repair)).await?.unwrap_or_default();
+        inspection.findings.extend(wrong.into_iter().map(|wrong| format!("{key}: {wrong}")));
+        Ok(())
     }
 
     /// What is wrong with a session, which is mended at once if that is wanted; none when its record is damaged.

@@ -23,10 +23,26 @@ pub(super) fn list(owner: &Owner) -> [String; 4] {
 }
 
 /// Patterns of the keys of sessions and of lists, for whoever looks at all of them.
-pub(super) const PATTERNS: [&str; 3] = ["session:{*}", "chat_history:{*}", "session_index:{*}"];
+pub(super) const PATTERNS: [&str; 6] = [
+    "session:{*}",
+    "chat_history:{*}",
+    "session_index:{*}",
+    "session_moves:{*}",
+    "session_listing:{*}",
+    "session_move_queue:{*}",
+];
 
-/// Whose key this is; without a handle for that of a list. None for a key that is not ours.
+/// Returns the owner and the handle of a key, without a handle for a key of a list; none for a key that no call reaches.
 pub(super) fn parse(key: &str) -> Option<(Owner, Option<UserId>)> {
+    let parsed = parse_tag(key)?;
+    let is_ours = match &parsed {
+        (owner, Some(user_id)) => session(owner, user_id).iter().any(|ours| ours == key),
+        (owner, None) => list(owner).iter().any(|ours| ours == key),
+    };
+    is_ours.then_some(parsed)
+}
+
+fn parse_tag(key: &str) -> Option<(Owner, Option<UserId>)> {
     let tag = key.split_once(":{")?.1.strip_suffix('}')?;
     let (owner, user_id) = tag.split_once(':').unwrap_or(("", tag));
     let decode = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().ok().map(String::from);
@@ -80,6 +96,15 @@ mod tests {
             }
             assert_eq!(parse(&list(&owner)[0]), Some((owner, None)));
         }
-        assert_eq!(parse("session:other"), None);
+        for foreign in [
+            "session:other",
+            "session:{}",
+            "session:{:}",
+            "session:{a{b}",
+            "session_index:{a}",
+            "session:{ a}",
+        ] {
+            assert_eq!(parse(foreign), None, "{foreign}");
+        }
     }
 }

@@ -114,7 +114,7 @@ impl Link {
     }
 
     /// Keys of a pattern, at most `limit` of each server, and whether these are all.
-    pub(super) async fn scan(&self, pattern: &str, limit: usize) -> Result<(Vec<String>, bool), StoreError> {
+    pub(super) async fn scan(&self, pattern: &str, limit: usize) -> Result<(Vec<Vec<u8>>, bool), StoreError> {
         let nodes = match &self.servers {
             Servers::One { .. } => vec![None],
             Servers::Many(_) => {
@@ -131,7 +131,7 @@ impl Link {
                     (Servers::Many(cluster), Some(node)) => cluster.ask_node(node, &scan).await,
                     _ => self.command(&scan).await,
                 };
-                let (next, page): (u64, Vec<String>) = read(answer.map_err(classify)?)?;
+                let (next, page): (u64, Vec<Vec<u8>>) = read(answer.map_err(classify)?)?;
                 found.extend(page);
                 cursor = next;
                 if cursor == 0 || found.len() >= limit {

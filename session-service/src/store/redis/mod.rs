@@ -4,9 +4,12 @@
 mod address;
 mod advice;
 mod cluster;
+mod corrupt;
 mod credentials;
 mod history;
 mod inspect;
+mod inspect_list;
+mod inspect_record;
 mod keys;
 mod link;
 mod places;
@@ -27,7 +30,8 @@ use crate::domain::{
     Timestamp, UserId, limits::LIST_PAGE_SURE_ITEMS,
 };
 use async_trait::async_trait;
-use bb8_redis::redis::{Cmd, cmd};
+use bb8_redis::redis::{Cmd, Value, cmd};
+use corrupt::{CorruptLog, Record};
 use futures_util::FutureExt;
 use link::{Link, Repeat};
 use places::Placing;
@@ -50,6 +54,7 @@ pub struct RedisStore {
     link: Link,
     /// The messages that may be read as they are.
     plain_messages: Semaphore,
+    corrupt: CorruptLog,
 }
 
 impl RedisStore {
@@ -59,7 +64,7 @@ impl RedisStore {
         let link = Link::new(topology, settings.tls.certificates(), settings.min_replicas_ack);
         let link = link.map_err(|_| "the store's address or certificates are not usable")?;
         let plain_messages = Semaphore::new(history::PLAIN_MESSAGES_AT_ONCE);
-        Ok(Self { policy, link, plain_messages })
+        Ok(Self { policy, link, plain_messages, corrupt: CorruptLog::default() })
     }
 
     /// The store at this address, with nothing more to it.
@@ -103,24 +108,49 @@ impl RedisStore {
         let moment = reply.timestamp()?;
         let user_ids = reply.next::<Vec<String>>()?.into_iter();
         let expiries = reply.next::<Vec<u64>>()?.into_iter().map(Timestamp::from_millis);
-        let place = |(user_id, expires_at)| cursor(moment, expires_at, user_id);
-        let places = user_ids.zip(expiries).map(place).collect::<Result<Vec<_>, _>>()?;
+        let place = |(user_id, expires_at): (String, _)| cursor(moment, expires_at, &user_id);
+        let places: Vec<_> = user_ids.zip(expiries).map(place).collect();
         let next = match reply.next::<Option<u64>>()? {
-            Some(expires_at) => Some(cursor(moment, Timestamp::from_millis(expires_at), reply.next()?)?),
-            None => None,
+            Some(expires_at) => {
+                Some(cursor(moment, Timestamp::from_millis(expires_at), &reply.next::<String>()?))
+            }
+            None => {
+                reply.next::<String>()?;
+                None
+            }
         };
-        let sessions = self.records(owner, &places).await?;
-        let empty = self.empty_places(owner, &places, &sessions).await?;
-        let total_count = total_count.saturating_sub(empty);
-        Ok(SessionPage::fitting(places.into_iter().zip(sessions).collect(), total_count, next))
+        let left_out: u32 = reply.next()?;
+        let records = self.records(owner, &places).await?;
+        let empty = self.empty_places(owner, &places, &records).await?;
+        let corrupt = records.iter().filter(|record| matches!(record, Record::Corrupt)).count();
+        let corrupt = left_out + u32::try_from(corrupt).unwrap_or(u32::MAX);
+        let total_count = total_count.saturating_sub(empty + corrupt);
+        let sessions = places.into_iter().zip(records.into_iter().map(Record::live)).collect();
+        Ok(SessionPage { corrupt, ..SessionPage::fitting(sessions, total_count, next) })
     }
 
-    /// The sessions at these places, in this order, those that are live.
-    async fn records(&self, owner: &Owner, places: &[Cursor]) -> Result<Vec<Option<Session>>, StoreError> {
-        let user_ids: Vec<_> = places.iter().filter_map(|place| place.user_id.as_ref()).collect();
-        let commands = user_ids.iter().map(|user_id| read_record(owner, user_id)).collect();
-        let records = self.link.ask_all(commands).await?;
-        user_ids.into_iter().zip(records).map(|(user_id, fields)| session(user_id, fields?)).collect()
+    /// Returns the record of each index entry, in this order. One that is corrupt says nothing about the others.
+    async fn records(&self, owner: &Owner, places: &[Cursor]) -> Result<Vec<Record>, StoreError> {
+        let user_id = |place: &Cursor| UserId::try_from(place.user_id.as_ref()?.as_str()).ok();
+        let user_ids: Vec<Option<UserId>> = places.iter().map(user_id).collect();
+        let commands = user_ids.iter().flatten().map(|user_id| read_record(owner, user_id)).collect();
+        let mut answers = self.link.ask_all(commands).await?.into_iter();
+        let record = |user_id: Option<UserId>| {
+            let Some(user_id) = user_id else {
+                let [index, ..] = keys::list(owner);
+                self.corrupt.report(&index, &broken("a member is no user_id"));
+                return Record::Corrupt;
+            };
+            match answers.next().unwrap_or(Ok(Value::Nil)).and_then(|fields| session(&user_id, fields)) {
+                Ok(session) => session.map_or(Record::Absent, Record::Live),
+                Err(cause) => {
+                    let [key, _] = keys::session(owner, &user_id);
+                    self.corrupt.report(&key, &cause);
+                    Record::Corrupt
+                }
+            }
+        };
+        Ok(user_ids.into_iter().map(record).collect())
     }
 }
 
@@ -257,9 +287,9 @@ impl SessionStore for RedisStore {
     }
 }
 
-fn cursor(moment: Timestamp, expires_at: Timestamp, user_id: String) -> Result<Cursor, StoreError> {
-    let user_id = (!user_id.is_empty()).then(|| UserId::try_from(user_id.as_str()).map_err(broken));
-    Ok(Cursor { moment, expires_at, user_id: user_id.transpose()? })
+fn cursor(moment: Timestamp, expires_at: Timestamp, user_id: &str) -> Cursor {
+    let user_id = (!user_id.is_empty()).then(|| UserId::stored(user_id));
+    Cursor { moment, expires_at, user_id }
 }
 
 fn read_record(owner: &Owner, user_id: &UserId) -> Cmd {

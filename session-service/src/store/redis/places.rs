@@ -5,14 +5,16 @@
 //! because the change was refused or somebody died in between, and then a list leaves it out and removes it.
 
 use super::{
-    RedisStore, keys,
+    RedisStore,
+    corrupt::Record,
+    keys,
     link::Repeat,
     millis,
     reply::{Reply, read},
     scripts::{self, Invocation, Script},
 };
 use crate::{
-    domain::{Cursor, Owner, Session, UserId},
+    domain::{Cursor, Owner, UserId},
     store::StoreError,
 };
 use std::time::Duration;
@@ -115,7 +117,7 @@ impl RedisStore {
     ) -> Result<(), StoreError> {
         if let Some(moment) = moment {
             let mut invocation = self.prepare(&scripts::LEAVE, &keys::list(owner));
-            invocation.arg(user_id.as_str()).arg(moment);
+            invocation.arg(user_id.as_str()).arg(moment).arg(millis(PLACE_MIN_AGE));
             self.link.write(&invocation, Repeat::Safe).await?;
         }
         Ok(())
@@ -126,12 +128,12 @@ impl RedisStore {
         &self,
         owner: &Owner,
         places: &[Cursor],
-        sessions: &[Option<Session>],
+        records: &[Record],
     ) -> Result<u32, StoreError> {
         if !self.link.is_cluster() {
             return Ok(0);
         }
-        let empty = places.iter().zip(sessions).filter(|(_, session)| session.is_none());
+        let empty = places.iter().zip(records).filter(|(_, record)| matches!(record, Record::Absent));
         let empty: Vec<_> =
             empty.filter_map(|(place, _)| Some((place.user_id.as_ref()?, place.expires_at))).collect();
         if empty.is_empty() {

@@ -1,8 +1,8 @@
 //! What the scripts answer: a word, then values.
 
 use crate::{
-    domain::{Message, Metadata, PersonaKey, Session, Timestamp, UserId},
-    store::{StoreError, record},
+    domain::{Message, PersonaKey, Session, Timestamp, UserId, limits::TIME_MAX_MILLISECONDS},
+    store::{StoreError, metadata, record},
 };
 use bb8_redis::redis::{FromRedisValue, Value, from_redis_value};
 use std::time::Duration;
@@ -85,19 +85,56 @@ pub(super) fn session(user_id: &UserId, fields: Value) -> Result<Option<Session>
     if fields.0.as_slice().iter().all(|field| *field == Value::Nil) {
         return Ok(None);
     }
-    let persona = PersonaKey::new(&fields.field::<String>("persona")?);
-    let created_at = Timestamp::from_millis(fields.field("created_at")?);
-    let last_activity = Timestamp::from_millis(fields.field("last_activity")?);
-    let ttl = fields.field::<Option<u64>>("ttl")?.unwrap_or(HOUR);
+    let persona = text(fields.0.next(), "persona")?;
+    let created_at = number(fields.0.next(), "created_at")?;
+    let last_activity = number(fields.0.next(), "last_activity")?;
+    let ttl = match fields.0.next() {
+        None | Some(Value::Nil) => HOUR,
+        ttl => number(ttl, "ttl")?,
+    };
+    let message_count = number(fields.0.next(), "message_count")?;
+    let metadata = text(fields.0.next(), "metadata")?;
+    if created_at.max(last_activity + ttl) > TIME_MAX_MILLISECONDS {
+        return Err(broken("a time of the record is after the year 9999"));
+    }
+    let last_activity = Timestamp::from_millis(last_activity);
     Ok(Some(Session {
         user_id: user_id.clone(),
-        persona,
-        created_at,
+        persona: PersonaKey::new(&persona),
+        created_at: Timestamp::from_millis(created_at),
         last_activity,
         expires_at: last_activity.after(Duration::from_millis(ttl)),
-        message_count: fields.field("message_count")?,
-        metadata: Metadata::stored(&fields.field::<String>("metadata")?),
+        message_count: u32::try_from(message_count).map_err(|_| broken("message_count is too large"))?,
+        metadata: metadata::stored(&metadata).map_err(broken)?,
     }))
+}
+
+/// The most digits of a number in a record, as in scripts/prelude.lua.
+const NUMBER_MAX_DIGITS: usize = 15;
+
+/// Returns a whole number of a record.
+fn number(value: Option<Value>, field: &str) -> Result<u64, StoreError> {
+    let number = match value {
+        None | Some(Value::Nil) => return Err(broken(format!("the record lacks {field}"))),
+        Some(Value::Int(number)) => u64::try_from(number).ok(),
+        Some(Value::BulkString(digits)) => std::str::from_utf8(&digits)
+            .ok()
+            .filter(|text| text.len() <= NUMBER_MAX_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|text| text.parse().ok()),
+        Some(_) => None,
+    };
+    number.ok_or_else(|| broken(format!("{field} is not a whole number")))
+}
+
+/// Returns a text of a record.
+fn text(value: Option<Value>, field: &str) -> Result<String, StoreError> {
+    match value {
+        None | Some(Value::Nil) => Err(broken(format!("the record lacks {field}"))),
+        Some(Value::BulkString(bytes)) => {
+            String::from_utf8(bytes).map_err(|_| broken(format!("{field} is not UTF-8")))
+        }
+        Some(_) => Err(broken(format!("{field} is not text"))),
+    }
 }
 
 /// The answer to `TIME`.

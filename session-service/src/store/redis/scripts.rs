@@ -1,6 +1,8 @@
 //! The Lua scripts: every change of several keys is one of them.
 
-use crate::domain::limits::{LISTING_MAX_MILLISECONDS, REMEMBERED_REQUEST_IDS, SESSION_MAX_MESSAGES};
+use crate::domain::limits::{
+    LISTING_MAX_MILLISECONDS, REMEMBERED_REQUEST_IDS, SESSION_MAX_MESSAGES, TIME_MAX_MILLISECONDS,
+};
 use bb8_redis::redis::{self, Cmd, RedisResult, ToRedisArgs, aio::ConnectionLike, cmd};
 use std::sync::LazyLock;
 
@@ -43,8 +45,8 @@ scripts! {
 /// Scripts know by name what never changes; every argument takes its time.
 fn with_limits(text: &str) -> Known {
     let text = format!(
-        "local LISTING_MAX, MESSAGES_MAX, REMEMBERED_MAX = \
-         {LISTING_MAX_MILLISECONDS}, {SESSION_MAX_MESSAGES}, {REMEMBERED_REQUEST_IDS}\n{text}"
+        "local LISTING_MAX, MESSAGES_MAX, REMEMBERED_MAX, TIME_MAX = {LISTING_MAX_MILLISECONDS}, \
+         {SESSION_MAX_MESSAGES}, {REMEMBERED_REQUEST_IDS}, {TIME_MAX_MILLISECONDS}\n{text}"
     );
     Known { hash: redis::Script::new(&text).get_hash().to_owned(), text }
 }

@@ -8,7 +8,8 @@ local record = read('recent_requests')
 if not record then
   return {'not_found'}
 end
-local requests, first = record[7] or '', record[5] + 1
+check_messages(record)
+local requests, first = known_requests(record[7]), record[5] + 1
 local at = key ~= '' and find_request(requests, key)
 if at then
   local known = read_request(requests, at)

@@ -2,6 +2,8 @@
 -- fingerprint of the message, 5 the turn's token, 6 its lease in ms, 7 the message up to its timestamp.
 -- Answers {word, session, seq of the message, the message when it was stored before, seq of the reply, the reply}.
 
+local LEASE_MAX = 600000
+
 local key, fingerprint, token, lease = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 
 local record = read('recent_requests', 'turn_until')
@@ -9,8 +11,9 @@ if not record then
   return {'not_found'}
 end
 
+check_messages(record)
 local now = now_ms()
-local requests, first = record[7] or '', record[5] + 1
+local requests, first = known_requests(record[7]), record[5] + 1
 local at = find_request(requests, key)
 local known = at and read_request(requests, at)
 if known and (known.fingerprint ~= fingerprint or known.count ~= 1) then
@@ -23,8 +26,9 @@ if known and known.reply > 0 then
     known.reply, redis.call('LRANGE', KEYS[2], known.reply - 1, known.reply - 1)}
 end
 
-local turn_until = tonumber(record[8] or nil)
-if turn_until and turn_until > now then
+local turn_until = whole(record[8])
+-- A time that no lease reaches is foreign data.
+if turn_until and turn_until > now and turn_until < now + math.max(lease, LEASE_MAX) then
   return {'turn_in_progress', turn_until - now}
 end
 if record[5] + (known and 1 or 2) > MESSAGES_MAX then

@@ -40,14 +40,22 @@ end
 if ARGV[1] ~= HOUR then
   add('ttl', ARGV[1])
 end
--- The first write decides whether a full Redis lets the script write at all, so it is the one that needs memory.
+local expires_at = text(now + TTL)
+-- A hash without a field of a record is foreign data, and no session.
+local is_foreign = redis.call('EXISTS', KEYS[1]) == 1
+-- The first write decides whether a full Redis lets the script write at all, so it is one that needs memory. It also fails
+-- when the index is of another type, before anything is changed.
+if not GIVEN then
+  place(user_id, expires_at, expires_at, TTL)
+end
+if is_foreign then
+  redis.call('DEL', KEYS[1])
+end
 redis.call('HSET', KEYS[1], 'user_id', user_id, 'persona', persona, 'created_at', created_at,
   'last_activity', created_at, 'message_count', '0', 'metadata', metadata, unpack(more))
-local expires_at = text(now + TTL)
 redis.call('PEXPIREAT', KEYS[1], expires_at)
 redis.call('DEL', KEYS[2])
 if not GIVEN then
   redis.call('ZREMRANGEBYSCORE', INDEX, '-inf', '(' .. created_at)
-  place(user_id, expires_at, expires_at, TTL)
 end
 return {'created', {persona, created_at, created_at, ARGV[1] ~= HOUR and ARGV[1], 0, metadata}}

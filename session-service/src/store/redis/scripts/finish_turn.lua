@@ -11,13 +11,14 @@ end
 if record[8] ~= token then
   return {'turn_lost'}
 end
+check_messages(record)
+local requests = known_requests(record[7])
 if record[5] + 1 > MESSAGES_MAX then
   return {'full'}
 end
 
 slide(record, now_ms())
 push(record, 5, 1)
-local requests = record[7] or ''
 local at = find_request(requests, key)
 if at then
   save(record, 'recent_requests', with_reply(requests, at, record[5]))

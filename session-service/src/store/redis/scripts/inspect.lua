@@ -1,5 +1,5 @@
 -- Looks whether a session's record and messages agree, and mends them. KEYS: 1 record, 2 history. ARGV: 2 "repair" or "".
--- Answers {word, the session's expiry or false when it is not live, what is wrong}, or {"damaged"}.
+-- Returns {status, the session's expiry or false when it is not live, what is wrong}, or {"damaged"}.
 
 local repair, wrong = ARGV[2] == 'repair', {}
 local is_whole, record = pcall(read)
@@ -7,7 +7,13 @@ if not is_whole then
   return {'damaged'}
 end
 local expires_at = record and record[3] + (record[4] or HOUR)
-local length = redis.call('LLEN', KEYS[2])
+local length = try('LLEN', KEYS[2])
+if length == WRONG_TYPE then
+  if expires_at then
+    return {'damaged'}
+  end
+  length = 1
+end
 
 if not expires_at then
   if length > 0 then

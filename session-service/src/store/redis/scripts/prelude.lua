@@ -11,6 +11,8 @@ local GIVEN = #KEYS == 2 and tonumber(ARGV[#ARGV])
 local TTL = tonumber(ARGV[1])
 -- The number of moves that are too old and removed with each new one.
 local MOVES_REMOVED = 8
+-- How far in ms the moment of a listing may be ahead of the clock.
+local AHEAD_MAX = 10000
 
 -- A whole number for Redis, which itself takes as long as a command does to write one down.
 local function text(number)
@@ -20,6 +22,27 @@ end
 -- The score that stands for an expiry after a given moment.
 local function score_after(given)
   return string.format('%.3f', given + TTL)
+end
+
+-- Returns a whole number of a record or a listing; nil for any other text.
+local function whole(value)
+  if value and #value <= 15 and string.find(value, '^%d+$') then
+    return tonumber(value)
+  end
+end
+
+local WRONG_TYPE = {}
+
+-- Calls Redis like redis.call, and returns WRONG_TYPE when the key holds a value of another type.
+local function try(...)
+  local reply = redis.pcall(...)
+  if type(reply) ~= 'table' or not reply.err then
+    return reply
+  end
+  if string.find(reply.err, 'WRONGTYPE', 1, true) then
+    return WRONG_TYPE
+  end
+  return redis.call(...)
 end
 
 local function now_ms()
@@ -36,24 +59,45 @@ local function place(user_id, score, expires_at, left)
   end
 end
 
+-- Forgets every listing and move, because one of their keys holds foreign data. Listings that are being read have expired.
+local function forget_listings()
+  redis.call('DEL', LISTING, MOVES, QUEUE)
+end
+
+-- Returns the moments of the first and the last listing that may still be read; nil when there is none.
+local function listings(now)
+  local fields = try('HMGET', LISTING, 'since', 'last')
+  if fields ~= WRONG_TYPE then
+    if not fields[1] and not fields[2] then
+      return nil
+    end
+    local since, last = whole(fields[1]), whole(fields[2])
+    if since and last and since <= last and last <= now + AHEAD_MAX and last + LISTING_MAX >= now then
+      return since, last
+    end
+  end
+  forget_listings()
+end
+
 -- Records that a session leaves its place in the index at `moment`. Pages read moves by place, so a queue holds them in the
 -- order of their age. Each move removes the oldest ones that no listing can need, and `since` says so.
-local function add_move(user_id, from, moment, now)
+local function add_move(user_id, from, moment, now, complete_since)
   local member = user_id .. '\n' .. moment
-  redis.call('ZADD', MOVES, from, member)
-  redis.call('RPUSH', QUEUE, member)
+  if try('ZADD', MOVES, from, member) == WRONG_TYPE or try('RPUSH', QUEUE, member) == WRONG_TYPE then
+    return forget_listings()
+  end
   local over, since = {}, 0
   for i, oldest in ipairs(redis.call('LRANGE', QUEUE, 0, MOVES_REMOVED - 1)) do
     local moved = tonumber(string.match(oldest, '\n(%d+)$') or 0)
-    if moved + LISTING_MAX >= now then
+    if moved + LISTING_MAX >= now and moved <= now + AHEAD_MAX then
       break
     end
-    over[i], since = oldest, math.max(since, moved)
+    over[i], since = oldest, moved <= now and math.max(since, moved) or since
   end
   if #over > 0 then
     redis.call('ZREM', MOVES, unpack(over))
     redis.call('LPOP', QUEUE, #over)
-    if since > tonumber(redis.call('HGET', LISTING, 'since')) then
+    if since > complete_since then
       redis.call('HSET', LISTING, 'since', text(since))
     end
   end
@@ -66,14 +110,14 @@ end
 -- Gives a change of a session its moment. While a listing is being read the session leaves its old place behind, unless
 -- it did so before, and moves to a moment later than the listing.
 local function move(user_id, now)
-  local last = tonumber(redis.call('HGET', LISTING, 'last') or nil)
+  local since, last = listings(now)
   if not last then
     return now
   end
   local moment = math.max(now, last + 1)
   local from = tonumber(redis.call('ZSCORE', INDEX, user_id) or nil)
   if from and math.floor(from) <= last + TTL then
-    add_move(user_id, from, moment, now)
+    add_move(user_id, from, moment, now, since)
   end
   return moment
 end

@@ -4,6 +4,15 @@
 local HASH = 12
 local WIDTH = 2 * HASH + 10
 
+-- Returns the requests that a record remembers, which must be whole entries.
+local function known_requests(requests)
+  requests = requests or ''
+  if #requests % WIDTH ~= 0 or string.find(requests, '[^%w_-]') then
+    error('recent_requests is corrupt')
+  end
+  return requests
+end
+
 -- Where the entry of a request begins; nil when it is not remembered.
 local function find_request(requests, key)
   local at = string.find(requests, key, 1, true)

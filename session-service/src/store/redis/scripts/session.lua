@@ -8,12 +8,27 @@ local HOUR = '3600000'
 local function read(...)
   local record = redis.call('HMGET', KEYS[1], 'persona', 'created_at', 'last_activity', 'ttl', 'message_count',
     'metadata', ...)
-  if record[1] and record[2] and record[3] and record[5] and record[6] then
-    record[5] = tonumber(record[5])
-    return record
+  if not (record[1] or record[2] or record[3] or record[5] or record[6]) then
+    return nil
   end
-  if record[1] or record[2] or record[3] or record[5] or record[6] then
-    error('the record lacks a field')
+  local created_at, last_activity, count = whole(record[2]), whole(record[3]), whole(record[5])
+  local ttl = whole(record[4] or HOUR)
+  if not (record[1] and created_at and last_activity and ttl and count) or created_at > TIME_MAX
+    or last_activity + ttl > TIME_MAX then
+    error('the record is corrupt')
+  end
+  -- The JSON itself is checked where it is decoded.
+  if not record[6] or string.byte(record[6], 1) ~= 123 or string.byte(record[6], -1) ~= 125 then
+    error('metadata is corrupt')
+  end
+  record[5] = count
+  return record
+end
+
+-- Fails unless the session holds as many messages as its record says. Called before anything is written.
+local function check_messages(record)
+  if try('LLEN', KEYS[2]) ~= record[5] then
+    error('message_count is not the number of messages')
   end
 end
 
@@ -28,7 +43,9 @@ local function slide(record, now)
   local moment
   if GIVEN then
     -- A session that was made on one node, before it became a cluster, was given none.
-    local given = math.max(GIVEN, tonumber(redis.call('HGET', KEYS[1], 'given') or record[3]))
+    local before = tonumber(redis.call('HGET', KEYS[1], 'given') or nil) or tonumber(record[3])
+    -- One that is far ahead is foreign data.
+    local given = before - GIVEN < AHEAD_MAX and math.max(GIVEN, before) or GIVEN
     redis.call('HSET', KEYS[1], 'given', string.format('%.3f', given))
     moment = math.floor(given)
   else

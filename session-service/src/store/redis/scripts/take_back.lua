@@ -7,10 +7,11 @@ if tonumber(redis.call('ZSCORE', INDEX, user_id) or nil) ~= tonumber(score_after
   return {'taken_since'}
 end
 -- A listing that has shown the session there must not meet it again.
-if (tonumber(redis.call('HGET', LISTING, 'last') or nil) or 0) >= math.floor(given) then
+local _, last = listings(now_ms())
+if (last or 0) >= math.floor(given) then
   return {'listed_since'}
 end
 redis.call('ZADD', INDEX, ARGV[4], user_id)
 -- Nothing was left behind, then.
-redis.call('ZREM', MOVES, user_id .. '\n' .. string.format('%d', math.floor(given)))
+try('ZREM', MOVES, user_id .. '\n' .. string.format('%d', math.floor(given)))
 return {'taken_back'}
