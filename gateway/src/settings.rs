@@ -2,7 +2,8 @@
 
 use crate::{page, server::HostSettings};
 use clap::Args;
-use http::{Uri, uri::Scheme};
+use http::Uri;
+use process::settings::plain_url;
 use std::{net::SocketAddr, path::PathBuf};
 
 /// The settings of the gateway, beside its addresses and its backend.
@@ -52,13 +53,36 @@ fn folder(path: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// Parses the address of a session service.
+/// Parses the address of a session service. Every part of it is used, or it is an error that does not repeat it.
 pub fn backend(text: &str) -> Result<Uri, String> {
-    let address: Uri = text.parse().map_err(|_| "it must be of the form http://host:port".to_owned())?;
-    let is_plain = address.scheme() == Some(&Scheme::HTTP) && matches!(address.path(), "" | "/");
-    if is_plain && address.host().is_some_and(|host| !host.is_empty()) && address.query().is_none() {
-        Ok(address)
-    } else {
-        Err("it must be of the form http://host:port".into())
+    let address = plain_url(text, &["http"]).filter(|address| matches!(address.path(), "" | "/"));
+    address.ok_or_else(|| "it must be of the form http://host:port".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backend_is_used_whole_or_refused() {
+        for text in ["http://h:50051", "http://h", "http://[::1]:1/"] {
+            assert!(backend(text).is_ok(), "{text}");
+        }
+        for text in [
+            "h:1",
+            "https://h:1",
+            "http://h:1/path",
+            "http://h:1?",
+            "http://h:1/?a",
+            "http://h:1#f",
+            "http://h:0",
+            "http://h:",
+            "http://h:99999",
+            "http://u:secret@h:1",
+            "http://@h:1",
+            " http://h:1",
+        ] {
+            assert_eq!(backend(text), Err("it must be of the form http://host:port".into()), "{text:?}");
+        }
     }
 }

@@ -100,6 +100,23 @@ async fn a_bad_setting_is_one_sentence_and_exit_code_2() {
         ("session-service", &[], &[], "--store"),
         ("gateway", &["--backend", "localhost:50051"], &[], "it must be of the form http://host:port"),
         ("gateway", &["--backend", "https://h:1"], &[], "it must be of the form http://host:port"),
+        ("gateway", &["--backend", "http://u:secret@h:1"], &[], "it must be of the form http://host:port"),
+        ("nono", &["--store", "redis://:secret@h?db=3"], &[], "must be written %3F and %23"),
+        ("nono", &[], &[("NONO_STORE", "redis://:secret@h:0")], "--store <URL>: it must be of one of"),
+        ("session-service", &["--store", "rediss://:secret@h/#insecure"], &[], "must be written %3F and %23"),
+        ("nono", &["--model-url", "http://h:0/v1"], &[], "it must be an http://"),
+        (
+            "nono",
+            &[],
+            &[("OTEL_EXPORTER_OTLP_ENDPOINT", "secret:4317")],
+            "OTEL_EXPORTER_OTLP_ENDPOINT: it must be of the form http://host:port",
+        ),
+        (
+            "gateway",
+            &[],
+            &[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://u:secret@h:1")],
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: it must be of the form http://host:port",
+        ),
     ] {
         let (code, out, err) = Program::run(program, arguments, environment).await;
         assert_eq!(code, Some(2), "{arguments:?}: {err}");

@@ -6,7 +6,8 @@ use clap::{
     builder::Resettable,
     error::{ContextKind, ContextValue, ErrorKind},
 };
-use std::{env, error::Error, ffi::OsStr, fs, process::ExitCode, time::Duration};
+use http::Uri;
+use std::{env, error::Error, ffi::OsStr, fs, net::Ipv6Addr, process::ExitCode, time::Duration};
 
 /// The settings of every program.
 #[derive(Args, Clone, Debug)]
@@ -72,6 +73,29 @@ pub fn positive_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         duration if duration >= Duration::from_millis(1) => Ok(duration),
         _ => Err("it must be at least 1ms".into()),
+    }
+}
+
+/// Parses an address of the form `scheme://host[:port][/path]`. Returns `None` for anything else, so that no part of an
+/// address is dropped silently: a user, a query, a fragment, a port that is empty or 0, or white space.
+pub fn plain_url(text: &str, schemes: &[&str]) -> Option<Uri> {
+    let uri: Uri = text.parse().ok().filter(|_| text.is_ascii() && !text.contains(['#', '?', '\\']))?;
+    let authority = uri.authority()?;
+    let host = authority.host();
+    let port = authority.as_str().strip_prefix(host)?.strip_prefix(':');
+    let is_port = |digits: &str| {
+        digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<u16>().is_ok_and(|port| port > 0)
+    };
+    let is_plain = authority.as_str().len() == host.len() || port.is_some_and(is_port);
+    (is_plain && is_host(host) && schemes.contains(&uri.scheme_str()?)).then_some(uri)
+}
+
+/// Returns `true` for a name, an IPv4 address, or an IPv6 address in brackets.
+pub fn is_host(host: &str) -> bool {
+    let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(is_name_byte),
     }
 }
 
@@ -201,6 +225,58 @@ mod tests {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
         assert!(positive_duration("0s").is_err());
+    }
+
+    #[test]
+    fn a_plain_url_is_used_whole_or_refused() {
+        let schemes = ["http", "https"];
+        for text in
+            ["http://h", "http://h/", "https://h:1", "http://h.a-b_c:65535/v1/x@y", "http://[::1]:4317"]
+        {
+            assert!(plain_url(text, &schemes).is_some(), "{text}");
+        }
+        for text in [
+            "",
+            " ",
+            "h",
+            "h:1",
+            "http:",
+            "http:h",
+            "http:/h",
+            "http://",
+            "http:///p",
+            "http://:1",
+            "ftp://h",
+            "http://u:secret@h",
+            "http://u@h",
+            "http://@h",
+            "http://h:",
+            "http://h:/",
+            "http://h:0",
+            "http://h:00",
+            "http://h:65536",
+            "http://h:+1",
+            "http://h:x",
+            "http://h?",
+            "http://h/?a=b",
+            "http://h#",
+            "http://h/#f",
+            " http://h",
+            "http://h ",
+            "http://h\n",
+            "http://h/a b",
+            "http://h\\x",
+            "http://[::1",
+            "http://[h]:1",
+            "http://::1",
+            "http://h:1:2",
+            "http://ä",
+            "http://h,http://i",
+            "http://h%20",
+        ] {
+            assert!(plain_url(text, &schemes).is_none(), "{text:?}");
+        }
+        assert!(plain_url("https://h", &["http"]).is_none());
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Logs to standard error, spans to an OpenTelemetry collector when one is configured.
 
-use crate::{json_lines::JsonLines, settings::LogFormat};
+use crate::{
+    json_lines::JsonLines,
+    settings::{LogFormat, plain_url},
+};
 use anyhow::{Context, Result};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::SpanExporter;
@@ -116,14 +119,23 @@ impl Collector for DroppedLines {
 
 fn exporter(program: &'static str) -> Result<Option<SdkTracerProvider>> {
     #[expect(clippy::disallowed_methods, reason = "they are the standard variables, and no settings of ours")]
-    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-    if !is_set("OTEL_EXPORTER_OTLP_ENDPOINT") && !is_set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") {
+    let value = |name| env::var_os(name).filter(|value| !value.is_empty());
+    let mut has_endpoint = false;
+    for name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] {
+        if let Some(endpoint) = value(name) {
+            has_endpoint = true;
+            let endpoint = endpoint.to_str().and_then(|text| plain_url(text, &["http", "https"]));
+            // The value is not repeated, for it may hold a password.
+            endpoint.with_context(|| format!("{name}: it must be of the form http://host:port"))?;
+        }
+    }
+    if !has_endpoint {
         return Ok(None);
     }
     let exporter =
         SpanExporter::builder().with_tonic().build().context("the OTLP exporter is misconfigured")?;
     let mut resource = Resource::builder();
-    if !is_set("OTEL_SERVICE_NAME") {
+    if value("OTEL_SERVICE_NAME").is_none() {
         resource = resource.with_service_name(program);
     }
     Ok(Some(

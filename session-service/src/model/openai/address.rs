@@ -1,5 +1,6 @@
 //! Where a model is, and the key to it.
 
+use process::settings::plain_url;
 use reqwest::{Url, header::HeaderValue};
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -28,12 +29,8 @@ impl FromStr for ModelUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let is_plain = |url: &Url| {
-            matches!(url.scheme(), "http" | "https")
-                && (url.username(), url.password(), url.query(), url.fragment()) == ("", None, None, None)
-        };
         // The text is not repeated, for it may hold a password.
-        text.parse().ok().filter(is_plain).map(Self).ok_or_else(|| {
+        plain_url(text, &["http", "https"]).and_then(|_| text.parse().ok()).map(Self).ok_or_else(|| {
             "it must be an http:// or https:// URL without user, query and fragment, such as \
              http://localhost:11434/v1"
                 .into()
@@ -112,6 +109,13 @@ mod tests {
             "http://u@h/v1",
             "http://h/?k=pw",
             "http://h/#pw",
+            "http://@h/v1",
+            "http://h:0/v1",
+            "http://h:/v1",
+            "http:h/v1",
+            " http://h/v1",
+            "http://h/v1\n",
+            "http:\\\\h/v1",
         ] {
             let error = text.parse::<ModelUrl>().unwrap_err();
             assert!(error.starts_with("it must be an http:// or https:// URL"), "{error}");

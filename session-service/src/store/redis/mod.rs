@@ -12,6 +12,7 @@ mod inspect_list;
 mod inspect_record;
 mod keys;
 mod link;
+mod parse_address;
 mod places;
 mod pool;
 mod reply;
