@@ -80,6 +80,13 @@ async fn a_bad_setting_is_one_sentence_and_exit_code_2() {
             "error: certificates are given and --store is not of a rediss form",
         ),
         ("nono", &["--store", "rediss://h", "--store-tls-cert", "/dev/null"], &[], "--store-tls-key"),
+        ("nono", &["--store-sentinel-user", "u"], &[], "are for Redis, and --store is memory:"),
+        (
+            "nono",
+            &["--store", "redis://h", "--store-sentinel-password", "secret"],
+            &[],
+            "--store is not of a redis+sentinel form",
+        ),
         ("nono", &["--min-replicas-ack", "many"], &[], "--min-replicas-ack <NUMBER>: "),
         ("nono", &[], &[("RUST_LOG", "a=b=c")], "is not a log filter"),
         ("nono", &["--session-ttl", "0s"], &[], "it must be at least 1ms"),

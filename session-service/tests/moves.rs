@@ -1,4 +1,4 @@
-//! What is kept of the places that sessions leave is bounded, and pages stay complete.
+//! Moves, the index entries that sessions left while a listing was read, are bounded, and pages stay complete.
 
 use crate::suite::harness::*;
 use session_service::{

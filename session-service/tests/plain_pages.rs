@@ -18,7 +18,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// How much of a request the relay passes on at a time: less than one command of a page.
+/// The size of the pieces that the relay passes on: less than one command of a page.
 const PIECE_BYTES: usize = 48;
 /// The messages of each session, so many that two sessions do not come and go within a millisecond.
 const MESSAGES: u32 = 12;

@@ -143,6 +143,7 @@ impl StoreSettings {
         let files = [&self.store_tls_ca, &self.store_tls_cert, &self.store_tls_key];
         self.min_replicas_ack > 0
             || files.into_iter().any(Option::is_some)
+            || self.store_sentinel_user.is_some()
             || self.store_sentinel_password.is_some()
     }
 

@@ -30,7 +30,7 @@ pub struct Kind {
     /// The Lua of the commands on `KEYS[1]`.
     pub lua: String,
     pub fails: Fails,
-    /// What the doctor's finding has; none for what it need not name.
+    /// A part of the doctor's finding; none for data that heals by itself.
     pub finding: Option<String>,
 }
 

@@ -49,7 +49,15 @@ impl RedisSettings {
 
     /// Whether they go together; the error is one sentence. Connects to nothing.
     pub fn check(&self) -> Result<(), String> {
-        self.url.topology(&self.tls, &self.sentinel).map(drop)
+        let topology = self.url.topology(&self.tls, &self.sentinel)?;
+        let SentinelLogin { user, password } = &self.sentinel;
+        if user.is_some() && password.is_none() {
+            return Err("a user of Sentinels is given without a password".into());
+        }
+        if password.is_some() && !matches!(topology, Topology::Sentinel(_)) {
+            return Err("a login for Sentinels is given and --store is not of a redis+sentinel form".into());
+        }
+        Ok(())
     }
 }
 
@@ -126,5 +134,23 @@ mod tests {
             |text| RedisUrl::parse(text).unwrap().topology(&tls, &SentinelLogin::default()).unwrap_err();
         assert!(error("redis://a").contains("rediss"));
         assert!(error("rediss://a").contains("PEM"));
+    }
+
+    #[test]
+    fn a_login_for_sentinels_is_used_or_refused() {
+        let check = |url: &str, user: Option<&str>, password: Option<&str>| {
+            let mut settings = RedisSettings::at(RedisUrl::parse(url).unwrap());
+            settings.sentinel =
+                SentinelLogin { user: user.map(str::to_owned), password: password.map(str::to_owned) };
+            settings.check()
+        };
+        assert_eq!(check("redis+sentinel://a/main", Some("u"), Some("p")), Ok(()));
+        assert_eq!(check("redis+sentinel://a/main", None, Some("p")), Ok(()));
+        assert!(
+            check("redis+sentinel://a/main", Some("u"), None).unwrap_err().contains("without a password")
+        );
+        for url in ["redis://a", "redis+cluster://a"] {
+            assert!(check(url, None, Some("p")).unwrap_err().contains("redis+sentinel"), "{url}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// How many keys are remembered as logged. Further ones are counted and not logged.
+/// The number of keys that are remembered as logged. Further ones are counted and not logged.
 const LOGGED_MAX_KEYS: usize = 1024;
 
 /// The record of an index entry.

@@ -24,7 +24,7 @@ pub(super) struct ListFindings {
     pub(super) user_ids: Vec<UserId>,
     /// Each finding, with the key that it is about.
     pub(super) wrong: Vec<String>,
-    /// Whether the index cannot be read, because its key is of another type and was not repaired.
+    /// `true` if the index cannot be read, because its key is of another type and was not repaired.
     pub(super) is_unreadable: bool,
 }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 use bb8_redis::redis::{Value, cmd};
 
-/// How many messages are read at a time.
+/// The number of messages that are read at a time.
 const MESSAGES_AT_ONCE: u32 = 100;
 /// The width of an entry of recent_requests, as in scripts/requests.lua.
 const REQUEST_WIDTH: usize = 34;

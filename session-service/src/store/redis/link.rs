@@ -198,7 +198,7 @@ impl Link {
         self.attempt(request, repeat).await.map_err(classify)
     }
 
-    /// Sends a request, and again where that can help and harm nobody. The caller bounds the time.
+    /// Sends a request, and again where that can help and does no harm. The caller bounds the time.
     async fn attempt(&self, request: Request<'_>, repeat: Repeat) -> RedisResult<Vec<Value>> {
         let mut was_repeated = false;
         loop {

@@ -2,6 +2,7 @@
 -- fingerprint of the message, 5 the turn's token, 6 its lease in ms, 7 the message up to its timestamp.
 -- Answers {word, session, seq of the message, the message when it was stored before, seq of the reply, the reply}.
 
+-- The longest lease in ms of any version.
 local LEASE_MAX = 600000
 
 local key, fingerprint, token, lease = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])

@@ -1,5 +1,6 @@
 -- Makes a session unless one is live. ARGV: 2 user_id, 3 persona, 4 metadata, 5 request_id, 6 "return" or "fail",
--- 7 the most sessions of the owner or "", 8 the fingerprint of the request or "". Returns {word, session}. In a cluster place.lua has gone before it.
+-- 7 the most sessions of the owner or "", 8 the fingerprint of the request or "". Returns
+-- {status, session}. In a cluster place.lua runs before it.
 
 local user_id, persona, metadata, request_id = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local most, fingerprint = ARGV[7], ARGV[8]

@@ -1,5 +1,5 @@
--- Counts places that were read and stand for no session, and removes those that nobody can be about to fill.
--- KEYS: 1 index, 2 moves, 3 listing, 4 queue. ARGV: 2 how old in ms a place must be to be removed, 3, 5, ... user_id, 4, 6, ...
+-- Counts places that were read and stand for no session, and removes those that nobody can be about to fill. KEYS: 1
+-- index, 2 moves, 3 listing, 4 queue. ARGV: 2 how old in ms a place must be to be removed, 3, 5, ... user_id, 4, 6, ...
 -- the expiry that the place stood for.
 -- Answers {word, how many stand there still}.
 

@@ -1,6 +1,6 @@
--- Reads a page of an owner's places. KEYS: 1 index, 2 moves, 3 listing, 4 queue, and none of a session. ARGV: 2 the most places,
--- 3 how many always fit on a page; for a further page also 4 the listing's moment, 5 the expiry of the last place,
--- 6 its user_id or "" when all places of that expiry were read.
+-- Reads a page of an owner's places. KEYS: 1 index, 2 moves, 3 listing, 4 queue, and none of a session. ARGV: 2 the most
+-- places, 3 how many always fit on a page; for a further page also 4 the listing's moment, 5 the expiry of the last
+-- place, 6 its user_id or "" when all places of that expiry were read.
 -- Returns {status, total, moment, user_ids, their expiries, expiry of the last place or false when this is the last page,
 -- its user_id, how many members of the index were left out because they are no text}.
 

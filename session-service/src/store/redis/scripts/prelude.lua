@@ -1,17 +1,17 @@
 -- What the scripts share; it stands before each of them, after the limits that they know by name.
 --
 -- KEYS: of a session's scripts 1 record, 2 history, and on one node 3 index, 4 moves, 5 listing, 6 queue; of an owner's
--- scripts these four. ARGV: 1 lifetime in ms, and in a cluster, last, of a script that changes a session, its moment: the node
--- of the owner's list gives it (place.lua). On one node the script finds it.
--- A given moment has a fraction that tells it from every other one; the session counts whole milliseconds.
--- The session's own JSON is never decoded here: cjson turns [] into {} and rounds large integers.
+-- scripts these four. ARGV: 1 lifetime in ms, and in a cluster, last, of a script that changes a session, its moment: the
+-- node of the owner's list gives it (place.lua). On one node the script finds it. A given moment has a fraction that
+-- tells it from every other one; the session counts whole milliseconds. The session's own JSON is never decoded here:
+-- cjson turns [] into {} and rounds large integers.
 
 local INDEX, MOVES, LISTING, QUEUE = KEYS[#KEYS - 3], KEYS[#KEYS - 2], KEYS[#KEYS - 1], KEYS[#KEYS]
 local GIVEN = #KEYS == 2 and tonumber(ARGV[#ARGV])
 local TTL = tonumber(ARGV[1])
 -- The number of moves that are too old and removed with each new one.
 local MOVES_REMOVED = 8
--- How far in ms the moment of a listing may be ahead of the clock.
+-- The most in ms that the snapshot time of a listing may be ahead of the clock.
 local AHEAD_MAX = 10000
 
 -- A whole number for Redis, which itself takes as long as a command does to write one down.
@@ -79,7 +79,7 @@ local function listings(now)
   forget_listings()
 end
 
--- Records that a session leaves its place in the index at `moment`. Pages read moves by place, so a queue holds them in the
+-- Records that a session leaves its entry in the index at `moment`. Pages read moves by expiry, so a queue holds them in the
 -- order of their age. Each move removes the oldest ones that no listing can need, and `since` says so.
 local function add_move(user_id, from, moment, now, complete_since)
   local member = user_id .. '\n' .. moment

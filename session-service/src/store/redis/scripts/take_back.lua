@@ -1,5 +1,6 @@
--- Puts a place back to where it was, because the change that it was put for was refused, unless another change has put
--- it elsewhere since. KEYS: 1 index, 2 moves, 3 listing, 4 queue. ARGV: 2 user_id, 3 the moment that was given, 4 the score before.
+-- Puts a place back to where it was, because the change that it was put for was refused, unless another change has put it
+-- elsewhere since. KEYS: 1 index, 2 moves, 3 listing, 4 queue. ARGV: 2 user_id, 3 the moment that was given, 4 the score
+-- before.
 -- Answers {word}.
 
 local user_id, given = ARGV[2], tonumber(ARGV[3])
