@@ -120,23 +120,23 @@ fn message_kinds() -> Vec<Kind> {
     let mut kinds = wrong_type(HISTORY, Fails::Messages, "it is not a list");
     let deep = format!("{}1{}", "{\"a\":".repeat(17), "}".repeat(17));
     for (message, finding) in [
-        ("not json", "message 1 is not the JSON of a message"),
-        ("{}", "message 1 is not the JSON of a message"),
+        ("not json", "message 1 is corrupt: "),
+        ("{}", "message 1 is corrupt: "),
         (
             "{\"role\":\"robot\",\"content\":\"x\",\"metadata\":{},\"timestamp\":1}",
-            "message 1 has an unknown role",
+            "message 1 is corrupt: its role is unknown",
         ),
         (
             "{\"role\":\"user\",\"content\":\"x\",\"metadata\":{},\"timestamp\":\"1\"}",
-            "message 1 is not the JSON of a message",
+            "message 1 is corrupt: ",
         ),
         (
             "{\"role\":\"user\",\"content\":\"x\",\"metadata\":[],\"timestamp\":1}",
-            "message 1: metadata is not a JSON object",
+            "message 1 is corrupt: metadata is not a JSON object",
         ),
         (
             &format!("{{\"role\":\"user\",\"content\":\"x\",\"metadata\":{deep},\"timestamp\":1}}"),
-            "message 1: metadata has over 16 levels",
+            "message 1 is corrupt: metadata has over 16 levels",
         ),
         ("\\255\\254", "a message is not UTF-8"),
     ] {

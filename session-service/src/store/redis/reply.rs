@@ -22,14 +22,6 @@ impl Reply {
     pub(super) fn next<T: FromRedisValue>(&mut self) -> Result<T, StoreError> {
         read(self.0.next().unwrap_or(Value::Nil))
     }
-
-    /// Returns the next value, which is a field of a session.
-    fn field<T: FromRedisValue>(&mut self, name: &str) -> Result<T, StoreError> {
-        let value = self.0.next().unwrap_or(Value::Nil);
-        parse(value)
-            .map_err(|category| broken(format!("the field {name} of a session is corrupt: {category}")))
-    }
-
     /// The word that says how it went; the words that mean an error become one.
     pub(super) fn word(&mut self) -> Result<String, StoreError> {
         let word: String = self.next()?;
