@@ -2,14 +2,16 @@
 
 use super::Problem;
 
-/// What any request may be refused with, for the OpenAPI document.
+/// Errors of a kind of operation.
 macro_rules! refusals {
     ($($name:ident: $($status:literal $variant:ident $reasons:literal),+;)+) => {
         $(#[derive(utoipa::IntoResponses)]
-        #[expect(dead_code, reason = "it describes answers that are made elsewhere")]
+        #[expect(dead_code, reason = "it describes responses that are created elsewhere")]
         pub(crate) enum $name {
             $(#[response(status = $status, description = $reasons, content_type = "application/problem+json")]
             $variant(Problem),)+
+            #[response(status = "default", description = "Any other error", content_type = "application/problem+json")]
+            Other(Problem),
         })+
     };
 }
@@ -26,6 +28,7 @@ refusals! {
         504 Late "DEADLINE_EXCEEDED";
     CreateRefusals:
         400 Invalid "INVALID_ARGUMENT",
+        403 Forbidden "PERMISSION_DENIED: a page of another site sent this write",
         409 Conflict "SESSION_EXISTS or TOO_MANY_SESSIONS",
         413 TooLarge "the body is too large",
         415 NotJson "the body is not JSON",
@@ -33,6 +36,7 @@ refusals! {
         504 Late "DEADLINE_EXCEEDED";
     ChatRefusals:
         400 Invalid "INVALID_ARGUMENT",
+        403 Forbidden "PERMISSION_DENIED: a page of another site sent this write",
         404 NotFound "SESSION_NOT_FOUND",
         409 Conflict "TURN_IN_PROGRESS or SESSION_FULL",
         413 TooLarge "the body is too large",
@@ -41,6 +45,7 @@ refusals! {
         504 Late "DEADLINE_EXCEEDED";
     AppendRefusals:
         400 Invalid "INVALID_ARGUMENT",
+        403 Forbidden "PERMISSION_DENIED: a page of another site sent this write",
         404 NotFound "SESSION_NOT_FOUND",
         409 Conflict "SESSION_FULL",
         413 TooLarge "the body is too large",

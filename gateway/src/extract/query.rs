@@ -39,8 +39,12 @@ impl QueryParams {
 
     /// Reads an optional number of items. A number that does not fit is clamped, as the service clamps large ones.
     pub(crate) fn items(&mut self, name: &str) -> i32 {
-        let number: i64 = self.number(name).unwrap_or_default();
-        i32::try_from(number).unwrap_or(if number < 0 { i32::MIN } else { i32::MAX })
+        let Some(text) = self.string(name) else { return 0 };
+        let (is_negative, digits) = text.strip_prefix('-').map_or((false, &*text), |digits| (true, digits));
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            self.violations.push(name, "must be a whole number");
+        }
+        text.parse().unwrap_or(if is_negative { i32::MIN } else { i32::MAX })
     }
 
     /// Reads an optional `seq`.

@@ -1,23 +1,26 @@
 //! The JSON of turns.
 
-use super::{Message, Session};
+use super::{
+    Message, Session,
+    schemas::{Metadata, RequestId},
+};
 use crate::{error::Problem, extract::JsonFields};
 use nono_proto::chat::v1 as pb;
 use serde::Serialize;
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-/// What the user says.
+/// Body of Chat.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "it describes what `chat` reads field by field")]
 pub(crate) struct ChatRequest {
-    /// 1 byte to 32 KiB.
-    #[schema(example = "Hello!")]
+    /// Message of the user: 1 byte to 32 KiB of UTF-8.
+    #[schema(example = "Hello!", min_length = 1, max_length = 32_768)]
     message: String,
-    /// Makes retries safe; keep it for every retry of one message.
-    request_id: Option<String>,
-    /// Stored with the message: any JSON object of at most 16 KiB and 16 levels.
-    metadata: Option<Map<String, Value>>,
+    /// Makes a retry safe: the same key returns the stored reply.
+    request_id: Option<RequestId>,
+    /// Stored with the message.
+    metadata: Option<Metadata>,
 }
 
 /// Reads a [`ChatRequest`] for a session.

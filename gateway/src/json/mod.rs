@@ -2,17 +2,14 @@
 
 mod chat;
 mod export;
+mod requests;
+pub(crate) mod schemas;
 
 pub(crate) use chat::{Accepted, ChatRequest, Delta, Done, Reply, chat};
 pub(crate) use export::Conversation;
+pub(crate) use requests::{AppendRequest, CreateRequest, append, create};
 
-use crate::{error::Problem, extract::JsonFields};
-use nono_proto::{
-    limits::{APPEND_MAX_ENCODED_BYTES, APPEND_MAX_MESSAGES},
-    metadata,
-    session::v1 as pb,
-};
-use prost::Message as _;
+use nono_proto::{metadata, session::v1 as pb};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
@@ -20,90 +17,6 @@ use utoipa::ToSchema;
 
 const MILLISECONDS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-
-/// A session to be made.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes what `create` reads field by field")]
-pub(crate) struct CreateRequest {
-    /// The handle: 1 to 128 bytes, no control characters, no white space at either end.
-    #[schema(example = "John Doe")]
-    user_id: String,
-    /// The key of a persona; `default` when absent.
-    #[schema(example = "mental_health_nurse")]
-    persona: Option<String>,
-    /// Any JSON object of at most 16 KiB and 16 levels, with numbers within +-(2^53-1).
-    metadata: Option<Map<String, Value>>,
-    /// What to do when a live session has this handle: `fail` (the default) or `return` it.
-    if_exists: Option<IfExists>,
-    /// Makes retries safe: the same one answers the session it made.
-    request_id: Option<String>,
-}
-
-/// What to do when a live session has the handle.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-#[expect(dead_code, reason = "it describes what `create` reads")]
-pub(crate) enum IfExists {
-    /// Answer 409 and change nothing.
-    Fail,
-    /// Answer the live session with `created` false.
-    Return,
-}
-
-/// Reads a [`CreateRequest`].
-pub(crate) fn create(mut fields: JsonFields) -> Result<pb::CreateRequest, Problem> {
-    let if_exists = [("fail", pb::IfExists::Fail), ("return", pb::IfExists::Return)];
-    let request = pb::CreateRequest {
-        user_id: fields.required_string("user_id"),
-        persona: fields.string("persona"),
-        metadata: fields.metadata("metadata"),
-        if_exists: fields.one_of("if_exists", &if_exists).unwrap_or_default().into(),
-        request_id: fields.request_id(),
-    };
-    fields.finish(request)
-}
-
-/// Messages to be added, all or none.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes what `append` reads field by field")]
-pub(crate) struct AppendRequest {
-    /// 1 to 100 messages, 1 MiB together.
-    messages: Vec<NewMessage>,
-    /// Makes retries safe: the same one stores nothing and answers what it stored.
-    request_id: Option<String>,
-}
-
-/// A message that has no place yet.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes what `append` reads field by field")]
-pub(crate) struct NewMessage {
-    /// Who speaks.
-    role: Role,
-    /// What is said: 1 byte to 32 KiB.
-    content: String,
-    /// Any JSON object of at most 16 KiB and 16 levels.
-    metadata: Option<Map<String, Value>>,
-}
-
-/// Reads an [`AppendRequest`] for a session.
-pub(crate) fn append(user_id: String, mut fields: JsonFields) -> Result<pb::AppendRequest, Problem> {
-    let roles = [("user", pb::Role::User), ("assistant", pb::Role::Assistant), ("system", pb::Role::System)];
-    let messages = fields.required_list("messages", APPEND_MAX_MESSAGES, |fields| pb::NewMessage {
-        role: fields.one_of("role", &roles).unwrap_or_default().into(),
-        content: fields.string("content"),
-        metadata: fields.metadata("metadata"),
-    });
-    let request = pb::AppendRequest { user_id, messages, request_id: fields.request_id() };
-    let request = fields.finish(request)?;
-    // The service would refuse it, but it cannot even be carried there.
-    match request.encoded_len() {
-        0..=APPEND_MAX_ENCODED_BYTES => Ok(request),
-        bytes => Err(Problem::invalid_field(
-            "messages",
-            format_args!("must be at most {APPEND_MAX_ENCODED_BYTES} bytes as protobuf; they have {bytes}"),
-        )),
-    }
-}
 
 /// Who speaks.
 #[derive(Clone, Copy, Serialize, ToSchema)]
@@ -174,6 +87,7 @@ pub(crate) struct Session {
     /// How many messages it holds.
     message_count: u32,
     /// What the caller attached.
+    #[schema(value_type = schemas::Metadata)]
     metadata: Map<String, Value>,
     /// Its last moment unless it is used before.
     #[schema(format = DateTime)]
@@ -230,6 +144,7 @@ pub(crate) struct Message {
     #[schema(format = DateTime)]
     timestamp: String,
     /// What the caller attached.
+    #[schema(value_type = schemas::Metadata)]
     metadata: Map<String, Value>,
 }
 

@@ -6,7 +6,7 @@ use crate::{
     error::{ChatRefusals, Problem},
     extract::{JsonFields, UserId},
     header_list,
-    json::{self, Accepted, Delta, Done, Reply, Session},
+    json::{self, Accepted, Delta, Done, Reply, Session, schemas},
     observe::CallExtension,
 };
 use axum::{
@@ -40,7 +40,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(90);
 /// missing, without storing the message twice.
 #[utoipa::path(
     post, path = "/api/session/{user_id}/chat", tag = "chat", request_body = json::ChatRequest,
-    params(("user_id" = String, Path)),
+    params(("user_id" = schemas::UserId, Path)),
     responses(
         (status = 200, description = "The reply", content(
             (Reply = "application/json"),

@@ -5,7 +5,7 @@ use crate::{
     backend::{Backend, Repeat},
     error::{Problem, SessionRefusals},
     extract::{QueryParams, UserId},
-    json::{Conversation, Message, Session},
+    json::{Conversation, Message, Session, schemas},
     observe::CallExtension,
 };
 use axum::{
@@ -42,8 +42,8 @@ enum Format {
 #[utoipa::path(
     get, path = "/api/session/{user_id}/export", tag = "sessions",
     params(
-        ("user_id" = String, Path),
-        ("format" = Option<String>, Query, description = "`markdown` (the default), for people, or `json`"),
+        ("user_id" = schemas::UserId, Path),
+        ("format" = Option<schemas::ExportFormat>, Query, description = "`markdown` (the default), for people, or `json`"),
     ),
     responses(
         (status = 200, description = "The file. A connection that breaks off means that it is not whole.", content(

@@ -10,9 +10,17 @@ use crate::{
     backend::Backend,
     error::Problem,
     extract::CREATE,
+    json::schemas,
     rules::{self, Rules},
 };
-use axum::{Json, Router, extract::Request, middleware, response::IntoResponse, routing::get};
+use axum::{
+    Json, Router,
+    extract::Request,
+    http::{HeaderValue, header::ALLOW},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use process::Lifecycle;
 use std::sync::Arc;
 use utoipa::OpenApi;
@@ -39,7 +47,13 @@ pub(crate) struct Api {
                        request are refused. Every answer carries `x-request-id` and `x-trace-id`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
-    components(schemas(Problem))
+    components(schemas(
+        Problem,
+        schemas::MetadataValue,
+        schemas::ExportFormat,
+        schemas::PageSize,
+        schemas::Seq
+    ))
 )]
 struct Document;
 
@@ -68,8 +82,14 @@ pub(crate) fn router(api: Api) -> Router {
         .with_state(api)
 }
 
-async fn wrong_method(request: Request) -> impl IntoResponse {
-    Problem::wrong_method(request.method().as_str(), request.uri().path())
+/// Rejects a method. The path of Create allows one method of its own; the others belong to the session of this name.
+async fn wrong_method(request: Request) -> Response {
+    let problem = Problem::wrong_method(request.method().as_str(), request.uri().path());
+    let mut response = problem.into_response();
+    if request.uri().path() == CREATE {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    }
+    response
 }
 
 /// An answer in JSON.

@@ -5,7 +5,7 @@ use crate::{
     backend::{Repeat, Transport},
     error::{AppendRefusals, CreateRefusals, Problem, Refusals, SessionRefusals},
     extract::{JsonFields, QueryParams, UserId},
-    json::{self, Appended, Created, History, Session, Sessions},
+    json::{self, Appended, Created, History, Session, Sessions, schemas},
     observe::CallExtension,
 };
 use axum::{Json, extract::State, http::StatusCode};
@@ -17,7 +17,15 @@ pub(super) type Client = SessionServiceClient<Transport>;
 #[utoipa::path(
     post, path = "/api/session/create", tag = "sessions", request_body = json::CreateRequest,
     responses(
-        (status = 200, description = "The session", body = Created),
+        (status = 200, description = "The session", body = Created, links(
+            ("get" = (operation_id = "get", parameters(("user_id" = "$response.body#/user_id")))),
+            ("history" = (operation_id = "history", parameters(("user_id" = "$response.body#/user_id")))),
+            ("export" = (operation_id = "export", parameters(("user_id" = "$response.body#/user_id")))),
+            ("append" = (operation_id = "append", parameters(("user_id" = "$response.body#/user_id")))),
+            ("chat" = (operation_id = "chat", parameters(("user_id" = "$response.body#/user_id")))),
+            ("touch" = (operation_id = "touch", parameters(("user_id" = "$response.body#/user_id")))),
+            ("delete" = (operation_id = "delete", parameters(("user_id" = "$response.body#/user_id")))),
+        )),
         CreateRefusals,
     )
 )]
@@ -36,8 +44,8 @@ pub(super) async fn create(
 #[utoipa::path(
     get, path = "/api/sessions", tag = "sessions",
     params(
-        ("page_size" = Option<i32>, Query, description = "How many: 100 when absent, 1000 at most"),
-        ("page_token" = Option<String>, Query, description = "The last page's next_page_token"),
+        ("page_size" = Option<schemas::PageSize>, Query, description = "Maximum number of sessions"),
+        ("page_token" = Option<String>, Query, description = "The `next_page_token` of the page before; other tokens are rejected"),
     ),
     responses(
         (status = 200, description = "A page of sessions", body = Sessions),
@@ -60,7 +68,7 @@ pub(super) async fn list(
 
 /// Answer a live session.
 #[utoipa::path(
-    get, path = "/api/session/{user_id}", tag = "sessions", params(("user_id" = String, Path)),
+    get, path = "/api/session/{user_id}", tag = "sessions", params(("user_id" = schemas::UserId, Path)),
     responses(
         (status = 200, description = "The session", body = Session),
         SessionRefusals,
@@ -83,10 +91,10 @@ pub(super) async fn get(
 #[utoipa::path(
     get, path = "/api/session/{user_id}/history", tag = "sessions",
     params(
-        ("user_id" = String, Path),
-        ("limit" = Option<i32>, Query, description = "How many: 100 when absent, 1000 at most"),
-        ("before" = Option<u32>, Query, description = "Only messages with a smaller seq, the newest of them"),
-        ("after" = Option<u32>, Query, description = "Only messages with a larger seq, the oldest of them"),
+        ("user_id" = schemas::UserId, Path),
+        ("limit" = Option<schemas::PageSize>, Query, description = "Maximum number of messages"),
+        ("before" = Option<schemas::Seq>, Query, description = "Only messages with a smaller seq, the newest of them. Not together with `after`"),
+        ("after" = Option<schemas::Seq>, Query, description = "Only messages with a larger seq, the oldest of them. Not together with `before`"),
     ),
     responses(
         (status = 200, description = "A page of messages", body = History),
@@ -113,7 +121,7 @@ pub(super) async fn history(
 /// Add messages to the end of a session, all or none.
 #[utoipa::path(
     post, path = "/api/session/{user_id}/messages", tag = "sessions", request_body = json::AppendRequest,
-    params(("user_id" = String, Path)),
+    params(("user_id" = schemas::UserId, Path)),
     responses(
         (status = 200, description = "The messages as stored", body = Appended),
         AppendRefusals,
@@ -133,7 +141,7 @@ pub(super) async fn append(
 
 /// Keep a session for another lifetime.
 #[utoipa::path(
-    post, path = "/api/session/{user_id}/touch", tag = "sessions", params(("user_id" = String, Path)),
+    post, path = "/api/session/{user_id}/touch", tag = "sessions", params(("user_id" = schemas::UserId, Path)),
     responses(
         (status = 200, description = "The session with its new expiry", body = Session),
         SessionRefusals,
@@ -154,7 +162,7 @@ pub(super) async fn touch(
 
 /// Remove a session with all its messages.
 #[utoipa::path(
-    delete, path = "/api/session/{user_id}", tag = "sessions", params(("user_id" = String, Path)),
+    delete, path = "/api/session/{user_id}", tag = "sessions", params(("user_id" = schemas::UserId, Path)),
     responses(
         (status = 204, description = "It is gone"),
         SessionRefusals,

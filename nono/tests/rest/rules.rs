@@ -63,6 +63,37 @@ fn valid_body(path: &str) -> Value {
     }
 }
 
+pub async fn the_document_describes_requests_as_strictly_as_they_are_read(app: &App) {
+    let document = app.get("/openapi.json").await.ok();
+    let schemas = &document["components"]["schemas"];
+    for name in ["CreateRequest", "AppendRequest", "NewMessage", "ChatRequest"] {
+        assert_eq!(schemas[name]["additionalProperties"], false, "{name}");
+    }
+    for (schema, keyword, expected) in [
+        ("UserId", "maxLength", json!(128)),
+        ("RequestId", "maxLength", json!(128)),
+        ("PageSize", "minimum", json!(0)),
+        ("Seq", "maximum", json!(u32::MAX)),
+        ("ExportFormat", "enum", json!(["markdown", "json"])),
+    ] {
+        assert_eq!(schemas[schema][keyword], expected, "{schema}");
+    }
+    let messages = &schemas["AppendRequest"]["properties"]["messages"];
+    assert_eq!((&messages["minItems"], &messages["maxItems"]), (&json!(1), &json!(100)));
+    for (schema, field) in [("NewMessage", "content"), ("ChatRequest", "message")] {
+        let field = &schemas[schema]["properties"][field];
+        assert_eq!((&field["minLength"], &field["maxLength"]), (&json!(1), &json!(32768)), "{schema}");
+    }
+}
+
+pub async fn a_method_that_create_does_not_take_is_rejected_with_its_own(app: &App) {
+    for method in [Method::PUT, Method::PATCH, Method::OPTIONS] {
+        let answer = app.send(app.request(method, "/api/session/create")).await;
+        assert_eq!(answer.headers["allow"], "POST");
+        answer.problem(405);
+    }
+}
+
 pub async fn a_key_given_twice_is_rejected(app: &App) {
     app.create("a").await;
     for (path, body) in [
