@@ -1,13 +1,11 @@
-//! The JSON REST API and the chat page, over the gRPC contract. Holds no state and decides nothing.
+//! Gateway: translates the JSON REST API to gRPC and serves the chat page. It is stateless and makes no decisions that belong
+//! to the service.
 
 pub mod backend;
-mod balance;
-mod detached;
 mod error;
 mod extract;
 mod header_list;
 mod json;
-mod lanes;
 mod observe;
 mod origin;
 mod page;

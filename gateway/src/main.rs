@@ -8,22 +8,22 @@ use gateway::{
     settings::{GatewaySettings, backend},
 };
 use http::Uri;
-use process::{Process, listen, server::Protocol, settings::ProcessSettings};
+use runtime::{Process, listen, server::Protocol, settings::ProcessSettings};
 use std::{net::SocketAddr, process::ExitCode};
 
 /// Serves the JSON REST API and the chat page over a session service.
 #[derive(Parser)]
 #[command(version)]
 struct Settings {
-    /// Where HTTP is served.
+    /// Address and port of REST and the page.
     #[arg(long, env = "NONO_HTTP_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     http_listen: SocketAddr,
 
-    /// Where liveness, readiness and metrics are served.
+    /// Address and port of liveness, readiness and metrics.
     #[arg(long, env = "NONO_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9091")]
     admin_listen: SocketAddr,
 
-    /// Where the session service is. Several, or a name with several addresses, are balanced.
+    /// Address of the session service. Calls are balanced over several addresses, or over all addresses of a name.
     #[arg(
         long, env = "NONO_BACKEND", value_name = "URL", value_delimiter = ',', value_parser = backend,
         default_value = "http://127.0.0.1:50051"
@@ -38,8 +38,8 @@ struct Settings {
 }
 
 fn main() -> ExitCode {
-    match process::settings::parse::<Settings>(&[], |_| Ok(())) {
-        Ok(settings) => process::run("gateway", &settings.process.clone(), |process| run(settings, process)),
+    match runtime::settings::parse::<Settings>(&[], |_| Ok(())) {
+        Ok(settings) => runtime::run("gateway", &settings.process.clone(), |process| run(settings, process)),
         Err(code) => code,
     }
 }

@@ -1,4 +1,4 @@
-//! Around every request: its ids, its span, its metrics, its line in the log. Recorded even when it is cut off.
+//! Middleware that gives every request its ids, span, metrics and log line, even if the client disconnects.
 
 use crate::error::Problem;
 use axum::{
@@ -8,19 +8,19 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use process::call::Call;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, histogram::Histogram},
     registry::Registry,
 };
+use runtime::context::RequestContext;
 use std::time::Instant;
 use tracing::{Instrument, Span, field, info_span};
 
-/// What every handler may ask for.
-pub(crate) type CallExtension = Extension<Call>;
+/// Extractor of the request context.
+pub(crate) type ContextExtension = Extension<RequestContext>;
 
-/// What is counted of HTTP requests.
+/// Metrics of HTTP requests.
 #[derive(Clone)]
 pub(crate) struct HttpMetrics {
     requests: Family<RequestLabels, Counter>,
@@ -48,8 +48,8 @@ impl HttpMetrics {
             ])
         };
         let metrics = Self { requests: Family::default(), seconds: Family::new_with_constructor(new) };
-        registry.register("http_requests", "Requests that ended, by status", metrics.requests.clone());
-        registry.register("http_request_duration_seconds", "How long requests took", metrics.seconds.clone());
+        registry.register("http_requests", "Finished requests by status", metrics.requests.clone());
+        registry.register("http_request_duration_seconds", "Duration of requests", metrics.seconds.clone());
         metrics
     }
 }
@@ -63,31 +63,31 @@ pub(crate) async fn observe(
     let method = known_method(request.method().as_str());
     let is_quiet = route == "/health" || route == "other";
     let span = if is_quiet { Span::none() } else { span_of(method, &route) };
-    let call = Call::begin(request.headers(), &span);
-    request.extensions_mut().insert(call.clone());
+    let context = RequestContext::begin(request.headers(), &span);
+    request.extensions_mut().insert(context.clone());
     let mut record = Record {
         metrics,
         method,
         route,
-        call,
+        context,
         span: span.clone(),
         is_quiet,
         begun: Instant::now(),
-        status: StatusCode::from_u16(499).expect("it is a status"),
+        status: StatusCode::from_u16(499).expect("499 is a valid status"),
     };
     let response = next.run(request).instrument(span).await;
-    let mut response = with_ids(response, &record.call);
-    record.call.answer(response.headers_mut());
+    let mut response = with_ids(response, &record.context);
+    record.context.write_response_headers(response.headers_mut());
     record.status = response.status();
     response
 }
 
-/// A problem tells the call's ids, too.
-fn with_ids(mut response: Response, call: &Call) -> Response {
+/// Adds the ids of the request to a problem.
+fn with_ids(mut response: Response, context: &RequestContext) -> Response {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
     let (mut parts, _) = response.into_parts();
     parts.headers.remove(CONTENT_LENGTH);
-    Response::from_parts(parts, problem.of(call).into_response().into_body())
+    Response::from_parts(parts, problem.with_context(context).into_response().into_body())
 }
 
 fn span_of(method: &'static str, route: &str) -> Span {
@@ -102,7 +102,7 @@ fn span_of(method: &'static str, route: &str) -> Span {
     )
 }
 
-/// The method, or a word for all that nobody should send: a label takes few values.
+/// Returns the method, or `OTHER` for unusual ones: a label must have few values.
 fn known_method(method: &str) -> &'static str {
     ["GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"]
         .into_iter()
@@ -110,12 +110,12 @@ fn known_method(method: &str) -> &'static str {
         .unwrap_or("OTHER")
 }
 
-/// A request that is being recorded; one that is dropped early was cut off by the client: 499.
+/// Record of a request in progress. One that is dropped early counts as 499: the client disconnected.
 struct Record {
     metrics: HttpMetrics,
     method: &'static str,
     route: String,
-    call: Call,
+    context: RequestContext,
     span: Span,
     is_quiet: bool,
     begun: Instant,
@@ -133,7 +133,7 @@ impl Drop for Record {
             self.span.record("otel.status_code", "ERROR");
         }
         let duration_ms = took.as_secs_f64() * 1000.0;
-        let (route, Call { request_id, trace_id, .. }) = (&self.route, &self.call);
+        let (route, RequestContext { request_id, trace_id, .. }) = (&self.route, &self.context);
         if self.is_quiet {
             tracing::debug!(method, route, status, duration_ms, request_id, "request");
         } else {

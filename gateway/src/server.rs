@@ -1,4 +1,4 @@
-//! The API and the page behind one port: what every request passes through.
+//! The router of the API and the page, with the middleware of every request.
 
 use crate::{
     backend::Backend,
@@ -14,18 +14,18 @@ use axum::{
     Router, middleware,
     response::{IntoResponse, Response},
 };
-use process::{Lifecycle, server::Port};
 use prometheus_client::registry::Registry;
+use runtime::{Lifecycle, server::Port};
 use std::{any::Any, time::Duration};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 
-/// The name under which the lifecycle knows the session service.
+/// Name of the session service among the dependencies.
 const BACKEND: &str = "session service";
-/// How often the session service is looked at.
-const WATCH_EVERY: Duration = Duration::from_secs(1);
+/// Interval between health checks of the session service.
+const HEALTH_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Host names under which the gateway is reached.
+/// Host names under which browsers reach the gateway.
 #[derive(Clone, Debug, Default)]
 pub struct HostSettings {
     /// Names besides IP addresses and `localhost`.
@@ -34,14 +34,14 @@ pub struct HostSettings {
     pub is_loopback: bool,
 }
 
-/// The gateway with all that its requests pass through.
+/// The gateway, ready to be served on a port.
 pub struct Gateway {
     router: Router,
     backend: Backend,
 }
 
 impl Gateway {
-    /// Puts the gateway before a session service. The process is ready once that serves.
+    /// Creates a gateway to a session service. The process becomes ready once that service is healthy.
     pub fn new(
         backend: Backend,
         settings: &GatewaySettings,
@@ -49,7 +49,7 @@ impl Gateway {
         lifecycle: &Lifecycle,
         registry: &mut Registry,
     ) -> Self {
-        lifecycle.report(BACKEND, false);
+        lifecycle.set_dependency(BACKEND, false);
         let api = Api {
             backend: backend.clone(),
             title: settings.title.as_str().into(),
@@ -65,32 +65,32 @@ impl Gateway {
             .layer(middleware::from_fn_with_state(hosts, origin::protect))
             .layer(CatchPanicLayer::custom(answer_panic))
             .layer(middleware::from_fn_with_state(HttpMetrics::register(registry), observe))
-            .layer(middleware::from_fn(page::protect));
+            .layer(middleware::from_fn(page::security_headers));
         Self { router, backend }
     }
 }
 
 /// Serves on a port until the process stops, then waits until the requests in progress have finished.
 pub async fn serve(listener: TcpListener, gateway: Gateway, port: Port, lifecycle: &Lifecycle) {
-    tokio::spawn(watch(gateway.backend, lifecycle.clone()));
+    tokio::spawn(watch_backend(gateway.backend, lifecycle.clone()));
     port.serve(listener, gateway.router, lifecycle).await;
 }
 
-/// Keeps the lifecycle informed of the session service.
-async fn watch(backend: Backend, lifecycle: Lifecycle) {
-    let looking = async {
+/// Checks the session service until the process drains, and reports its state.
+async fn watch_backend(backend: Backend, lifecycle: Lifecycle) {
+    let checks = async {
         loop {
-            lifecycle.report(BACKEND, backend.health("").await == Some(true));
-            tokio::time::sleep(WATCH_EVERY).await;
+            lifecycle.set_dependency(BACKEND, backend.health("").await == Some(true));
+            tokio::time::sleep(HEALTH_CHECK_INTERVAL).await;
         }
     };
     tokio::select! {
-        () = looking => {}
+        () = checks => {}
         () = lifecycle.draining() => {}
     }
 }
 
-/// Responds to a panic, whose location is in the log. Its message is not: it may quote a text.
+/// Returns the response to a panic. Its location is in the log; its message may quote a request and is not.
 fn answer_panic(_: Box<dyn Any + Send>) -> Response {
     Problem::internal("a panic").into_response()
 }

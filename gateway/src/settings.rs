@@ -1,20 +1,20 @@
-//! The settings of the gateway.
+//! Settings of the gateway.
 
 use crate::{page, server::HostSettings};
 use clap::Args;
 use http::Uri;
-use process::settings::plain_url;
+use runtime::settings::plain_url;
 use std::{net::SocketAddr, path::PathBuf};
 
-/// The settings of the gateway, beside its addresses and its backend.
+/// Settings of the gateway besides its addresses and its backend.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Page")]
 pub struct GatewaySettings {
-    /// The bot's name.
+    /// Name of the bot on the page.
     #[arg(long, env = "NONO_TITLE", value_name = "TEXT", default_value = "Nono Chat Bot")]
     pub title: String,
 
-    /// A folder to serve the page from, instead of the files in the program.
+    /// Folder to serve the page from, instead of the files in the program.
     #[arg(long, env = "NONO_PUBLIC_DIR", value_name = "FOLDER", value_parser = folder)]
     pub public_dir: Option<PathBuf>,
 
@@ -53,7 +53,7 @@ fn folder(path: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// Parses the address of a session service. Every part of it is used, or it is an error that does not repeat it.
+/// Parses the address of a session service. Rejects an address with a part that would be ignored.
 pub fn backend(text: &str) -> Result<Uri, String> {
     let address = plain_url(text, &["http"]).filter(|address| matches!(address.path(), "" | "/"));
     address.ok_or_else(|| "it must be of the form http://host:port".into())

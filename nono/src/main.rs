@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Parser;
 use gateway::{backend::Backend, server::Gateway, settings::GatewaySettings};
-use process::{Process, listen, output, server::Protocol, settings::ProcessSettings};
+use runtime::{Process, listen, output, server::Protocol, settings::ProcessSettings};
 use session_service::{
     server::{CONNECTION_MAX_AGE, Service},
     settings::{SECRETS, ServiceSettings, StoreUrl},
@@ -43,8 +43,8 @@ struct Settings {
 
 fn main() -> ExitCode {
     let check = |settings: &Settings| settings.service.check(&settings.store);
-    match process::settings::parse(&SECRETS, check) {
-        Ok(settings) => process::run("nono", &settings.process.clone(), |process| run(settings, process)),
+    match runtime::settings::parse(&SECRETS, check) {
+        Ok(settings) => runtime::run("nono", &settings.process.clone(), |process| run(settings, process)),
         Err(code) => code,
     }
 }

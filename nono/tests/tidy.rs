@@ -77,7 +77,7 @@ fn only_the_edges_name_a_generated_type() {
         "session-service/src/domain/limits.rs",
     ];
     must_not_name("session-service/src", &["nono_proto", "pb::"], &edges);
-    must_not_name("process/src", &["nono_proto"], &[]);
+    must_not_name("runtime/src", &["nono_proto"], &[]);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn only_the_redis_adapter_names_redis() {
     let edges = ["session-service/src/store/redis", "session-service/src/settings.rs"];
     must_not_name("session-service/src", &["bb8", "redis::Client", "redis::Script", "EVALSHA"], &edges);
     must_not_name("gateway/src", &["redis", "bb8", "session_service::"], &[]);
-    must_not_name("process/src", &["redis", "session_service::", "gateway::"], &[]);
+    must_not_name("runtime/src", &["redis", "session_service::", "gateway::"], &[]);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn the_gateway_drags_no_redis_in() {
 #[test]
 fn files_keep_their_size() {
     let mut long = Vec::new();
-    for folder in ["proto", "session-service", "gateway", "process", "nono", "testkit"] {
+    for folder in ["proto", "session-service", "gateway", "runtime", "nono", "testkit"] {
         for (path, _) in sources(folder) {
             let lines = fs::read_to_string(&path).unwrap().lines().count();
             if lines > 400 {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use process::{Process, listen, output, server::Protocol, settings::ProcessSettings};
+use runtime::{Process, listen, output, server::Protocol, settings::ProcessSettings};
 use session_service::{
     doctor,
     server::{CONNECTION_MAX_AGE, Service, serve},
@@ -55,12 +55,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match process::settings::parse(&SECRETS, check) {
+    match runtime::settings::parse(&SECRETS, check) {
         Ok(Settings { store: Some(StoreUrl::Redis(url)), service, command: Some(doctor), .. }) => {
             examine(&url, &service, &doctor)
         }
         Ok(settings) => {
-            process::run("session-service", &settings.process.clone(), |process| run(settings, process))
+            runtime::run("session-service", &settings.process.clone(), |process| run(settings, process))
         }
         Err(code) => code,
     }

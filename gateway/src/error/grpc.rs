@@ -1,4 +1,4 @@
-//! The table from gRPC errors of the service to HTTP problems.
+//! Mapping of gRPC errors of the service to HTTP problems.
 
 use super::Problem;
 use axum::http::StatusCode;
@@ -23,7 +23,7 @@ impl From<Status> for Problem {
                 _ => Self::new(http, title, status.message()),
             };
         };
-        let mut problem = Self::new(http, title, status.message()).because(reason);
+        let mut problem = Self::new(http, title, status.message()).with_reason(reason);
         if let Some(request) = details.bad_request() {
             let mut violations = Violations::default();
             for violation in &request.field_violations {
@@ -48,7 +48,7 @@ pub(super) fn describe(status: &Status) -> String {
     text
 }
 
-/// The HTTP status and the title of a gRPC status. Without a reason it is not the service's own word.
+/// Returns the HTTP status and the title of a gRPC status. A status without a reason is an error of the transport.
 fn translate(status: &Status, reason: Option<&str>) -> (StatusCode, &'static str) {
     match status.code() {
         Code::Ok | Code::Internal | Code::DataLoss if status.source().is_none() => {
@@ -57,14 +57,14 @@ fn translate(status: &Status, reason: Option<&str>) -> (StatusCode, &'static str
         Code::Ok | Code::Internal | Code::DataLoss | Code::Unknown => {
             (StatusCode::SERVICE_UNAVAILABLE, "Unavailable")
         }
-        // tonic's way to say that a time-out passed.
+        // tonic reports a timeout this way.
         Code::Cancelled if status.message() == "Timeout expired" => {
             (StatusCode::GATEWAY_TIMEOUT, "Deadline exceeded")
         }
         Code::Cancelled | Code::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, unavailable(reason)),
         Code::DeadlineExceeded => (StatusCode::GATEWAY_TIMEOUT, "Deadline exceeded"),
         Code::InvalidArgument => (StatusCode::BAD_REQUEST, "Invalid request"),
-        // The response of the service exceeds what the client takes.
+        // The response of the service exceeds the message size of the client.
         Code::OutOfRange => (StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
         Code::NotFound => (StatusCode::NOT_FOUND, "Session not found"),
         Code::AlreadyExists => (StatusCode::CONFLICT, "Session exists"),
@@ -73,7 +73,7 @@ fn translate(status: &Status, reason: Option<&str>) -> (StatusCode, &'static str
             (StatusCode::CONFLICT, "Session full")
         }
         Code::FailedPrecondition => (StatusCode::CONFLICT, "Too many sessions"),
-        // HTTP/2 has an error of this name, too.
+        // HTTP/2 has an error of the same name.
         Code::ResourceExhausted if reason.is_none() => (StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
         Code::ResourceExhausted => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
         Code::Unauthenticated => (StatusCode::UNAUTHORIZED, "Unauthenticated"),
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn details_are_carried_over_in_json_names() {
+    fn details_use_json_names() {
         let mut details = ErrorDetails::with_bad_request_violation("before_seq", "must not be given");
         details.set_retry_info(Some(Duration::from_millis(1500)));
         let problem = from(Code::InvalidArgument, reason::INVALID_ARGUMENT, details);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_services_own_word_is_told_apart() {
+    fn errors_of_the_transport_have_their_own_status() {
         let of = |code, text: &str| Problem::from(Status::new(code, text)).status;
         assert_eq!(of(Code::Cancelled, "Timeout expired"), 504);
         assert_eq!(of(Code::Unavailable, "tcp connect error"), 503);

@@ -18,33 +18,33 @@ use nono_proto::{
     limits::{HTTP_BODY_MAX_BYTES, HTTP_BODY_MAX_SENT_BYTES},
     reason,
 };
-use process::call::Call;
+use runtime::context::RequestContext;
 use serde::Serialize;
 use std::{fmt::Display, time::Duration};
 use tonic::Status;
 use utoipa::ToSchema;
 
-/// The reason when the session service cannot be reached: it never gives one itself.
+/// Reason of a problem if the session service is unreachable.
 const SERVICE_UNAVAILABLE: &str = "SERVICE_UNAVAILABLE";
-/// When to try again after the session service could not be reached.
-const SERVICE_RETRY: Duration = Duration::from_secs(1);
+/// Retry delay while the session service is unreachable.
+const SERVICE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// What went wrong and what to do next.
+/// An error and what the caller can do about it (RFC 9457).
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Problem {
-    /// Identifies the kind of problem.
+    /// Identifier of the kind of problem.
     #[serde(rename = "type")]
     #[schema(example = "urn:nono:problem:SESSION_NOT_FOUND")]
     kind: String,
-    /// The kind in words, always the same for one kind.
+    /// Title of the kind of problem.
     #[schema(example = "Session not found")]
     title: &'static str,
-    /// The HTTP status.
+    /// HTTP status.
     #[schema(example = 404)]
     status: u16,
-    /// This case in words.
+    /// Description of this case.
     detail: String,
-    /// The stable reason for programs.
+    /// Stable reason for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "SESSION_NOT_FOUND")]
     reason: Option<String>,
@@ -54,13 +54,13 @@ pub(crate) struct Problem {
     /// Number of violations that are not listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     violations_omitted: Option<usize>,
-    /// After how many milliseconds to try again.
+    /// Delay in milliseconds before a retry.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u64>,
-    /// The request's id, as in the logs.
+    /// Id of the request in the logs.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<String>,
-    /// The request's trace.
+    /// Id of the trace.
     #[serde(skip_serializing_if = "Option::is_none")]
     trace_id: Option<String>,
 }
@@ -91,7 +91,7 @@ impl Problem {
         }
     }
 
-    fn because(mut self, reason: &str) -> Self {
+    fn with_reason(mut self, reason: &str) -> Self {
         self.kind = format!("urn:nono:problem:{reason}");
         self.reason = Some(reason.to_owned());
         self
@@ -119,7 +119,7 @@ impl Problem {
         Self {
             violations: listed.collect(),
             violations_omitted: Some(violations.omitted()).filter(|omitted| *omitted > 0),
-            ..problem.because(reason::INVALID_ARGUMENT)
+            ..problem.with_reason(reason::INVALID_ARGUMENT)
         }
     }
 
@@ -132,7 +132,7 @@ impl Problem {
     pub(crate) fn cross_site() -> Self {
         let detail =
             "the request comes from a page of another site; see --allowed-hosts if the page is yours";
-        Self::new(StatusCode::FORBIDDEN, "Permission denied", detail).because(reason::PERMISSION_DENIED)
+        Self::new(StatusCode::FORBIDDEN, "Permission denied", detail).with_reason(reason::PERMISSION_DENIED)
     }
 
     /// Creates the problem of a request for a host that this server does not serve.
@@ -151,18 +151,18 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "Body too large", detail)
     }
 
-    /// A body that does not come.
-    pub(crate) fn slow_body() -> Self {
+    /// Creates the problem of a body that did not arrive in time.
+    pub(crate) fn body_timeout() -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, "Request timeout", "the body did not arrive within 30 seconds")
     }
 
-    /// A body that is not said to be JSON.
+    /// Creates the problem of a body with another content type than JSON.
     pub(crate) fn not_json() -> Self {
         let detail = "the body must be JSON and its content-type application/json";
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type", detail)
     }
 
-    /// A path that leads nowhere.
+    /// Creates the problem of an unknown path.
     pub(crate) fn unknown_path(path: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -171,39 +171,40 @@ impl Problem {
         )
     }
 
-    /// A method that the path does not know.
+    /// Creates the problem of a method that a path does not support.
     pub(crate) fn wrong_method(method: &str, path: &str) -> Self {
         let detail = format!("{} does not take {}; see the allow header", shortened(path), shortened(method));
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", detail)
     }
 
-    /// A session service that does not answer in time.
+    /// Creates the problem of a session service that did not respond in time.
     pub(crate) fn timeout() -> Self {
         let detail = "the session service did not answer in time; the call may or may not have taken effect";
-        Self::new(StatusCode::GATEWAY_TIMEOUT, "Deadline exceeded", detail).because(reason::DEADLINE_EXCEEDED)
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "Deadline exceeded", detail)
+            .with_reason(reason::DEADLINE_EXCEEDED)
     }
 
-    /// A turn whose end does not come through. It goes on without us.
-    pub(crate) fn cut() -> Self {
+    /// Creates the problem of a stream that broke before `done`. The turn continues on the service.
+    pub(crate) fn stream_interrupted() -> Self {
         let detail = "the reply was cut off here; it is still being stored: see the history, or try again with the same \
                       request_id";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
-            .because(SERVICE_UNAVAILABLE)
-            .retry_after(SERVICE_RETRY)
+            .with_reason(SERVICE_UNAVAILABLE)
+            .retry_after(SERVICE_RETRY_DELAY)
     }
 
-    /// The problem with the ids of the call that it ended.
-    pub(crate) fn of(mut self, call: &Call) -> Self {
-        self.request_id = Some(call.request_id.clone());
-        self.trace_id = Some(call.trace_id.clone());
+    /// Adds the ids of the request.
+    pub(crate) fn with_context(mut self, context: &RequestContext) -> Self {
+        self.request_id = Some(context.request_id.clone());
+        self.trace_id = Some(context.trace_id.clone());
         self
     }
 
-    /// A bug of the gateway. The cause is in the log.
+    /// Creates the problem of an internal error, whose cause is logged.
     pub(crate) fn internal(cause: &str) -> Self {
         tracing::error!(cause, "internal error");
         let detail = "an internal error; the gateway's log has its cause beside the request id";
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", detail).because(reason::INTERNAL)
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", detail).with_reason(reason::INTERNAL)
     }
 
     fn unreachable(status: &Status) -> Self {
@@ -213,8 +214,8 @@ impl Problem {
             "Unavailable",
             "the session service cannot be reached; try again",
         )
-        .because(SERVICE_UNAVAILABLE)
-        .retry_after(SERVICE_RETRY)
+        .with_reason(SERVICE_UNAVAILABLE)
+        .retry_after(SERVICE_RETRY_DELAY)
     }
 }
 
@@ -229,7 +230,7 @@ impl IntoResponse for Problem {
         if let Some(millis) = self.retry_after_ms {
             headers.insert(RETRY_AFTER, HeaderValue::from(millis.div_ceil(1000).max(1)));
         }
-        // For the layer that knows the call's ids.
+        // The observing middleware adds the ids of the request.
         response.extensions_mut().insert(self);
         response
     }

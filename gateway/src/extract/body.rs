@@ -12,7 +12,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Reads a whole body into one buffer.
 pub(crate) async fn read_body(body: Body) -> Result<Vec<u8>, Problem> {
     let bytes =
-        tokio::time::timeout(BODY_TIMEOUT, collect(body)).await.map_err(|_| Problem::slow_body())??;
+        tokio::time::timeout(BODY_TIMEOUT, collect(body)).await.map_err(|_| Problem::body_timeout())??;
     if bytes.len() > HTTP_BODY_MAX_BYTES && decoded_len(&bytes) > HTTP_BODY_MAX_BYTES {
         return Err(Problem::too_large());
     }

@@ -1,4 +1,4 @@
-//! The JSON of turns.
+//! JSON of turns.
 
 use super::{
     Message, Session,
@@ -34,7 +34,7 @@ pub(crate) fn chat(user_id: String, mut fields: JsonFields) -> Result<pb::ChatRe
     fields.finish(request)
 }
 
-/// The event `accepted`: the user's message is stored.
+/// Event `accepted`: the user's message is stored.
 #[derive(Serialize)]
 pub(crate) struct Accepted {
     message: Message,
@@ -47,7 +47,7 @@ impl From<pb::Accepted> for Accepted {
     }
 }
 
-/// The event `delta`: a piece of the reply.
+/// Event `delta`: a part of the reply.
 #[derive(Serialize)]
 pub(crate) struct Delta {
     text: String,
@@ -59,7 +59,7 @@ impl From<pb::Delta> for Delta {
     }
 }
 
-/// The event `done`: the reply is stored.
+/// Event `done`: the reply is stored.
 #[derive(Serialize)]
 pub(crate) struct Done {
     message: Message,
@@ -78,15 +78,15 @@ impl From<pb::Done> for Done {
     }
 }
 
-/// The answer to a turn as a whole.
+/// Response of Chat without a stream.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Reply {
-    /// What the assistant says.
+    /// Text of the reply.
     response: String,
-    /// The label of the session.
+    /// Label of the session.
     #[schema(example = "session_John Doe_1697856000")]
     session_id: String,
-    /// When the reply was stored.
+    /// Time at which the reply was stored.
     #[schema(format = DateTime)]
     timestamp: String,
     /// The reply as stored.
@@ -94,7 +94,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// The reply of a turn in `session`.
+    /// Creates the response of a turn in `session`.
     pub(crate) fn new(session: Session, done: Done) -> Self {
         Self {
             response: done.message.content.clone(),

@@ -1,4 +1,4 @@
-//! A conversation as a file, in JSON and in Markdown.
+//! Formats of an exported conversation: JSON and Markdown.
 
 use super::{Message, Role, Session};
 use utoipa::ToSchema;
@@ -7,29 +7,29 @@ use utoipa::ToSchema;
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes what an export writes piece by piece")]
 pub(crate) struct Conversation {
-    /// The session when the export began.
+    /// The session at the start of the export.
     session: Session,
     /// Its messages, oldest first.
     messages: Vec<Message>,
 }
 
 impl Session {
-    /// What callers may have stored this session under.
+    /// Returns the label of the session.
     pub(crate) fn session_id(&self) -> &str {
         &self.session_id
     }
 
-    /// How many messages it holds.
+    /// Returns the number of messages.
     pub(crate) fn message_count(&self) -> u32 {
         self.message_count
     }
 
-    /// Whether the other one is this session, and not a later one of its handle.
+    /// Returns `true` if the other is the same session and not a later one with its name.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         self.session_id == other.session_id && self.created_at == other.created_at
     }
 
-    /// The head of a file.
+    /// Returns the head of a Markdown file.
     pub(crate) fn markdown(&self) -> String {
         format!(
             "# Conversation: {}\n\n- Session: {}\n- Persona: {}\n- Created: {}\n- Last activity: {}\n- Messages: {}\n",
@@ -44,7 +44,7 @@ impl Session {
 }
 
 impl Message {
-    /// One message of a file. What was said is quoted: it may be Markdown itself, and must not look like a message.
+    /// Returns a message of a Markdown file. Its text is quoted, because it may contain Markdown that looks like a message.
     pub(crate) fn markdown(&self) -> String {
         let speaker = match self.role {
             Role::User => "User",
@@ -57,7 +57,7 @@ impl Message {
     }
 }
 
-/// Text that means nothing in Markdown.
+/// Escapes a text for Markdown.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! The JSON of the REST API, exactly as documented. The OpenAPI document comes from these types.
+//! JSON of the REST API. The OpenAPI document is generated from these types.
 
 mod chat;
 mod export;
@@ -18,37 +18,37 @@ use utoipa::ToSchema;
 const MILLISECONDS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
-/// Who speaks.
+/// Author of a message.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
-    /// The person.
+    /// The user.
     User,
-    /// The bot.
+    /// The assistant.
     Assistant,
-    /// Neither: instructions and notes.
+    /// Neither of them: instructions and notes.
     System,
 }
 
-/// The answer to a create.
+/// Response of Create.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Created {
-    /// A label that callers may store.
+    /// Label that callers may store; no operation looks a session up by it.
     #[schema(example = "session_John Doe_1697856000")]
     session_id: String,
-    /// The handle.
+    /// Name of the session.
     #[schema(example = "John Doe")]
     user_id: String,
-    /// When the session was made.
+    /// Time of creation.
     #[schema(format = DateTime, example = "2024-10-20T12:00:00.000Z")]
     created_at: String,
-    /// The key of the persona.
+    /// Key of the persona.
     #[schema(example = "mental_health_nurse")]
     persona: String,
-    /// The session's last moment unless it is used before.
+    /// Time at which the session expires unless it is used before.
     #[schema(format = DateTime)]
     expires_at: String,
-    /// Whether this request made it.
+    /// `true` if this request, or an earlier one with its `request_id`, created the session.
     created: bool,
 }
 
@@ -69,27 +69,27 @@ impl From<pb::CreateResponse> for Created {
 /// A live session.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Session {
-    /// A label that callers may store.
+    /// Label that callers may store; no operation looks a session up by it.
     #[schema(example = "session_John Doe_1697856000")]
     session_id: String,
-    /// The handle.
+    /// Name of the session.
     #[schema(example = "John Doe")]
     user_id: String,
-    /// The key of the persona.
+    /// Key of the persona.
     #[schema(example = "mental_health_nurse")]
     persona: String,
-    /// When it was made.
+    /// Time of creation.
     #[schema(format = DateTime)]
     created_at: String,
-    /// When it was last used.
+    /// Time of the last activity.
     #[schema(format = DateTime)]
     last_activity: String,
-    /// How many messages it holds.
+    /// Number of messages.
     message_count: u32,
-    /// What the caller attached.
+    /// Metadata passed by the caller.
     #[schema(value_type = schemas::Metadata)]
     metadata: Map<String, Value>,
-    /// Its last moment unless it is used before.
+    /// Time at which the session expires unless it is used before.
     #[schema(format = DateTime)]
     expires_at: String,
 }
@@ -109,14 +109,14 @@ impl From<pb::Session> for Session {
     }
 }
 
-/// A page of the live sessions.
+/// Page of the live sessions.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Sessions {
-    /// The latest activity first.
+    /// The sessions, latest activity first.
     sessions: Vec<Session>,
-    /// How many are live, on all pages.
+    /// Number of live sessions on all pages.
     count: u32,
-    /// What the next page's request needs; absent on the last page.
+    /// Token of the next page; absent on the last page.
     #[serde(skip_serializing_if = "String::is_empty")]
     next_page_token: String,
 }
@@ -131,19 +131,19 @@ impl From<pb::ListResponse> for Sessions {
     }
 }
 
-/// A message at its place.
+/// A stored message.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Message {
-    /// The place in the session, dense from 1.
+    /// Position in the session, dense from 1.
     seq: u32,
-    /// Who speaks.
+    /// Author of the message.
     role: Role,
-    /// What was said.
+    /// Text of the message.
     content: String,
-    /// When it was appended.
+    /// Time of the append.
     #[schema(format = DateTime)]
     timestamp: String,
-    /// What the caller attached.
+    /// Metadata passed by the caller.
     #[schema(value_type = schemas::Metadata)]
     metadata: Map<String, Value>,
 }
@@ -164,16 +164,16 @@ impl From<pb::Message> for Message {
     }
 }
 
-/// A page of a session's messages.
+/// Page of a session's messages.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct History {
-    /// The handle.
+    /// Name of the session.
     user_id: String,
-    /// How many messages the session holds, on all pages.
+    /// Number of messages in the session, on all pages.
     message_count: u32,
     /// The messages of this page, oldest first.
     messages: Vec<Message>,
-    /// Whether there are more in the direction of paging.
+    /// `true` if there are more messages in the direction of paging.
     has_more: bool,
 }
 
@@ -188,14 +188,14 @@ impl From<pb::HistoryResponse> for History {
     }
 }
 
-/// The answer to an append.
+/// Response of Append.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Appended {
     /// The messages as stored.
     messages: Vec<Message>,
-    /// The session as it is now.
+    /// The session after the append.
     session: Session,
-    /// Whether an earlier request with this id had stored them.
+    /// `true` if an earlier request with this `request_id` had stored the messages.
     replayed: bool,
 }
 
@@ -209,12 +209,12 @@ impl From<pb::AppendResponse> for Appended {
     }
 }
 
-/// A moment as RFC 3339 in UTC with milliseconds.
-pub(crate) fn rfc3339(moment: Option<prost_types::Timestamp>) -> String {
-    let moment = moment.unwrap_or_default();
-    let nanos = i128::from(moment.seconds) * 1_000_000_000 + i128::from(moment.nanos);
-    let moment = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    moment.format(MILLISECONDS).expect("the format fits every moment")
+/// Formats a timestamp as RFC 3339 in UTC with milliseconds.
+pub(crate) fn rfc3339(timestamp: Option<prost_types::Timestamp>) -> String {
+    let timestamp = timestamp.unwrap_or_default();
+    let nanos = i128::from(timestamp.seconds) * 1_000_000_000 + i128::from(timestamp.nanos);
+    let timestamp = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    timestamp.format(MILLISECONDS).expect("the format fits every timestamp")
 }
 
 #[cfg(test)]

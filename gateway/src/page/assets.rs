@@ -1,7 +1,7 @@
-//! The files of the page as they are sent: compressed once, and under a name that changes with them.
+//! Assets of the page: compressed once, and served under a path that contains their version.
 //!
-//! Browsers may keep what has such a name for ever, because `index.html`, which they ask for each time, names the others.
-//! The other files name each other relatively, so the version in their path passes on by itself.
+//! Browsers may cache versioned paths indefinitely, because they revalidate `index.html`, which links to the others. Those
+//! refer to each other by relative paths, so they keep the version.
 
 use super::folder::{self, OpenFile};
 use axum::body::Bytes;
@@ -15,49 +15,49 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-/// The file that names the others.
-pub(super) const INDEX: &str = "index.html";
-/// What stands before the version in a path.
+/// The file that links to the others.
+pub(super) const INDEX_HTML: &str = "index.html";
+/// Path prefix of versioned files.
 const PREFIX: &str = "assets/";
-/// How the index begins to name the files that have versions.
+/// Beginnings of the links in the index that receive a version.
 const FOLDERS: [&str; 3] = ["\"css/", "\"js/", "\"vendor/"];
-/// Less is not worth a decoder's time.
+/// Minimum size of a file that is worth compressing.
 const COMPRESSED_MIN_BYTES: usize = 256;
-/// Brotli's quality: 9 makes the files 1 to 2 % smaller and takes 20 times as long.
+/// Quality of Brotli: 9 makes the files 1 to 2 % smaller and takes 20 times as long.
 const BROTLI_QUALITY: i32 = 5;
 
 #[derive(RustEmbed)]
 #[folder = "../public/"]
 struct Embedded;
 
-/// Where the files come from.
+/// Source of the files.
 #[derive(Clone)]
 pub(crate) enum Files {
-    /// The binary itself.
+    /// The program itself.
     Embedded(Arc<Bundle>),
     /// A folder, without versions and without compression: for work on the page.
     Folder(Arc<PathBuf>),
 }
 
-/// All files of one version of the page.
+/// The files of one version of the page.
 pub(crate) struct Bundle {
     version: String,
     files: HashMap<String, Arc<Asset>>,
 }
 
-/// A file, and what it is compressed to once somebody asks.
+/// A file with its encodings, which are created when they are first requested.
 pub(super) struct Asset {
-    pub(super) kind: String,
-    pub(super) tag: String,
+    pub(super) content_type: String,
+    pub(super) etag: String,
     plain: Bytes,
-    brotli: Later<Bytes>,
-    gzip: Later<Bytes>,
+    brotli: Lazy<Bytes>,
+    gzip: Lazy<Bytes>,
 }
 
-/// What is made when it is first asked for.
-type Later<T> = LazyLock<T, Box<dyn FnOnce() -> T + Send>>;
+/// A value that is created when it is first used.
+type Lazy<T> = LazyLock<T, Box<dyn FnOnce() -> T + Send>>;
 
-/// How a file is sent.
+/// Content encoding of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
     Plain,
@@ -66,7 +66,7 @@ pub(super) enum Encoding {
 }
 
 impl Files {
-    /// The files in the program.
+    /// Returns the files in the program.
     pub(crate) fn embedded() -> Self {
         Self::Embedded(Arc::new(Bundle::new()))
     }
@@ -76,9 +76,9 @@ impl Files {
         let (version, name) = split(path);
         match self {
             Self::Embedded(bundle) => {
-                let is_fixed = version == Some(bundle.version.as_str());
+                let is_immutable = version == Some(bundle.version.as_str());
                 // A page of another version gets the file of this one, rather than an error.
-                Some(Found::Asset { asset: bundle.files.get(name)?.clone(), is_fixed })
+                Some(Found::Asset { asset: bundle.files.get(name)?.clone(), is_immutable })
             }
             Self::Folder(root) => {
                 let (root, name) = (root.clone(), name.to_owned());
@@ -94,7 +94,7 @@ pub(super) enum Found {
     Asset {
         asset: Arc<Asset>,
         /// It may be cached under this path indefinitely.
-        is_fixed: bool,
+        is_immutable: bool,
     },
     File(OpenFile),
 }
@@ -114,7 +114,7 @@ impl Bundle {
         }
         let version = short(&all.finalize());
         let asset = |(name, file): (String, EmbeddedFile)| {
-            let of_version = (name == INDEX).then_some(version.as_str());
+            let of_version = (name == INDEX_HTML).then_some(version.as_str());
             let asset = Asset::new(file, of_version);
             (name, Arc::new(asset))
         };
@@ -123,9 +123,9 @@ impl Bundle {
 }
 
 impl Asset {
-    /// The file; one that names the others gets their version.
+    /// Creates an asset. The version is inserted into the links of the index.
     fn new(file: EmbeddedFile, version: Option<&str>) -> Self {
-        let kind = with_charset(file.metadata.mimetype());
+        let content_type = with_charset(file.metadata.mimetype());
         let plain = match version {
             None => Bytes::from(file.data.into_owned()),
             Some(version) => {
@@ -136,21 +136,22 @@ impl Asset {
                 Bytes::from(text)
             }
         };
-        let tag = short(&Sha256::digest(&plain));
+        let etag = short(&Sha256::digest(&plain));
         let (of_brotli, of_gzip) = (plain.clone(), plain.clone());
         Self {
-            kind,
-            tag,
+            content_type,
+            etag,
             plain,
             brotli: LazyLock::new(Box::new(move || brotli(&of_brotli))),
             gzip: LazyLock::new(Box::new(move || gzip(&of_gzip))),
         }
     }
 
-    /// Whether it is worth compressing.
+    /// Returns `true` if the file is worth compressing.
     pub(super) fn is_compressible(&self) -> bool {
-        let is_text =
-            ["text/", "application/json", "image/svg+xml"].iter().any(|kind| self.kind.starts_with(kind));
+        let is_text = ["text/", "application/json", "image/svg+xml"]
+            .iter()
+            .any(|kind| self.content_type.starts_with(kind));
         is_text && self.plain.len() >= COMPRESSED_MIN_BYTES
     }
 
@@ -163,7 +164,7 @@ impl Asset {
     }
 }
 
-/// The version that a path has, and the file's name.
+/// Returns the version in a path, if any, and the name of the file.
 fn split(path: &str) -> (Option<&str>, &str) {
     match path.strip_prefix(PREFIX).and_then(|rest| rest.split_once('/')) {
         Some((version, name)) => (Some(version), name),

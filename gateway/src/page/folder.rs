@@ -1,5 +1,4 @@
-//! Files of a folder, opened at each request, for work on the page. Nothing outside the folder is served, no hidden file
-//! and nothing but regular files.
+//! Files of a folder, opened at each request, for work on the page. Serves visible regular files inside the folder only.
 
 use std::{
     ffi::OsStr,

@@ -1,10 +1,10 @@
-//! The chat page: static files, compiled in or from a folder, under a strict policy.
+//! The chat page: static files from the program or a folder, under a strict Content-Security-Policy.
 
 mod assets;
 pub(crate) mod folder;
 
 use crate::{error::Problem, header_list, routes::DOCS};
-use assets::{Asset, Encoding, Found, INDEX, with_charset};
+use assets::{Asset, Encoding, Found, INDEX_HTML, with_charset};
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -28,7 +28,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
                       require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// For the page that tries the API, which is not ours: it writes styles and HTML by itself.
+/// Policy of the page to try the API, which is a third-party application with inline styles.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                            img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; \
                            frame-ancestors 'none'";
@@ -40,10 +40,10 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// Answers every path that is no route: a file of the page, or nothing.
+/// Serves every path that is not a route: a file of the page, or 404.
 pub(crate) async fn serve(State(files): State<Files>, request: Request) -> Response {
     let path = request.uri().path();
-    let name = if path == "/" { INDEX } else { path.trim_start_matches('/') };
+    let name = if path == "/" { INDEX_HTML } else { path.trim_start_matches('/') };
     let Some(found) = files.get(name).await else {
         return Problem::unknown_path(path).into_response();
     };
@@ -53,16 +53,16 @@ pub(crate) async fn serve(State(files): State<Files>, request: Request) -> Respo
         return refusal;
     }
     match found {
-        Found::Asset { asset, is_fixed } => answer(&asset, is_fixed, request.headers()),
+        Found::Asset { asset, is_immutable } => respond(&asset, is_immutable, request.headers()),
         Found::File(file) => stream(file, request.headers(), request.method() == Method::HEAD),
     }
 }
 
 /// Streams a file. It is read by threads that may block.
-fn stream(open: OpenFile, asked: &HeaderMap, is_head: bool) -> Response {
+fn stream(open: OpenFile, request_headers: &HeaderMap, is_head: bool) -> Response {
     let OpenFile { file, bytes, kind, tag } = open;
     let tag = format!("\"{tag}\"");
-    let is_known = is_known(asked, &tag);
+    let is_known = is_known(request_headers, &tag);
     // A file that grows in the meantime is cut at the length that is announced.
     let read = || Body::from_stream(ReaderStream::new(tokio::fs::File::from_std(file).take(bytes)));
     let mut response = Response::new(if is_known || is_head { Body::empty() } else { read() });
@@ -81,27 +81,28 @@ fn stream(open: OpenFile, asked: &HeaderMap, is_head: bool) -> Response {
 }
 
 /// Returns `true` if the client has the representation with this tag.
-fn is_known(asked: &HeaderMap, tag: &str) -> bool {
-    let mut known = header_list::values(asked, IF_NONE_MATCH).map(|known| known.trim_start_matches("W/"));
+fn is_known(request_headers: &HeaderMap, tag: &str) -> bool {
+    let mut known =
+        header_list::values(request_headers, IF_NONE_MATCH).map(|known| known.trim_start_matches("W/"));
     known.any(|known| known == tag || known == "*")
 }
 
-fn answer(file: &Asset, is_fixed: bool, asked: &HeaderMap) -> Response {
+fn respond(file: &Asset, is_immutable: bool, request_headers: &HeaderMap) -> Response {
     let is_compressible = file.is_compressible();
-    let encoding = if is_compressible { best_encoding(asked) } else { Encoding::Plain };
-    // What is encoded in another way is another representation, and has a tag of its own.
+    let encoding = if is_compressible { best_encoding(request_headers) } else { Encoding::Plain };
+    // Another encoding is another representation with an ETag of its own.
     let (suffix, name) = match encoding {
         Encoding::Plain => ("", None),
         Encoding::Gzip => ("-gzip", Some("gzip")),
         Encoding::Brotli => ("-br", Some("br")),
     };
-    let tag = format!("\"{}{suffix}\"", file.tag);
-    let is_known = is_known(asked, &tag);
+    let tag = format!("\"{}{suffix}\"", file.etag);
+    let is_known = is_known(request_headers, &tag);
     let mut response = Response::new(if is_known { Body::empty() } else { Body::from(file.bytes(encoding)) });
     if is_known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
-    let caching = if is_fixed { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let caching = if is_immutable { "public, max-age=31536000, immutable" } else { "no-cache" };
     let headers = response.headers_mut();
     headers.insert(ETAG, HeaderValue::from_str(&tag).expect("hexadecimal digits are a header value"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
@@ -111,15 +112,15 @@ fn answer(file: &Asset, is_fixed: bool, asked: &HeaderMap) -> Response {
     if let Some(name) = name.filter(|_| !is_known) {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
     }
-    if let Ok(kind) = HeaderValue::from_str(&file.kind) {
+    if let Ok(kind) = HeaderValue::from_str(&file.content_type) {
         headers.insert(CONTENT_TYPE, kind);
     }
     response
 }
 
 /// Returns the encoding that the client prefers, the smaller one if it has no preference.
-fn best_encoding(asked: &HeaderMap) -> Encoding {
-    let accepted: Vec<_> = header_list::items(asked, ACCEPT_ENCODING).collect();
+fn best_encoding(request_headers: &HeaderMap) -> Encoding {
+    let accepted: Vec<_> = header_list::items(request_headers, ACCEPT_ENCODING).collect();
     let quality = |names: &[&str]| header_list::quality(&accepted, names).unwrap_or_default();
     let encodings =
         [(quality(&["gzip", "x-gzip", "*"]), Encoding::Gzip), (quality(&["br", "*"]), Encoding::Brotli)];
@@ -128,7 +129,7 @@ fn best_encoding(asked: &HeaderMap) -> Encoding {
 }
 
 /// Sets the security headers on every response, including errors. Responses of the API are never cached.
-pub(crate) async fn protect(request: Request, next: Next) -> Response {
+pub(crate) async fn security_headers(request: Request, next: Next) -> Response {
     let is_docs =
         request.uri().path().strip_prefix(DOCS).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let policy = if is_docs { DOCS_POLICY } else { POLICY };

@@ -1,13 +1,13 @@
-//! Turns: as server-sent events for those who ask for them, as one answer for the others.
+//! Turns: a stream of server-sent events if the client accepts them, otherwise one JSON object.
 
 use super::Api;
 use crate::{
-    backend::Repeat,
+    backend::{Idempotency, SessionClient},
     error::{ChatRefusals, Problem},
     extract::{JsonFields, UserId},
     header_list,
     json::{self, Accepted, Delta, Done, Reply, Session, schemas},
-    observe::CallExtension,
+    observe::ContextExtension,
 };
 use axum::{
     Json,
@@ -22,22 +22,22 @@ use nono_proto::{
     chat::v1::{ChatResponse, chat_response::Event},
     session::v1 as pb,
 };
-use process::{Lifecycle, call::Call};
+use runtime::{Lifecycle, context::RequestContext};
 use std::{convert::Infallible, time::Duration};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::Streaming;
 
-/// How often a comment shows that a silent stream is alive.
+/// Interval of the comments that keep a silent stream alive.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// The longest silence of the service: a model's, and some time to store what it said.
-const SILENCE_MAX: Duration = Duration::from_secs(90);
+/// Timeout for the next event of the service: the stall timeout of a model, and time to store the reply.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// Say something and get the assistant's reply.
+/// Send a message and receive the assistant's reply.
 ///
-/// With `Accept: text/event-stream` the answer is a stream of the events `accepted`, `delta` (any number), `done`, or
-/// `error` in their place, each with one JSON object as `data`. Otherwise it is one JSON object when the turn is over.
-/// Going away does not end the turn. The same `request_id` again answers the stored reply, or has it written if it is
-/// missing, without storing the message twice.
+/// With `Accept: text/event-stream` the response is a stream of the events `accepted`, `delta` (any number) and `done`, or
+/// `error` instead of one of them, each with one JSON object as `data`. Otherwise it is one JSON object at the end of the
+/// turn. Disconnecting does not cancel the turn. A retry with the same `request_id` returns the stored reply, or generates
+/// it if it is missing, without storing the message twice.
 #[utoipa::path(
     post, path = "/api/session/{user_id}/chat", tag = "chat", request_body = json::ChatRequest,
     params(("user_id" = schemas::UserId, Path)),
@@ -51,19 +51,20 @@ const SILENCE_MAX: Duration = Duration::from_secs(90);
 )]
 pub(super) async fn chat(
     State(api): State<Api>,
-    call: CallExtension,
+    context: ContextExtension,
     UserId(user_id): UserId,
     headers: HeaderMap,
     fields: JsonFields,
 ) -> Result<Response, Problem> {
     let request = json::chat(user_id.clone(), fields)?;
-    let stream = api.backend.chat_stream(&call, request).await?;
+    let stream = api.backend.chat_stream(&context, request).await?;
     if wants_events(&headers) {
-        return Ok(events(stream, call.0, api.lifecycle));
+        return Ok(events(stream, context.0, api.lifecycle));
     }
-    let send = |mut client: super::sessions::Client, request| async move { client.get(request).await };
+    let send = |mut client: SessionClient, request| async move { client.get(request).await };
     let session = pb::GetRequest { user_id };
-    let session = api.backend.call(api.backend.sessions(), &call, Repeat::Safe, session, send).await?;
+    let session =
+        api.backend.call(api.backend.sessions(), &context, Idempotency::Idempotent, session, send).await?;
     let session = Session::from(session.session.unwrap_or_default());
     let done = last(stream).await?;
     Ok(Json(Reply::new(session, done)).into_response())
@@ -86,29 +87,29 @@ async fn last(mut stream: Streaming<ChatResponse>) -> Result<Done, Problem> {
     }
 }
 
-/// The next event of a turn; none for one that is not known here.
+/// Returns the next event of a turn; `None` for an event of a later version.
 async fn next(stream: &mut Streaming<ChatResponse>) -> Result<Option<Event>, Problem> {
-    match tokio::time::timeout(SILENCE_MAX, stream.message()).await {
+    match tokio::time::timeout(EVENT_TIMEOUT, stream.message()).await {
         Err(_) => Err(Problem::timeout()),
         Ok(Err(status)) => Err(status.into()),
-        Ok(Ok(None)) => Err(Problem::cut()),
+        Ok(Ok(None)) => Err(Problem::stream_interrupted()),
         Ok(Ok(Some(response))) => Ok(response.event),
     }
 }
 
-fn events(stream: Streaming<ChatResponse>, call: Call, lifecycle: Lifecycle) -> Response {
-    let events = Sse::new(relay(stream, call, lifecycle)).keep_alive(KeepAlive::new().interval(HEARTBEAT));
+fn events(stream: Streaming<ChatResponse>, context: RequestContext, lifecycle: Lifecycle) -> Response {
+    let events = Sse::new(relay(stream, context, lifecycle)).keep_alive(KeepAlive::new().interval(HEARTBEAT));
     let mut response = events.into_response();
-    // Proxies that buffer would hold the pieces back.
+    // Buffering proxies would delay the deltas.
     let unbuffered = HeaderName::from_static("x-accel-buffering");
     response.headers_mut().insert(unbuffered, HeaderValue::from_static("no"));
     response
 }
 
-/// Turns the service's events into ours. It ends with the last one, with the client, or with the process.
+/// Relays the events of the service until the last one, a disconnect of the client or the end of the process.
 fn relay(
     mut stream: Streaming<ChatResponse>,
-    call: Call,
+    context: RequestContext,
     lifecycle: Lifecycle,
 ) -> impl Stream<Item = Result<SseEvent, Infallible>> {
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
@@ -116,11 +117,11 @@ fn relay(
         loop {
             let event = tokio::select! {
                 event = next(&mut stream) => event,
-                () = lifecycle.hurrying() => Err(Problem::cut()),
+                () = lifecycle.force_shutdown() => Err(Problem::stream_interrupted()),
                 () = sender.closed() => return,
             };
             let is_last = !matches!(event, Ok(Some(Event::Accepted(_) | Event::Delta(_)) | None));
-            let Some(event) = render(event, &call) else { continue };
+            let Some(event) = render(event, &context) else { continue };
             if sender.send(Ok(event)).await.is_err() || is_last {
                 return;
             }
@@ -129,13 +130,13 @@ fn relay(
     ReceiverStream::new(receiver)
 }
 
-fn render(event: Result<Option<Event>, Problem>, call: &Call) -> Option<SseEvent> {
+fn render(event: Result<Option<Event>, Problem>, context: &RequestContext) -> Option<SseEvent> {
     let (name, data) = match event {
         Ok(None) => return None,
         Ok(Some(Event::Accepted(accepted))) => ("accepted", serde_json::to_string(&Accepted::from(accepted))),
         Ok(Some(Event::Delta(delta))) => ("delta", serde_json::to_string(&Delta::from(delta))),
         Ok(Some(Event::Done(done))) => ("done", serde_json::to_string(&Done::from(done))),
-        Err(problem) => ("error", serde_json::to_string(&problem.of(call))),
+        Err(problem) => ("error", serde_json::to_string(&problem.with_context(context))),
     };
     Some(SseEvent::default().event(name).data(data.expect("strings and numbers become JSON")))
 }

@@ -1,44 +1,40 @@
-//! What the page needs to know first.
+//! Personas and configuration, which the page loads first.
 
 use super::Api;
 use crate::{
-    backend::{Repeat, Transport},
+    backend::{ConfigClient, Idempotency, PersonasClient},
     error::{Problem, Refusals},
     json::rfc3339,
-    observe::CallExtension,
+    observe::ContextExtension,
 };
 use axum::{Json, extract::State};
-use nono_proto::{
-    chat::v1::{self as chat, chat_service_client::ChatServiceClient},
-    config::v1::{self as config, config_service_client::ConfigServiceClient},
-    limits,
-};
+use nono_proto::{chat::v1 as chat, config::v1 as config, limits};
 use serde::Serialize;
 use serde_json::Number;
 use std::time::Duration;
 use utoipa::ToSchema;
 
-/// The voices in which the assistant speaks.
+/// The personas.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Personas {
-    /// In the configured order.
+    /// The personas in the configured order.
     personas: Vec<Persona>,
 }
 
-/// A voice in which the assistant speaks.
+/// A persona of the assistant.
 #[derive(Serialize, ToSchema)]
 struct Persona {
-    /// What create takes.
+    /// Key for Create.
     #[schema(example = "mental_health_nurse")]
     key: String,
-    /// What people see.
+    /// Display name.
     #[schema(example = "Mental Health Nurse")]
     name: String,
-    /// What the assistant is in it.
+    /// Role of the assistant.
     role: String,
-    /// What it is good for.
+    /// Purpose of the persona.
     description: String,
-    /// Words to find it by.
+    /// Tags for search.
     tags: Vec<String>,
 }
 
@@ -47,12 +43,14 @@ struct Persona {
     get, path = "/api/personas", tag = "chat",
     responses((status = 200, description = "The personas", body = Personas), Refusals)
 )]
-pub(super) async fn personas(State(api): State<Api>, call: CallExtension) -> Result<Json<Personas>, Problem> {
-    let send = |mut client: ChatServiceClient<Transport>, request| async move {
-        client.list_personas(request).await
-    };
+pub(super) async fn personas(
+    State(api): State<Api>,
+    context: ContextExtension,
+) -> Result<Json<Personas>, Problem> {
+    let send = |mut client: PersonasClient, request| async move { client.list_personas(request).await };
     let request = chat::ListPersonasRequest {};
-    let answer = api.backend.call(api.backend.personas(), &call, Repeat::Safe, request, send).await?;
+    let answer =
+        api.backend.call(api.backend.personas(), &context, Idempotency::Idempotent, request, send).await?;
     let render = |persona: chat::Persona| {
         let chat::Persona { key, name, role, description, tags } = persona;
         Persona { key, name, role, description, tags }
@@ -60,24 +58,24 @@ pub(super) async fn personas(State(api): State<Api>, call: CallExtension) -> Res
     Ok(Json(Personas { personas: answer.personas.into_iter().map(render).collect() }))
 }
 
-/// How this service is configured.
+/// Configuration of the service.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Config {
-    /// The bot's name.
+    /// Name of the bot.
     title: String,
-    /// Who writes the replies.
+    /// Name of the model.
     powered_by: String,
-    /// How long a session lives after the last activity.
+    /// Lifetime of a session after the last activity.
     #[schema(value_type = f64, example = 3600)]
     session_ttl_seconds: Number,
-    /// The time by the clock that expiries are measured with.
+    /// Time of the clock that decides on expiry.
     #[schema(format = DateTime)]
     server_time: String,
-    /// How much is too much.
+    /// Limits of the API.
     limits: Limits,
 }
 
-/// How much is too much.
+/// Limits of the API.
 #[derive(Serialize, ToSchema)]
 struct Limits {
     user_id_max_bytes: usize,
@@ -95,21 +93,24 @@ struct Limits {
     http_body_max_bytes: usize,
     grpc_message_max_bytes: usize,
     unary_call_max_seconds: u64,
-    /// Absent when there is no limit.
+    /// Absent if there is no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     sessions_per_owner_max: Option<u32>,
 }
 
-/// Tell how this service is configured.
+/// Return the configuration.
 #[utoipa::path(
     get, path = "/api/config", tag = "chat",
     responses((status = 200, description = "The configuration", body = Config), Refusals)
 )]
-pub(super) async fn config(State(api): State<Api>, call: CallExtension) -> Result<Json<Config>, Problem> {
-    let send =
-        |mut client: ConfigServiceClient<Transport>, request| async move { client.get_config(request).await };
+pub(super) async fn config(
+    State(api): State<Api>,
+    context: ContextExtension,
+) -> Result<Json<Config>, Problem> {
+    let send = |mut client: ConfigClient, request| async move { client.get_config(request).await };
     let request = config::GetConfigRequest {};
-    let answer = api.backend.call(api.backend.config(), &call, Repeat::Safe, request, send).await?;
+    let answer =
+        api.backend.call(api.backend.config(), &context, Idempotency::Idempotent, request, send).await?;
     let ttl = answer.session_ttl.and_then(|ttl| Duration::try_from(ttl).ok()).unwrap_or_default();
     Ok(Json(Config {
         title: api.title.to_string(),
@@ -120,7 +121,7 @@ pub(super) async fn config(State(api): State<Api>, call: CallExtension) -> Resul
     }))
 }
 
-/// Whole seconds as an integer.
+/// Returns whole seconds as an integer, other durations as a float.
 fn seconds(duration: Duration) -> Number {
     match duration.subsec_nanos() {
         0 => Number::from(duration.as_secs()),

@@ -1,12 +1,12 @@
-//! A whole conversation as a file, page by page as the client reads it.
+//! Export of a conversation as a file, streamed page by page.
 
-use super::{Api, sessions::Client};
+use super::Api;
 use crate::{
-    backend::{Backend, Repeat},
+    backend::{Backend, Idempotency, SessionClient},
     error::{Problem, SessionRefusals},
     extract::{QueryParams, UserId},
     json::{Conversation, Message, Session, schemas},
-    observe::CallExtension,
+    observe::ContextExtension,
 };
 use axum::{
     body::{Body, Bytes},
@@ -16,7 +16,7 @@ use axum::{
 };
 use nono_proto::{limits::PAGE_MAX_ITEMS, session::v1 as pb};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use process::{Lifecycle, call::Call};
+use runtime::{Lifecycle, context::RequestContext};
 use std::{
     io,
     pin::Pin,
@@ -26,19 +26,19 @@ use std::{
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_stream::Stream;
 
-/// The longest that an export waits for a client who does not read.
-const READ_MAX_WAIT: Duration = Duration::from_secs(60);
-/// What may stand unencoded in a file's name (RFC 8187).
+/// Timeout for a client that does not read.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// Characters of a file name that need no encoding (RFC 8187).
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What kind of file.
+/// Format of an export.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
     Json,
     Markdown,
 }
 
-/// Answer a whole conversation as a file, with the messages that are there when it begins.
+/// Export a conversation as a file. Messages that arrive during the export are not included.
 #[utoipa::path(
     get, path = "/api/session/{user_id}/export", tag = "sessions",
     params(
@@ -55,15 +55,15 @@ enum Format {
 )]
 pub(super) async fn export(
     State(api): State<Api>,
-    call: CallExtension,
+    context: ContextExtension,
     UserId(user_id): UserId,
     mut params: QueryParams,
 ) -> Result<Response, Problem> {
     let format = params.one_of("format", &[("markdown", Format::Markdown), ("json", Format::Json)]);
     let format = params.finish(format)?.unwrap_or(Format::Markdown);
-    let pages = Pages { backend: api.backend, call: call.0, user_id };
+    let pages = Pages { backend: api.backend, context: context.0, user_id };
     let session = pages.session().await?;
-    // What can be refused is refused before the file begins.
+    // Errors are reported before the response starts.
     let first = pages.after(0).await?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(format.media_type())),
@@ -78,14 +78,14 @@ pub(super) async fn export(
     Ok((headers, Body::from_stream(File { parts, is_over: false })).into_response())
 }
 
-/// A part of a file.
+/// Part of an export.
 enum Part {
     Text(Bytes),
-    /// The file is whole.
+    /// End of a complete export.
     End,
 }
 
-/// The file as the client reads it. Without its end it is an error, so that it cannot be taken for a whole one.
+/// Body of an export. It fails unless it receives [`Part::End`], so that a truncated file is not taken for a complete one.
 struct File {
     parts: Receiver<Part>,
     is_over: bool,
@@ -103,40 +103,44 @@ impl Stream for File {
         Poll::Ready(match part {
             Some(Part::Text(text)) => Some(Ok(text)),
             Some(Part::End) => None,
-            None => Some(Err(io::Error::other("the export is not whole"))),
+            None => Some(Err(io::Error::other("the export is incomplete"))),
         })
     }
 }
 
-/// The session's history, a page at a time.
+/// Reader of a session's history, page by page.
 struct Pages {
     backend: Backend,
-    call: Call,
+    context: RequestContext,
     user_id: String,
 }
 
 impl Pages {
     async fn session(&self) -> Result<Session, Problem> {
-        let send = |mut client: Client, request| async move { client.get(request).await };
+        let send = |mut client: SessionClient, request| async move { client.get(request).await };
         let request = pb::GetRequest { user_id: self.user_id.clone() };
-        let answer =
-            self.backend.call(self.backend.sessions(), &self.call, Repeat::Safe, request, send).await?;
+        let answer = self
+            .backend
+            .call(self.backend.sessions(), &self.context, Idempotency::Idempotent, request, send)
+            .await?;
         Ok(Session::from(answer.session.unwrap_or_default()))
     }
 
     async fn after(&self, seq: u32) -> Result<pb::HistoryResponse, Problem> {
-        let send = |mut client: Client, request| async move { client.history(request).await };
+        let send = |mut client: SessionClient, request| async move { client.history(request).await };
         let request = pb::HistoryRequest {
             user_id: self.user_id.clone(),
             limit: i32::try_from(PAGE_MAX_ITEMS).unwrap_or(i32::MAX),
             after_seq: Some(seq),
             before_seq: None,
         };
-        self.backend.call(self.backend.sessions(), &self.call, Repeat::Safe, request, send).await
+        self.backend
+            .call(self.backend.sessions(), &self.context, Idempotency::Idempotent, request, send)
+            .await
     }
 }
 
-/// Writes the file until it is whole, the client has gone, or something fails.
+/// Writes the export until it is complete, the client disconnects or a call fails.
 async fn write(
     pages: Pages,
     format: Format,
@@ -147,11 +151,11 @@ async fn write(
 ) {
     tokio::select! {
         _ = write_all(&pages, format, &session, first, &sender) => {}
-        () = lifecycle.hurrying() => {}
+        () = lifecycle.force_shutdown() => {}
     }
 }
 
-/// None when it did not come to the end.
+/// Returns `None` if the export is incomplete.
 async fn write_all(
     pages: &Pages,
     format: Format,
@@ -177,7 +181,7 @@ async fn write_all(
             page = pages.after(seq).await.ok()?;
         }
     }
-    // Another session of the same handle would have gone on where this one ended.
+    // Pages of a later session with the same name would otherwise follow those of this one.
     if !pages.session().await.ok()?.is_same_as(session) {
         return None;
     }
@@ -186,7 +190,7 @@ async fn write_all(
 }
 
 async fn send(sender: &Sender<Part>, part: Part) -> Option<()> {
-    sender.send_timeout(part, READ_MAX_WAIT).await.ok()
+    sender.send_timeout(part, READ_TIMEOUT).await.ok()
 }
 
 impl Format {
@@ -233,7 +237,7 @@ fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("strings and numbers become JSON")
 }
 
-/// Names the file twice: for old clients in ASCII, for others as it is.
+/// Returns the header with the file name, in ASCII for old clients and in UTF-8 for others.
 fn disposition(name: &str) -> HeaderValue {
     let plain: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_. ".contains(c) { c } else { '_' }).collect();

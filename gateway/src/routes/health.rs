@@ -1,4 +1,4 @@
-//! Whether everything that a chat needs is there.
+//! Health of the dependencies.
 
 use super::Api;
 use crate::json::rfc3339;
@@ -7,57 +7,60 @@ use serde::Serialize;
 use std::time::SystemTime;
 use utoipa::ToSchema;
 
-/// The health of everything that a chat needs.
+/// Health of the dependencies.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Health {
-    /// Healthy when every dependency is.
-    status: Word,
-    /// Each dependency.
+    /// `healthy` if every dependency is.
+    status: HealthStatus,
+    /// Status of each dependency.
     dependencies: Dependencies,
-    /// When this was found out.
+    /// Time of the check.
     #[schema(format = DateTime)]
     timestamp: String,
 }
 
 #[derive(Serialize, ToSchema)]
 struct Dependencies {
-    session_service: Word,
-    store: Word,
-    model: Word,
+    session_service: HealthStatus,
+    store: HealthStatus,
+    model: HealthStatus,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Word {
+enum HealthStatus {
     Healthy,
     Unhealthy,
-    /// Nobody is there to ask.
+    /// The service that checks it is unreachable.
     Unknown,
 }
 
-/// Tell whether everything that a chat needs is there.
+/// Check the health of the dependencies.
 #[utoipa::path(
     get, path = "/health", tag = "operations",
     responses(
-        (status = 200, description = "Everything is there", body = Health),
-        (status = 503, description = "Something is missing", body = Health),
+        (status = 200, description = "All dependencies are healthy", body = Health),
+        (status = 503, description = "A dependency is unhealthy", body = Health),
     )
 )]
 pub(super) async fn health(State(api): State<Api>) -> (StatusCode, Json<Health>) {
     let (service, store, model) =
         tokio::join!(api.backend.health(""), api.backend.health("store"), api.backend.health("model"));
     let dependencies = Dependencies {
-        session_service: service.map_or(Word::Unhealthy, word),
-        store: store.map_or(Word::Unknown, word),
-        model: model.map_or(Word::Unknown, word),
+        session_service: service.map_or(HealthStatus::Unhealthy, HealthStatus::from),
+        store: store.map_or(HealthStatus::Unknown, HealthStatus::from),
+        model: model.map_or(HealthStatus::Unknown, HealthStatus::from),
     };
     let Dependencies { session_service, store, model } = &dependencies;
-    let is_healthy = [session_service, store, model].into_iter().all(|word| *word == Word::Healthy);
+    let is_healthy =
+        [session_service, store, model].into_iter().all(|status| *status == HealthStatus::Healthy);
     let code = if is_healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let timestamp = rfc3339(Some(SystemTime::now().into()));
-    (code, Json(Health { status: word(is_healthy), dependencies, timestamp }))
+    (code, Json(Health { status: is_healthy.into(), dependencies, timestamp }))
 }
 
-fn word(is_healthy: bool) -> Word {
-    if is_healthy { Word::Healthy } else { Word::Unhealthy }
+impl From<bool> for HealthStatus {
+    fn from(is_healthy: bool) -> Self {
+        if is_healthy { Self::Healthy } else { Self::Unhealthy }
+    }
 }

@@ -1,4 +1,4 @@
-//! The routes: the REST API on one screen.
+//! Routes of the REST API.
 
 mod chat;
 mod config;
@@ -21,16 +21,16 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use process::Lifecycle;
+use runtime::Lifecycle;
 use std::sync::Arc;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-/// Where there is a page to try the API.
+/// Path of the page to try the API.
 pub(crate) const DOCS: &str = "/docs";
 
-/// What handlers work with.
+/// State of the handlers.
 #[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) backend: Backend,
@@ -42,9 +42,9 @@ pub(crate) struct Api {
 #[openapi(
     info(
         title = "Nono",
-        description = "Chat sessions, kept while somebody uses them.\n\nTimes are RFC 3339 in UTC with milliseconds. \
-                       Errors are `application/problem+json` (RFC 9457) with a stable `reason`. Unknown fields in a \
-                       request are refused. Every answer carries `x-request-id` and `x-trace-id`.",
+        description = "Chat sessions that expire after their last activity.\n\nTimes are RFC 3339 in UTC with milliseconds. \
+                       Errors are `application/problem+json` (RFC 9457) with a stable `reason`. Unknown fields and \
+                       parameters are rejected. Every response carries `x-request-id` and `x-trace-id`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     components(schemas(
@@ -57,7 +57,7 @@ pub(crate) struct Api {
 )]
 struct Document;
 
-/// All routes of the API, and the document that describes them.
+/// Returns the routes of the API, including the document that describes them.
 pub(crate) fn router(api: Api) -> Router {
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(sessions::create))
@@ -92,7 +92,7 @@ async fn wrong_method(request: Request) -> Response {
     response
 }
 
-/// An answer in JSON.
-fn answer<A, J: From<A>>(answer: A) -> Json<J> {
-    Json(J::from(answer))
+/// Converts a response of the service to JSON.
+fn render<A, J: From<A>>(response: A) -> Json<J> {
+    Json(J::from(response))
 }

@@ -1,19 +1,17 @@
-//! Sessions and their messages.
+//! Routes of sessions and their messages.
 
-use super::{Api, answer};
+use super::{Api, render};
 use crate::{
-    backend::{Repeat, Transport},
+    backend::{Idempotency, SessionClient},
     error::{AppendRefusals, CreateRefusals, Problem, Refusals, SessionRefusals},
     extract::{JsonFields, QueryParams, UserId},
     json::{self, Appended, Created, History, Session, Sessions, schemas},
-    observe::CallExtension,
+    observe::ContextExtension,
 };
 use axum::{Json, extract::State, http::StatusCode};
-use nono_proto::session::v1::{self as pb, session_service_client::SessionServiceClient};
+use nono_proto::session::v1 as pb;
 
-pub(super) type Client = SessionServiceClient<Transport>;
-
-/// Make a session, or answer the live one as `if_exists` says.
+/// Create a session, or return the live one if `if_exists` is `return`.
 #[utoipa::path(
     post, path = "/api/session/create", tag = "sessions", request_body = json::CreateRequest,
     responses(
@@ -31,16 +29,16 @@ pub(super) type Client = SessionServiceClient<Transport>;
 )]
 pub(super) async fn create(
     State(api): State<Api>,
-    call: CallExtension,
+    context: ContextExtension,
     fields: JsonFields,
 ) -> Result<Json<Created>, Problem> {
     let request = json::create(fields)?;
-    let repeat = Repeat::with(&request.request_id);
-    let send = |mut client: Client, request| async move { client.create(request).await };
-    api.backend.call(api.backend.sessions(), &call, repeat, request, send).await.map(answer)
+    let idempotency = Idempotency::of_request_id(&request.request_id);
+    let send = |mut client: SessionClient, request| async move { client.create(request).await };
+    api.backend.call(api.backend.sessions(), &context, idempotency, request, send).await.map(render)
 }
 
-/// List the live sessions, the latest activity first. The pages of one listing keep the order of its first page.
+/// List the live sessions, latest activity first. All pages of a listing keep the order of its first page.
 #[utoipa::path(
     get, path = "/api/sessions", tag = "sessions",
     params(
@@ -54,7 +52,7 @@ pub(super) async fn create(
 )]
 pub(super) async fn list(
     State(api): State<Api>,
-    call: CallExtension,
+    context: ContextExtension,
     mut params: QueryParams,
 ) -> Result<Json<Sessions>, Problem> {
     let request = pb::ListRequest {
@@ -62,11 +60,14 @@ pub(super) async fn list(
         page_token: params.string("page_token").unwrap_or_default(),
     };
     let request = params.finish(request)?;
-    let send = |mut client: Client, request| async move { client.list(request).await };
-    api.backend.call(api.backend.sessions(), &call, Repeat::Safe, request, send).await.map(answer)
+    let send = |mut client: SessionClient, request| async move { client.list(request).await };
+    api.backend
+        .call(api.backend.sessions(), &context, Idempotency::Idempotent, request, send)
+        .await
+        .map(render)
 }
 
-/// Answer a live session.
+/// Return a live session.
 #[utoipa::path(
     get, path = "/api/session/{user_id}", tag = "sessions", params(("user_id" = schemas::UserId, Path)),
     responses(
@@ -76,18 +77,18 @@ pub(super) async fn list(
 )]
 pub(super) async fn get(
     State(api): State<Api>,
-    call: CallExtension,
+    context: ContextExtension,
     UserId(user_id): UserId,
 ) -> Result<Json<Session>, Problem> {
-    let send = |mut client: Client, request| async move { client.get(request).await };
+    let send = |mut client: SessionClient, request| async move { client.get(request).await };
     let found = api
         .backend
-        .call(api.backend.sessions(), &call, Repeat::Safe, pb::GetRequest { user_id }, send)
+        .call(api.backend.sessions(), &context, Idempotency::Idempotent, pb::GetRequest { user_id }, send)
         .await?;
-    Ok(answer(found.session.unwrap_or_default()))
+    Ok(render(found.session.unwrap_or_default()))
 }
 
-/// Read a page of a session's messages, oldest first: the newest ones, or those before or after a seq.
+/// Return a page of a session's messages, oldest first: the newest ones, or those before or after a seq.
 #[utoipa::path(
     get, path = "/api/session/{user_id}/history", tag = "sessions",
     params(
@@ -103,7 +104,7 @@ pub(super) async fn get(
 )]
 pub(super) async fn history(
     State(api): State<Api>,
-    call: CallExtension,
+    context: ContextExtension,
     UserId(user_id): UserId,
     mut params: QueryParams,
 ) -> Result<Json<History>, Problem> {
@@ -114,11 +115,14 @@ pub(super) async fn history(
         after_seq: params.seq("after"),
     };
     let request = params.finish(request)?;
-    let send = |mut client: Client, request| async move { client.history(request).await };
-    api.backend.call(api.backend.sessions(), &call, Repeat::Safe, request, send).await.map(answer)
+    let send = |mut client: SessionClient, request| async move { client.history(request).await };
+    api.backend
+        .call(api.backend.sessions(), &context, Idempotency::Idempotent, request, send)
+        .await
+        .map(render)
 }
 
-/// Add messages to the end of a session, all or none.
+/// Append messages to a session, all or none.
 #[utoipa::path(
     post, path = "/api/session/{user_id}/messages", tag = "sessions", request_body = json::AppendRequest,
     params(("user_id" = schemas::UserId, Path)),
@@ -129,17 +133,17 @@ pub(super) async fn history(
 )]
 pub(super) async fn append(
     State(api): State<Api>,
-    call: CallExtension,
+    context: ContextExtension,
     UserId(user_id): UserId,
     fields: JsonFields,
 ) -> Result<Json<Appended>, Problem> {
     let request = json::append(user_id, fields)?;
-    let repeat = Repeat::with(&request.request_id);
-    let send = |mut client: Client, request| async move { client.append(request).await };
-    api.backend.call(api.backend.sessions(), &call, repeat, request, send).await.map(answer)
+    let idempotency = Idempotency::of_request_id(&request.request_id);
+    let send = |mut client: SessionClient, request| async move { client.append(request).await };
+    api.backend.call(api.backend.sessions(), &context, idempotency, request, send).await.map(render)
 }
 
-/// Keep a session for another lifetime.
+/// Extend the lifetime of a session.
 #[utoipa::path(
     post, path = "/api/session/{user_id}/touch", tag = "sessions", params(("user_id" = schemas::UserId, Path)),
     responses(
@@ -149,33 +153,39 @@ pub(super) async fn append(
 )]
 pub(super) async fn touch(
     State(api): State<Api>,
-    call: CallExtension,
+    context: ContextExtension,
     UserId(user_id): UserId,
 ) -> Result<Json<Session>, Problem> {
-    let send = |mut client: Client, request| async move { client.touch(request).await };
+    let send = |mut client: SessionClient, request| async move { client.touch(request).await };
     let touched = api
         .backend
-        .call(api.backend.sessions(), &call, Repeat::Safe, pb::TouchRequest { user_id }, send)
+        .call(api.backend.sessions(), &context, Idempotency::Idempotent, pb::TouchRequest { user_id }, send)
         .await?;
-    Ok(answer(touched.session.unwrap_or_default()))
+    Ok(render(touched.session.unwrap_or_default()))
 }
 
-/// Remove a session with all its messages.
+/// Delete a session with all its messages.
 #[utoipa::path(
     delete, path = "/api/session/{user_id}", tag = "sessions", params(("user_id" = schemas::UserId, Path)),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "The session was deleted"),
         SessionRefusals,
     )
 )]
 pub(super) async fn delete(
     State(api): State<Api>,
-    call: CallExtension,
+    context: ContextExtension,
     UserId(user_id): UserId,
 ) -> Result<StatusCode, Problem> {
-    let send = |mut client: Client, request| async move { client.delete(request).await };
+    let send = |mut client: SessionClient, request| async move { client.delete(request).await };
     api.backend
-        .call(api.backend.sessions(), &call, Repeat::Unsafe, pb::DeleteRequest { user_id }, send)
+        .call(
+            api.backend.sessions(),
+            &context,
+            Idempotency::NonIdempotent,
+            pb::DeleteRequest { user_id },
+            send,
+        )
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

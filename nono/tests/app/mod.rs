@@ -2,13 +2,13 @@
 
 mod program;
 
-use ::process::{
-    Lifecycle,
-    server::{Port, Protocol},
-};
 use gateway::{backend::Backend, server::Gateway, settings::GatewaySettings};
 use prometheus_client::registry::Registry;
 use reqwest::{Method, StatusCode, header::HeaderMap};
+use runtime::{
+    Lifecycle,
+    server::{Port, Protocol},
+};
 use serde_json::Value;
 use session_service::{
     model::{Bounded, Demo, Model, OpenAi, limits::SILENCE_MAX},

@@ -12,7 +12,7 @@ use crate::{
     store::{NewTurn, SessionStore, TurnToken},
 };
 use nono_proto::chat::v1::{self as pb, chat_service_server::ChatService};
-use process::Lifecycle;
+use runtime::Lifecycle;
 use std::{pin::Pin, sync::Arc};
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::{Stream, wrappers::ReceiverStream};

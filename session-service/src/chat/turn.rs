@@ -109,7 +109,7 @@ async fn answer(
     let written = tokio::select! {
         written = write(chat, owner, turn, taken, events) => written?,
         failure = keep_lease(chat, owner, turn) => return Err(failure),
-        () = chat.lifecycle.hurrying() => return Err(Failure::Stopped),
+        () = chat.lifecycle.force_shutdown() => return Err(Failure::Stopped),
     };
     let reply = store_reply(chat, owner, turn, &written).await.map_err(Failure::Store)?;
     events.done(&reply).await;

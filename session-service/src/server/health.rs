@@ -2,7 +2,7 @@
 
 use crate::store::SessionStore;
 use futures_util::{Stream, StreamExt, stream};
-use process::Lifecycle;
+use runtime::Lifecycle;
 use std::{pin::Pin, sync::Arc, time::Duration};
 use tonic::{Code, Request, Response, Status};
 use tonic_health::{
@@ -50,7 +50,7 @@ pub(super) async fn watch(store: Arc<dyn SessionStore>, reporter: HealthReporter
     let looking = async {
         loop {
             let is_up = store.time().await.is_ok();
-            lifecycle.report(STORE, is_up);
+            lifecycle.set_dependency(STORE, is_up);
             reporter.set_service_status(STORE, word(is_up)).await;
             if is_up && !served {
                 served = true;

@@ -22,8 +22,8 @@ use nono_proto::{
     session::v1::session_service_server::SessionServiceServer,
 };
 use observe::{Observer, observe};
-use process::{Lifecycle, server::Port};
 use prometheus_client::registry::Registry;
+use runtime::{Lifecycle, server::Port};
 use std::{any::Any, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
@@ -61,7 +61,7 @@ impl Service {
     /// Puts the parts together. It serves once the store was there.
     pub async fn new(parts: Parts, lifecycle: &Lifecycle, registry: &mut Registry) -> Self {
         let Parts { store, policy, personas, model, context_messages } = parts;
-        lifecycle.report(health::STORE, false);
+        lifecycle.set_dependency(health::STORE, false);
         let powered_by = model.name().to_owned();
         let (turns, metrics) = (TaskTracker::new(), ChatMetrics::register(registry));
         let chat = Chat {

@@ -10,7 +10,7 @@ use axum::{
     response::Response,
 };
 use http_body::Frame;
-use process::call::Call;
+use runtime::context::RequestContext;
 use std::{
     pin::Pin,
     sync::Arc,
@@ -36,16 +36,16 @@ pub(super) async fn observe(State(observer): State<Observer>, request: Request, 
     let is_health = path.starts_with(HEALTH);
     let method = observer.metrics.method(path);
     let span = if is_health { Span::none() } else { span_of(&method) };
-    let call = Call::begin(request.headers(), &span);
+    let context = RequestContext::begin(request.headers(), &span);
     let limit = limit(&method, request.headers());
     let stopped = method.ends_at_stop.then(|| Box::pin(observer.stopping.cancelled_owned()));
-    let record = Record::begin(method, call.clone(), span.clone(), is_health);
+    let record = Record::begin(method, context.clone(), span.clone(), is_health);
     let mut response = in_time(limit, next.run(request)).instrument(span).await;
     let status = Status::from_header_map(response.headers());
     if let Some(status) = status.as_ref().filter(|_| !is_health).and_then(status::from_library) {
         response = status.into_http();
     }
-    call.answer(response.headers_mut());
+    context.write_response_headers(response.headers_mut());
     match Status::from_header_map(response.headers()) {
         Some(status) => {
             record.end(status.code());
@@ -106,7 +106,7 @@ async fn in_time(limit: Option<Duration>, answer: impl Future<Output = Response>
 /// A call that is being recorded; one that is dropped was cut off by the caller.
 struct Record {
     method: Arc<Method>,
-    call: Call,
+    context: RequestContext,
     span: Span,
     is_health: bool,
     begun: Instant,
@@ -114,9 +114,9 @@ struct Record {
 }
 
 impl Record {
-    fn begin(method: Arc<Method>, call: Call, span: Span, is_health: bool) -> Self {
+    fn begin(method: Arc<Method>, context: RequestContext, span: Span, is_health: bool) -> Self {
         method.begin();
-        Self { method, call, span, is_health, begun: Instant::now(), is_over: false }
+        Self { method, context, span, is_health, begun: Instant::now(), is_over: false }
     }
 
     fn end(mut self, code: Code) {
@@ -133,7 +133,7 @@ impl Record {
         }
         let (service, method) = (&self.method.service, &self.method.name);
         let duration_ms = took.as_secs_f64() * 1000.0;
-        let Call { request_id, trace_id, .. } = &self.call;
+        let RequestContext { request_id, trace_id, .. } = &self.context;
         if self.is_health {
             tracing::debug!(service, method, code = code_name, duration_ms, request_id, "call");
         } else {

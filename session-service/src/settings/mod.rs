@@ -12,8 +12,8 @@ use crate::{
     },
 };
 use clap::Args;
-use process::settings::{SecretSetting, positive_duration};
 use prometheus_client::registry::Registry;
+use runtime::settings::{SecretSetting, positive_duration};
 use std::{fs, sync::Arc, time::Duration};
 
 pub use store::{FileContent, Password, StoreSettings, StoreUrl};

@@ -1,7 +1,7 @@
 //! Where a model is, and the key to it.
 
-use process::settings::plain_url;
 use reqwest::{Url, header::HeaderValue};
+use runtime::settings::plain_url;
 use std::{fmt, net::IpAddr, str::FromStr};
 
 /// The base URL of an OpenAI-compatible endpoint, such as `http://localhost:11434/v1`.

@@ -4,7 +4,7 @@
 use super::address::{Topology, Watched};
 use bb8_redis::redis::{ConnectionInfo, IntoConnectionInfo, io::tcp::TcpSettings};
 use percent_encoding::percent_decode_str;
-use process::settings::is_host;
+use runtime::settings::is_host;
 
 /// The error of an address of another form.
 const FORM: &str = "it must be of one of the forms redis://[user:password@]host[:port][/database], \

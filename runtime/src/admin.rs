@@ -1,4 +1,4 @@
-//! The admin port: liveness, readiness, metrics. Not for the outside world.
+//! Admin port: liveness, readiness and metrics. It must not be reachable from outside.
 
 use crate::Lifecycle;
 use axum::{
@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 use serde_json::json;
 use std::sync::Arc;
 
-/// The routes of the admin port.
+/// Returns the routes of the admin port.
 pub fn router(lifecycle: Lifecycle, registry: Registry) -> Router {
     Router::new()
         .route("/livez", get(async || "ok\n"))
@@ -28,11 +28,11 @@ async fn readyz(State(lifecycle): State<Lifecycle>, RawQuery(query): RawQuery) -
     if query.is_none_or(|query| !query.split('&').any(|part| part.split('=').next() == Some("verbose"))) {
         return (code, format!("{status}\n")).into_response();
     }
-    let word = |is_up| if is_up { "up" } else { "down" };
+    let state = |is_up| if is_up { "up" } else { "down" };
     let dependencies: serde_json::Map<_, _> = lifecycle
         .dependencies()
         .into_iter()
-        .map(|dependency| (dependency.name.to_owned(), word(dependency.is_up).into()))
+        .map(|dependency| (dependency.name.to_owned(), state(dependency.is_up).into()))
         .collect();
     (code, Json(json!({ "status": status, "dependencies": dependencies }))).into_response()
 }

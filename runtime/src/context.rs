@@ -1,4 +1,4 @@
-//! What a call is known by in logs, traces and errors: its request id and its trace.
+//! The identity of a request in logs, traces and errors: its request id and its trace.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{
@@ -11,19 +11,19 @@ use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use uuid::Uuid;
 
-/// The header that carries a request's id, in both directions.
+/// Header of the request id, in both directions.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The header that tells the caller the trace.
+/// Response header of the trace id.
 pub const X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
-/// The W3C header that carries the trace to the next service.
+/// W3C header that passes the trace on to the next service.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// The longest request id that is taken over from a caller.
+/// Maximum length of a request id that is accepted from a caller.
 const REQUEST_ID_MAX_BYTES: usize = 128;
 
-/// What one call is known by.
+/// The request id and the trace of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
+pub struct RequestContext {
     /// The caller's `x-request-id`, or a new one.
     pub request_id: String,
     /// The W3C trace id, 32 hexadecimal digits.
@@ -31,19 +31,19 @@ pub struct Call {
     traceparent: String,
 }
 
-impl Call {
-    /// The call that comes with these headers and is handled in `span`, which must not have been entered yet.
+impl RequestContext {
+    /// Reads the context of a request that is handled in `span`. The span must not have been entered yet.
     ///
-    /// Without an exporter there are no spans to take the trace from; the caller's is passed on, or a new one.
+    /// Without an exporter there are no spans to take the trace from: the caller's trace is used, or a new one.
     pub fn begin(headers: &HeaderMap, span: &Span) -> Self {
         let parent = TraceContextPropagator::new().extract(&Headers(headers));
-        // It fails where no exporter is installed, and then there is nothing to link.
+        // This fails if no exporter is installed; then there is nothing to link.
         let _ = span.set_parent(parent.clone());
         let request_id = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
         let request_id = request_id.filter(|id| (1..=REQUEST_ID_MAX_BYTES).contains(&id.len()));
         let own = span.context();
         let context = if own.span().span_context().is_valid() { own } else { parent };
-        let (trace_id, traceparent) = describe(&context);
+        let (trace_id, traceparent) = trace_headers(&context);
         Self {
             request_id: request_id.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned),
             trace_id,
@@ -51,14 +51,14 @@ impl Call {
         }
     }
 
-    /// Tells the next service of this call.
-    pub fn pass_on(&self, headers: &mut HeaderMap) {
+    /// Writes the context into the headers of a request to the next service.
+    pub fn inject(&self, headers: &mut HeaderMap) {
         set(headers, X_REQUEST_ID, &self.request_id);
         set(headers, TRACEPARENT, &self.traceparent);
     }
 
-    /// Tells the caller.
-    pub fn answer(&self, headers: &mut HeaderMap) {
+    /// Writes the context into the headers of a response.
+    pub fn write_response_headers(&self, headers: &mut HeaderMap) {
         set(headers, X_REQUEST_ID, &self.request_id);
         set(headers, X_TRACE_ID, &self.trace_id);
     }
@@ -70,8 +70,8 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-/// The trace id and the `traceparent` of a context, made up where there is none.
-fn describe(context: &Context) -> (String, String) {
+/// Returns the trace id and the `traceparent` of a context, new ones if it has none.
+fn trace_headers(context: &Context) -> (String, String) {
     let span = context.span();
     let known = span.span_context();
     if !known.is_valid() {
@@ -114,24 +114,25 @@ mod tests {
     const GIVEN: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     #[test]
-    fn a_callers_trace_and_request_id_are_passed_on() {
+    fn the_trace_and_request_id_of_a_caller_are_passed_on() {
         let mut headers = HeaderMap::new();
         set(&mut headers, TRACEPARENT, GIVEN);
         set(&mut headers, X_REQUEST_ID, "r-1");
-        let call = Call::begin(&headers, &Span::none());
-        assert_eq!((call.request_id.as_str(), call.trace_id.as_str()), ("r-1", &GIVEN[3..35]));
+        let context = RequestContext::begin(&headers, &Span::none());
+        assert_eq!((context.request_id.as_str(), context.trace_id.as_str()), ("r-1", &GIVEN[3..35]));
         let mut next = HeaderMap::new();
-        call.pass_on(&mut next);
+        context.inject(&mut next);
         assert_eq!(next[TRACEPARENT], GIVEN);
         assert_eq!(next[X_REQUEST_ID], "r-1");
     }
 
     #[test]
-    fn a_call_without_either_gets_new_ones() {
+    fn a_request_without_ids_gets_new_ones() {
         let mut headers = HeaderMap::new();
         set(&mut headers, TRACEPARENT, "garbage");
         set(&mut headers, X_REQUEST_ID, &"x".repeat(129));
-        let (one, two) = (Call::begin(&headers, &Span::none()), Call::begin(&headers, &Span::none()));
+        let (one, two) =
+            (RequestContext::begin(&headers, &Span::none()), RequestContext::begin(&headers, &Span::none()));
         assert_ne!(one.request_id, two.request_id);
         assert_ne!(one.trace_id, two.trace_id);
         assert_eq!(one.trace_id.len(), 32);

@@ -1,4 +1,4 @@
-//! Output for the person who started a program. A standard stream that nobody reads any more is no failure.
+//! Output to the terminal. A closed standard stream is not an error.
 
 use std::{
     fmt::Arguments,
@@ -16,6 +16,6 @@ pub fn complain(text: Arguments<'_>) {
 }
 
 fn write(mut stream: impl Write, text: Arguments<'_>) {
-    // There is no other stream to report a failure on, and the exit code has its own meaning.
+    // No other stream could report the failure, and the exit code has a meaning of its own.
     let _ = stream.write_fmt(text).and_then(|()| stream.flush());
 }

@@ -1,5 +1,7 @@
-//! Lines of the log as JSON objects, as the subscriber's own format writes them. That one checks every piece of text for
-//! being UTF-8 once more, and a line was the dearest part of a short call (docs/decisions/0006-speed.md).
+//! Log format: one JSON object per line, identical to the subscriber's own JSON format.
+//!
+//! The subscriber's formatter validates all text as UTF-8 again, which made the log line the most expensive part of a short
+//! call (docs/decisions/0006-speed.md).
 
 use std::fmt::{self, Debug};
 use tracing::{
@@ -16,10 +18,10 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// `{"timestamp":...,"level":...,` then the event's fields, then `"target":...}`. Nothing of spans.
-pub(crate) struct JsonLines;
+/// Formats an event as `{"timestamp":...,"level":...,` followed by its fields and `"target":...}`. Spans are not included.
+pub(crate) struct JsonFormat;
 
-impl<S, N> FormatEvent<S, N> for JsonLines
+impl<S, N> FormatEvent<S, N> for JsonFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -47,7 +49,7 @@ where
     }
 }
 
-/// Writes fields until one fails.
+/// Visitor that writes fields until one fails.
 struct Fields<'a> {
     writer: Writer<'a>,
     written: fmt::Result,
@@ -93,7 +95,7 @@ impl Visit for Fields<'_> {
     }
 }
 
-/// Writes text as a JSON string. Most text is written as it is.
+/// Writes text as a JSON string. Text without escapes, the common case, is copied.
 fn write_text(writer: &mut Writer<'_>, text: &str) -> fmt::Result {
     let needs_escape = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
     if !text.bytes().fold(false, |any, byte| any | needs_escape(byte)) {
@@ -133,7 +135,7 @@ mod tests {
     }
 
     impl Lines {
-        /// The lines, each with its timestamp looked at and taken out.
+        /// Returns the lines without their timestamps, which are validated.
         fn read(&self) -> Vec<Value> {
             let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
             let line = |line: &str| {
@@ -150,7 +152,7 @@ mod tests {
     #[test]
     fn lines_say_what_those_of_the_library_say() {
         let (ours, theirs) = (Lines::default(), Lines::default());
-        let our_layer = tracing_subscriber::fmt::layer().with_writer(ours.clone()).event_format(JsonLines);
+        let our_layer = tracing_subscriber::fmt::layer().with_writer(ours.clone()).event_format(JsonFormat);
         let their_layer = tracing_subscriber::fmt::layer().with_writer(theirs.clone()).json();
         let their_layer = their_layer.flatten_event(true).with_current_span(false).with_span_list(false);
         let both = Registry::default().with(our_layer).with(their_layer);
@@ -171,7 +173,7 @@ mod tests {
         let (ours, theirs) = (ours.read(), theirs.read());
         assert_eq!(ours.len(), 5);
         for (our, their) in ours.iter().zip(&theirs) {
-            // A whole float is 3 here and 3.0 there.
+            // A whole float is written as 3 here and as 3.0 by the subscriber.
             assert_eq!(our.to_string().replace("3.0", "3"), their.to_string().replace("3.0", "3"));
         }
     }

@@ -1,7 +1,7 @@
-//! What running needs and serving does not: settings, telemetry, signals and drain, listeners. Knows nothing of chat.
+//! Runtime of a program: settings, telemetry, signals, drain and ports. It knows nothing about sessions or chat.
 
 pub mod admin;
-pub mod call;
+pub mod context;
 mod json_lines;
 pub mod lifecycle;
 pub mod output;
@@ -18,6 +18,6 @@ pub fn jittered(duration: std::time::Duration) -> std::time::Duration {
     duration.mul_f64(0.9 + 0.2 * fastrand::f64())
 }
 
-/// For every program of the workspace: a call allocates some hundred small things. docs/decisions/0006-speed.md
+/// Allocator of all programs: a call makes some hundred small allocations (docs/decisions/0006-speed.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

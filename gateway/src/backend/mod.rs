@@ -1,6 +1,13 @@
-//! The session service as the gateway calls it: with the caller's ids, within a time limit, once more where that is safe.
+//! Client of the session service. Passes the caller's ids on, enforces the deadline and retries once if that is safe.
 
-use crate::{balance::Places, detached::Detached, error::Problem, lanes};
+mod channel_pool;
+mod detached;
+mod discovery;
+mod transport;
+
+use crate::error::Problem;
+use detached::Detached;
+use discovery::Discovery;
 use http::Uri;
 use nono_proto::{
     chat::v1::{ChatRequest, ChatResponse, chat_service_client::ChatServiceClient},
@@ -9,8 +16,8 @@ use nono_proto::{
     reason,
     session::v1::session_service_client::SessionServiceClient,
 };
-use process::call::Call;
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use runtime::context::RequestContext;
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tonic::{Code, Request, Response, Status, Streaming, body::Body};
 use tonic_health::pb::{
@@ -23,39 +30,21 @@ use tower::{
     util::BoxCloneSyncService,
 };
 use tracing::Instrument;
+use transport::{Transport, TransportError};
 
-/// How much longer than the service the gateway waits: the service's own answer is the better one.
-const GRACE: Duration = Duration::from_millis(250);
-/// The longest wait for an answer about health.
-const HEALTH_MAX_WAIT: Duration = Duration::from_millis(1600);
+/// Client of the session service's unary calls.
+pub(crate) type SessionClient = SessionServiceClient<Transport>;
+/// Client of the chat service's unary calls.
+pub(crate) type PersonasClient = ChatServiceClient<Transport>;
+/// Client of the configuration service.
+pub(crate) type ConfigClient = ConfigServiceClient<Transport>;
 
-/// What carries a call to the service.
-pub(crate) type Transport = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, TransportError>;
+/// Time by which the gateway waits longer than the service, whose own error is more precise.
+const DEADLINE_GRACE: Duration = Duration::from_millis(250);
+/// Timeout for a health check.
+const HEALTH_TIMEOUT: Duration = Duration::from_millis(1600);
 
-/// Why a call did not get through.
-#[derive(Debug)]
-pub(crate) struct TransportError(BoxError);
-
-impl From<BoxError> for TransportError {
-    fn from(cause: BoxError) -> Self {
-        Self(cause)
-    }
-}
-
-impl fmt::Display for TransportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Error for TransportError {
-    /// The cause itself: tonic looks for what it knows in the chain.
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.0)
-    }
-}
-
-/// The session service, wherever it runs. Clones share connections.
+/// The session service, in this process or behind addresses. Clones share connections.
 #[derive(Clone)]
 pub struct Backend {
     transport: Transport,
@@ -64,22 +53,22 @@ pub struct Backend {
     budget: Arc<TpsBudget>,
 }
 
-/// Whether a call may be made again when nobody knows whether the first one arrived.
+/// Whether a call may be retried when it is unknown if the first attempt had an effect.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Repeat {
-    Safe,
-    Unsafe,
+pub(crate) enum Idempotency {
+    Idempotent,
+    NonIdempotent,
 }
 
-impl Repeat {
-    /// A write may be repeated if the service can tell that it is one.
-    pub(crate) fn with(request_id: &str) -> Self {
-        if request_id.is_empty() { Self::Unsafe } else { Self::Safe }
+impl Idempotency {
+    /// Returns the idempotency of a write: the service recognizes a retry by its `request_id`.
+    pub(crate) fn of_request_id(request_id: &str) -> Self {
+        if request_id.is_empty() { Self::NonIdempotent } else { Self::Idempotent }
     }
 }
 
 impl Backend {
-    /// A service in this process.
+    /// Creates a client of a service in this process.
     pub fn local<S, B>(service: S) -> Self
     where
         S: Service<http::Request<Body>, Response = http::Response<B>> + Clone + Send + Sync + 'static,
@@ -89,24 +78,23 @@ impl Backend {
         B::Error: Into<BoxError>,
     {
         let service = service
-            .map_err(|error| TransportError(error.into()))
+            .map_err(TransportError::new)
             .map_response(|response: http::Response<B>| response.map(Body::new));
-        Self::over(BoxCloneSyncService::new(service))
+        Self::from_transport(BoxCloneSyncService::new(service))
     }
 
-    /// The service at these addresses, connected to when it is first needed.
+    /// Creates a client of the service at these addresses, which connects when it is first used.
     pub fn remote(addresses: &[Uri]) -> Self {
-        let places = Places::new(addresses);
-        let places = Arc::new(places);
+        let discovery = Arc::new(Discovery::new(addresses));
         let transport = || {
-            let places = places.clone();
-            lanes::transport(move || places.transport())
+            let discovery = discovery.clone();
+            channel_pool::transport(move || discovery.transport())
         };
-        Self { chat_transport: transport(), ..Self::over(transport()) }
+        Self { chat_transport: transport(), ..Self::from_transport(transport()) }
     }
 
-    fn over(transport: Transport) -> Self {
-        // At most one call in ten is repeated, and one a second when there are few.
+    fn from_transport(transport: Transport) -> Self {
+        // At most one retry for ten calls, and at least one a second.
         Self {
             chat_transport: transport.clone(),
             transport,
@@ -114,14 +102,15 @@ impl Backend {
         }
     }
 
-    pub(crate) fn sessions(&self) -> SessionServiceClient<Transport> {
+    /// Returns a client for sessions and their messages.
+    pub(crate) fn sessions(&self) -> SessionClient {
         SessionServiceClient::new(self.transport.clone())
             .max_decoding_message_size(GRPC_MESSAGE_MAX_BYTES)
             .max_encoding_message_size(GRPC_MESSAGE_MAX_BYTES)
     }
 
     /// Returns a client for the unary calls of the chat service.
-    pub(crate) fn personas(&self) -> ChatServiceClient<Transport> {
+    pub(crate) fn personas(&self) -> PersonasClient {
         ChatServiceClient::new(self.transport.clone()).max_decoding_message_size(GRPC_MESSAGE_MAX_BYTES)
     }
 
@@ -131,7 +120,8 @@ impl Backend {
             .max_encoding_message_size(GRPC_MESSAGE_MAX_BYTES)
     }
 
-    pub(crate) fn config(&self) -> ConfigServiceClient<Transport> {
+    /// Returns a client for the configuration.
+    pub(crate) fn config(&self) -> ConfigClient {
         ConfigServiceClient::new(self.transport.clone())
     }
 
@@ -139,8 +129,8 @@ impl Backend {
     pub(crate) async fn call<C, Q, A, F>(
         &self,
         client: C,
-        call: &Call,
-        repeat: Repeat,
+        context: &RequestContext,
+        idempotency: Idempotency,
         request: Q,
         send: impl Fn(C, Request<Q>) -> F + Send + 'static,
     ) -> Result<A, Problem>
@@ -151,23 +141,27 @@ impl Backend {
         F: Future<Output = Result<Response<A>, Status>> + Send,
     {
         let deadline = Instant::now() + UNARY_CALL_MAX;
-        let (call, budget) = (call.clone(), self.budget.clone());
+        let (context, budget) = (context.clone(), self.budget.clone());
         let attempt = move |request: Q| {
             let mut request = Request::new(request);
             request.set_timeout(deadline - Instant::now());
-            call.pass_on(request.metadata_mut().as_mut());
+            context.inject(request.metadata_mut().as_mut());
             send(client.clone(), request)
         };
         let calling = async move {
             budget.deposit();
             match attempt(request.clone()).await {
-                Err(status) if repeat == Repeat::Safe && was_unreachable(&status) && budget.withdraw() => {
+                Err(status)
+                    if idempotency == Idempotency::Idempotent
+                        && is_unreachable(&status)
+                        && budget.withdraw() =>
+                {
                     attempt(request).await
                 }
                 result => result,
             }
         };
-        let calling = tokio::time::timeout_at(deadline + GRACE, calling);
+        let calling = tokio::time::timeout_at(deadline + DEADLINE_GRACE, calling);
         match Detached::new(calling.in_current_span()).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(status.into()),
@@ -175,14 +169,14 @@ impl Backend {
         }
     }
 
-    /// Begins a turn; the answer is there once the user's message is stored.
+    /// Starts a turn. Returns once the user's message is stored.
     pub(crate) async fn chat_stream(
         &self,
-        call: &Call,
+        context: &RequestContext,
         request: ChatRequest,
     ) -> Result<Streaming<ChatResponse>, Problem> {
         let mut request = Request::new(request);
-        call.pass_on(request.metadata_mut().as_mut());
+        context.inject(request.metadata_mut().as_mut());
         let mut client = self.chat();
         // A stream that is reset before the service has accepted it counts against the whole connection.
         let calling = tokio::time::timeout(UNARY_CALL_MAX, async move { client.chat(request).await });
@@ -193,18 +187,17 @@ impl Backend {
         }
     }
 
-    /// Whether the service says that what is called `name` serves; the empty name is the service itself. None when it
-    /// does not say.
+    /// Checks the health of the dependency `name`; the empty name is the service itself. Returns `None` without a response.
     pub(crate) async fn health(&self, name: &str) -> Option<bool> {
         let mut client = HealthClient::new(self.transport.clone());
         let check = client.check(HealthCheckRequest { service: name.into() });
-        let answer = tokio::time::timeout(HEALTH_MAX_WAIT, check).await.ok()?.ok()?;
+        let answer = tokio::time::timeout(HEALTH_TIMEOUT, check).await.ok()?.ok()?;
         Some(answer.into_inner().status() == ServingStatus::Serving)
     }
 }
 
-/// Whether the call did not get through, rather than being refused by the service.
-fn was_unreachable(status: &Status) -> bool {
+/// Returns `true` if the status is an error of the transport and not of the service.
+fn is_unreachable(status: &Status) -> bool {
     let is_ours = status.get_details_error_info().is_some_and(|info| info.domain == reason::DOMAIN);
     !is_ours && matches!(status.code(), Code::Unavailable | Code::Unknown)
 }

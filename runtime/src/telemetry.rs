@@ -1,7 +1,7 @@
-//! Logs to standard error, spans to an OpenTelemetry collector when one is configured.
+//! Telemetry: logs to standard error, spans to an OpenTelemetry collector if one is configured.
 
 use crate::{
-    json_lines::JsonLines,
+    json_lines::JsonFormat,
     settings::{LogFormat, plain_url},
 };
 use anyhow::{Context, Result};
@@ -28,16 +28,17 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// The longest wait for the last spans to be sent.
+/// Timeout for sending the last spans.
 const FLUSH_MAX: Duration = Duration::from_secs(3);
 
-/// How many lines wait to be written. More are dropped: who reads the log must not be able to stop the calls.
+/// Maximum number of log lines waiting to be written. Further lines are dropped, so that a slow log reader cannot block
+/// calls.
 const LINES_WAITING_MAX: usize = 10_000;
 
-/// Writes many lines at a time. That nobody can read them is no failure: the writing thread would miss that it has to end.
-struct ManyLines<W: Write>(BufWriter<W>);
+/// Writes log lines in batches. Write errors are ignored: after one, the writer thread would not notice its shutdown.
+struct BatchedWriter<W: Write>(BufWriter<W>);
 
-impl<W: Write> Write for ManyLines<W> {
+impl<W: Write> Write for BatchedWriter<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.0.write(line)
     }
@@ -48,10 +49,10 @@ impl<W: Write> Write for ManyLines<W> {
     }
 }
 
-/// What has to be flushed at the end.
+/// Telemetry that is flushed when the program ends.
 pub(crate) struct Telemetry {
     spans: Option<SdkTracerProvider>,
-    /// Writes what is left of the log when it is dropped.
+    /// Writes the remaining log lines when it is dropped.
     _log: WorkerGuard,
 }
 
@@ -66,19 +67,18 @@ impl Telemetry {
                 .with_context(|| format!("RUST_LOG {rules:?} is not a log filter"))?,
             _ => EnvFilter::new("info"),
         };
-        // A thread of its own writes, all lines that wait at once: threads that answer calls would wait for each other at
-        // standard error.
+        // A dedicated thread writes lines in batches, so request threads never contend on standard error.
         let (writer, log) = NonBlockingBuilder::default()
             .buffered_lines_limit(LINES_WAITING_MAX)
-            .finish(ManyLines(BufWriter::new(io::stderr())));
+            .finish(BatchedWriter(BufWriter::new(io::stderr())));
         let _ = DROPPED.set(writer.error_counter());
         let logs = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(on_terminal);
         let logs = match format {
             LogFormat::Text => logs.with_target(false).boxed(),
-            LogFormat::Json => logs.event_format(JsonLines).boxed(),
+            LogFormat::Json => logs.event_format(JsonFormat).boxed(),
         };
         let provider = exporter(program)?;
-        // Lines say nothing of spans, so none are made where none are exported.
+        // Log lines do not contain spans, so spans are created only if they are exported.
         let events = filter_fn(|metadata| metadata.is_event()).with_max_level_hint(LevelFilter::TRACE);
         let subscriber = tracing_subscriber::registry().with(logs.with_filter(filter.and(events)));
         match &provider {
@@ -88,10 +88,10 @@ impl Telemetry {
         Ok(Self { spans: provider, _log: log })
     }
 
-    /// Sends the last spans; answers whether that was done in time.
+    /// Sends the last spans. Returns `true` if that succeeded in time.
     pub(crate) async fn flush(&self) -> bool {
         let Some(provider) = self.spans.clone() else { return true };
-        // It blocks its thread, and would wait for ever if that were the only one.
+        // This blocks its thread, and would deadlock on the only worker.
         let flushing = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_MAX));
         matches!(tokio::time::timeout(FLUSH_MAX, flushing).await, Ok(Ok(Ok(()))))
     }
@@ -99,7 +99,7 @@ impl Telemetry {
 
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
 
-/// Counts the lines of the log that were dropped.
+/// Counter of dropped log lines.
 #[derive(Debug)]
 pub(crate) struct DroppedLines;
 
@@ -107,7 +107,7 @@ impl Collector for DroppedLines {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let dropped = DROPPED.get().map_or(0, ErrorCounter::dropped_lines);
         let counter = ConstCounter::new(u64::try_from(dropped).unwrap_or(u64::MAX));
-        let help = "Lines of the log that were dropped because nobody read it";
+        let help = "Log lines that were dropped because standard error was not read";
         counter.encode(encoder.encode_descriptor(
             "nono_log_lines_dropped",
             help,
@@ -125,7 +125,7 @@ fn exporter(program: &'static str) -> Result<Option<SdkTracerProvider>> {
         if let Some(endpoint) = value(name) {
             has_endpoint = true;
             let endpoint = endpoint.to_str().and_then(|text| plain_url(text, &["http", "https"]));
-            // The value is not repeated, for it may hold a password.
+            // The value may contain a password, so it is not repeated.
             endpoint.with_context(|| format!("{name}: it must be of the form http://host:port"))?;
         }
     }
@@ -147,7 +147,7 @@ fn spans<S>(provider: &SdkTracerProvider, program: &'static str) -> impl Layer<S
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
-    // The exporter makes calls itself; spans of those would beget spans without end.
+    // Exclude the exporter's own gRPC calls, or tracing them would recurse.
     let ours = Targets::new().with_default(tracing::Level::INFO).with_targets(
         ["h2", "hyper", "tonic", "tower", "opentelemetry", "opentelemetry_sdk", "opentelemetry_otlp"]
             .map(|target| (target, LevelFilter::OFF)),
@@ -174,11 +174,11 @@ mod tests {
 
     #[test]
     fn a_log_that_cannot_be_written_delays_no_end() {
-        let (mut writer, log) = NonBlockingBuilder::default().finish(ManyLines(BufWriter::new(Closed)));
+        let (mut writer, log) = NonBlockingBuilder::default().finish(BatchedWriter(BufWriter::new(Closed)));
         writer.write_all(b"a line\n").unwrap();
         let begun = Instant::now();
         drop(log);
-        // The library waits a second for a thread that has missed its end.
+        // The library waits a second for a thread that does not notice its shutdown.
         assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
     }
 }

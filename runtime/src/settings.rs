@@ -1,4 +1,4 @@
-//! The settings that every program has, and how a bad one is answered.
+//! Settings of every program, and how an invalid one is reported.
 
 use crate::{output, server::ConnectionLimits};
 use clap::{
@@ -9,19 +9,19 @@ use clap::{
 use http::Uri;
 use std::{env, error::Error, ffi::OsStr, fs, net::Ipv6Addr, process::ExitCode, time::Duration};
 
-/// The settings of every program.
+/// Settings of every program.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Process")]
 pub struct ProcessSettings {
-    /// How log lines look [default: text on a terminal, json otherwise].
+    /// Format of log lines [default: text on a terminal, json otherwise].
     #[arg(long, env = "NONO_LOG_FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
 
-    /// How long to go on serving, unready, after SIGTERM, until load balancers know: such as 5s in Kubernetes.
+    /// Time to keep serving after SIGTERM while unready, so that load balancers notice; for example 5s in Kubernetes.
     #[arg(long, env = "NONO_DRAIN_DELAY", value_name = "DURATION", default_value = "0s", value_parser = duration)]
     pub drain_delay: Duration,
 
-    /// How long calls in progress may take to finish when the program stops.
+    /// Timeout for calls in progress when the program stops.
     #[arg(long, env = "NONO_DRAIN_TIMEOUT", value_name = "DURATION", default_value = "15s", value_parser = duration)]
     pub drain_timeout: Duration,
 
@@ -49,16 +49,16 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "it must be a whole number of at least 1".into())
 }
 
-/// How log lines look.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Parses a humane duration such as `90s`, `30m` or `2h`.
+/// Parses a duration such as `90s`, `30m` or `2h`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
     match humantime::parse_duration(text) {
@@ -68,7 +68,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Parses a duration of a millisecond at least.
+/// Parses a duration of at least a millisecond.
 pub fn positive_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         duration if duration >= Duration::from_millis(1) => Ok(duration),
@@ -99,52 +99,59 @@ pub fn is_host(host: &str) -> bool {
     }
 }
 
-/// A setting that may be a secret, so that it may stand in a file which a variable names.
+/// A setting that may be read from a file, because it may be a secret.
 #[derive(Clone, Copy, Debug)]
 pub struct SecretSetting {
-    /// The setting's name in the program.
+    /// Id of the setting in clap.
     pub setting: &'static str,
-    /// The variable that names the file. Flag and variable of the setting itself come before it.
+    /// Variable that names the file. The flag and the variable of the setting itself take precedence.
     pub file_variable: &'static str,
 }
 
-/// The program's settings from flags, environment and the files of secrets, or the code to exit with: what was asked
-/// for is printed to standard output, what is wrong in one sentence to standard error. `check` says whether settings that
-/// are right by themselves go together. An empty variable counts as unset.
+/// Parses the settings from flags, environment variables and secret files. An empty variable counts as unset.
+///
+/// `check` validates the combination of settings.
+///
+/// # Errors
+///
+/// Returns the exit code of the program. Help and version are printed to standard output, an invalid setting is reported
+/// in one sentence on standard error.
 pub fn parse<S: Parser>(
     secrets: &[SecretSetting],
     check: impl FnOnce(&S) -> Result<(), String>,
 ) -> Result<S, ExitCode> {
     let parsed = with_secrets(without_empty_variables(S::command()), secrets).and_then(|command| {
-        let matches = command.try_get_matches().map_err(Wrong::Usage)?;
-        let settings = S::from_arg_matches(&matches).map_err(Wrong::Usage)?;
-        check(&settings).map_err(Wrong::Together)?;
+        let matches = command.try_get_matches().map_err(ConfigError::Usage)?;
+        let settings = S::from_arg_matches(&matches).map_err(ConfigError::Usage)?;
+        check(&settings).map_err(ConfigError::Conflict)?;
         Ok(settings)
     });
     parsed.map_err(|wrong| match wrong {
-        Wrong::Usage(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+        ConfigError::Usage(error)
+            if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) =>
+        {
             output::print(format_args!("{error}"));
             ExitCode::SUCCESS
         }
-        Wrong::Usage(error) => {
+        ConfigError::Usage(error) => {
             output::complain(format_args!("{}\n", describe(&error)));
-            ExitCode::from(BAD_SETTING)
+            ExitCode::from(EXIT_USAGE)
         }
-        Wrong::File(sentence) | Wrong::Together(sentence) => {
+        ConfigError::File(sentence) | ConfigError::Conflict(sentence) => {
             output::complain(format_args!("error: {sentence}\n"));
-            ExitCode::from(BAD_SETTING)
+            ExitCode::from(EXIT_USAGE)
         }
     })
 }
 
-/// The exit code when a setting is wrong.
-pub(crate) const BAD_SETTING: u8 = 2;
+/// Exit code for an invalid setting.
+pub(crate) const EXIT_USAGE: u8 = 2;
 
-enum Wrong {
+enum ConfigError {
     Usage(clap::Error),
     File(String),
-    /// Each is right, but not beside the others.
-    Together(String),
+    /// Settings that are valid alone but not together.
+    Conflict(String),
 }
 
 /// Makes clap ignore empty variables, as templates of compose files and of Kubernetes leave them behind. Help still names
@@ -166,13 +173,13 @@ fn with_env_in_help(argument: clap::Arg, name: &OsStr) -> clap::Arg {
     argument.help(format!("{help} [env: {}=]", name.to_string_lossy()))
 }
 
-/// Makes the content of each secret's file the setting's default.
-fn with_secrets(mut command: clap::Command, secrets: &[SecretSetting]) -> Result<clap::Command, Wrong> {
+/// Makes the content of each secret file the default of its setting.
+fn with_secrets(mut command: clap::Command, secrets: &[SecretSetting]) -> Result<clap::Command, ConfigError> {
     for SecretSetting { setting, file_variable } in secrets {
         #[expect(clippy::disallowed_methods, reason = "it names the file of a setting, and --help says so")]
         let Some(path) = env::var_os(file_variable).filter(|path| !path.is_empty()) else { continue };
         let content = fs::read_to_string(&path).map_err(|error| {
-            Wrong::File(format!("{file_variable} names a file that cannot be read: {error}"))
+            ConfigError::File(format!("{file_variable} names a file that cannot be read: {error}"))
         })?;
         let content = content.trim().to_owned();
         command = command.mut_arg(setting, |setting| {
@@ -182,7 +189,7 @@ fn with_secrets(mut command: clap::Command, secrets: &[SecretSetting]) -> Result
     Ok(command)
 }
 
-/// What is wrong, without the value itself: it may be a secret.
+/// Describes an invalid setting without its value, which may be a secret.
 fn describe(error: &clap::Error) -> String {
     match (error.kind(), error.get(ContextKind::InvalidArg), error.source()) {
         (ErrorKind::ValueValidation, Some(setting), Some(cause)) => format!("error: {setting}: {cause}"),
@@ -207,7 +214,7 @@ fn unknown(argument: &str) -> String {
     }
 }
 
-/// The first paragraph of a message, on one line.
+/// Returns the first paragraph of a message as one line.
 fn sentence(message: &str) -> String {
     let paragraph = message.split("\n\n").next().unwrap_or_default();
     paragraph.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -1,9 +1,9 @@
-//! A program from its first to its last moment.
+//! Running a program: telemetry, signals, drain and exit code.
 
 use crate::{
     Lifecycle, admin, output,
     server::{ConnectionLimits, ConnectionMetrics, Port, Protocol},
-    settings::{BAD_SETTING, ProcessSettings},
+    settings::{EXIT_USAGE, ProcessSettings},
     telemetry::{DroppedLines, Telemetry},
 };
 use anyhow::{Context, Result};
@@ -15,13 +15,13 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-/// How long the last line of the log may take to be written.
+/// Time for the last log line to be written.
 const LAST_LINE_WAIT: Duration = Duration::from_millis(20);
 
-/// What a program works with while it runs.
+/// The running process.
 #[derive(Debug)]
 pub struct Process {
-    /// Where it stands.
+    /// State of the process.
     pub lifecycle: Lifecycle,
     /// Timeout for calls in progress when the program stops.
     pub drain_timeout: Duration,
@@ -55,9 +55,9 @@ impl Process {
         Port { name, protocol, max_age, limits: self.limits, metrics: self.connections.clone() }
     }
 
-    /// Lets `work` go on until it ends by itself or by the drain's deadline, and logs which.
+    /// Runs `work` until it ends or the drain deadline passes, and logs the outcome.
     pub async fn finish(&self, what: &'static str, work: impl Future<Output = ()>) {
-        if self.lifecycle.finish(self.drain_timeout, work).await {
+        if self.lifecycle.drain(self.drain_timeout, work).await {
             tracing::info!(what, "stopped");
         } else {
             tracing::warn!(what, timeout = ?self.drain_timeout, "stopped by the drain's deadline; calls were cut off");
@@ -65,18 +65,18 @@ impl Process {
     }
 }
 
-/// Runs a program: telemetry, signals, `work`, flush. A second signal ends it at once.
+/// Runs a program: installs telemetry and signal handlers, runs `work` and flushes. A second signal exits immediately.
 pub fn run<W>(program: &'static str, settings: &ProcessSettings, work: impl FnOnce(Process) -> W) -> ExitCode
 where
     W: Future<Output = Result<()>>,
 {
-    // With one worker, flushing the telemetry could wait for itself.
+    // With a single worker, flushing the telemetry could deadlock.
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
     let runtime = runtime.expect("the system gives a process its threads");
     let result = runtime.block_on(async {
         let telemetry =
-            Telemetry::install(program, settings.log_format).map_err(|error| (error, BAD_SETTING))?;
+            Telemetry::install(program, settings.log_format).map_err(|error| (error, EXIT_USAGE))?;
         run_inside(telemetry, settings, work).await.map_err(|error| (error, 1))
     });
     runtime.shutdown_background();
@@ -121,7 +121,7 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     tracing::error!(location, "panic");
 }
 
-/// Registers for the signals at once, and waits for them in the future that it answers.
+/// Registers the signal handlers and returns a future that waits for the signals.
 fn stop_on_signal(lifecycle: Lifecycle, delay: Duration) -> Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -136,8 +136,8 @@ fn stop_on_signal(lifecycle: Lifecycle, delay: Duration) -> Result<impl Future<O
         tracing::info!(signal = first, "stopping");
         tokio::join!(lifecycle.stop(delay), async {
             let second = next().await;
-            tracing::warn!(signal = second, "stopping at once");
-            // The log is written by another thread.
+            tracing::warn!(signal = second, "exiting immediately");
+            // Another thread writes the log.
             tokio::time::sleep(LAST_LINE_WAIT).await;
             #[expect(
                 clippy::exit,
