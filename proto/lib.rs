@@ -1,6 +1,6 @@
-//! The contract: the generated messages, clients and servers of `proto/`, and nothing of ours around them.
+//! The gRPC contract: messages, clients and servers generated from `proto/`, limits and error reasons.
 //!
-//! The reference manual is the text of the `.proto` files; it is repeated here by the generator.
+//! The `.proto` files are the reference manual; the generator copies their text.
 
 /// Sessions and their messages: package `nono.session.v1`.
 pub mod session {

@@ -1,35 +1,35 @@
-//! The reasons that an error carries in `google.rpc.ErrorInfo`, and their domain.
+//! Reasons in `google.rpc.ErrorInfo`, and their domain.
 
-/// The domain of every reason.
+/// Domain of all reasons.
 pub const DOMAIN: &str = "nono";
 
 /// `INVALID_ARGUMENT`: malformed or out of bounds.
 pub const INVALID_ARGUMENT: &str = "INVALID_ARGUMENT";
-/// `NOT_FOUND`: expired, deleted or never there; also somebody else's.
+/// `NOT_FOUND`: expired, deleted or never created; also a session of another owner.
 pub const SESSION_NOT_FOUND: &str = "SESSION_NOT_FOUND";
 /// `ALREADY_EXISTS`: a live session has this `user_id`.
 pub const SESSION_EXISTS: &str = "SESSION_EXISTS";
-/// `ABORTED`: a reply is still being written.
+/// `ABORTED`: another turn of the session is running.
 pub const TURN_IN_PROGRESS: &str = "TURN_IN_PROGRESS";
-/// `FAILED_PRECONDITION`: the session would hold too many messages.
+/// `FAILED_PRECONDITION`: the session would have too many messages.
 pub const SESSION_FULL: &str = "SESSION_FULL";
-/// `FAILED_PRECONDITION`: the owner has as many sessions as configured.
+/// `FAILED_PRECONDITION`: the owner has the configured maximum of sessions.
 pub const TOO_MANY_SESSIONS: &str = "TOO_MANY_SESSIONS";
-/// `RESOURCE_EXHAUSTED`: the service has more calls than it can serve.
+/// `RESOURCE_EXHAUSTED`: the service has too many calls.
 pub const OVERLOADED: &str = "OVERLOADED";
-/// `RESOURCE_EXHAUSTED`: the caller makes more calls than it may.
+/// `RESOURCE_EXHAUSTED`: the caller exceeds its rate limit.
 pub const RATE_LIMITED: &str = "RATE_LIMITED";
-/// `UNAUTHENTICATED`: no credential, or one that is not known.
+/// `UNAUTHENTICATED`: no credential, or an unknown one.
 pub const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
 /// `PERMISSION_DENIED`: the credential does not allow this call.
 pub const PERMISSION_DENIED: &str = "PERMISSION_DENIED";
-/// `UNAVAILABLE`: the store did not answer in time.
+/// `UNAVAILABLE`: the store did not respond in time.
 pub const STORE_UNAVAILABLE: &str = "STORE_UNAVAILABLE";
-/// `UNAVAILABLE`: the model refused, fell silent or failed.
+/// `UNAVAILABLE`: the model is unreachable, stalled or failed.
 pub const MODEL_UNAVAILABLE: &str = "MODEL_UNAVAILABLE";
 /// `DEADLINE_EXCEEDED`: the caller's deadline or the service's own limit passed.
 pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
-/// `UNIMPLEMENTED`: no such method, or a compression that is not supported.
+/// `UNIMPLEMENTED`: unknown method, or unsupported compression.
 pub const UNIMPLEMENTED: &str = "UNIMPLEMENTED";
 /// `INTERNAL`: a bug.
 pub const INTERNAL: &str = "INTERNAL";

@@ -12,7 +12,7 @@ use http::Uri;
 use nono_proto::{
     chat::v1::{ChatRequest, ChatResponse, chat_service_client::ChatServiceClient},
     config::v1::config_service_client::ConfigServiceClient,
-    limits::{GRPC_MESSAGE_MAX_BYTES, UNARY_CALL_MAX},
+    limits::{GRPC_MESSAGE_MAX_BYTES, UNARY_CALL_TIMEOUT},
     reason,
     session::v1::session_service_client::SessionServiceClient,
 };
@@ -140,7 +140,7 @@ impl Backend {
         A: Send + 'static,
         F: Future<Output = Result<Response<A>, Status>> + Send,
     {
-        let deadline = Instant::now() + UNARY_CALL_MAX;
+        let deadline = Instant::now() + UNARY_CALL_TIMEOUT;
         let (context, budget) = (context.clone(), self.budget.clone());
         let attempt = move |request: Q| {
             let mut request = Request::new(request);
@@ -179,7 +179,7 @@ impl Backend {
         context.inject(request.metadata_mut().as_mut());
         let mut client = self.chat();
         // A stream that is reset before the service has accepted it counts against the whole connection.
-        let calling = tokio::time::timeout(UNARY_CALL_MAX, async move { client.chat(request).await });
+        let calling = tokio::time::timeout(UNARY_CALL_TIMEOUT, async move { client.chat(request).await });
         match Detached::new(calling.in_current_span()).await {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => Err(status.into()),

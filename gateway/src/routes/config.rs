@@ -145,7 +145,7 @@ fn limits(max_sessions_per_owner: u32) -> Limits {
         history_page_max_bytes: limits::HISTORY_PAGE_MAX_BYTES,
         http_body_max_bytes: limits::HTTP_BODY_MAX_BYTES,
         grpc_message_max_bytes: limits::GRPC_MESSAGE_MAX_BYTES,
-        unary_call_max_seconds: limits::UNARY_CALL_MAX.as_secs(),
+        unary_call_max_seconds: limits::UNARY_CALL_TIMEOUT.as_secs(),
         sessions_per_owner_max: (max_sessions_per_owner > 0).then_some(max_sessions_per_owner),
     }
 }

@@ -1,7 +1,7 @@
 //! Around every call: its span, its metrics, its line in the log, its time limit. Recorded even when it is cut off.
 
 use super::metrics::{GrpcMetrics, Method};
-use crate::{domain::limits::UNARY_CALL_MAX, rpc::status};
+use crate::{domain::limits::UNARY_CALL_TIMEOUT, rpc::status};
 use axum::{
     body::{Body, HttpBody},
     extract::{Request, State},
@@ -70,7 +70,7 @@ fn span_of(method: &Method) -> Span {
 
 /// How long the call may take: as the caller says, and no unary call longer than five seconds.
 fn limit(method: &Method, headers: &HeaderMap) -> Option<Duration> {
-    let own = (!method.is_streaming).then_some(UNARY_CALL_MAX);
+    let own = (!method.is_streaming).then_some(UNARY_CALL_TIMEOUT);
     // Ours has to arrive before the timeout of the caller's library, which may report another code.
     let margin = |given: Duration| (given / 10).clamp(Duration::from_millis(5), Duration::from_millis(100));
     let callers = callers_timeout(headers).map(|given| given.saturating_sub(margin(given)));
