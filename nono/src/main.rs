@@ -14,20 +14,21 @@ use std::{net::SocketAddr, process::ExitCode};
 #[derive(Parser)]
 #[command(version)]
 struct Settings {
-    /// Where the page and the REST API are served.
+    /// Address and port of the page and the REST API.
     #[arg(long, env = "NONO_HTTP_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     http_listen: SocketAddr,
 
-    /// Where gRPC is served.
+    /// Address and port of gRPC.
     #[arg(long, env = "NONO_GRPC_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
     grpc_listen: SocketAddr,
 
-    /// Where liveness, readiness and metrics are served.
+    /// Address and port of liveness, readiness and metrics.
     #[arg(long, env = "NONO_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
     admin_listen: SocketAddr,
 
-    /// Where sessions live: memory: (they end with the program), redis://[user:password@]host[:port][/database],
-    /// redis+sentinel://host:port,.../master-name or redis+cluster://host:port,...; rediss for TLS. NONO_STORE_FILE may name a file that holds it.
+    /// Address of the store: memory: (sessions end with the program), redis://[user:password@]host[:port][/database],
+    /// redis+sentinel://host:port,.../master-name or redis+cluster://host:port,...; rediss for TLS. NONO_STORE_FILE may
+    /// name a file that contains it.
     #[arg(long, env = "NONO_STORE", value_name = "URL", hide_env_values = true, default_value = "memory:")]
     store: StoreUrl,
 

@@ -1,4 +1,4 @@
-//! Looks a store over and says in words what is wrong or fine.
+//! Diagnosis of a store.
 
 use crate::{
     domain::{
@@ -16,21 +16,21 @@ use std::{
 };
 use uuid::Uuid;
 
-/// How long the store may take to be there.
+/// Timeout for reaching the store.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The pause before it is tried again.
+/// Interval between attempts to reach it.
 const TRY_EVERY: Duration = Duration::from_millis(100);
-/// The oldest Redis that has all that is needed.
+/// Oldest supported version of Redis.
 const OLDEST: (u32, u32) = (6, 2);
-/// How far the clocks of nodes may be apart.
+/// Maximum difference between the clocks of the nodes.
 const CLOCKS_MAX_APART: Duration = Duration::from_secs(1);
 
-/// What the doctor says.
+/// Report of the doctor.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// One finding a line.
+    /// Text of the report, one finding per line.
     pub text: String,
-    /// How many things are wrong.
+    /// Number of problems.
     pub wrong: usize,
 }
 
@@ -53,8 +53,8 @@ impl Report {
     }
 }
 
-/// Looks over the store of these settings. Without `repair` nothing of anybody is changed: what is tried is tried with a
-/// session of the doctor's own, under an owner whom nobody has.
+/// Checks the store of these settings. Without `repair` no data of a caller is changed: the calls are tried on a session of
+/// the doctor's own, under an owner that no credential has.
 pub async fn examine(settings: &RedisSettings, policy: Policy, limit: usize, repair: bool) -> Report {
     let mut report = Report::default();
     let store = match RedisStore::new(settings, policy) {
@@ -142,7 +142,7 @@ async fn clocks(store: &RedisStore, report: &mut Report) {
     report.fine(format!("this machine's clock is {offset:+.1} s off the store's, which alone counts"));
 }
 
-/// The life of a session with every call; the call that failed.
+/// Runs every call on a session of its own. Returns the call that failed.
 async fn live(store: &RedisStore) -> Result<(), (&'static str, StoreError)> {
     let owner = Owner::named(&format!("doctor-{}", Uuid::new_v4()));
     let user_id = UserId::try_from("doctor").expect("it is a handle");
@@ -180,7 +180,7 @@ async fn live(store: &RedisStore) -> Result<(), (&'static str, StoreError)> {
         let finished = store.finish_turn(&owner, &turn, &reply).await;
         finished.map_err(|error| ("a turn's end", error))
     };
-    // What a create left that failed half-way goes, too.
+    // A Create that failed half-way may have left something.
     let (used, deleted) = (used.await, store.delete(&owner, &user_id).await);
     used?;
     deleted.map_err(|error| ("Delete", error))

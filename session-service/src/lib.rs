@@ -1,4 +1,4 @@
-//! The gRPC service that keeps chat sessions while somebody uses them.
+//! The gRPC service that stores chat sessions until they expire.
 
 mod chat;
 pub mod doctor;

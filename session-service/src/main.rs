@@ -11,21 +11,21 @@ use session_service::{
 };
 use std::{net::SocketAddr, process::ExitCode};
 
-/// Keeps chat sessions in Redis and serves them over gRPC.
+/// Stores chat sessions in Redis and serves them over gRPC.
 #[derive(Parser)]
 #[command(version)]
 struct Settings {
-    /// Where gRPC is served.
+    /// Address and port of gRPC.
     #[arg(long, env = "NONO_GRPC_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
     grpc_listen: SocketAddr,
 
-    /// Where liveness, readiness and metrics are served.
+    /// Address and port of liveness, readiness and metrics.
     #[arg(long, env = "NONO_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
     admin_listen: SocketAddr,
 
-    /// Where sessions live: redis://[user:password@]host[:port][/database], redis+sentinel://host:port,.../master-name or
-    /// redis+cluster://host:port,...; rediss for TLS; or memory: to lose them at the end. NONO_STORE_FILE may name a file
-    /// that holds it.
+    /// Address of the store: redis://[user:password@]host[:port][/database], redis+sentinel://host:port,.../master-name or
+    /// redis+cluster://host:port,...; rediss for TLS; or memory: for sessions that end with the program. NONO_STORE_FILE
+    /// may name a file that contains it.
     #[arg(long, env = "NONO_STORE", value_name = "URL", hide_env_values = true, global = true)]
     store: Option<StoreUrl>,
 
@@ -39,16 +39,16 @@ struct Settings {
     command: Option<Command>,
 }
 
-/// What else than serving.
+/// Commands other than serving.
 #[derive(Subcommand)]
 enum Command {
-    /// Looks the store over and says what is wrong or fine. Exit code 1 if anything is wrong.
+    /// Checks the store and reports problems. Exits with 1 if there is any.
     Doctor {
-        /// Mends records, messages and lists that do not agree.
+        /// Repairs inconsistent records, messages and index entries.
         #[arg(long)]
         repair: bool,
 
-        /// How many sessions of each server are looked at.
+        /// Maximum number of sessions to check on each server.
         #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
         limit: usize,
     },

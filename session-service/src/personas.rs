@@ -1,35 +1,35 @@
-//! The voices in which the assistant speaks: the built-in ones, or those of a file.
+//! Personas: the built-in ones, or those of a file.
 
 use serde::Deserialize;
 use std::collections::HashSet;
 
-/// The persona of a session that names none.
+/// Key of the default persona.
 const DEFAULT: &str = "default";
 
-/// The configured personas, in their order.
+/// The configured personas in their order.
 #[derive(Debug)]
 pub struct Personas(Vec<Persona>);
 
-/// One voice.
+/// A persona of the assistant.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Persona {
-    /// What callers name it by.
+    /// Key for Create.
     pub key: String,
-    /// What people see.
+    /// Display name.
     pub name: String,
-    /// What the assistant is in it.
+    /// Role of the assistant.
     pub role: String,
-    /// What it is good for.
+    /// Purpose of the persona.
     pub description: String,
-    /// Words to find it by.
+    /// Tags for search.
     #[serde(default)]
     pub tags: Vec<String>,
-    /// How freely the model chooses its words: 0 to 2.
+    /// Sampling temperature: 0 to 2.
     pub temperature: f32,
-    /// The longest reply, in the model's tokens.
+    /// Maximum length of a reply in tokens.
     pub max_tokens: u32,
-    /// What the model is told first. Never shown to callers.
+    /// System prompt. Never shown to callers.
     pub system_prompt: String,
 }
 
@@ -40,12 +40,12 @@ struct File {
 }
 
 impl Personas {
-    /// The four that come with Nono.
+    /// Returns the four built-in personas.
     pub fn built_in() -> Self {
         Self::parse(include_str!("personas.toml")).expect("the built-in file is tested")
     }
 
-    /// The personas of a TOML file's text; the error is one sentence.
+    /// Parses the text of a TOML file. The error is one sentence.
     pub fn parse(toml: &str) -> Result<Self, String> {
         let File { persona: personas } = toml::from_str(toml).map_err(|error| {
             let line = error.span().map_or(1, |span| toml[..span.start].matches('\n').count() + 1);
@@ -64,7 +64,7 @@ impl Personas {
         Ok(Self(personas))
     }
 
-    /// The persona of this key; the empty key means the default one.
+    /// Returns the persona with this key; the empty key is the default one.
     pub fn resolve(&self, key: &str) -> Result<&Persona, String> {
         let key = if key.is_empty() { DEFAULT } else { key };
         self.get(key).ok_or_else(|| {
@@ -73,17 +73,17 @@ impl Personas {
         })
     }
 
-    /// The persona of this key, if it is configured.
+    /// Returns the persona with this key, if it is configured.
     pub fn get(&self, key: &str) -> Option<&Persona> {
         self.0.iter().find(|persona| persona.key == key)
     }
 
-    /// The persona of a session that names none.
+    /// Key of the default persona.
     pub fn default(&self) -> &Persona {
         self.get(DEFAULT).expect("it was looked for when they were parsed")
     }
 
-    /// All of them, in the configured order.
+    /// Returns the personas in the configured order.
     pub fn iter(&self) -> impl Iterator<Item = &Persona> {
         self.0.iter()
     }

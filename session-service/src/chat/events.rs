@@ -1,4 +1,4 @@
-//! What the caller of a turn is told, as long as there is one who listens.
+//! Events of a turn for its caller, as long as the caller listens.
 
 use crate::{
     domain::{FinishReason, Message},
@@ -9,12 +9,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tonic::Status;
 
-/// The longest that a turn waits for a caller who does not read.
+/// Timeout for a caller that does not read.
 const READ_MAX_WAIT: Duration = Duration::from_secs(10);
 
 type Sender = mpsc::Sender<Result<pb::ChatResponse, Status>>;
 
-/// The way to the caller; none once they are gone.
+/// Sender of events to the caller; empty once the caller has disconnected.
 pub(super) struct Events(Option<Sender>);
 
 impl Events {

@@ -1,4 +1,4 @@
-//! What is measured of turns.
+//! Metrics of turns.
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -7,13 +7,13 @@ use prometheus_client::{
 };
 use std::time::Duration;
 
-/// How a turn may end, beside the store's and the model's own words.
+/// Outcomes of turns besides those of the store and the model.
 const OUTCOMES: [&str; 4] = ["answered", "replayed", "stopped", "turn_in_progress"];
-/// The model's words, each of which ends a turn.
+/// Outcomes of turns that the model fails.
 const MODEL_OUTCOMES: [&str; 8] =
     ["refused", "unauthorized", "rate_limited", "failed", "silent", "cut", "garbage", "empty"];
 
-/// What is measured of turns.
+/// Metrics of turns.
 #[derive(Clone, Debug)]
 pub(crate) struct ChatMetrics {
     turns: Family<Outcome, Counter>,
@@ -27,7 +27,7 @@ struct Outcome {
 }
 
 impl ChatMetrics {
-    /// Registers the metrics, the known outcomes at zero.
+    /// Registers the metrics, starting at zero for the known outcomes.
     pub(crate) fn register(registry: &mut Registry) -> Self {
         let buckets = [0.002, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
         let metrics = Self {

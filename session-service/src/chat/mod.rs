@@ -1,4 +1,4 @@
-//! The chat service as gRPC: a turn runs by itself, and its caller listens.
+//! gRPC handlers of the chat service. A turn runs in a task of its own, which its caller listens to.
 
 mod events;
 mod metrics;
@@ -23,10 +23,10 @@ use uuid::Uuid;
 
 pub(crate) use metrics::ChatMetrics;
 
-/// How many events may wait for a caller who reads slowly.
+/// Maximum number of events waiting for a slow caller.
 const EVENTS_MAX: usize = 64;
 
-/// What every turn works with.
+/// Dependencies of a turn.
 pub(crate) struct Chat {
     pub(crate) store: Arc<dyn SessionStore>,
     pub(crate) personas: Arc<Personas>,
@@ -36,14 +36,14 @@ pub(crate) struct Chat {
     pub(crate) metrics: ChatMetrics,
 }
 
-/// Answers [`ChatService`].
+/// Implementation of [`ChatService`].
 pub(crate) struct ChatApi {
     chat: Arc<Chat>,
     turns: TaskTracker,
 }
 
 impl ChatApi {
-    /// The service; `turns` knows every turn that is not over.
+    /// Creates the service; `turns` tracks all running turns.
     pub(crate) fn new(chat: Chat, turns: TaskTracker) -> Self {
         Self { chat: Arc::new(chat), turns }
     }
@@ -58,7 +58,7 @@ impl ChatService for ChatApi {
         let turn = parse(request.into_inner())?;
         let (begun, answer) = oneshot::channel();
         let (sender, events) = mpsc::channel(EVENTS_MAX);
-        // A caller who goes away, even now, does not end the turn.
+        // The turn continues if the caller disconnects, even now.
         let running = turn::run(self.chat.clone(), owner, turn, begun, sender);
         self.turns.spawn(running.in_current_span());
         answer.await.map_err(|_| status::internal("a turn ended before it began"))??;
@@ -91,7 +91,7 @@ fn parse(request: pb::ChatRequest) -> Result<NewTurn, Status> {
     checks.finish(parsed)
 }
 
-/// The request id of a turn whose caller gave none and so cannot retry it.
+/// Returns a request id for a turn without one, which its caller cannot retry.
 fn new_request_id() -> RequestId {
     RequestId::try_from(Uuid::new_v4().to_string().as_str()).expect("a UUID is a request id")
 }

@@ -1,4 +1,4 @@
-//! One turn, from the user's message to the stored reply, whether or not anybody listens.
+//! A turn, from the user's message to the stored reply, whether or not the caller listens.
 
 use super::{Chat, events::Events};
 use crate::{
@@ -19,20 +19,20 @@ use tokio::{
 };
 use tonic::Status;
 
-/// How long a turn is taken for; a process that crashed frees it after this.
+/// Lease of a turn. The turn of a crashed process becomes free after it.
 const LEASE: Duration = Duration::from_secs(30);
-/// How often the lease is extended.
+/// Interval between renewals of the lease.
 const RENEW_EVERY: Duration = Duration::from_secs(10);
-/// How often it is tried to store a reply while the store is unavailable, a second apart.
+/// Maximum number of attempts to store a reply while the store is unavailable.
 const STORE_TRIES: u32 = 10;
-/// The pause between these.
+/// Delay between these attempts.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Why a turn has no reply.
+/// Error of a turn without a reply.
 enum Failure {
     Model(ModelError),
     Store(StoreError),
-    /// The process stops before the reply is whole.
+    /// The process stops before the reply is complete.
     Stopped,
 }
 
@@ -54,7 +54,7 @@ impl Failure {
     }
 }
 
-/// Runs a turn to its end. `begun` is told whether the message is stored and the turn taken, `sender` the rest.
+/// Runs a turn to its end. `begun` receives the result of storing the message and taking the turn, `sender` the events.
 pub(super) async fn run(
     chat: Arc<Chat>,
     owner: Owner,
@@ -67,7 +67,7 @@ pub(super) async fn run(
     let outcome = match chat.store.begin_turn(&owner, &turn, LEASE).await {
         Err(error) => {
             let outcome = error.outcome();
-            // The turn may be taken all the same.
+            // The turn may have been taken anyway.
             let may_be_taken = matches!(error, StoreError::Unavailable(_));
             let _ = begun.send(Err(status::from_store(error)));
             if may_be_taken {
@@ -93,7 +93,7 @@ pub(super) async fn run(
     tracing::info!(outcome, "turn");
 }
 
-/// Replays the stored reply, or has one written and stores it.
+/// Replays the stored reply, or generates and stores one.
 async fn answer(
     chat: &Chat,
     owner: &Owner,
@@ -116,7 +116,7 @@ async fn answer(
     Ok("answered")
 }
 
-/// Has the model write the reply, and passes each piece on.
+/// Generates the reply and sends each part to the caller.
 async fn write(
     chat: &Chat,
     owner: &Owner,
@@ -128,7 +128,7 @@ async fn write(
     let size = PageSize::try_from(size).expect("it is not negative");
     let page = HistoryPage { span: Span::Newest, size };
     let history = chat.store.history(owner, &turn.user_id, page).await.map_err(Failure::Store)?;
-    // A persona that is no longer configured speaks in the default voice.
+    // A persona that is no longer configured is replaced by the default one.
     let persona =
         chat.personas.get(taken.session.persona.as_str()).unwrap_or_else(|| chat.personas.default());
     let prompt = context(persona, &history.messages, chat.context_messages);
@@ -153,7 +153,7 @@ async fn write(
     Err(Failure::Model(ModelError::Cut("the stream ended without an end".into())))
 }
 
-/// Extends the lease for ever; ends only when the turn is lost.
+/// Renews the lease until the turn is lost.
 async fn keep_lease(chat: &Chat, owner: &Owner, turn: &NewTurn) -> Failure {
     let mut ticks = interval(RENEW_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -162,14 +162,14 @@ async fn keep_lease(chat: &Chat, owner: &Owner, turn: &NewTurn) -> Failure {
         ticks.tick().await;
         match chat.store.renew_turn(owner, &turn.user_id, &turn.token, LEASE).await {
             Ok(()) => {}
-            // The lease outlives two of these.
+            // The lease survives two failed renewals.
             Err(StoreError::Unavailable(cause)) => tracing::warn!(%cause, "lease not extended"),
             Err(error) => return Failure::Store(error),
         }
     }
 }
 
-/// Stores the reply, patiently: it took long to write.
+/// Stores the reply, with retries: generating it again would be expensive.
 async fn store_reply(
     chat: &Chat,
     owner: &Owner,
@@ -184,7 +184,7 @@ async fn store_reply(
                 tracing::warn!(%cause, tries, "reply not stored yet");
                 sleep(STORE_PAUSE).await;
             }
-            // An earlier try may have stored it without our knowing.
+            // An earlier attempt may have stored it although it failed.
             Err(StoreError::TurnLost) if tries > 1 => {
                 return chat.store.begin_turn(owner, turn, LEASE).await?.reply.ok_or(StoreError::TurnLost);
             }

@@ -1,40 +1,40 @@
-//! The names of things: whose session, which session, which persona, which request.
+//! Identifiers of owners, sessions, personas and requests.
 
 use super::limits::{REQUEST_ID_MAX_BYTES, USER_ID_MAX_BYTES};
 use std::{fmt, sync::Arc};
 
-/// Whose sessions these are. It comes from a credential, never from a field of a request.
+/// Owner of sessions, derived from a credential and never from a field of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Owner(Option<Arc<str>>);
 
 impl Owner {
-    /// The one owner of an open service.
+    /// Returns the only owner of a service without authentication.
     pub const fn open() -> Self {
         Self(None)
     }
 
-    /// The owner of this name; the empty name is the open one.
+    /// Returns the owner with this name; the empty name is the open owner.
     pub fn named(name: &str) -> Self {
         Self((!name.is_empty()).then(|| name.into()))
     }
 
-    /// The owner's name, empty for the open one.
+    /// Returns the name of the owner, empty for the open one.
     pub fn as_str(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
     }
 }
 
-/// A session's handle, chosen by the caller.
+/// Name of a session, chosen by the caller.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(Arc<str>);
 
 impl UserId {
-    /// Returns a handle that the store holds. Foreign data may have put one there that no request can name.
+    /// Returns a name that is stored. Foreign data may contain one that no request can use.
     pub fn stored(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// The handle as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -58,28 +58,28 @@ impl fmt::Display for UserId {
     }
 }
 
-/// The key of a persona. Whether it is configured is for the catalogue of personas to say.
+/// Key of a persona. Not validated here; see `Personas::resolve`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PersonaKey(Arc<str>);
 
 impl PersonaKey {
-    /// The persona called `key`.
+    /// Returns the key of a persona.
     pub fn new(key: &str) -> Self {
         Self(key.into())
     }
 
-    /// The key as text.
+    /// Returns the key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What makes the retries of one request one request.
+/// Idempotency key: retries with the same id are the same request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RequestId(Arc<str>);
 
 impl RequestId {
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,23 +1,23 @@
-//! Messages, before and after they have a place in a session.
+//! Messages, before and after they are stored.
 
 use super::{
     Metadata, Timestamp,
     limits::{APPEND_MAX_BYTES, APPEND_MAX_MESSAGES, MESSAGE_CONTENT_MAX_BYTES},
 };
 
-/// Who speaks.
+/// Author of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// The person.
+    /// The user.
     User,
-    /// The bot.
+    /// The assistant.
     Assistant,
-    /// Neither: instructions and notes.
+    /// Neither of them: instructions and notes.
     System,
 }
 
 impl Role {
-    /// The lower-case word for this role.
+    /// Returns the lower-case name of the role.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -38,22 +38,22 @@ impl TryFrom<&str> for Role {
     }
 }
 
-/// What was said.
+/// Text of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content(String);
 
 impl Content {
-    /// Content that the store gives back.
+    /// Returns content that is stored.
     pub fn stored(text: String) -> Self {
         Self(text)
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The text, for whoever keeps it.
+    /// Returns the text without copying it.
     pub fn into_string(self) -> String {
         self.0
     }
@@ -79,19 +79,19 @@ impl TryFrom<&str> for Content {
     }
 }
 
-/// A message that has no place yet.
+/// A message that is not stored yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewMessage {
-    /// Who speaks.
+    /// Author of a message.
     pub role: Role,
-    /// What is said.
+    /// Text of the message.
     pub content: Content,
-    /// What the caller attached.
+    /// Metadata passed by the caller.
     pub metadata: Metadata,
 }
 
 impl NewMessage {
-    /// The message at its place.
+    /// Returns the stored message with this seq and timestamp.
     pub fn at(self, seq: u32, timestamp: Timestamp) -> Message {
         let Self { role, content, metadata } = self;
         Message { seq, role, content, timestamp, metadata, finish_reason: None }
@@ -149,12 +149,12 @@ impl NewReply {
     }
 }
 
-/// The messages of one append: some, but not too many.
+/// Messages of one append, within the limits on their number and size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch(Vec<NewMessage>);
 
 impl Batch {
-    /// The messages in order.
+    /// Returns the messages in order.
     pub fn messages(&self) -> &[NewMessage] {
         &self.0
     }
@@ -167,12 +167,12 @@ impl Batch {
         }
     }
 
-    /// How many messages there are.
+    /// Returns the number of messages.
     pub fn count(&self) -> u32 {
         u32::try_from(self.0.len()).expect("a batch is at most 100 messages")
     }
 
-    /// The messages at their places, from `first` on.
+    /// Returns the stored messages, with seqs from `first` on.
     pub fn at(self, first: u32, timestamp: Timestamp) -> Vec<Message> {
         (first..).zip(self.0).map(|(seq, message)| message.at(seq, timestamp)).collect()
     }
@@ -192,18 +192,18 @@ impl TryFrom<Vec<NewMessage>> for Batch {
     }
 }
 
-/// A message at its place in a session.
+/// A stored message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The place: dense from 1.
+    /// Position in the session, dense from 1.
     pub seq: u32,
-    /// Who speaks.
+    /// Author of a message.
     pub role: Role,
-    /// What was said.
+    /// Text of a message.
     pub content: Content,
-    /// When it was appended.
+    /// Time of the append.
     pub timestamp: Timestamp,
-    /// What the caller attached.
+    /// Metadata passed by the caller.
     pub metadata: Metadata,
     /// The reason why a reply of a turn ended. Appended messages and replies of older versions have none.
     pub finish_reason: Option<FinishReason>,

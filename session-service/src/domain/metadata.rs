@@ -1,27 +1,27 @@
-//! What a caller attaches to a session or a message: a JSON object, kept as its text.
+//! Metadata of sessions and messages: a JSON object, stored as text.
 
 use super::limits::METADATA_MAX_BYTES;
 use std::sync::Arc;
 
-/// The metadata of most messages.
+/// The empty object, which most messages have.
 const NONE: &str = "{}";
 
-/// A JSON object as compact text, within its size. Only those who know JSON make one from a request.
+/// A JSON object as compact text within the size limit. The gRPC layer validates the JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata(Option<Arc<str>>);
 
 impl Metadata {
-    /// Metadata that the store gives back.
+    /// Returns metadata that is stored.
     pub fn stored(json: &str) -> Self {
         Self((json != NONE).then(|| json.into()))
     }
 
-    /// The compact JSON text of the object.
+    /// Returns the compact JSON text.
     pub fn as_json(&self) -> &str {
         self.0.as_deref().unwrap_or(NONE)
     }
 
-    /// Whether nothing was attached.
+    /// Returns `true` for the empty object.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }

@@ -1,4 +1,4 @@
-//! What sessions are: values that cannot be wrong once made. Knows no I/O, no protobuf, no serde and no clock.
+//! Domain values, valid by construction. No I/O, no protobuf, no serde, no clock.
 
 mod ids;
 pub mod limits;

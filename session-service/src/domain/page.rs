@@ -1,16 +1,16 @@
-//! Which part of a long answer is asked for.
+//! Pages of lists and histories.
 
 use super::{
     Message, Timestamp, UserId,
     limits::{HISTORY_PAGE_MAX_BYTES, PAGE_DEFAULT_ITEMS, PAGE_MAX_ITEMS},
 };
 
-/// How many items a page holds: 1 to 1000.
+/// Maximum number of items on a page: 1 to 1000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageSize(u32);
 
 impl PageSize {
-    /// The number of items.
+    /// Returns the number of items.
     pub const fn items(self) -> u32 {
         self.0
     }
@@ -34,39 +34,39 @@ impl TryFrom<i32> for PageSize {
     }
 }
 
-/// Where the next page of a listing begins: after this place.
+/// Position of a page in a listing: the page starts after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// The moment of the first page: the listing shows the order of this moment.
+    /// Snapshot time of the listing, which is the time of its first page.
     pub moment: Timestamp,
-    /// The expiry of the last session that was considered.
+    /// Expiry of the last session before the page.
     pub expires_at: Timestamp,
-    /// That session; none when every session with this expiry was considered.
+    /// That session; `None` if all sessions with this expiry come before the page.
     pub user_id: Option<UserId>,
 }
 
-/// Which messages of a session.
+/// Range of a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
-    /// The newest ones.
+    /// The newest messages.
     Newest,
-    /// The newest ones with a smaller seq.
+    /// The newest messages with a smaller seq.
     Before(u32),
-    /// The oldest ones with a larger seq.
+    /// The oldest messages with a larger seq.
     After(u32),
 }
 
 /// A page of a session's messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryPage {
-    /// Which messages.
+    /// Range of the page.
     pub span: Span,
-    /// How many of them.
+    /// Maximum number of messages.
     pub size: PageSize,
 }
 
 impl HistoryPage {
-    /// The first and last seq that the page may hold in a session of `count` messages; none when it is empty.
+    /// Returns the first and last seq of the page in a session of `count` messages; `None` for an empty page.
     pub fn within(self, count: u32) -> Option<(u32, u32)> {
         let size = self.size.items();
         let (first, last) = match self.span {
@@ -80,8 +80,8 @@ impl HistoryPage {
         (first <= last).then_some((first, last))
     }
 
-    /// How many of the messages that the page may hold, with these sizes in bytes, it does hold: some, unless there are
-    /// none. They are kept from where reading begins.
+    /// Returns the number of messages, with these sizes in bytes, that fit into [`HISTORY_PAGE_MAX_BYTES`], counted from
+    /// the reading end; at least one if there is any.
     pub fn fitting(self, sizes: impl DoubleEndedIterator<Item = usize>) -> usize {
         let mut bytes = 0;
         let mut fits = |size: &usize| {
@@ -95,7 +95,7 @@ impl HistoryPage {
         }
     }
 
-    /// Whether there are more messages in the direction of reading than these, in a session of `count`.
+    /// Returns `true` if a session of `count` messages has more than these in the direction of paging.
     pub fn has_more(self, messages: &[Message], count: u32) -> bool {
         match self.span {
             Span::After(_) => messages.last().is_some_and(|message| message.seq < count),

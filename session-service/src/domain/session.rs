@@ -1,53 +1,53 @@
-//! One conversation, kept while somebody uses it.
+//! Sessions.
 
 use super::{Metadata, PersonaKey, RequestId, Timestamp, UserId};
 
-/// A live session, as the store answers it.
+/// A live session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// The handle.
+    /// Name of the session.
     pub user_id: UserId,
-    /// The voice in which the assistant speaks.
+    /// Key of the persona.
     pub persona: PersonaKey,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// When it was last used.
+    /// Time of the last activity.
     pub last_activity: Timestamp,
-    /// Its last moment, unless it is used before.
+    /// Time at which it expires unless it is used before.
     pub expires_at: Timestamp,
-    /// How many messages it holds.
+    /// Number of messages.
     pub message_count: u32,
-    /// What the caller attached.
+    /// Metadata passed by the caller.
     pub metadata: Metadata,
 }
 
 impl Session {
-    /// The label that callers may store.
+    /// Returns the label that callers may store.
     pub fn session_id(&self) -> String {
         format!("session_{}_{}", self.user_id, self.created_at.as_secs())
     }
 }
 
-/// What to do when a live session has the handle.
+/// Behaviour of Create if a live session has the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IfExists {
-    /// Refuse and change nothing.
+    /// Fail and change nothing.
     Fail,
-    /// Answer the live one.
+    /// Return the live session.
     Return,
 }
 
-/// A session to be made.
+/// A session to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewSession {
-    /// The handle.
+    /// Name of the session.
     pub user_id: UserId,
-    /// The voice.
+    /// Key of the persona.
     pub persona: PersonaKey,
-    /// What the caller attached.
+    /// Metadata passed by the caller.
     pub metadata: Metadata,
-    /// What to do when a live session has the handle.
+    /// Behaviour of Create if a live session has the name.
     pub if_exists: IfExists,
-    /// What makes retries one request.
+    /// Idempotency key.
     pub request_id: Option<RequestId>,
 }

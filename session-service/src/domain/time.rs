@@ -1,4 +1,4 @@
-//! A moment in milliseconds, as the store's clock tells it.
+//! Timestamps of the store's clock.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use std::time::Duration;
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// Later than any other moment.
+    /// The latest timestamp.
     pub const MAX: Self = Self(u64::MAX);
 
-    /// The moment this many milliseconds after the Unix epoch.
+    /// Creates a timestamp from milliseconds since the Unix epoch.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
@@ -25,12 +25,12 @@ impl Timestamp {
         self.0 / 1000
     }
 
-    /// This moment less `duration`, in whole milliseconds.
+    /// Returns the timestamp `duration` earlier, in whole milliseconds.
     pub fn before(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }
 
-    /// This moment and `duration` more, in whole milliseconds.
+    /// Returns the timestamp `duration` later, in whole milliseconds.
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }

@@ -1,4 +1,4 @@
-//! Metadata crosses gRPC as a `Struct` and is kept as JSON text; integers stay integers on the way.
+//! Conversion of metadata between `Struct` and stored JSON text. Integers stay integers.
 
 use crate::domain::{
     Metadata,
@@ -8,7 +8,7 @@ use nono_proto::metadata::{from_double, to_struct};
 use prost_types::{Struct, Value as Pb, value::Kind};
 use serde_json::{Map, Number, Value as Json};
 
-/// The metadata of a request; none is the empty object.
+/// Parses the metadata of a request; an absent one is the empty object.
 pub(super) fn parse(metadata: Option<Struct>) -> Result<Metadata, String> {
     let Some(object) = metadata else {
         return Ok(Metadata::default());

@@ -1,4 +1,4 @@
-//! The session service as gRPC: parse, do, render. Knows no store but the trait.
+//! gRPC handlers of the session service: parse, call the store, render.
 
 mod metadata;
 mod page_token;
@@ -11,7 +11,7 @@ use nono_proto::session::v1::{self as pb, session_service_server::SessionService
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
-/// Answers [`SessionService`] from a store.
+/// Implementation of [`SessionService`] over a store.
 pub(crate) struct SessionApi {
     store: Arc<dyn SessionStore>,
     personas: Arc<Personas>,
@@ -23,7 +23,7 @@ impl SessionApi {
     }
 }
 
-/// Whose sessions a request is about.
+/// Returns the owner whose sessions a request may access.
 pub(crate) fn owner_of<T>(_request: &Request<T>) -> Owner {
     Owner::open()
 }

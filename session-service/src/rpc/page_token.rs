@@ -1,4 +1,4 @@
-//! The page token: where a listing goes on, opaque to callers, refused unless this version made it for this owner.
+//! Page tokens: opaque to callers, and valid only for the version and the owner that they were issued for.
 
 use crate::domain::{Cursor, Owner, Timestamp, UserId};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 const VERSION: u8 = 1;
 const CHECK_BYTES: usize = 8;
 
-/// The token for a cursor.
+/// Returns the token of a cursor.
 pub(super) fn render(owner: &Owner, cursor: &Cursor) -> String {
     let mut bytes = vec![VERSION];
     bytes.extend(cursor.moment.as_millis().to_be_bytes());
@@ -18,7 +18,7 @@ pub(super) fn render(owner: &Owner, cursor: &Cursor) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The cursor of a token; none for the empty one.
+/// Returns the cursor of a token; `None` for the empty token.
 pub(super) fn parse(owner: &Owner, token: &str) -> Result<Option<Cursor>, String> {
     if token.is_empty() {
         return Ok(None);
@@ -45,7 +45,7 @@ fn read(owner: &Owner, token: &str) -> Option<Cursor> {
     })
 }
 
-/// Guards against mistakes; a token gives no access, so it need not be secret.
+/// Returns a checksum against mistakes. A token grants no access, so it need not be secret.
 fn check(owner: &Owner, bytes: &[u8]) -> [u8; CHECK_BYTES] {
     let mut hash = Sha256::new();
     hash.update(bytes);

@@ -1,4 +1,4 @@
-//! From messages of the contract to values of the domain, with everything that is wrong at once.
+//! Parsing of requests into values of the domain, with all violations at once.
 
 use super::{metadata, page_token, status};
 use crate::{
@@ -37,7 +37,7 @@ impl Checks {
         self.check("user_id", UserId::try_from(text))
     }
 
-    /// The request id, if there is one; the outer none says that it is wrong.
+    /// Parses an optional request id. The outer `None` means that it is invalid.
     #[expect(clippy::option_option, reason = "both mean something else")]
     pub(crate) fn request_id(&mut self, text: &str) -> Option<Option<RequestId>> {
         if text.is_empty() {
@@ -111,7 +111,7 @@ pub(super) fn history(request: &pb::HistoryRequest) -> Result<(UserId, HistoryPa
     checks.finish(parsed)
 }
 
-/// The parts of an append.
+/// A parsed append.
 pub(super) struct Append {
     pub(super) user_id: UserId,
     pub(super) batch: Batch,
@@ -132,14 +132,14 @@ pub(super) fn append(request: pb::AppendRequest) -> Result<Append, Status> {
         .zip(request.messages)
         .filter_map(|(at, message)| new_message(&mut checks, at, message))
         .collect();
-    // A batch that lost its wrong messages says nothing about the size of the whole.
+    // The size of a batch without its invalid messages would be meaningless.
     let batch =
         (messages.len() == count).then(|| checks.check("messages", Batch::try_from(messages))).flatten();
     let parsed = (|| Some(Append { user_id: user_id?, batch: batch?, request_id: request_id? }))();
     checks.finish(parsed)
 }
 
-/// The answer holds the messages again, and has to fit into a gRPC message.
+/// Checks that the response, which contains the messages again, fits into a gRPC message.
 fn fits_its_answer(request: &pb::AppendRequest) -> Result<(), String> {
     match request.encoded_len() {
         0..=APPEND_MAX_ENCODED_BYTES => Ok(()),

@@ -1,4 +1,4 @@
-//! From values of the domain to messages of the contract.
+//! Rendering of values of the domain as responses.
 
 use super::{metadata, page_token, status};
 use crate::{
@@ -9,9 +9,9 @@ use nono_proto::session::v1 as pb;
 use prost::Message as _;
 use tonic::Status;
 
-/// How much of a gRPC message the messages of a page may take.
+/// Maximum size of the messages of a page within a gRPC message.
 const PAGE_MAX_BYTES: usize = GRPC_MESSAGE_MAX_BYTES - 64 * 1024;
-/// What a message takes beside its own fields: a tag and a length.
+/// Size of a message's tag and length.
 const MESSAGE_FRAME_BYTES: usize = 6;
 
 pub(super) fn created(answer: &Created) -> Result<pb::CreateResponse, Status> {
@@ -38,7 +38,7 @@ pub(super) fn history(answer: History, user_id: &UserId, span: Span) -> Result<p
     if is_surely_small {
         return Ok(pb::HistoryResponse { user_id, message_count, messages, has_more });
     }
-    // What was read from one end stays; what does not fit into a gRPC message is left to the next page.
+    // Messages that do not fit into a gRPC message are left to the next page.
     let reads_forward = matches!(span, Span::After(_));
     let mut bytes = 0;
     let mut fits = |message: &pb::Message| {
@@ -59,7 +59,7 @@ pub(super) fn history(answer: History, user_id: &UserId, span: Span) -> Result<p
     Ok(pb::HistoryResponse { user_id, message_count, messages, has_more: has_more || is_cut })
 }
 
-/// The most that a message may take as protobuf: a number in a list is 2 bytes of JSON and 11 of `Struct`.
+/// Returns an upper bound of a message's size as protobuf: a number in a list takes 2 bytes as JSON and 11 as `Struct`.
 fn most_bytes(message: &Message) -> usize {
     message.content.as_str().len() + 16 * message.metadata.as_json().len() + 64
 }

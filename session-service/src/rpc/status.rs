@@ -1,4 +1,4 @@
-//! Errors as `google.rpc.Status`: the only place that builds one, by one exhaustive table.
+//! Errors as `google.rpc.Status`. No other module builds one.
 
 use crate::{
     domain::limits::{GRPC_MESSAGE_MAX_BYTES, LISTING_MAX_MILLISECONDS},
@@ -10,12 +10,12 @@ use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-/// When to try again after the store was unavailable.
+/// Retry delay while the store is unavailable.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 
-/// When to try again after the model failed, unless it says.
+/// Retry delay after a failure of the model, unless it names one.
 const MODEL_RETRY: Duration = Duration::from_secs(2);
-/// When to try again while a reply is being written: a lease is longer than most replies.
+/// Retry delay while another turn is running. Most replies are shorter than a lease.
 const TURN_RETRY: Duration = Duration::from_secs(1);
 
 /// Returns the error for a request that is malformed or out of bounds.
@@ -65,13 +65,13 @@ pub(crate) fn from_library(status: &Status) -> Option<Status> {
     Some(Status::with_error_details_and_metadata(code, text, details(reason), metadata))
 }
 
-/// A call that ran out of time.
+/// Returns the error of a call that exceeded its deadline.
 pub(crate) fn deadline_exceeded() -> Status {
     let text = "the deadline passed before the answer was there; the call may or may not have taken effect";
     Status::with_error_details(Code::DeadlineExceeded, text, details(reason::DEADLINE_EXCEEDED))
 }
 
-/// What the model could not do. The user's message stays stored.
+/// Returns the error of a failed model. The user's message stays stored.
 pub(crate) fn from_model(error: ModelError) -> Status {
     tracing::warn!(%error, outcome = error.outcome(), "model unavailable");
     let delay = match &error {
@@ -84,7 +84,7 @@ pub(crate) fn from_model(error: ModelError) -> Status {
     Status::with_error_details(Code::Unavailable, text, details)
 }
 
-/// A turn that ends because the service stops.
+/// Returns the error of a turn that is aborted because the service stops.
 pub(crate) fn stopped() -> Status {
     let mut details = details(reason::MODEL_UNAVAILABLE);
     details.set_retry_info(Some(MODEL_RETRY));
@@ -92,7 +92,7 @@ pub(crate) fn stopped() -> Status {
     Status::with_error_details(Code::Unavailable, text, details)
 }
 
-/// The trailers of a stream that ends because the service stops.
+/// Returns the trailers of a stream that ends because the service stops.
 pub(crate) fn stopping() -> http::HeaderMap {
     let mut trailers = http::HeaderMap::new();
     let status = Status::unavailable("the service stops; connect again");
@@ -100,14 +100,14 @@ pub(crate) fn stopping() -> http::HeaderMap {
     trailers
 }
 
-/// A bug. The caller learns nothing but that it is one; the cause goes to the log.
+/// Logs the cause of a bug and returns an error that does not reveal it.
 pub(crate) fn internal(cause: impl std::fmt::Display) -> Status {
     tracing::error!(%cause, "internal error");
     let text = "an internal error; the service's log has its cause beside the request id";
     Status::with_error_details(Code::Internal, text, details(reason::INTERNAL))
 }
 
-/// What the store could not do.
+/// Returns the error of a store.
 pub(crate) fn from_store(error: StoreError) -> Status {
     match error {
         StoreError::NotFound => {

@@ -1,11 +1,11 @@
-//! The configuration as front ends see it.
+//! gRPC handler of the configuration.
 
 use crate::store::{Policy, SessionStore};
 use nono_proto::config::v1::{self as pb, config_service_server::ConfigService};
 use std::{sync::Arc, time::SystemTime};
 use tonic::{Request, Response, Status};
 
-/// Answers [`ConfigService`].
+/// Implementation of [`ConfigService`].
 pub(super) struct ConfigApi {
     pub(super) store: Arc<dyn SessionStore>,
     pub(super) policy: Policy,

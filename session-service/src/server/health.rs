@@ -1,4 +1,4 @@
-//! Health: what this service and its dependencies answer for. A check of the store asks it at that moment.
+//! gRPC health of the service and its dependencies. A check of the store queries it.
 
 use crate::store::SessionStore;
 use futures_util::{Stream, StreamExt, stream};
@@ -15,25 +15,25 @@ use tonic_health::{
     server::{HealthReporter, HealthService},
 };
 
-/// The name under which the store's health can be asked for.
+/// Name of the store in health checks.
 pub(super) const STORE: &str = "store";
-/// The name under which the model's health can be asked for.
+/// Name of the model in health checks.
 const MODEL: &str = "model";
-/// How often the store is looked at, for those who watch.
+/// Interval between checks of the store.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
-/// Answers checks from the reporter, except those of the store.
+/// Implementation of [`Health`]. All states but the store's come from the reporter.
 pub(super) struct HealthApi {
     reported: HealthService,
     store: Arc<dyn SessionStore>,
 }
 
-/// What is served: the whole server, which is the empty name, and each service.
+/// Returns the health-check service names; the empty name is the whole server.
 fn names() -> [&'static str; 4] {
     ["", "nono.session.v1.SessionService", "nono.chat.v1.ChatService", "nono.config.v1.ConfigService"]
 }
 
-/// The health service, not serving yet, and what to report to.
+/// Creates the health service, which is not serving yet, and its reporter.
 pub(super) async fn service(store: Arc<dyn SessionStore>) -> (HealthServer<HealthApi>, HealthReporter) {
     let reporter = HealthReporter::new();
     for name in names().into_iter().chain([STORE]) {
@@ -44,7 +44,7 @@ pub(super) async fn service(store: Arc<dyn SessionStore>) -> (HealthServer<Healt
     (HealthServer::new(HealthApi { reported, store }), reporter)
 }
 
-/// Keeps the reporter and the lifecycle informed, until the process drains.
+/// Checks the store until the process drains, and reports its state.
 pub(super) async fn watch(store: Arc<dyn SessionStore>, reporter: HealthReporter, lifecycle: Lifecycle) {
     let mut served = false;
     let looking = async {
@@ -100,7 +100,7 @@ impl Health for HealthApi {
     ) -> Result<Response<Self::WatchStream>, Status> {
         match self.reported.watch(request).await {
             Ok(watched) => Ok(watched.map(|watched| Box::pin(watched) as Self::WatchStream)),
-            // The protocol asks for a stream that says so and stays open. No service is added later.
+            // The protocol requires a stream that reports this and stays open. No service is added later.
             Err(status) if status.code() == Code::NotFound => {
                 let unknown = HealthCheckResponse { status: Answer::ServiceUnknown.into() };
                 Ok(Response::new(Box::pin(stream::iter([Ok(unknown)]).chain(stream::pending()))))

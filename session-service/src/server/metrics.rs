@@ -1,4 +1,4 @@
-//! What is counted of gRPC calls, under the names that dashboards know.
+//! Metrics of gRPC calls, with the names of grpc-prometheus.
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -9,7 +9,7 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-/// Every method that is served: ours, health, reflection.
+/// Descriptors of all methods: ours, health and reflection.
 const DESCRIPTOR_SETS: [&[u8]; 4] = [
     nono_proto::FILE_DESCRIPTOR_SET,
     tonic_health::pb::FILE_DESCRIPTOR_SET,
@@ -17,7 +17,7 @@ const DESCRIPTOR_SETS: [&[u8]; 4] = [
     tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
 ];
 
-/// The codes by number, as grpc-prometheus spells them.
+/// Names of the codes by number, as grpc-prometheus spells them.
 const CODES: [&str; 17] = [
     "OK",
     "Canceled",
@@ -38,7 +38,7 @@ const CODES: [&str; 17] = [
     "Unauthenticated",
 ];
 
-/// The metrics of every method, found by path without allocating.
+/// Metrics of all methods, found by path without allocation.
 #[derive(Clone, Debug)]
 pub(super) struct GrpcMetrics(Arc<Methods>);
 
@@ -48,13 +48,13 @@ struct Methods {
     unknown: Arc<Method>,
 }
 
-/// One method, and what is counted of it.
+/// A method and its metrics.
 #[derive(Debug)]
 pub(super) struct Method {
     pub(super) service: String,
     pub(super) name: String,
     pub(super) is_streaming: bool,
-    /// Whether a stream of it ends when the process stops; a chat turn may finish.
+    /// `true` if streams of the method end when the process stops. Chat turns may finish.
     pub(super) ends_at_stop: bool,
     started: Counter,
     handled: Vec<Counter>,
@@ -85,7 +85,7 @@ struct Families {
 }
 
 impl GrpcMetrics {
-    /// Registers the metrics, every method with every code at zero.
+    /// Registers the metrics of every method and code, starting at zero.
     pub(super) fn register(registry: &mut Registry) -> Self {
         let families = Families::default();
         let new: fn() -> Histogram = || {
@@ -144,7 +144,7 @@ impl Method {
         self.in_flight.inc();
     }
 
-    /// Counts the end of a call; answers the code's name.
+    /// Counts the end of a call. Returns the name of the code.
     pub(super) fn end(&self, code: tonic::Code, took: Duration) -> &'static str {
         let number = usize::try_from(i32::from(code)).unwrap_or_default();
         self.handled[number].inc();

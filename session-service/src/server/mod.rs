@@ -1,4 +1,4 @@
-//! The services behind one port: what every call passes through, and how it ends.
+//! The gRPC services behind one port, with the middleware of every call.
 
 mod config;
 mod health;
@@ -34,21 +34,21 @@ use tower_http::catch_panic::CatchPanicLayer;
 /// Age at which connections are asked to close, so that new replicas get their share.
 pub const CONNECTION_MAX_AGE: Duration = Duration::from_secs(5 * 60);
 
-/// What a service is made of.
+/// Dependencies of the service.
 pub struct Parts {
-    /// Where sessions live.
+    /// Address of the store.
     pub store: Arc<dyn SessionStore>,
-    /// How they are kept, as the store was told.
+    /// Policy of the store.
     pub policy: Policy,
-    /// The voices.
+    /// The configured personas.
     pub personas: Arc<Personas>,
-    /// Who writes the replies.
+    /// The model that generates replies.
     pub model: Arc<dyn Model>,
-    /// How many of the newest messages the model is told.
+    /// Maximum number of messages in a prompt.
     pub context_messages: usize,
 }
 
-/// The service with all that its calls pass through.
+/// The service, ready to be served on a port.
 #[derive(Clone)]
 pub struct Service {
     router: Router,
@@ -58,7 +58,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Puts the parts together. It serves once the store was there.
+    /// Creates the service. It is healthy once the store was reachable.
     pub async fn new(parts: Parts, lifecycle: &Lifecycle, registry: &mut Registry) -> Self {
         let Parts { store, policy, personas, model, context_messages } = parts;
         lifecycle.set_dependency(health::STORE, false);
@@ -99,7 +99,7 @@ impl Service {
         Self { router, store, health: reporter, turns }
     }
 
-    /// The service for callers in this process.
+    /// Returns the service for callers in this process.
     pub fn router(&self) -> Router {
         self.router.clone()
     }
@@ -114,7 +114,7 @@ pub async fn serve(listener: TcpListener, service: Service, port: Port, lifecycl
     service.turns.wait().await;
 }
 
-/// Responds to a panic, whose location is in the log. Its message is not: it may quote a text.
+/// Returns the response to a panic. Its location is in the log; its message may quote a request and is not.
 fn answer_panic(_: Box<dyn Any + Send>) -> Response {
     status::internal("a panic").into_http()
 }

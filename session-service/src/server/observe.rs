@@ -1,4 +1,4 @@
-//! Around every call: its span, its metrics, its line in the log, its time limit. Recorded even when it is cut off.
+//! Middleware that gives every call its span, metrics, log line and deadline, even if the caller disconnects.
 
 use super::metrics::{GrpcMetrics, Method};
 use crate::{domain::limits::UNARY_CALL_TIMEOUT, rpc::status};
@@ -21,10 +21,10 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::{Code, Status};
 use tracing::{Instrument, Span, field, info_span};
 
-/// Probes ask often and nobody wants to read or trace that.
+/// Path of health checks, which are too frequent to be logged or traced.
 const HEALTH: &str = "/grpc.health.v1.Health/";
 
-/// What the layer knows.
+/// State of the middleware.
 #[derive(Clone)]
 pub(super) struct Observer {
     pub(super) metrics: GrpcMetrics,
@@ -68,7 +68,7 @@ fn span_of(method: &Method) -> Span {
     )
 }
 
-/// How long the call may take: as the caller says, and no unary call longer than five seconds.
+/// Returns the timeout of a call: the caller's, and at most five seconds for a unary call.
 fn limit(method: &Method, headers: &HeaderMap) -> Option<Duration> {
     let own = (!method.is_streaming).then_some(UNARY_CALL_TIMEOUT);
     // Ours has to arrive before the timeout of the caller's library, which may report another code.
@@ -77,7 +77,7 @@ fn limit(method: &Method, headers: &HeaderMap) -> Option<Duration> {
     own.into_iter().chain(callers).min()
 }
 
-/// The `grpc-timeout` header: up to eight digits and a unit.
+/// Parses the `grpc-timeout` header: up to eight digits and a unit.
 fn callers_timeout(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
@@ -103,7 +103,7 @@ async fn in_time(limit: Option<Duration>, answer: impl Future<Output = Response>
     }
 }
 
-/// A call that is being recorded; one that is dropped was cut off by the caller.
+/// Record of a call in progress. One that is dropped was cancelled by the caller.
 struct Record {
     method: Arc<Method>,
     context: RequestContext,
@@ -150,7 +150,7 @@ impl Drop for Record {
     }
 }
 
-/// A body whose trailers say how the call ended. Some streams would never end by themselves: they do at the stop.
+/// Body that records the status in its trailers. Endless streams are ended when the process stops.
 struct Recorded {
     body: Body,
     stopped: Option<Pin<Box<WaitForCancellationFutureOwned>>>,

@@ -1,4 +1,4 @@
-//! The settings of the service, and what they make.
+//! Settings of the service.
 
 mod store;
 
@@ -18,28 +18,28 @@ use std::{fs, sync::Arc, time::Duration};
 
 pub use store::{FileContent, Password, StoreSettings, StoreUrl};
 
-/// The settings of the service, beside its addresses and its store.
+/// Settings of the service besides its addresses and its store.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Sessions")]
 pub struct ServiceSettings {
-    /// How long a session lives after the last activity.
+    /// Lifetime of a session after the last activity.
     #[arg(long, env = "NONO_SESSION_TTL", value_name = "DURATION", default_value = "1h", value_parser = positive_duration)]
     pub session_ttl: Duration,
 
-    /// How many live sessions an owner may have [default: any number].
+    /// Maximum number of live sessions per owner [default: no limit].
     #[arg(long, env = "NONO_MAX_SESSIONS_PER_OWNER", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_sessions_per_owner: Option<u32>,
 
-    /// A TOML file with the personas, instead of the built-in ones.
+    /// TOML file with the personas, instead of the built-in ones.
     #[arg(long, env = "NONO_PERSONAS", value_name = "FILE", value_parser = personas)]
     pub personas: Option<Arc<Personas>>,
 
-    /// The base URL of an OpenAI-compatible model, such as http://localhost:11434/v1 for Ollama [default: none: the
+    /// Base URL of an OpenAI-compatible model, such as http://localhost:11434/v1 for Ollama [default: none: the
     /// built-in demo replies].
     #[arg(long, env = "NONO_MODEL_URL", value_name = "URL", help_heading = "Model")]
     pub model_url: Option<ModelUrl>,
 
-    /// The model's name at that URL. Servers that have one model only take any.
+    /// Name of the model to request. Servers with a single model accept any name.
     #[arg(
         long,
         env = "NONO_MODEL",
@@ -50,7 +50,7 @@ pub struct ServiceSettings {
     )]
     pub model: Option<String>,
 
-    /// The key to the model. NONO_MODEL_API_KEY_FILE may name a file that holds it.
+    /// API key of the model. NONO_MODEL_API_KEY_FILE may name a file that contains it.
     #[arg(
         long,
         env = "NONO_MODEL_API_KEY",
@@ -60,19 +60,19 @@ pub struct ServiceSettings {
     )]
     pub model_api_key: Option<Secret>,
 
-    /// How many of a session's newest messages the model is told.
+    /// Maximum number of a session's newest messages in a prompt.
     #[arg(
         long, env = "NONO_CONTEXT_MESSAGES", value_name = "NUMBER", default_value_t = 20, help_heading = "Model",
         value_parser = clap::value_parser!(u16).range(1..=1000)
     )]
     pub context_messages: u16,
 
-    /// What is asked of the store.
+    /// Settings of the store.
     #[command(flatten)]
     pub store: StoreSettings,
 }
 
-/// The settings that may be secrets: the store's address may hold a password.
+/// Settings that may be secrets. The address of the store may contain a password.
 pub const SECRETS: [SecretSetting; 3] = [
     SecretSetting { setting: "store", file_variable: "NONO_STORE_FILE" },
     SecretSetting { setting: "store_sentinel_password", file_variable: "NONO_STORE_SENTINEL_PASSWORD_FILE" },
@@ -85,17 +85,17 @@ fn personas(path: &str) -> Result<Arc<Personas>, String> {
 }
 
 impl ServiceSettings {
-    /// How sessions are kept.
+    /// Returns the policy for sessions.
     pub fn policy(&self) -> Policy {
         Policy { session_ttl: self.session_ttl, max_sessions_per_owner: self.max_sessions_per_owner }
     }
 
-    /// Whether these settings go together; the error is one sentence.
+    /// Validates the combination of settings. The error is one sentence.
     pub fn check(&self, url: &StoreUrl) -> Result<(), String> {
         self.store.check(url).and_then(|()| self.model().map(drop))
     }
 
-    /// The parts of the service over the store at `url`, which is connected to from now on; the error is one sentence.
+    /// Creates the dependencies of the service and starts connecting to the store at `url`. The error is one sentence.
     pub fn parts(&self, url: &StoreUrl, registry: &mut Registry) -> Result<Parts, String> {
         let policy = self.policy();
         let (store, system) = self.store.store(url, policy)?;

@@ -1,4 +1,4 @@
-//! Where sessions live, and what is asked of that place.
+//! Settings of the store.
 
 use crate::store::{
     Policy, SessionStore,
@@ -8,12 +8,12 @@ use crate::store::{
 use clap::Args;
 use std::{fmt, fs, str::FromStr, sync::Arc};
 
-/// Where sessions live.
+/// Address of the store.
 #[derive(Clone, PartialEq, Eq)]
 pub enum StoreUrl {
     /// `memory:`
     Memory,
-    /// `redis://...` and the like
+    /// An address of Redis, such as `redis://host`
     Redis(RedisUrl),
 }
 
@@ -40,32 +40,32 @@ impl fmt::Debug for StoreUrl {
     }
 }
 
-/// What is asked of the store, beside its address.
+/// Settings of the store besides its address.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Store")]
 pub struct StoreSettings {
-    /// How many replicas must have a write before it is acknowledged, so that it survives a failover. Fewer within 600
-    /// ms is an error, and the write may have happened.
+    /// Number of replicas that must have a write before it is acknowledged, so that it survives a failover. Fewer within 600
+    /// ms is an error, and the write may have been applied.
     #[arg(long, global = true, env = "NONO_MIN_REPLICAS_ACK", value_name = "NUMBER", default_value_t = 0)]
     pub min_replicas_ack: u8,
 
-    /// A PEM file with the authorities that may have signed the store's certificate [default: the system's].
+    /// PEM file with the certificate authorities of the store [default: the system's].
     #[arg(long, global = true, env = "NONO_STORE_TLS_CA", value_name = "FILE", value_parser = file)]
     pub store_tls_ca: Option<FileContent>,
 
-    /// A PEM file with our certificate, for a store that asks for one.
+    /// PEM file with the client certificate for a store that requires one.
     #[arg(long, global = true, env = "NONO_STORE_TLS_CERT", value_name = "FILE", requires = "store_tls_key", value_parser = file)]
     pub store_tls_cert: Option<FileContent>,
 
-    /// A PEM file with the key of that certificate.
+    /// PEM file with the key of the client certificate.
     #[arg(long, global = true, env = "NONO_STORE_TLS_KEY", value_name = "FILE", requires = "store_tls_cert", value_parser = file)]
     pub store_tls_key: Option<FileContent>,
 
-    /// The user as whom Sentinels are asked, if not the default one.
+    /// User name for the Sentinels [default: the default user].
     #[arg(long, global = true, env = "NONO_STORE_SENTINEL_USER", value_name = "NAME")]
     pub store_sentinel_user: Option<String>,
 
-    /// The password of the Sentinels. NONO_STORE_SENTINEL_PASSWORD_FILE may name a file that holds it.
+    /// Password for the Sentinels. NONO_STORE_SENTINEL_PASSWORD_FILE may name a file that contains it.
     #[arg(
         long,
         global = true,
@@ -76,7 +76,7 @@ pub struct StoreSettings {
     pub store_sentinel_password: Option<Password>,
 }
 
-/// A password that nobody prints.
+/// A password that is never printed.
 #[derive(Clone)]
 pub struct Password(String);
 
@@ -92,7 +92,7 @@ impl fmt::Debug for Password {
     }
 }
 
-/// What a file held when the program started. It may be a key.
+/// Content of a file, read at the start. It may be a key.
 #[derive(Clone)]
 pub struct FileContent(Arc<[u8]>);
 
@@ -108,7 +108,7 @@ fn file(path: &str) -> Result<FileContent, String> {
 }
 
 impl StoreSettings {
-    /// The settings of the Redis at `url`; the error is one sentence.
+    /// Returns the settings of the Redis at `url`. The error is one sentence.
     pub fn redis(&self, url: &RedisUrl) -> Result<RedisSettings, String> {
         let bytes = |file: &FileContent| file.0.to_vec();
         let client = self.store_tls_cert.as_ref().zip(self.store_tls_key.as_ref());
@@ -128,7 +128,7 @@ impl StoreSettings {
         Ok(settings)
     }
 
-    /// Whether these settings make a store; the error is one sentence.
+    /// Validates the settings. The error is one sentence.
     pub(super) fn check(&self, url: &StoreUrl) -> Result<(), String> {
         match url {
             StoreUrl::Memory if self.is_about_redis() => {
@@ -147,7 +147,7 @@ impl StoreSettings {
             || self.store_sentinel_password.is_some()
     }
 
-    /// The store at `url`, which is connected to from now on, and what traces call it.
+    /// Creates the store at `url` and starts connecting to it. Returns its name in traces, too.
     pub(super) fn store(
         &self,
         url: &StoreUrl,
@@ -164,7 +164,7 @@ impl StoreSettings {
     }
 }
 
-/// Says once what should be otherwise in the store.
+/// Logs once which settings of the store should be changed.
 async fn advise(store: Arc<RedisStore>) {
     for advice in store.advice_once_there().await {
         tracing::warn!(advice, "the store is not set up to keep sessions");
