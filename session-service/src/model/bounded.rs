@@ -1,4 +1,4 @@
-//! A model whose replies end, whatever it does: in silence, in length and in time.
+//! Limits on a model's replies: stall timeout, length and duration.
 
 use super::{
     FinishReason, Model, ModelError, Piece, Prompt, ReplyStream,
@@ -43,7 +43,7 @@ struct Reply {
     pieces: ReplyStream,
     silence: Duration,
     until: Instant,
-    /// How many bytes of text there were.
+    /// Number of bytes of text so far.
     said: usize,
     is_over: bool,
 }
@@ -84,7 +84,7 @@ impl Reply {
         }
     }
 
-    /// As much of `text` as fits into the reply, which ends there if it is not all.
+    /// Returns the part of `text` that fits into the reply. A longer text ends the reply.
     fn fit(&mut self, mut text: String) -> String {
         let room = REPLY_MAX_BYTES - self.said;
         if text.len() > room {

@@ -1,4 +1,4 @@
-//! What a model is told of a conversation: its newest messages, as many as fit.
+//! Prompts: the newest messages of a conversation, as many as fit.
 
 use super::{Prompt, PromptMessage, limits::CONTEXT_MAX_CHARS};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     personas::Persona,
 };
 
-/// The prompt for a reply to the newest of the stored messages `history`, which are oldest first.
+/// Returns the prompt for a reply to the newest of the stored messages `history`, which are oldest first.
 ///
 /// It holds at most `max_messages` messages and [`CONTEXT_MAX_CHARS`] characters of them, and always the last one of
 /// the user. A conversation that was shortened does not begin with a reply whose question is gone: many models
@@ -28,7 +28,7 @@ pub fn context(persona: &Persona, history: &[Message], max_messages: usize) -> P
     }
 }
 
-/// The index of the oldest message that fits, room for the question being kept.
+/// Returns the index of the oldest message that fits, reserving space for the question.
 fn first_that_fits(history: &[Message], question: Option<usize>, max_messages: usize) -> usize {
     let chars = |message: &Message| message.content.as_str().chars().count();
     let mut used_messages = usize::from(question.is_some());
@@ -44,7 +44,7 @@ fn first_that_fits(history: &[Message], question: Option<usize>, max_messages: u
     history.iter().enumerate().rev().take_while(fits).last().map_or(history.len(), |(index, _)| index)
 }
 
-/// How many messages of the session are older than `history`.
+/// Returns the number of messages of the session that are older than `history`.
 fn unseen(history: &[Message]) -> usize {
     history.first().map_or(0, |message| message.seq.saturating_sub(1) as usize)
 }
@@ -65,7 +65,7 @@ mod tests {
         personas::Personas,
     };
 
-    /// Messages from `first` on: `u`, `a` and `s` say who speaks, `U` speaks at length.
+    /// Returns messages from `first` on: `u`, `a` and `s` are roles, `U` is a long message of the user.
     fn history(first: u32, speakers: &str) -> Vec<Message> {
         let message = |(seq, speaker): (u32, char)| {
             let role = match speaker {
@@ -84,7 +84,7 @@ mod tests {
         context(Personas::built_in().resolve("technical_support").unwrap(), history, max_messages)
     }
 
-    /// What is told, a long message as `U`.
+    /// Returns the messages of the prompt, a long message as `U`.
     fn told(history: &[Message], max_messages: usize) -> String {
         let short = |m: PromptMessage| if m.content.len() > 9 { "U".to_owned() } else { m.content };
         prompt(history, max_messages).messages.into_iter().map(short).collect::<Vec<_>>().join(" ")

@@ -1,4 +1,4 @@
-//! The built-in demo replies: for a first look, before there is a model. They are honest about what they are.
+//! Built-in demo replies for a first look without a model. They say that they are demo replies.
 
 use super::{FinishReason, Model, ModelError, Piece, Prompt, ReplyStream};
 use crate::domain::Role;
@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use futures_util::stream;
 use std::{collections::VecDeque, time::Duration};
 
-/// The longest quotation of what the user said.
+/// Maximum length of a quotation of the user's message.
 const EXCERPT_MAX_CHARS: usize = 60;
-/// What the first reply of a session says first.
+/// Introduction of the first reply of a session.
 const WHAT_THIS_IS: &str = "Hello! This is one of Nono's built-in demo replies: there is no language model behind \
     it, and nothing here understands what you write. To talk to a real one, start Nono with `--model-url` and \
     `--model`, such as `--model-url http://localhost:11434/v1 --model llama3.2` for Ollama.";
@@ -20,14 +20,14 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Demo replies that pause so long between words.
+    /// Creates the demo model with this pause between words.
     pub const fn new(pause: Duration) -> Self {
         Self { pause }
     }
 }
 
 impl Default for Demo {
-    /// At the pace of a quick writer.
+    /// Creates the demo model with the pace of a fast typist.
     fn default() -> Self {
         Self::new(Duration::from_millis(25))
     }
@@ -60,7 +60,7 @@ fn write(prompt: &Prompt) -> String {
     if prompt.earlier_replies == 0 { format!("{WHAT_THIS_IS}\n\n{reply}") } else { reply }
 }
 
-/// The beginning of `text` on one line, in quotation marks.
+/// Returns the beginning of `text` on one line, in quotation marks.
 fn excerpt(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(EXCERPT_MAX_CHARS) {
@@ -72,7 +72,7 @@ fn excerpt(text: &str) -> String {
     }
 }
 
-/// What a persona says in turn; `{said}` is what the user said.
+/// Replies of each persona in turn; `{said}` is the user's message.
 fn replies(persona: &str) -> [&'static str; 3] {
     match persona {
         "mental_health_nurse" => [

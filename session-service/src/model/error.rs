@@ -1,43 +1,43 @@
-//! Why there is no reply, or no whole one.
+//! Errors of models.
 
 use std::{error::Error, fmt, time::Duration};
 
-/// What lies beneath an error, for the log only. It holds no key, no address with a key, and nothing that was said.
+/// Cause of an error, for the log only. It contains no key, no address with a key and no text of a conversation.
 pub type Cause = Box<dyn Error + Send + Sync>;
 
-/// Why there is no reply, or no whole one.
+/// Error of a model.
 #[derive(Debug)]
 pub enum ModelError {
-    /// The model cannot be reached.
+    /// The model is unreachable.
     Refused(Cause),
-    /// The model does not accept the key.
+    /// The model rejected the API key.
     Unauthorized(Cause),
-    /// The model is asked too often, or its quota is used up.
+    /// The model's rate limit or quota is exhausted.
     RateLimited {
-        /// How long the model says to wait.
+        /// Delay that the model requests.
         retry_after: Option<Duration>,
-        /// For the log.
+        /// Cause for the log.
         cause: Cause,
     },
-    /// The model answers with a failure.
+    /// The model returned an error.
     Failed {
-        /// The HTTP status.
+        /// HTTP status.
         status: u16,
-        /// For the log.
+        /// Cause for the log.
         cause: Cause,
     },
-    /// The model gave no sign of life for as long as it may be silent.
+    /// The model stalled for longer than the timeout.
     Silent,
-    /// The reply ended in its middle.
+    /// The reply was truncated.
     Cut(Cause),
-    /// What the model answers makes no sense.
+    /// The response of the model is invalid.
     Garbage(Cause),
-    /// The reply ended without a word.
+    /// The reply was empty.
     Empty,
 }
 
 impl ModelError {
-    /// A word for logs and metrics.
+    /// Returns the label for logs and metrics.
     pub const fn outcome(&self) -> &'static str {
         match self {
             Self::Refused(_) => "refused",

@@ -1,5 +1,4 @@
-//! Who writes the replies: the trait, what it is told and answers, and the models that there are. Knows neither
-//! protobuf nor the store.
+//! Models: the trait, prompts and replies, and its implementations. No protobuf, no store.
 
 mod bounded;
 mod context;
@@ -20,63 +19,63 @@ use async_trait::async_trait;
 use futures_util::Stream;
 use std::pin::Pin;
 
-/// Writes replies. Dropping the stream of a reply MUST end it and leave nothing running.
+/// A source of replies. Dropping the stream of a reply MUST cancel it and leave nothing running.
 #[async_trait]
 pub trait Model: Send + Sync + 'static {
-    /// Who writes the replies, for people.
+    /// Returns the display name of the model.
     fn name(&self) -> &str;
 
-    /// Begins a reply. What fails before its first piece may be the answer here or the first item of the stream.
+    /// Starts a reply. An error before its first part is returned here or as the first item of the stream.
     async fn reply(&self, prompt: Prompt) -> Result<ReplyStream, ModelError>;
 }
 
-/// What a model is told.
+/// Input of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prompt {
-    /// The voice in which to speak.
+    /// Key of the persona.
     pub persona: PersonaKey,
-    /// How many replies the session has already, as far as its newest messages tell.
+    /// Number of earlier replies in the session, as far as its newest messages show.
     pub earlier_replies: usize,
-    /// What the model is told first.
+    /// System prompt.
     pub system: String,
     /// The conversation, oldest first.
     pub messages: Vec<PromptMessage>,
-    /// How freely the model chooses its words: 0 to 2.
+    /// Sampling temperature: 0 to 2.
     pub temperature: f32,
-    /// The longest reply, in the model's tokens.
+    /// Maximum length of the reply in tokens.
     pub max_tokens: u32,
 }
 
 /// A message of the conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PromptMessage {
-    /// Who speaks.
+    /// Author of the message.
     pub role: Role,
-    /// What was said.
+    /// Text of the message.
     pub content: String,
 }
 
-/// A reply as it comes: texts, then one end or one error, then nothing.
+/// A reply as a stream of texts, followed by one end or one error.
 pub type ReplyStream = Pin<Box<dyn Stream<Item = Result<Piece, ModelError>> + Send>>;
 
 /// A part of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// What comes next. Never empty from a [`Bounded`] model; from others an empty text is a sign of life.
+    /// The next text. Never empty from a [`Bounded`] model; an empty text of another model shows that it is alive.
     Text(String),
-    /// The reply is whole.
+    /// The reply is complete.
     End(FinishReason),
 }
 
 #[cfg(test)]
 mod tests {
-    //! What the tests of the models share.
+    //! Helpers of the model tests.
 
     use super::*;
     use futures_util::StreamExt;
     use std::time::Duration;
 
-    /// How silent a model may be in tests in which it is.
+    /// Stall timeout in tests of stalling models.
     pub(super) const PATIENCE: Duration = Duration::from_millis(400);
 
     /// A prompt whose last message is `text`.

@@ -1,10 +1,10 @@
-//! Where a model is, and the key to it.
+//! Address and API key of a model.
 
 use reqwest::{Url, header::HeaderValue};
 use runtime::settings::plain_url;
 use std::{fmt, net::IpAddr, str::FromStr};
 
-/// The base URL of an OpenAI-compatible endpoint, such as `http://localhost:11434/v1`.
+/// Base URL of an OpenAI-compatible endpoint, such as `http://localhost:11434/v1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelUrl(Url);
 
@@ -17,7 +17,7 @@ impl ModelUrl {
         self.0.scheme() == "https"
     }
 
-    /// Whether it is on this machine, which no proxy leads to.
+    /// Returns `true` if the model runs on this machine, so that no proxy is used.
     pub(super) fn is_loopback(&self) -> bool {
         let host = self.0.host_str().unwrap_or_default();
         let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
@@ -44,12 +44,12 @@ impl fmt::Display for ModelUrl {
     }
 }
 
-/// A key that nobody prints.
+/// An API key that is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(HeaderValue);
 
 impl Secret {
-    /// The header that shows the key; it is marked as not to be shown.
+    /// Returns the header with the key, marked as sensitive.
     pub(super) fn as_header(&self) -> HeaderValue {
         self.0.clone()
     }
@@ -64,7 +64,7 @@ impl Secret {
 impl FromStr for Secret {
     type Err = String;
 
-    /// White space around the key, such as the end of a file's line, is not part of it.
+    /// White space around the key, such as a line end of a file, is not part of it.
     fn from_str(text: &str) -> Result<Self, String> {
         let key = text.trim();
         if key.is_empty() || !key.chars().all(|c| c.is_ascii_graphic()) {

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::{bytes::Bytes, codec::FramedRead};
 
-/// The longest wait for the rest of the stream after the finish reason. Once it is read, the connection can be reused.
+/// Timeout for the rest of the stream after the finish reason. The connection can be reused once it is read.
 const TRAILER_TIMEOUT: Duration = Duration::from_secs(1);
 /// Initial size of the buffer. Most lines are shorter.
 const BUFFER_BYTES: usize = 1024;

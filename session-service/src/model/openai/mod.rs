@@ -36,12 +36,12 @@ use std::{
 use tokio::time::timeout;
 use tokio_util::io::StreamReader;
 
-/// How long a connection is kept for the next turn: less than the 5 s after which common servers close theirs, so
+/// Time that an idle connection is kept for the next turn: less than the 5 s after which common servers close theirs, so
 /// that no request meets a connection that is closing.
 const IDLE_MAX: Duration = Duration::from_secs(4);
-/// The longest wait for the text of a failure.
+/// Timeout for reading an error response.
 const FAILURE_WAIT_MAX: Duration = Duration::from_secs(1);
-/// As much of the text of a failure as is read.
+/// Maximum number of bytes that are read of an error response.
 const FAILURE_MAX_BYTES: usize = 16 * 1024;
 
 /// A model behind an OpenAI-compatible endpoint. It has no clock but that of connecting: [`Bounded`](super::Bounded)
@@ -54,7 +54,7 @@ pub struct OpenAi {
 }
 
 impl OpenAi {
-    /// The model called `model` at `url`; the error is one sentence.
+    /// Creates a client of the model `model` at `url`. The error is one sentence.
     pub fn new(url: &ModelUrl, model: &str, key: Option<&Secret>) -> Result<Self, String> {
         let mut headers = HeaderMap::from_iter([
             (ACCEPT, HeaderValue::from_static("text/event-stream")),
@@ -125,7 +125,7 @@ impl OpenAi {
 }
 
 /// Returns `true` if the end of the body proves that it is complete. An HTTP/1 body without a length and without chunks
-/// ends with its connection, for whatever reason that closed.
+/// ends with its connection, whatever closed it.
 fn has_framing(response: &Response) -> bool {
     let headers = response.headers();
     response.version() >= Version::HTTP_2
