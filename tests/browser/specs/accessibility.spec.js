@@ -1,7 +1,9 @@
 // axe finds nothing to object to in any state: in light from left to right, and in dark from right to left.
 
 import { AxeBuilder } from '@axe-core/playwright';
+import { inSlowTime, stopClock } from '../support/clock.js';
 import { address, expect, fill, gate, scripted, store, test } from '../support/fixture.js';
+import { settled } from '../support/settled.js';
 
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22a', 'wcag22aa'];
 const LOOKS = [
@@ -10,6 +12,7 @@ const LOOKS = [
 ];
 
 async function expectNoViolations(page, state) {
+  await settled(page);
   const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze();
   const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join('; ')}`);
   expect(found, state).toEqual([]);
@@ -17,7 +20,7 @@ async function expectNoViolations(page, state) {
 
 /** The page in this look, for tests that run many analyses of about a second each. */
 function looks(suite, { colorScheme, direction }) {
-  suite.describe.configure({ timeout: 60_000 });
+  suite.describe.configure({ timeout: 120_000 });
   // Without transitions: axe would measure a colour on its way.
   suite.use({ colorScheme, contextOptions: { reducedMotion: 'reduce' } });
   suite.beforeEach(({ context }) =>
@@ -39,6 +42,7 @@ for (const look of LOOKS) {
       await chat.create(name);
       await expectNoViolations(page, 'empty session');
       await chat.newButton.click();
+      await expect(chat.newDialog).toBeVisible();
       await expectNoViolations(page, 'New dialog');
       await chat.newDialog.getByLabel('Display Name').fill(name);
       await page.keyboard.press('Enter');
@@ -56,6 +60,7 @@ for (const look of LOOKS) {
     test(`a conversation and the Sessions dialog are accessible (${name})`, async ({ page, chat, name, request }) => {
       for (let index = 0; index < 4; index += 1) await fill(request, `${name} ${index}`, 1);
       await fill(request, name, 60, { persona: 'mental_health_nurse' });
+      await page.clock.install();
       await page.goto(address(name));
       await expect(chat.rows).toHaveCount(50);
       await expectNoViolations(page, 'loaded');
@@ -63,14 +68,19 @@ for (const look of LOOKS) {
       await expect(chat.row('Current')).toBeVisible();
       await expectNoViolations(page, 'Sessions dialog');
       await chat.row('Current').getByRole('button', { name: 'Export session' }).click();
+      await expect(chat.row('Current').getByRole('link')).toHaveCount(2);
+      // Three analyses may take longer than the ten seconds in which a deletion can be undone.
+      await stopClock(page);
       await chat.row(`${name} 3`).getByRole('button', { name: 'Delete session' }).click();
-      await expectNoViolations(page, 'export and undo in the dialog');
+      await expect(chat.row(`${name} 3`)).toContainText('was deleted');
+      await inSlowTime(page, () => expectNoViolations(page, 'export and undo in the dialog'));
       await chat.sessionsDialog.getByRole('searchbox').fill('nobody');
-      await expectNoViolations(page, 'search without a match');
+      await expect(chat.sessionsDialog.getByText('No session matches “nobody”.')).toBeVisible();
+      await inSlowTime(page, () => expectNoViolations(page, 'search without a match'));
       await page.keyboard.press('Escape');
       await page.keyboard.press('Escape');
       await expect(page.locator('.toast')).toBeVisible();
-      await expectNoViolations(page, 'undo in the toast');
+      await inSlowTime(page, () => expectNoViolations(page, 'undo in the toast'));
       await page.locator('.toast').getByRole('button', { name: 'Undo' }).click();
     });
 

@@ -1,14 +1,17 @@
 // Talking to the program as it is, without a model: the built-in demo replies.
 
 import { address, Chat, expect, test } from '../support/fixture.js';
+import { onceStreaming } from '../support/streaming.js';
+
+const STREAMING = { state: 'streaming', canStop: true };
 
 test('the first reply streams, says that it is a demo, and stays after a reload', async ({ page, chat, name }) => {
   await page.goto('/');
   await expect(page.getByText('Powered by built-in demo replies')).toBeVisible();
   await chat.create(name);
+  const streaming = onceStreaming(page, 'watch');
   await chat.send('Hello');
-  await expect(chat.rows.last()).toHaveAttribute('data-state', 'streaming');
-  await expect(chat.stopButton).toBeVisible();
+  expect(await streaming).toEqual(STREAMING);
   await chat.replied();
   await expect(chat.rows.last()).toContainText(/demo repl.*--model-url/s);
   await expect(page.locator('.prose')).toHaveCount(1);
@@ -20,9 +23,11 @@ test('the first reply streams, says that it is a demo, and stays after a reload'
 test('a refresh in mid-reply shows the whole reply', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
+  const streaming = onceStreaming(page, 'reload');
+  const reloaded = page.waitForEvent('load');
   await chat.send('Hello');
-  await expect(chat.stopButton).toBeVisible();
-  await page.reload();
+  expect(await streaming).toEqual(STREAMING);
+  await reloaded;
   await chat.replied();
   await expect(chat.rows).toHaveCount(2);
   await expect(chat.mine('Hello')).toHaveCount(1);
@@ -31,8 +36,9 @@ test('a refresh in mid-reply shows the whole reply', async ({ page, chat, name }
 test('a stopped reply is stored whole', async ({ page, chat, name, request }) => {
   await page.goto('/');
   await chat.create(name);
+  const streaming = onceStreaming(page, 'stop');
   await chat.send('Hello');
-  await chat.stopButton.click();
+  expect(await streaming).toEqual(STREAMING);
   await expect(chat.rows.last()).toHaveAttribute('data-state', /stopped|stored/);
   await chat.replied();
   const { messages } = await (await request.get(`/api/session/${encodeURIComponent(name)}/history`)).json();

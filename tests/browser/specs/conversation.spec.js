@@ -175,10 +175,10 @@ test('older messages come in pages and the reader keeps the place', async ({ pag
   await expect(chat.rows).toHaveCount(50);
   await expect(chat.rows.last()).toBeInViewport();
   const first = chat.rows.filter({ hasText: 'message 71 of 120' });
-  await chat.log.evaluate((log) => (log.scrollTop = 0));
+  await chat.scrollToTop();
   await expect(chat.rows).not.toHaveCount(50);
   await expect(first).toBeInViewport();
-  await chat.log.evaluate((log) => (log.scrollTop = 0));
+  await chat.scrollToTop();
   await expect(chat.rows).toHaveCount(120);
   await expect(page.getByRole('button', { name: 'Load earlier messages' })).toBeHidden();
 });

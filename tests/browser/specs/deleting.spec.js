@@ -1,13 +1,18 @@
 // Deleting a session by hand, and taking it back.
 
+import { stopClock } from '../support/clock.js';
 import { expect, test } from '../support/fixture.js';
 
 test('a deleted session can be taken back within ten seconds', async ({ page, chat, name }) => {
+  await page.clock.install();
   await page.goto('/');
   await chat.create(name);
   await chat.sessionsButton.click();
+  await expect(chat.row(name)).toContainText('Current');
+  await stopClock(page);
   await chat.row(name).getByRole('button', { name: `Delete session ${name}` }).click();
   await expect(chat.row(name)).toContainText('was deleted');
+  await page.clock.runFor(9_000);
   await expect(chat.row(name).getByRole('button', { name: 'Undo' })).toBeFocused();
   await page.keyboard.press('Enter');
   await expect(chat.row(name)).toContainText('Current');
@@ -19,12 +24,15 @@ test('the session is deleted for good when the time of undo ends', async ({ page
   await page.goto('/');
   await chat.create(name);
   await chat.sessionsButton.click();
+  await expect(chat.row(name)).toContainText('Current');
+  await stopClock(page);
   await chat.row(name).getByRole('button', { name: 'Delete session' }).click();
   await chat.sessionsDialog.getByRole('button', { name: 'Close' }).click();
   await expect(page.locator('.toast')).toContainText(`Session of ${name} was deleted.`);
+  await page.clock.runFor(9_000);
   expect((await request.get(`/api/session/${encodeURIComponent(name)}`)).status()).toBe(200);
   const deleted = page.waitForResponse((response) => response.request().method() === 'DELETE');
-  await page.clock.fastForward(10_000);
+  await page.clock.runFor(1_000);
   expect((await deleted).status()).toBe(204);
   await expect(page.locator('.toast')).toHaveCount(0);
   await expect(page.getByRole('heading', { name: 'Who would you like to talk to?' })).toBeVisible();
@@ -41,10 +49,13 @@ test('leaving the page within the time of undo still deletes', async ({ page, ch
 });
 
 test('undo in the toast opens the session again', async ({ page, chat, name }) => {
+  await page.clock.install();
   await page.goto('/');
   await chat.create(name);
   await chat.say('do not lose me');
   await chat.sessionsButton.click();
+  await expect(chat.row(name)).toContainText('Current');
+  await stopClock(page);
   await chat.row(name).getByRole('button', { name: 'Delete session' }).click();
   await page.keyboard.press('Escape');
   await page.locator('.toast').getByRole('button', { name: 'Undo' }).click();

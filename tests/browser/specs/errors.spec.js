@@ -1,5 +1,6 @@
 // The error table: what the page says and offers for each refusal, and that no text is lost.
 
+import { stopClock } from '../support/clock.js';
 import { address, expect, test } from '../support/fixture.js';
 
 const CHAT = '**/chat';
@@ -31,6 +32,7 @@ test('a busy service is tried again after a visible countdown, with the same req
   const ids = [];
   page.on('request', (request) => request.url().endsWith('/chat') && ids.push(request.postDataJSON().request_id));
   await chat.refuse(CHAT, { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '4' } });
+  await stopClock(page);
   await chat.send('patience');
   await expect(chat.banner('waiting')).toContainText(/unavailable for the moment.*Trying again in [45] s/);
   await expect(chat.mine('patience')).toContainText('Sending…');
@@ -101,6 +103,7 @@ test('the New dialog waits and tries again by itself', async ({ page, chat, name
   await page.clock.install();
   await page.goto('/');
   await chat.refuse('**/session/create', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '4' } });
+  await stopClock(page);
   await chat.newButton.click();
   await chat.newDialog.getByLabel('Display Name').fill(name);
   await chat.newDialog.getByRole('button', { name: 'Create Session' }).click();
@@ -162,6 +165,7 @@ test('what is written offline goes out when the connection is back', async ({ pa
 
 test('an answer that is cut off is tried again and stored once', async ({ page, chat, name, expected }) => {
   expected.push(/ERR_FAILED|ERR_CONNECTION/);
+  await page.clock.install();
   await page.goto('/');
   await chat.create(name);
   let cuts = 0;
@@ -170,9 +174,11 @@ test('an answer that is cut off is tried again and stored once', async ({ page, 
     await route.fetch();
     return route.abort('connectionreset');
   });
+  await stopClock(page);
   await chat.send('one of a kind');
   await chat.banner('waiting').getByRole('button', { name: 'Try now' }).click();
   await expect(chat.mine('one of a kind')).toHaveAttribute('data-state', /sent|stored/);
+  await page.clock.resume();
   await page.reload();
   await expect(chat.mine('one of a kind')).toHaveCount(1);
 });
@@ -182,6 +188,7 @@ test('the last two minutes are counted down and the session can be kept', async 
   await page.goto('/');
   await chat.create(name);
   await expect(chat.banner('ending')).toHaveCount(0);
+  await stopClock(page);
   await page.clock.fastForward('58:30');
   await expect(chat.banner('ending')).toContainText(/ends soon\.\s*1:(30|29|2\d)/);
   const touched = page.waitForResponse('**/touch');

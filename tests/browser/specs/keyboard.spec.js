@@ -1,6 +1,7 @@
 // Everything by keyboard alone.
 
 import { expect, test } from '../support/fixture.js';
+import { settled } from '../support/settled.js';
 
 test('a session is created, written in, switched and deleted without a mouse', async ({ page, chat, name }) => {
   await page.goto('/');
@@ -87,18 +88,19 @@ test('the theme goes from the system to light to dark and is remembered', async 
   await page.emulateMedia({ colorScheme: 'dark' });
   await page.goto('/');
   const paper = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  await settled(page);
   const dark = await paper();
   const button = page.getByRole('button', { name: /^Theme/ });
   await button.click();
   await expect(button).toHaveAccessibleName('Theme: light');
-  expect(await paper()).not.toBe(dark);
+  await expect.poll(paper).not.toBe(dark);
   await page.reload();
   await expect(button).toHaveAccessibleName('Theme: light');
-  expect(await paper()).not.toBe(dark);
+  await expect.poll(paper).not.toBe(dark);
   const around = () => page.locator('meta[name=theme-color]').evaluateAll((all) => all.find(({ media }) => matchMedia(media).matches).content);
-  expect(await around()).toBe('#ffffff');
+  await expect.poll(around).toBe('#ffffff');
   await button.click();
   await expect(button).toHaveAccessibleName('Theme: dark');
-  expect(await paper()).toBe(dark);
-  expect(await around()).toBe('#1d1f21');
+  await expect.poll(paper).toBe(dark);
+  await expect.poll(around).toBe('#1d1f21');
 });

@@ -1,6 +1,8 @@
 // Replies in Markdown: drawn as nodes, code with colours and a Copy button, the libraries loaded when they are first needed.
 
+import { stopClock } from '../support/clock.js';
 import { address, expect, gate, scripted as test, store } from '../support/fixture.js';
+import { expectMeasured, settled } from '../support/settled.js';
 
 const REPLY = `## Three steps
 
@@ -44,7 +46,7 @@ test('what a person writes is shown as it was written', async ({ page, chat, nam
   await page.goto('/');
   await chat.create(name);
   await chat.say('**not bold**\n  # and   spaces');
-  expect(await chat.mine('not bold').locator('.body').textContent()).toBe('**not bold**\n  # and   spaces');
+  await expect.poll(() => chat.mine('not bold').locator('.body').textContent()).toBe('**not bold**\n  # and   spaces');
 });
 
 test('the libraries come when they are first needed, and each language by itself', async ({ page, chat, name, program }) => {
@@ -53,12 +55,15 @@ test('the libraries come when they are first needed, and each language by itself
   await page.goto('/');
   await chat.create(name);
   await chat.say('one');
+  await settled(page);
   expect(loaded).toEqual([]);
   await chat.say('two');
   await expect(chat.rows.last().locator('strong')).toHaveText('Bold');
+  await settled(page);
   expect(loaded).toEqual(['marked/marked.js']);
   await chat.say('three');
   await expect(chat.rows.last().locator('.hl-number')).toHaveText('1');
+  await settled(page);
   expect(loaded.toSorted()).toEqual(['highlight/core.js', 'highlight/languages/python.js', 'marked/marked.js']);
 });
 
@@ -75,13 +80,18 @@ test('a reply can be read where the libraries cannot be loaded', async ({ page, 
 test('Copy puts the code on the clipboard and says so', async ({ page, context, chat, name, program }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   program.plan(name, { text: '```sh\nls -l | wc\n\techo "<done>"\n```', wordMs: 1 });
+  await page.clock.install();
   await page.goto('/');
   await chat.create(name);
   await chat.say('How many?');
+  await expect(page.locator('.copy')).toBeVisible();
+  // The button says "Copied" for two seconds of the page's time.
+  await stopClock(page);
   await page.getByRole('button', { name: 'Copy sh code' }).click();
   await expect(page.locator('.copy')).toHaveText('Copied');
   await expect(page.locator('#announcer')).toHaveText('Code copied.');
-  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe('ls -l | wc\n\techo "<done>"');
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe('ls -l | wc\n\techo "<done>"');
+  await page.clock.runFor(2_000);
   await expect(page.locator('.copy')).toHaveText('Copy');
 });
 
@@ -94,7 +104,7 @@ test('where the page may not write to the clipboard, the code is copied the old 
   await page.evaluate(() => document.addEventListener('copy', () => (window.copied = String(getSelection())), true));
   await page.getByRole('button', { name: 'Copy text code' }).click();
   await expect(page.locator('#announcer')).toHaveText('Code copied.');
-  expect(await page.evaluate(() => window.copied)).toBe('plain text');
+  await expect.poll(() => page.evaluate(() => window.copied)).toBe('plain text');
 });
 
 test('a growing reply redraws its end only', async ({ page, chat, name, program }) => {
@@ -109,8 +119,7 @@ test('a growing reply redraws its end only', async ({ page, chat, name, program 
   await page.evaluate(() => document.querySelectorAll('.prose > *').forEach((node, index) => (node.mark = index)));
   open();
   await chat.replied();
-  const marks = await page.evaluate(() => [...document.querySelectorAll('.prose > *')].map((node) => node.mark ?? 'new'));
-  expect(marks).toEqual([0, 1, 2, 'new']);
+  await expectMeasured(page, () => [...document.querySelectorAll('.prose > *')].map((node) => node.mark ?? 'new'), [0, 1, 2, 'new']);
 });
 
 test('code and tables that are too wide scroll by themselves at 320 pixels', async ({ page, chat, name, request }) => {
@@ -119,9 +128,9 @@ test('code and tables that are too wide scroll by themselves at 320 pixels', asy
   await store(request, name, [['user', 'wide?'], ['assistant', wide]]);
   await page.goto(address(name));
   await expect(page.locator('.prose table')).toBeVisible();
-  const overflow = (selector) => page.locator(selector).evaluate((node) => node.scrollWidth - node.clientWidth);
-  expect(await overflow('html')).toBe(0);
-  expect(await overflow('.log')).toBe(0);
-  expect(await overflow('.code pre')).toBeGreaterThan(0);
-  expect(await overflow('.table')).toBeGreaterThan(0);
+  const overflowing = () => ['html', '.log', '.code pre', '.table'].filter((selector) => {
+    const { scrollWidth, clientWidth } = document.querySelector(selector);
+    return scrollWidth !== clientWidth;
+  });
+  await expectMeasured(page, overflowing, ['.code pre', '.table']);
 });

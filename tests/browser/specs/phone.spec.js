@@ -1,6 +1,7 @@
 // A phone: touch, a small screen, its own rules for Enter, and dialogs as sheets.
 
 import { address, expect, fill, test } from '../support/fixture.js';
+import { settled } from '../support/settled.js';
 
 test.use({ viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true });
 
@@ -20,6 +21,7 @@ test('no keyboard comes up unasked when a session is opened or a message is sent
   await fill(request, name, 4);
   await page.goto(address(name));
   await expect(chat.rows).toHaveCount(4);
+  await settled(page);
   await expect(chat.message).not.toBeFocused();
 });
 
@@ -27,10 +29,12 @@ test('dialogs are sheets at the bottom of the screen', async ({ page, chat }) =>
   await page.goto('/');
   for (const [button, dialog] of [[chat.newButton, chat.newDialog], [chat.sessionsButton, chat.sessionsDialog]]) {
     await button.tap();
-    await dialog.evaluate((node) => Promise.all(node.getAnimations({ subtree: true }).map(({ finished }) => finished)));
-    const { x, y, width, height } = await dialog.boundingBox();
-    expect([x, width, Math.round(y + height)]).toEqual([0, 360, 640]);
+    await expect(dialog).toBeVisible();
+    await settled(page);
+    const edges = () => dialog.boundingBox().then(({ x, y, width, height }) => [x, width, Math.round(y + height)]);
+    await expect.poll(edges).toEqual([0, 360, 640]);
     await page.keyboard.press('Escape');
+    await expect(dialog).toBeHidden();
   }
 });
 

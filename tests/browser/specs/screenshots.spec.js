@@ -1,7 +1,9 @@
 // Pictures of the main states for people to look at, in screenshots/. Nothing is compared.
 
+import { stopClock } from '../support/clock.js';
 import { address, expect, fill, gate, scripted, store, test } from '../support/fixture.js';
 import { startProgram } from '../support/program.js';
+import { settled } from '../support/settled.js';
 
 const FOLDER = new URL('../screenshots/', import.meta.url).pathname;
 const WIDTHS = [1280, 768, 360];
@@ -27,6 +29,7 @@ const CODE =
 async function picture(page, state, colorScheme) {
   for (const width of WIDTHS) {
     await page.setViewportSize({ width, height: HEIGHT });
+    await settled(page);
     await page.screenshot({ path: `${FOLDER}${state}-${colorScheme}-${width}.png` });
   }
   await page.setViewportSize({ width: WIDTHS[0], height: HEIGHT });
@@ -43,8 +46,9 @@ const own = test.extend({
 
 for (const colorScheme of ['light', 'dark']) {
   own(`the main states are pictured in ${colorScheme}`, async ({ page, context, chat, request, expected }) => {
-    own.setTimeout(90_000);
+    own.setTimeout(180_000);
     expected.push(/status of \d\d\d |ERR_INTERNET_DISCONNECTED/);
+    await page.clock.install();
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
 
     await page.goto('/');
@@ -52,6 +56,7 @@ for (const colorScheme of ['light', 'dark']) {
     await picture(page, '01-welcome', colorScheme);
 
     await chat.newButton.click();
+    await expect(chat.newDialog).toBeVisible();
     await picture(page, '02-new', colorScheme);
     await page.keyboard.press('Escape');
 
@@ -74,18 +79,25 @@ for (const colorScheme of ['light', 'dark']) {
     await expect(chat.row('Grace')).toBeVisible();
     await picture(page, '06-sessions', colorScheme);
     await chat.row('John Doe').getByRole('button', { name: 'Export' }).click();
+    await expect(chat.row('John Doe').getByRole('link')).toHaveCount(2);
+    // Six pictures may take longer than the ten seconds in which a deletion can be undone.
+    await stopClock(page);
     await chat.row('Grace').getByRole('button', { name: 'Delete session' }).click();
+    await expect(chat.row('Grace')).toContainText('was deleted');
     await picture(page, '07-export-and-undo', colorScheme);
     await page.keyboard.press('Escape');
     await expect(page.locator('.toast')).toBeVisible();
     await picture(page, '08-toast', colorScheme);
     await page.locator('.toast').getByRole('button', { name: 'Undo' }).click();
+    await page.clock.resume();
 
     for (const [who, persona] of [['Alan', 'default'], ['Barbara', 'mental_health_nurse'], ['Zoë with a name that is rather long', 'creative_writer']]) await fill(request, who, 0, { persona });
     await chat.sessionsButton.click();
     await chat.sessionsDialog.getByRole('searchbox').fill('writer');
+    await expect(chat.sessionsDialog.getByRole('listitem')).toHaveCount(2);
     await picture(page, '09-search', colorScheme);
     await chat.sessionsDialog.getByRole('searchbox').fill('nobody');
+    await expect(chat.sessionsDialog.getByText('No session matches “nobody”.')).toBeVisible();
     await picture(page, '10-no-match', colorScheme);
     await page.keyboard.press('Escape');
     await page.keyboard.press('Escape');
@@ -135,7 +147,7 @@ for (const colorScheme of ['light', 'dark']) {
 /** Replies that must stand still for the picture come from the scripted server. */
 for (const colorScheme of ['light', 'dark']) {
   scripted(`replies are pictured in ${colorScheme}`, async ({ page, chat, program }) => {
-    scripted.setTimeout(60_000);
+    scripted.setTimeout(120_000);
     await page.clock.install();
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     const { opened, open } = gate();
@@ -149,6 +161,7 @@ for (const colorScheme of ['light', 'dark']) {
     await chat.message.fill('And how would that look\nwith Unicode?');
     await picture(page, '18-streaming', colorScheme);
     await chat.stopButton.click();
+    await expect(chat.theirs('reads the text')).toHaveAttribute('data-state', 'stopped');
     await picture(page, '19-stopped', colorScheme);
     open();
     await page.clock.fastForward(2_000);
@@ -181,5 +194,6 @@ scripted('a conversation from right to left is pictured', async ({ page, chat, r
   await picture(page, '23-rtl-sessions', 'light');
   await page.keyboard.press('Escape');
   await chat.newButton.click();
+  await expect(chat.newDialog).toBeVisible();
   await picture(page, '24-rtl-new', 'light');
 });

@@ -31,7 +31,9 @@ test('a search that found its session opens it', async ({ page, chat, name, requ
   await page.goto('/');
   await chat.sessionsButton.click();
   await chat.sessionsDialog.getByRole('searchbox').fill(`${name} south`);
+  await expect(chat.sessionsDialog.getByRole('listitem')).toHaveCount(1);
   await page.keyboard.press('Tab');
+  await expect(chat.row(`${name} south`).getByRole('button').first()).toBeFocused();
   await page.keyboard.press('Enter');
   await expect(chat.user).toHaveText(`${name} south`);
   await chat.sessionsButton.click();

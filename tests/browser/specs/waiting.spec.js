@@ -1,5 +1,6 @@
 // Replies that are waited for: after Stop, after a refresh, in another tab, behind another session; on a scripted server.
 
+import { stopClock } from '../support/clock.js';
 import { address, Chat, expect, gate, idsOf, scripted as test } from '../support/fixture.js';
 
 const LONG = Array.from({ length: 40 }, (_, index) => `word${index + 1}`).join(' ');
@@ -43,11 +44,14 @@ test('after Stop the next message waits for its turn', async ({ page, chat, name
 test('a turn in progress elsewhere is waited for, and the message is sent once', async ({ page, chat, name, program, expected }) => {
   expected.push(/status of 409 /);
   program.plan(name, { refuse: { status: 409, reason: 'TURN_IN_PROGRESS' } }, { text: 'Your turn' });
+  await page.clock.install();
   await page.goto('/');
   await chat.create(name);
   const ids = idsOf(page);
+  await stopClock(page);
   await chat.send('now me');
   await expect(chat.banner('waiting')).toContainText(/A reply is still being written.*Trying again in/);
+  await page.clock.resume();
   await expect(chat.theirs('Your turn')).toHaveAttribute('data-state', 'stored');
   await expect(chat.rows).toHaveCount(2);
   expect(ids).toEqual([ids[0], ids[0]]);
@@ -111,9 +115,10 @@ test('a reply that one tab asked for appears in the other', async ({ page, conte
   }
 });
 
-test('a reply whose asking tab was closed appears in the other within a second or so of being stored', async ({ page, context, chat, name, program, expected }) => {
+test('a reply whose asking tab was closed appears in the other within a second of being stored', async ({ page, context, chat, name, program, request, expected }) => {
   const { opened, open } = gate();
   program.plan(name, { text: 'Nobody told me', after: 1, gate: opened });
+  await context.clock.install();
   await page.goto('/');
   await chat.create(name);
   const other = new Chat(await context.newPage(), expected);
@@ -122,9 +127,14 @@ test('a reply whose asking tab was closed appears in the other within a second o
   await chat.send('Hello');
   await expect(other.rows.last()).toContainText('Waiting for the reply…');
   await page.close();
+  await stopClock(other.page);
   open();
+  const stored = async () => (await (await request.get(`/api/session/${encodeURIComponent(name)}/history`)).json()).messages.length;
+  await expect.poll(stored).toBe(2);
+  await expect(other.rows.last()).toContainText('Waiting for the reply…');
   // It looks each 0.9 s, and then asks for what is new.
-  await expect(other.theirs('Nobody told me')).toHaveAttribute('data-state', 'stored', { timeout: 2_000 });
+  await other.page.clock.runFor(1_000);
+  await expect(other.theirs('Nobody told me')).toHaveAttribute('data-state', 'stored');
 });
 
 test('why a reply failed is still said after a reload, and in another tab', async ({ page, context, chat, name, program, expected }) => {

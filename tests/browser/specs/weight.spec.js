@@ -13,13 +13,17 @@ async function transfers(page) {
   const session = await page.context().newCDPSession(page);
   const requests = new Map();
   const bodies = new Map();
+  const unfinished = new Set();
   let encoding = 'none';
+  session.on('Network.requestWillBeSent', ({ requestId }) => unfinished.add(requestId));
+  session.on('Network.loadingFailed', ({ requestId }) => unfinished.delete(requestId));
   session.on('Network.responseReceived', ({ requestId, response }) => {
     requests.set(requestId, { path: new URL(response.url).pathname, head: response.encodedDataLength });
     const said = Object.entries(response.headers).find(([header]) => header.toLowerCase() === 'content-encoding')?.[1];
     if (said && response.url.endsWith('.js')) encoding = said;
   });
   session.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
+    unfinished.delete(requestId);
     const { path, head } = requests.get(requestId) ?? {};
     if (path && !path.startsWith('/api/')) bodies.set(path, (bodies.get(path) ?? 0) + encodedDataLength - head);
   });
@@ -28,6 +32,8 @@ async function transfers(page) {
     bytes: () => [...bodies.values()].reduce((sum, length) => sum + length, 0),
     paths: () => [...bodies.keys()],
     encoding: () => encoding,
+    /** Waits until every request has ended: a script runs before the browser reports its size. */
+    ended: () => expect.poll(() => unfinished.size).toBe(0),
   };
 }
 
@@ -43,11 +49,13 @@ test('a first visit transfers at most 60 KB, and a reply with code in three lang
   await store(request, name, [['user', 'Show me'], ['assistant', text]]);
   const seen = await transfers(page);
   await page.goto('/', { waitUntil: 'networkidle' });
+  await seen.ended();
   expect(seen.paths().filter((path) => path.includes('/vendor/'))).toEqual([]);
   const first_visit = expectWeight(seen, 60, 'first visit');
   await chat.sessionsButton.click();
   await chat.row(name).getByRole('button').first().click();
   await expect(page.locator('.code code:has(span)')).toHaveCount(3);
+  await seen.ended();
   const with_code = expectWeight(seen, 100, 'with a reply in three languages');
   expect(seen.paths().filter((path) => path.includes('/languages/'))).toHaveLength(3);
   await mkdir(RESULTS, { recursive: true });
@@ -58,5 +66,6 @@ test('a second visit asks for nothing that the first has brought, or hears that 
   await page.goto('/', { waitUntil: 'networkidle' });
   const seen = await transfers(page);
   await page.reload({ waitUntil: 'networkidle' });
+  await seen.ended();
   expect(seen.bytes()).toBeLessThan(20_000);
 });

@@ -3,6 +3,7 @@
 import { test as base, expect } from '@playwright/test';
 import { startFakeServer } from '../fake-server.js';
 import { createMortalBrowser } from './mortal.js';
+import { keepFrames, settled } from './settled.js';
 import { startProgram } from './program.js';
 
 /** A demo reply of the program takes a second or two, longer beside a compiler. */
@@ -74,6 +75,7 @@ export { expect };
 
 /** Collects what the browser complains about in the pages of a context. */
 async function overhear(context, complaints) {
+  await context.addInitScript(keepFrames);
   await context.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (event) => {
       console.error(`securitypolicyviolation: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
@@ -132,6 +134,12 @@ export class Chat {
   async replied() {
     await expect(this.rows.last()).toHaveAttribute('data-role', 'assistant', { timeout: REPLY_MS });
     await expect(this.rows.last()).toHaveAttribute('data-state', 'stored', { timeout: REPLY_MS });
+  }
+
+  /** Scrolls to the oldest loaded message. Scrolling earlier would compete with the page, which keeps the end in view as rows grow. */
+  async scrollToTop() {
+    await settled(this.page);
+    await this.log.evaluate((log) => (log.scrollTop = 0));
   }
 
   mine(text) {
