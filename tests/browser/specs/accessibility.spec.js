@@ -13,7 +13,8 @@ const LOOKS = [
 
 async function expectNoViolations(page, state) {
   await settled(page);
-  const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze();
+  // Legacy mode needs no second page, which would have to finish while its clock is stopped. It differs only where a page has frames.
+  const { violations } = await new AxeBuilder({ page }).withTags(TAGS).setLegacyMode().analyze();
   const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join('; ')}`);
   expect(found, state).toEqual([]);
 }
