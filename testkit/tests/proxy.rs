@@ -12,7 +12,7 @@ use tokio::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(10);
-const LATENCY: Duration = Duration::from_millis(200);
+const LATENCY: Duration = Duration::from_millis(500);
 
 async fn connect(proxy: &Proxy) -> TcpStream {
     TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).await.expect("the proxy listens")

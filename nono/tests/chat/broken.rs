@@ -17,7 +17,7 @@ async fn stored(app: &App, count: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_failure_of_the_model_has_its_end_and_the_session_stays_usable() {
-    let (app, model) = over_a_model().await;
+    let (app, model) = over_a_model_within(SHORT_SILENCE).await;
     let status = |code, retry_after: Option<&str>| Behaviour::Status {
         code,
         retry_after: retry_after.map(str::to_owned),
