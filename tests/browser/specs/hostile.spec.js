@@ -2,7 +2,7 @@
 
 import { address, expect, store, test } from '../support/fixture.js';
 import { HOSTILE } from '../support/hostile.js';
-import { expectMeasured } from '../support/settled.js';
+import { measured } from '../support/settled.js';
 
 /** Opens nothing yet: what a text that got through would call, and every address that the page asks for outside its origin. */
 async function watch(page) {
@@ -32,9 +32,9 @@ test('hostile messages of every role are inert', async ({ page, chat, name, requ
     await page.goto(address(part));
     await expect(chat.rows).toHaveCount(half.length);
     await expect(page.locator('.prose').first().or(page.locator('[data-role=system]').first())).toBeVisible();
-    await expectMeasured(page, strange, []);
+    expect(await measured(page, strange)).toEqual([]);
     for (const link of await page.locator('.prose a').all()) await expect(link).toHaveAttribute('rel', 'noopener noreferrer nofollow');
-    await expectMeasured(page, () => window.runs, 0);
+    expect(await measured(page, () => window.runs)).toBe(0);
   }
   expect(foreign).toEqual([]);
 });
@@ -54,10 +54,10 @@ test('hostile names, personas and metadata are inert in the header, the title, t
   }
   await page.goto('/');
   await expect(page.getByRole('button', { name: HOSTILE[1] }).first()).toBeVisible();
-  await expectMeasured(page, strange, []);
+  expect(await measured(page, strange)).toEqual([]);
   await chat.sessionsButton.click();
   await expect(chat.row(names[0]).first()).toBeVisible();
-  await expectMeasured(page, strange, []);
+  expect(await measured(page, strange)).toEqual([]);
   await chat.sessionsDialog.getByRole('button', { name: `Delete session ${names[1]}` }).click();
   await page.keyboard.press('Escape');
   await expect(page.locator('.toast')).toContainText(names[1]);
@@ -69,8 +69,8 @@ test('hostile names, personas and metadata are inert in the header, the title, t
   await page.keyboard.press('Enter');
   chat.expected.push(/status of 4\d\d /);
   await expect(chat.newDialog.getByText('is in use')).toBeVisible();
-  await expectMeasured(page, strange, []);
-  await expectMeasured(page, () => window.runs, 0);
+  expect(await measured(page, strange)).toEqual([]);
+  expect(await measured(page, () => window.runs)).toBe(0);
 });
 
 test('hostile words of the service in a refusal are inert', async ({ page, chat, name }) => {
@@ -80,6 +80,6 @@ test('hostile words of the service in a refusal are inert', async ({ page, chat,
   await chat.refuse('**/chat', { status: 500, reason: 'INTERNAL', detail: HOSTILE[1], times: 1, request_id: HOSTILE[0] });
   await chat.send('hello');
   await expect(chat.mine('hello').getByRole('alert')).toContainText(HOSTILE[1]);
-  await expectMeasured(page, strange, []);
-  await expectMeasured(page, () => window.runs, 0);
+  expect(await measured(page, strange)).toEqual([]);
+  expect(await measured(page, () => window.runs)).toBe(0);
 });

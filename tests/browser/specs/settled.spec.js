@@ -29,7 +29,7 @@ for (const [how, replace] of [['resized', false], ['replaced', true]]) {
   });
 }
 
-test('settled waits until a transition has ended', async ({ page }) => {
+test('settled waits until an animation has ended', async ({ page }) => {
   await page.goto('/');
   await page.evaluate(() => {
     const { body } = document;
@@ -45,7 +45,7 @@ test('a measurement that becomes right is awaited', async ({ page }) => {
   await expectMeasured(page, () => document.getElementById('sessions-button').getBoundingClientRect().height, 50);
 });
 
-test('a stopped clock moves only by the test, and frames still reach settled', async ({ page }) => {
+test('a stopped clock advances only by the test, and settled does not depend on it', async ({ page }) => {
   await page.clock.install();
   await page.goto('/');
   await stopClock(page);

@@ -16,6 +16,12 @@ export async function settled(page) {
   await expect.poll(() => page.evaluate(firstChange), { message: 'the layout is stable' }).toBeNull();
 }
 
+/** Measures a settled page once, for what must not be seen even briefly. */
+export async function measured(page, measurement) {
+  await settled(page);
+  return page.evaluate(measurement);
+}
+
 /**
  * Measures a settled page until the result is `value`. `measurement` runs in the page as one step: a locator's `evaluateAll` takes two,
  * and an element that is replaced between them has no size.
