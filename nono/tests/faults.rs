@@ -18,13 +18,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use testkit::Stopwatch;
+
 const LONGEST_CALL: Duration = Duration::from_millis(1500);
 
 /// One answer of every call, none slower than promised.
 async fn every_call(app: &App) -> Vec<Answer> {
     let say = json!({ "messages": [{ "role": "user", "content": "x" }] });
     let timed = async |request: reqwest::RequestBuilder| {
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         let answer = app.send(request).await;
         assert!(begun.elapsed() < LONGEST_CALL, "{:?}", begun.elapsed());
         answer

@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use testkit::{Proxy, RedisServer};
+use testkit::{Proxy, RedisServer, Stopwatch};
 use tokio::task::JoinSet;
 
 /// No call may take longer, whatever Redis does.
@@ -232,7 +232,7 @@ async fn all_calls_are_refused_in_time(store: &Store) {
     for call in 0..8 {
         let store = store.clone();
         calls.spawn(async move {
-            let begun = Instant::now();
+            let begun = Stopwatch::start();
             let open = Owner::open();
             let error = match call {
                 0 => store.try_create(new("z")).await.err(),

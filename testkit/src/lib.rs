@@ -4,7 +4,9 @@
 mod model;
 mod proxy;
 mod redis;
+mod stopwatch;
 
 pub use model::{Behaviour, ModelServer, micros, sent_at};
 pub use proxy::Proxy;
 pub use redis::{Certificates, ClientCertificates, RedisCluster, RedisServer, SentinelSet};
+pub use stopwatch::Stopwatch;

@@ -13,6 +13,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use testkit::Stopwatch;
 use tokio::task::JoinSet;
 
 /// How many callers there are.
@@ -45,6 +46,7 @@ pub struct Record {
 /// A load in progress.
 pub struct Load {
     shared: Arc<Shared>,
+    stopwatch: Stopwatch,
     workers: JoinSet<()>,
 }
 
@@ -78,7 +80,7 @@ impl Load {
             let random = fastrand::Rng::with_seed(seed.wrapping_add(worker as u64));
             workers.spawn(Worker { shared: shared.clone(), worker, random, count: 0 }.run());
         }
-        Self { shared, workers }
+        Self { shared, stopwatch: Stopwatch::start(), workers }
     }
 
     /// How many calls were acknowledged so far.
@@ -100,7 +102,9 @@ impl Load {
         self.shared.is_over.store(true, Ordering::SeqCst);
         self.workers.join_all().await;
         let shared = Arc::into_inner(self.shared).expect("the workers are gone");
-        shared.record.into_inner().unwrap()
+        let mut record = shared.record.into_inner().unwrap();
+        record.longest = self.stopwatch.corrected(record.longest);
+        record
     }
 }
 
