@@ -14,7 +14,8 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use std::{net::IpAddr, sync::Arc};
+use runtime::server::is_local_name;
+use std::sync::Arc;
 
 /// Hosts that requests may name.
 #[derive(Clone)]
@@ -32,11 +33,10 @@ impl AllowedHosts {
         }
     }
 
-    /// Returns `true` if the host may be named: an IP address cannot be rebound, and `localhost` is never looked up.
+    /// Returns `true` if a request may name the host.
     fn allows(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.');
-        let is_address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
-        is_address || host.eq_ignore_ascii_case("localhost") || self.is_listed(host)
+        is_local_name(host) || self.is_listed(host)
     }
 
     fn is_listed(&self, host: &str) -> bool {
@@ -53,6 +53,9 @@ pub(crate) async fn protect(State(hosts): State<AllowedHosts>, request: Request,
 }
 
 fn check(hosts: &AllowedHosts, request: &Request) -> Result<(), Problem> {
+    if request.headers().get_all(HOST).iter().count() > 1 {
+        return Err(Problem::invalid_field("host", "must be given once"));
+    }
     let authority = authority(request);
     if hosts.is_enforced && authority.as_ref().is_some_and(|authority| !hosts.allows(authority.host())) {
         return Err(Problem::misdirected());
@@ -82,21 +85,26 @@ fn authority(request: &Request) -> Option<Authority> {
 /// Returns `true` unless a page of another origin caused the request. Pages cannot forge `Sec-Fetch-Site`; clients that
 /// are no browsers send neither header.
 fn is_own(headers: &HeaderMap, authority: Option<&Authority>, hosts: &AllowedHosts) -> bool {
-    match headers.get("sec-fetch-site").map(|site| site.as_bytes()) {
+    let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
+    match site {
         Some(b"same-origin" | b"none") => return true,
         Some(b"cross-site") => return false,
         _ => {}
     }
-    let Some(origin) = headers.get(ORIGIN) else { return true };
-    let Some((scheme, origin)) = origin.to_str().ok().and_then(|origin| origin.split_once("://")) else {
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let Some(origin) = origins.next() else { return true };
+    let origin = origin.to_str().ok().filter(|_| origins.next().is_none());
+    let Some((scheme, origin)) = origin.and_then(|origin| origin.split_once("://")) else {
         return false;
     };
     let Ok(origin) = origin.parse::<Authority>() else { return false };
     let port =
         |authority: &Authority| authority.port_u16().or(if scheme == "https" { Some(443) } else { Some(80) });
+    // Proxies often strip the port from Host. A browser that sends `same-site` has compared the origins itself.
+    let may_lack_port = site.is_none();
     let is_same = |authority: &Authority| {
         authority.host().eq_ignore_ascii_case(origin.host())
-            && (authority.port().is_none() || port(authority) == port(&origin))
+            && (port(authority) == port(&origin) || may_lack_port && authority.port().is_none())
     };
     authority.is_some_and(is_same) || hosts.is_listed(origin.host())
 }
@@ -168,6 +176,8 @@ mod tests {
             &[("origin", "https://evil.example")],
             &[("origin", "null")],
             &[("sec-fetch-site", "same-site"), ("origin", "https://evil.localhost:8000")],
+            &[("sec-fetch-site", "same-site"), ("origin", "http://localhost:3000")],
+            &[("origin", "http://localhost:8000"), ("origin", "http://localhost:8000")],
         ] {
             assert!(!accepts(Method::POST, headers), "{headers:?}");
             assert!(!accepts(Method::DELETE, headers), "{headers:?}");

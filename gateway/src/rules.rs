@@ -6,6 +6,7 @@
 use crate::{
     error::Problem,
     extract::{CREATE, QueryParams, read_body},
+    strict_json,
 };
 use axum::{
     body::{Body, HttpBody},
@@ -14,6 +15,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use serde_json::Value;
 use std::{collections::HashMap, sync::Arc};
 use utoipa::openapi::{
     OpenApi, RefOr,
@@ -91,7 +93,9 @@ async fn check(rule: Rule, request: Request) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
     let body = read_body(body).await?;
     // Many clients send an empty object with every POST.
-    if !matches!(body.trim_ascii(), b"" | b"{}") {
+    let is_empty = body.trim_ascii().is_empty()
+        || matches!(strict_json::parse(&body), Ok(Value::Object(object)) if object.is_empty());
+    if !is_empty {
         return Err(Problem::invalid_field("body", "must be empty: this operation takes no body"));
     }
     Ok(Request::from_parts(parts, Body::empty()))

@@ -61,9 +61,10 @@ impl Gateway {
         let hosts = AllowedHosts::new(hosts);
         let router = routes::router(api)
             .fallback_service(pages)
-            .layer(middleware::from_fn(unread_body::handle))
             .layer(middleware::from_fn_with_state(hosts, origin::protect))
-            .layer(CatchPanicLayer::custom(answer_panic))
+            .layer(CatchPanicLayer::custom(panic_response))
+            // Outside everything that can respond before the body is read.
+            .layer(middleware::from_fn(unread_body::handle))
             .layer(middleware::from_fn_with_state(HttpMetrics::register(registry), observe))
             .layer(middleware::from_fn(page::security_headers));
         Self { router, backend }
@@ -91,6 +92,6 @@ async fn watch_backend(backend: Backend, lifecycle: Lifecycle) {
 }
 
 /// Returns the response to a panic. Its location is in the log; its message may quote a request and is not.
-fn answer_panic(_: Box<dyn Any + Send>) -> Response {
+fn panic_response(_: Box<dyn Any + Send>) -> Response {
     Problem::internal("a panic").into_response()
 }

@@ -1,7 +1,7 @@
-//! What happens to a request body that nobody has read when the response is ready (HTTP/1 only).
+//! Middleware for request bodies that are unread when the response is ready (HTTP/1 only).
 //!
-//! hyper closes a connection whose request was not read to its end. A client that is still sending then gets a reset,
-//! possibly before it has seen the response. So a short rest is read before the response is sent, which keeps the
+//! hyper closes a connection whose request was not read to its end. A client that is still sending then receives a reset,
+//! possibly before it has read the response. Therefore a short rest is read before the response is sent, which keeps the
 //! connection, and a long one while the client reads the response.
 
 use crate::error::Problem;
@@ -132,7 +132,7 @@ impl Drop for LentBody {
     fn drop(&mut self) {
         let rest = self.rest.take().filter(|rest| !rest.body.is_end_stream());
         if let Some((rest, give_back)) = rest.zip(self.give_back.take()) {
-            // Nobody waits for it if the request was cancelled.
+            // The receiver is gone if the request was cancelled.
             let _ = give_back.send(rest);
         }
     }

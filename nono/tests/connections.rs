@@ -105,6 +105,35 @@ async fn silent_connections_keep_nobody_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_without_a_request_neither_keep_others_out_nor_delay_the_end() {
+    let (mut program, ports) = nono(&["--max-connections-per-peer", "20"]).await;
+    let mut idle = Vec::new();
+    for address in [&ports.http, &ports.grpc] {
+        for _ in 0..30 {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+            idle.push(stream);
+        }
+    }
+    let config = reqwest::get(format!("http://{}/api/config", ports.http)).await.unwrap();
+    assert_eq!(config.status(), 200);
+    let begun = Instant::now();
+    program.signal(Signal::SIGTERM);
+    assert_eq!(program.exit_code().await, Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_admin_port_on_loopback_serves_local_names_only() {
+    let (_program, ports) = nono(&[]).await;
+    let client = reqwest::Client::new();
+    for (host, status) in [("evil.example", 421), ("localhost:1", 200), ("127.0.0.1", 200)] {
+        let response = client.get(format!("http://{}/metrics", ports.admin)).header("host", host).send();
+        assert_eq!(response.await.unwrap().status(), status, "{host}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_beyond_the_limit_of_a_peer_are_closed_and_counted() {
     let (_program, ports) = nono(&["--max-connections-per-peer", "3"]).await;
     let connect = async || {

@@ -97,6 +97,7 @@ async fn undecodable_requests_return_invalid_argument() {
         (GET, Bytes::from_static(b"\xff\xff\xff\xff")),
         (GET, Bytes::from_static(b"\x0a\x02\xc3\x28")),
         ("/nono.chat.v1.ChatService/Chat", Bytes::from_static(b"\x0a\x7f")),
+        ("/grpc.health.v1.Health/Check", Bytes::from_static(b"\xff")),
         ("/nono.session.v1.SessionService/Create", prost::Message::encode_to_vec(&deep).into()),
     ] {
         let status = call(&app, path, bytes).await.unwrap_err();
@@ -206,4 +207,16 @@ async fn watching_an_unknown_service_reports_it_and_stays_open() {
     let next = tokio::time::timeout(std::time::Duration::from_millis(200), watching.next()).await;
     assert!(next.is_err(), "{next:?}");
     assert_eq!(client.check(request).await.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn watching_the_store_reports_changes_only() {
+    let app = App::memory().await;
+    let mut client = HealthClient::new(channel(&app).await);
+    let mut watching =
+        client.watch(HealthCheckRequest { service: "store".into() }).await.unwrap().into_inner();
+    assert_eq!(watching.next().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    // The store is checked every second.
+    let next = tokio::time::timeout(std::time::Duration::from_millis(2500), watching.next()).await;
+    assert!(next.is_err(), "{next:?}");
 }

@@ -183,7 +183,7 @@ async fn the_stores_address_may_stand_in_a_file_and_a_flag_comes_before_it() {
     let free = ["--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
     let mut program = Program::start("session-service", &free, &environment);
     assert!(program.says("listening").await.contains("redis://..."));
-    program.says("the store is there").await;
+    program.says("store reachable").await;
     let flag = [&free[..], &["--store", "memory:"]].concat();
     assert!(
         Program::start("session-service", &flag, &environment).says("listening").await.contains("memory:")
@@ -200,7 +200,7 @@ async fn a_secret_in_the_address_of_the_store_is_never_shown() {
         &["--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"],
         &[("NONO_STORE", store), ("RUST_LOG", "debug")],
     );
-    for expected in ["listening", "redis connection", "not there yet"] {
+    for expected in ["listening", "redis connection", "not reachable yet"] {
         assert!(!program.says(expected).await.contains("hunter2"));
     }
 }
@@ -281,7 +281,7 @@ async fn a_process_whose_clock_is_an_hour_off_changes_nothing() {
             [("LD_PRELOAD", library.as_str()), ("FAKETIME", shift), ("DONT_FAKE_MONOTONIC", "1")];
         let mut program = Program::nono(&["--store", &store], &environment);
         let app = App::at(&address(&program.greeting().await));
-        program.says("the store is there").await;
+        program.says("store reachable").await;
         // Its own clock is what it should be: health is dated by it.
         let dated = app.get("/health").await.ok()["timestamp"].as_str().unwrap().to_owned();
         let server = app.get("/api/config").await.ok()["server_time"].as_str().unwrap().to_owned();

@@ -86,6 +86,7 @@ async fn a_short_body_that_nobody_reads_leaves_the_connection_usable() {
         ("PUT /api/sessions HTTP/1.1", b"{\"a\":1}", 405),
         ("POST /api/session/create HTTP/1.1", b"user_id=a", 415),
         ("POST /index.html HTTP/1.1", b"x", 405),
+        ("POST /api/session/a/touch HTTP/1.1\r\norigin: http://evil.example", b"{}", 403),
         ("POST /api/session/create HTTP/1.1\r\ncontent-type: text/plain", &large, 415),
     ] {
         let mut client = Client::connect(&app).await;
@@ -147,6 +148,27 @@ async fn a_body_that_is_announced_too_large_is_not_asked_for() {
     assert_eq!(client.receive().await.status, 100, "a body of an allowed size is asked for");
     client.0.write_all(br#"{"user_id":"a"}"#).await.unwrap();
     assert_eq!(client.receive().await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_for_another_host_or_for_two_hosts_is_rejected_and_leaves_the_connection_usable() {
+    let app = App::memory().await;
+    let mut client = Client::connect(&app).await;
+    for (hosts, status) in [
+        ("host: evil.example", 421),
+        ("host: localhost\r\nhost: evil.example", 400),
+        ("host: localhost\r\nhost: localhost", 400),
+    ] {
+        let head = format!("POST /api/session/a/touch HTTP/1.1\r\n{hosts}\r\ncontent-length: 2\r\n\r\n");
+        client.0.write_all(head.as_bytes()).await.unwrap();
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        client.0.write_all(b"{}").await.unwrap();
+        let received = client.receive().await;
+        assert_eq!((received.status, received.closes()), (status, false), "{hosts}");
+    }
+    assert!(client.is_usable().await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

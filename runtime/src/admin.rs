@@ -1,10 +1,15 @@
 //! Admin port: liveness, readiness and metrics. It must not be reachable from outside.
 
-use crate::Lifecycle;
+use crate::{Lifecycle, server::is_local_name};
 use axum::{
     Json, Router,
-    extract::{RawQuery, State},
-    http::{StatusCode, header::CONTENT_TYPE},
+    extract::{RawQuery, Request, State},
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, HOST},
+        uri::Authority,
+    },
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -12,13 +17,23 @@ use prometheus_client::registry::Registry;
 use serde_json::json;
 use std::sync::Arc;
 
-/// Returns the routes of the admin port.
-pub fn router(lifecycle: Lifecycle, registry: Registry) -> Router {
-    Router::new()
+/// Returns the routes of the admin port. On a loopback address, only requests for local names are served: another web page
+/// could otherwise read the metrics by DNS rebinding.
+pub fn router(lifecycle: Lifecycle, registry: Registry, is_loopback: bool) -> Router {
+    let routes = Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .with_state(lifecycle)
-        .merge(Router::new().route("/metrics", get(metrics)).with_state(Arc::new(registry)))
+        .merge(Router::new().route("/metrics", get(metrics)).with_state(Arc::new(registry)));
+    if is_loopback { routes.layer(middleware::from_fn(require_local_name)) } else { routes }
+}
+
+async fn require_local_name(request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    if host.is_some_and(|host| !is_local_name(host.host())) {
+        return (StatusCode::MISDIRECTED_REQUEST, "use the IP address or localhost\n").into_response();
+    }
+    next.run(request).await
 }
 
 async fn readyz(State(lifecycle): State<Lifecycle>, RawQuery(query): RawQuery) -> Response {

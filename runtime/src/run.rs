@@ -34,7 +34,9 @@ pub struct Process {
 impl Process {
     /// Serves the admin port until the process ends.
     pub fn serve_admin(&self, listener: TcpListener, registry: Registry) {
-        let router = admin::router(self.lifecycle.clone(), registry);
+        let is_loopback =
+            listener.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
+        let router = admin::router(self.lifecycle.clone(), registry, is_loopback);
         let port = self.port("admin", Protocol::Admin, None);
         // The admin port outlives the drain, so that probes and scrapes can observe it.
         tokio::spawn(async move { port.serve(listener, router, &Lifecycle::default()).await });

@@ -1,6 +1,6 @@
 //! Mapping of gRPC errors of the service to HTTP problems.
 
-use super::Problem;
+use super::{Problem, json_name};
 use axum::http::StatusCode;
 use nono_proto::{OMITTED, Violations, reason};
 use std::error::Error;
@@ -27,7 +27,7 @@ impl From<Status> for Problem {
         if let Some(request) = details.bad_request() {
             let mut violations = Violations::default();
             for violation in &request.field_violations {
-                violations.push(&violation.field, &violation.description);
+                violations.push(json_name(&violation.field), &violation.description);
             }
             let omitted = details.error_info().and_then(|info| info.metadata.get(OMITTED)?.parse().ok());
             violations.set_omitted(omitted.unwrap_or_default());

@@ -113,7 +113,7 @@ impl Problem {
         let problem = Self::new(StatusCode::BAD_REQUEST, "Invalid request", violations.to_string());
         let listed = violations.listed().iter();
         let listed = listed.map(|nono_proto::Violation { field, description }| Violation {
-            field: json_name(field).to_owned(),
+            field: field.clone(),
             description: description.clone(),
         });
         Self {

@@ -31,6 +31,8 @@ use tonic::Streaming;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Timeout for the next event of the service: the stall timeout of a model, and time to store the reply.
 const EVENT_TIMEOUT: Duration = Duration::from_secs(90);
+/// Timeout for a client that does not read.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Send a message and receive the assistant's reply.
 ///
@@ -122,7 +124,11 @@ fn relay(
             };
             let is_last = !matches!(event, Ok(Some(Event::Accepted(_) | Event::Delta(_)) | None));
             let Some(event) = render(event, &context) else { continue };
-            if sender.send(Ok(event)).await.is_err() || is_last {
+            let is_sent = tokio::select! {
+                sent = sender.send_timeout(Ok(event), READ_TIMEOUT) => sent.is_ok(),
+                () = lifecycle.force_shutdown() => false,
+            };
+            if !is_sent || is_last {
                 return;
             }
         }

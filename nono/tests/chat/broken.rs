@@ -164,7 +164,7 @@ async fn start_service(redis: &RedisServer, model: &ModelServer, arguments: &[&s
     let greeting = program.greeting().await;
     let at = greeting.find("http://").unwrap();
     let app = App::at(greeting[at..].split_whitespace().next().unwrap());
-    program.says("the store is there").await;
+    program.says("store reachable").await;
     (program, app)
 }
 

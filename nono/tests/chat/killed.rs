@@ -163,7 +163,7 @@ async fn start_service(proxy: &Proxy, model: &ModelServer, grpc: &str) -> (Progr
     ];
     let mut service = Program::start("session-service", arguments.as_flattened(), &[]);
     let grpc = quoted(&service.says("listening").await, "grpc");
-    service.says("the store is there").await;
+    service.says("store reachable").await;
     (service, grpc)
 }
 

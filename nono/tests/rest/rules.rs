@@ -49,7 +49,12 @@ pub async fn every_operation_rejects_unknown_parameters_and_bodies(app: &App) {
         }
     }
     assert_eq!(app.get("/api/session/a").await.ok()["message_count"], 0);
-    app.send(app.request(Method::POST, "/api/session/a/touch").body(" {} ")).await.ok();
+    for empty in [" {} ", "{ }", "\u{feff}{}"] {
+        app.send(app.request(Method::POST, "/api/session/a/touch").body(empty)).await.ok();
+    }
+    let both = app.get("/api/session/a/history?before=1&after=1").await;
+    assert!(!both.text.contains("before_seq"), "the detail has JSON names: {}", both.text);
+    both.problem(400);
     app.get("/api/session/create?dry_run=true").await.problem(400);
 }
 

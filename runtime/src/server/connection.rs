@@ -46,12 +46,12 @@ pub(super) async fn serve(
                 return;
             }
             () = first_request.as_mut(), if !is_checked => {
-                if !ticket.is_established() {
+                if !ticket.is_in_time() {
                     return ticket.reject(Rejection::Timeout);
                 }
                 is_checked = true;
             }
-            () = evicted.cancelled(), if !is_checked => return ticket.reject(Rejection::Evicted),
+            () = evicted.cancelled() => return ticket.reject(Rejection::Evicted),
             () = aged.as_mut(), if max_age.is_some() && !is_closing => {
                 is_closing = true;
                 connection.as_mut().graceful_shutdown();

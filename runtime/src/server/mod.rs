@@ -32,9 +32,11 @@ pub const HEADER_LIST_MAX_BYTES: u32 = 64 * 1024;
 const HTTP1_BUFFER_BYTES: usize = 128 * 1024;
 /// Maximum number of concurrent streams on an HTTP/2 connection.
 const MAX_STREAMS: u32 = 200;
-/// Maximum number of reset streams that the server may still have to look at. Beyond it, h2 closes the connection. Its
-/// default of 20 is meant for connections of one client; a gateway's connection carries many clients.
-const MAX_PENDING_RESETS: usize = 1024;
+/// Maximum number of streams that were reset before the server accepted them. Beyond it, h2 closes the connection. Its
+/// default of 20 is meant for connections of one client; proxies and gateways share a connection between many clients.
+const MAX_PENDING_RESETS: usize = 200;
+/// The same on the gRPC port, where all calls of a gateway may be reset at once.
+const MAX_PENDING_RESETS_GRPC: usize = 1024;
 /// Pause after a failed accept, usually caused by a lack of file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
@@ -84,6 +86,14 @@ impl Port {
     }
 }
 
+/// Returns `true` for an IP address or `localhost`. Another web page cannot make such a name resolve to this server: an
+/// address is not resolved at all, and `localhost` not by DNS.
+pub fn is_local_name(host: &str) -> bool {
+    let host = host.trim_end_matches('.');
+    host.eq_ignore_ascii_case("localhost")
+        || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
+}
+
 fn builder(protocol: Protocol) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
@@ -97,6 +107,7 @@ fn builder(protocol: Protocol) -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(HEADER_LIST_MAX_BYTES)
+        .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
         .keep_alive_interval(Some(Duration::from_secs(30)))
         .keep_alive_timeout(Duration::from_secs(10));
     match protocol {
@@ -105,8 +116,8 @@ fn builder(protocol: Protocol) -> Builder<TokioExecutor> {
         Protocol::Grpc => {
             builder
                 .http2()
-                .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
-                .max_local_error_reset_streams(MAX_PENDING_RESETS);
+                .max_pending_accept_reset_streams(MAX_PENDING_RESETS_GRPC)
+                .max_local_error_reset_streams(MAX_PENDING_RESETS_GRPC);
             builder.http2_only()
         }
     }

@@ -12,9 +12,10 @@ pub(super) fn problem_for(response: &[u8]) -> Option<Vec<u8>> {
     let (title, detail) = match &rest[..2] {
         b"00" => ("Bad request", "the request is not valid HTTP/1.1"),
         b"14" => ("URI too long", "the path and query of the request must be shorter than 65 535 bytes"),
-        b"31" => {
-            ("Request headers too large", "the request must have at most 100 headers, of 128 KiB together")
-        }
+        b"31" => (
+            "Request headers too large",
+            "the request must have at most 100 headers, of 128 KiB together, and a content-length that a body can have",
+        ),
         _ => return None,
     };
     if !rest[line_end + 1..].starts_with(EMPTY) {

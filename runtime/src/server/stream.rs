@@ -16,8 +16,7 @@ use tokio::{
 /// First bytes of an HTTP/2 connection (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A socket that establishes its connection once the HTTP/2 preface is complete. hyper waits for the preface without a
-/// deadline.
+/// A socket that notices when the HTTP/2 preface is complete. hyper waits for the preface without a deadline.
 pub(super) struct ClientStream {
     socket: TcpStream,
     ticket: Arc<Ticket>,
@@ -38,7 +37,7 @@ impl ClientStream {
         self.matched = (rest[..compared] == received[..compared]).then_some(matched + compared);
         if self.matched == Some(PREFACE.len()) {
             self.matched = None;
-            self.ticket.establish();
+            self.ticket.set_preface_complete();
         }
     }
 

@@ -168,7 +168,14 @@ impl ConnectionTable {
         *connections.by_peer.entry(peer).or_default() += 1;
         connections.pending.insert(id, Pending { peer, evicted: evicted.clone() });
         self.open_gauge.inc();
-        Some(Ticket { table: self.clone(), id, peer, evicted, is_established: AtomicBool::new(false) })
+        Some(Ticket {
+            table: self.clone(),
+            id,
+            peer,
+            evicted,
+            is_established: AtomicBool::new(false),
+            has_preface: AtomicBool::new(false),
+        })
     }
 
     pub(super) fn reject(&self, reason: Rejection) {
@@ -188,10 +195,11 @@ pub(super) struct Ticket {
     peer: IpAddr,
     evicted: CancellationToken,
     is_established: AtomicBool,
+    has_preface: AtomicBool,
 }
 
 impl Ticket {
-    /// Marks the connection as established: it has sent a complete request or preface and can no longer be evicted.
+    /// Marks the connection as established: it has sent a complete request and can no longer be evicted.
     pub(super) fn establish(&self) {
         if !self.is_established() {
             self.is_established.store(true, Ordering::Relaxed);
@@ -201,6 +209,16 @@ impl Ticket {
 
     pub(super) fn is_established(&self) -> bool {
         self.is_established.load(Ordering::Relaxed)
+    }
+
+    /// Marks the HTTP/2 preface as complete. The client may take its time to the first request, but can be evicted.
+    pub(super) fn set_preface_complete(&self) {
+        self.has_preface.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns `true` if a complete request or preface has arrived.
+    pub(super) fn is_in_time(&self) -> bool {
+        self.is_established() || self.has_preface.load(Ordering::Relaxed)
     }
 
     /// Token that is cancelled when the connection has to give way to a newer one.

@@ -40,11 +40,12 @@ fn one_level_less(levels: usize) -> Result<usize, String> {
 }
 
 fn parse_number(number: f64) -> Result<Number, String> {
+    if !number.is_finite() {
+        return Err("must not contain numbers that are not finite".into());
+    }
     #[expect(clippy::cast_precision_loss, reason = "it is the largest integer that is exact")]
     if number.abs() > METADATA_MAX_NUMBER as f64 {
-        return Err(format!(
-            "must not contain numbers beyond +-{METADATA_MAX_NUMBER}, which would be rounded; send them as strings"
-        ));
+        return Err(format!("must not contain numbers beyond +-{METADATA_MAX_NUMBER}; send them as strings"));
     }
     from_double(number).ok_or_else(|| "must not contain numbers that are not finite".into())
 }

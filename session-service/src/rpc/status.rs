@@ -31,8 +31,7 @@ pub(crate) fn invalid(violations: &Violations) -> Status {
     Status::with_error_details(Code::InvalidArgument, violations.to_string(), details)
 }
 
-/// Returns the status in our form if a library raised it; such a status has no error details. Returns `None` for our own,
-/// and for those of the health protocol, which are fixed by it.
+/// Returns the status in our form if a library raised it; such a status has no error details. Returns `None` for our own.
 pub(crate) fn from_library(status: &Status) -> Option<Status> {
     if !status.details().is_empty() {
         return None;

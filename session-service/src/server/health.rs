@@ -20,7 +20,7 @@ pub(super) const STORE: &str = "store";
 /// Name of the model in health checks.
 const MODEL: &str = "model";
 /// Interval between checks of the store.
-const WATCH_EVERY: Duration = Duration::from_secs(1);
+const STORE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Implementation of [`Health`]. All states but the store's come from the reporter.
 pub(super) struct HealthApi {
@@ -46,24 +46,28 @@ pub(super) async fn service(store: Arc<dyn SessionStore>) -> (HealthServer<Healt
 
 /// Checks the store until the process drains, and reports its state.
 pub(super) async fn watch(store: Arc<dyn SessionStore>, reporter: HealthReporter, lifecycle: Lifecycle) {
-    let mut served = false;
-    let looking = async {
+    let (mut has_served, mut was_up) = (false, false);
+    let checks = async {
         loop {
             let is_up = store.time().await.is_ok();
             lifecycle.set_dependency(STORE, is_up);
-            reporter.set_service_status(STORE, word(is_up)).await;
-            if is_up && !served {
-                served = true;
-                tracing::info!("the store is there; serving");
-                set_all(&reporter, ServingStatus::Serving).await;
-            } else if !is_up && !served {
-                tracing::warn!("the store is not there yet; waiting for it");
+            // Every report is sent to all watchers, so only changes are reported.
+            if is_up != was_up {
+                was_up = is_up;
+                reporter.set_service_status(STORE, serving_status(is_up)).await;
             }
-            tokio::time::sleep(WATCH_EVERY).await;
+            if is_up && !has_served {
+                has_served = true;
+                tracing::info!("store reachable; serving");
+                set_all(&reporter, ServingStatus::Serving).await;
+            } else if !is_up && !has_served {
+                tracing::warn!(retry_after = ?STORE_CHECK_INTERVAL, "store not reachable yet");
+            }
+            tokio::time::sleep(STORE_CHECK_INTERVAL).await;
         }
     };
     tokio::select! {
-        () = looking => {}
+        () = checks => {}
         () = lifecycle.draining() => set_all(&reporter, ServingStatus::NotServing).await,
     }
 }
@@ -74,7 +78,7 @@ async fn set_all(reporter: &HealthReporter, status: ServingStatus) {
     }
 }
 
-fn word(is_up: bool) -> ServingStatus {
+fn serving_status(is_up: bool) -> ServingStatus {
     if is_up { ServingStatus::Serving } else { ServingStatus::NotServing }
 }
 

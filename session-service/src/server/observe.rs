@@ -42,7 +42,7 @@ pub(super) async fn observe(State(observer): State<Observer>, request: Request, 
     let record = Record::begin(method, context.clone(), span.clone(), is_health);
     let mut response = in_time(limit, next.run(request)).instrument(span).await;
     let status = Status::from_header_map(response.headers());
-    if let Some(status) = status.as_ref().filter(|_| !is_health).and_then(status::from_library) {
+    if let Some(status) = status.as_ref().and_then(status::from_library) {
         response = status.into_http();
     }
     context.write_response_headers(response.headers_mut());

@@ -32,7 +32,7 @@ else
   from_score, from_user = math.max(moment + TTL, top) + 1, ''
 end
 
--- Whether a member is UTF-8, as user ids are.
+-- Returns true if a member is UTF-8, as user ids are.
 local function is_text(member)
   if not string.find(member, '[\128-\255]') then
     return member ~= ''
