@@ -1,6 +1,7 @@
 //! Gateway: translates the JSON REST API to gRPC and serves the chat page. It is stateless and makes no decisions that belong
 //! to the service.
 
+mod admission;
 pub mod backend;
 mod error;
 mod extract;

@@ -5,14 +5,12 @@
 
 use crate::{error::Problem, server::HostSettings};
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{
         HeaderMap, Method,
         header::{HOST, ORIGIN},
         uri::Authority,
     },
-    middleware::Next,
-    response::{IntoResponse, Response},
 };
 use runtime::server::is_local_name;
 use std::sync::Arc;
@@ -44,15 +42,8 @@ impl AllowedHosts {
     }
 }
 
-/// Middleware that rejects requests for other hosts, and writes that another web page has caused.
-pub(crate) async fn protect(State(hosts): State<AllowedHosts>, request: Request, next: Next) -> Response {
-    match check(&hosts, &request) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    }
-}
-
-fn check(hosts: &AllowedHosts, request: &Request) -> Result<(), Problem> {
+/// Rejects requests for other hosts, and writes that another web page has caused.
+pub(crate) fn check(hosts: &AllowedHosts, request: &Request) -> Result<(), Problem> {
     if request.headers().get_all(HOST).iter().count() > 1 {
         return Err(Problem::invalid_field("host", "must be given once"));
     }

@@ -10,10 +10,8 @@ use crate::{
 };
 use axum::{
     body::{Body, HttpBody},
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     http::Method,
-    middleware::Next,
-    response::{IntoResponse, Response},
 };
 use serde_json::Value;
 use std::{collections::HashMap, sync::Arc};
@@ -45,6 +43,15 @@ impl Rules {
         Self(Arc::new(rules))
     }
 
+    /// Rejects a query or a body that the operation of the request does not take.
+    pub(crate) async fn check(&self, request: Request) -> Result<Request, Problem> {
+        let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        match path.and_then(|path| self.find(path, request.method())) {
+            Some(rule) => check(rule, request).await,
+            None => Ok(request),
+        }
+    }
+
     fn find(&self, path: &str, method: &Method) -> Option<Rule> {
         let method = if method == Method::HEAD { &Method::GET } else { method };
         let rules = self.0.get(path)?;
@@ -68,18 +75,6 @@ fn rule(operation: &Operation) -> Rule {
     Rule {
         has_params: operation.parameters.iter().flatten().any(is_query),
         has_body: operation.request_body.is_some(),
-    }
-}
-
-/// Middleware that rejects a query or a body that the operation does not take.
-pub(crate) async fn enforce(State(rules): State<Rules>, request: Request, next: Next) -> Response {
-    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let Some(rule) = path.and_then(|path| rules.find(path, request.method())) else {
-        return next.run(request).await;
-    };
-    match check(rule, request).await {
-        Ok(request) => next.run(request).await,
-        Err(problem) => problem.into_response(),
     }
 }
 

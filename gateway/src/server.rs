@@ -1,14 +1,14 @@
 //! The router of the API and the page, with the middleware of every request.
 
 use crate::{
+    admission::{Admission, admit},
     backend::Backend,
     error::Problem,
     observe::{HttpMetrics, observe},
-    origin::{self, AllowedHosts},
+    origin::AllowedHosts,
     page::{self, Files},
     routes::{self, Api},
     settings::GatewaySettings,
-    unread_body,
 };
 use axum::{
     Router, middleware,
@@ -59,12 +59,12 @@ impl Gateway {
             settings.public_dir.clone().map_or_else(Files::embedded, |folder| Files::Folder(folder.into()));
         let pages = Router::new().fallback(page::serve).with_state(files);
         let hosts = AllowedHosts::new(hosts);
-        let router = routes::router(api)
+        let (router, rules) = routes::router(api);
+        let router = router
             .fallback_service(pages)
-            .layer(middleware::from_fn_with_state(hosts, origin::protect))
             .layer(CatchPanicLayer::custom(panic_response))
             // Outside everything that can respond before the body is read.
-            .layer(middleware::from_fn(unread_body::handle))
+            .layer(middleware::from_fn_with_state(Admission { hosts, rules }, admit))
             .layer(middleware::from_fn_with_state(HttpMetrics::register(registry), observe))
             .layer(middleware::from_fn(page::security_headers));
         Self { router, backend }

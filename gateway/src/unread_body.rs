@@ -1,4 +1,4 @@
-//! Middleware for request bodies that are unread when the response is ready (HTTP/1 only).
+//! Handling of request bodies that are unread when the response is ready (HTTP/1 only).
 //!
 //! hyper closes a connection whose request was not read to its end. A client that is still sending then receives a reset,
 //! possibly before it has read the response. Therefore a short rest is read before the response is sent, which keeps the
@@ -12,7 +12,6 @@ use axum::{
         HeaderMap, HeaderValue, Version,
         header::{CONNECTION, CONTENT_LENGTH, EXPECT},
     },
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use http_body::{Frame, SizeHint};
@@ -34,12 +33,15 @@ const LONG_TIMEOUT: Duration = Duration::from_secs(30);
 /// Timeout for the next part of a long rest.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Middleware that rejects bodies by their announced length and reads what the handler left of others.
-pub(crate) async fn handle(request: Request, next: Next) -> Response {
+/// Rejects a body by its announced length, calls `respond`, and reads what that left of the body.
+pub(crate) async fn handle<F>(request: Request, respond: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let is_too_large =
         announced_len(request.headers()).is_some_and(|len| len > HTTP_BODY_MAX_SENT_BYTES as u64);
     if request.version() >= Version::HTTP_2 || request.body().is_end_stream() {
-        return if is_too_large { Problem::too_large().into_response() } else { next.run(request).await };
+        return if is_too_large { Problem::too_large().into_response() } else { respond(request).await };
     }
     let expects_continue = request.headers().contains_key(EXPECT);
     let (parts, body) = request.into_parts();
@@ -50,7 +52,7 @@ pub(crate) async fn handle(request: Request, next: Next) -> Response {
     let (give_back, mut rest) = oneshot::channel();
     let lent =
         LentBody { rest: Some(Rest { body, was_polled: !expects_continue }), give_back: Some(give_back) };
-    let response = next.run(Request::from_parts(parts, Body::new(lent))).await;
+    let response = respond(Request::from_parts(parts, Body::new(lent))).await;
     match rest.try_recv() {
         Ok(rest) => finish(response, rest).await,
         Err(_) => response,

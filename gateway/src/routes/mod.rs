@@ -6,18 +6,11 @@ mod export;
 mod health;
 mod sessions;
 
-use crate::{
-    backend::Backend,
-    error::Problem,
-    extract::CREATE,
-    json::schemas,
-    rules::{self, Rules},
-};
+use crate::{backend::Backend, error::Problem, extract::CREATE, json::schemas, rules::Rules};
 use axum::{
     Json, Router,
     extract::Request,
     http::{HeaderValue, header::ALLOW},
-    middleware,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -57,8 +50,8 @@ pub(crate) struct Api {
 )]
 struct Document;
 
-/// Returns the routes of the API, including the document that describes them.
-pub(crate) fn router(api: Api) -> Router {
+/// Returns the routes of the API, including the document that describes them, and the rules in that document.
+pub(crate) fn router(api: Api) -> (Router, Rules) {
     let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(sessions::create))
         .routes(routes!(sessions::list))
@@ -73,13 +66,13 @@ pub(crate) fn router(api: Api) -> Router {
         .routes(routes!(health::health))
         .split_for_parts();
     let rules = Rules::new(&document);
-    router
+    let router = router
         .route(CREATE, get(sessions::get).delete(sessions::delete))
         .route("/openapi.json", get(move || std::future::ready(Json(document.clone()))))
         .merge(SwaggerUi::new(DOCS).config(Config::from("/openapi.json").try_it_out_enabled(true)))
         .method_not_allowed_fallback(wrong_method)
-        .layer(middleware::from_fn_with_state(rules, rules::enforce))
-        .with_state(api)
+        .with_state(api);
+    (router, rules)
 }
 
 /// Rejects a method. The path of Create allows one method of its own; the others belong to the session of this name.
