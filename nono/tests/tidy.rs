@@ -144,3 +144,53 @@ fn files_keep_their_size() {
     }
     assert!(long.is_empty(), "files over 400 lines:\n{}", long.join("\n"));
 }
+
+/// Folders whose comments are written in standard terms. The others follow.
+const REWRITTEN: [&str; 3] = ["proto", "runtime/src", "gateway/src"];
+
+#[test]
+fn at_most_two_percent_of_doc_lines_begin_with_a_question_word() {
+    let (mut lines, mut questions) = (0, Vec::new());
+    for (path, text) in REWRITTEN.into_iter().flat_map(sources) {
+        for line in text.lines().map(str::trim_start) {
+            let Some(doc) = line.strip_prefix("/// ").or(line.strip_prefix("//! ")) else { continue };
+            lines += 1;
+            let first = doc.split_whitespace().next().unwrap_or_default();
+            if ["What", "Whether", "Where", "How", "Which", "Who"].contains(&first) {
+                questions.push(format!("{}: {doc}", path.display()));
+            }
+        }
+    }
+    assert!(lines > 400, "{lines} lines of documentation were found");
+    assert!(questions.len() * 50 <= lines, "{} of {lines}:\n{}", questions.len(), questions.join("\n"));
+}
+
+#[test]
+fn comments_use_the_terms_of_the_field() {
+    let words = [
+        "for ever",
+        "anew",
+        "whoever",
+        "nobody",
+        "somebody",
+        "everybody",
+        "beget",
+        "mend",
+        "so many",
+        "answers",
+        "moment",
+    ];
+    let mut found = Vec::new();
+    for (path, text) in REWRITTEN.into_iter().flat_map(sources) {
+        for (number, line) in (1..).zip(text.lines()) {
+            let comment = line.split_once("//").map_or("", |(_, comment)| comment).to_lowercase();
+            let comment = comment.split(|c: char| !c.is_alphanumeric()).collect::<Vec<_>>().join(" ");
+            if let Some(word) =
+                words.iter().find(|word| format!(" {comment} ").contains(&format!(" {word} ")))
+            {
+                found.push(format!("{}:{number}: {word:?} in {line}", path.display()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "words that the field would not use:\n{}", found.join("\n"));
+}
