@@ -33,6 +33,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const EVENT_TIMEOUT: Duration = Duration::from_secs(90);
 /// Timeout for a client that does not read.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// The same once the process is about to end.
+const SHUTDOWN_READ_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Send a message and receive the assistant's reply.
 ///
@@ -124,9 +126,14 @@ fn relay(
             };
             let is_last = !matches!(event, Ok(Some(Event::Accepted(_) | Event::Delta(_)) | None));
             let Some(event) = render(event, &context) else { continue };
+            // The last event, which tells why the stream ends, gets some time even then.
+            let overdue = async {
+                lifecycle.force_shutdown().await;
+                tokio::time::sleep(SHUTDOWN_READ_TIMEOUT).await;
+            };
             let is_sent = tokio::select! {
                 sent = sender.send_timeout(Ok(event), READ_TIMEOUT) => sent.is_ok(),
-                () = lifecycle.force_shutdown() => false,
+                () = overdue => false,
             };
             if !is_sent || is_last {
                 return;
