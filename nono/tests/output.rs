@@ -1,4 +1,4 @@
-//! Standard streams that nobody reads, and exit codes.
+//! Closed standard streams, and exit codes.
 
 use crate::app::{Program, bind, command};
 use nix::{

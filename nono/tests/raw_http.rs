@@ -1,4 +1,4 @@
-//! HTTP/1 as bytes: bodies that nobody reads, requests that cannot be parsed, and what clients receive.
+//! HTTP/1 as bytes: unread bodies, requests that cannot be parsed, and the responses that clients receive.
 
 use crate::app::App;
 use serde_json::Value;
@@ -75,7 +75,7 @@ impl Client {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_short_body_that_nobody_reads_leaves_the_connection_usable() {
+async fn a_short_unread_body_leaves_the_connection_usable() {
     let app = App::redis().await;
     let large = vec![b' '; 60_000];
     for (head, body, status) in [
