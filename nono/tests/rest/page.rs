@@ -37,7 +37,7 @@ pub async fn what_the_page_names_may_be_kept_for_ever(app: &App) {
     let kept = app.get(script).await;
     assert_eq!(kept.status, 200);
     assert_eq!(kept.headers["cache-control"], "public, max-age=31536000, immutable");
-    // A page of another version, in the middle of an update, gets what there is, but not for ever.
+    // During an update, a page of another version receives the current file, which it must not cache.
     let other = app.get("/assets/0000000000000000/js/main.js").await;
     assert_eq!((other.status.as_u16(), &other.headers["cache-control"]), (200, &"no-cache".parse().unwrap()));
     app.get("/assets/0000000000000000/js/nothing.js").await.problem(404);
