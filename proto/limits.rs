@@ -1,5 +1,6 @@
 //! Limits of the contract, each with its unit in its name.
 
+use crate::config::v1::Limits;
 use std::time::Duration;
 
 /// Maximum length of a `user_id`.
@@ -38,3 +39,26 @@ pub const HTTP_BODY_MAX_SENT_BYTES: usize = 6 * HTTP_BODY_MAX_BYTES;
 pub const GRPC_MESSAGE_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Timeout of a unary call.
 pub const UNARY_CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Limits {
+    /// Returns the limits of this version.
+    pub fn current() -> Self {
+        let bytes = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        Self {
+            user_id_max_bytes: bytes(USER_ID_MAX_BYTES),
+            request_id_max_bytes: bytes(REQUEST_ID_MAX_BYTES),
+            metadata_max_bytes: bytes(METADATA_MAX_BYTES),
+            metadata_max_levels: bytes(METADATA_MAX_LEVELS),
+            metadata_max_number: METADATA_MAX_NUMBER,
+            message_content_max_bytes: bytes(MESSAGE_CONTENT_MAX_BYTES),
+            append_max_messages: bytes(APPEND_MAX_MESSAGES),
+            append_max_bytes: bytes(APPEND_MAX_BYTES),
+            session_max_messages: SESSION_MAX_MESSAGES,
+            page_default_items: PAGE_DEFAULT_ITEMS,
+            page_max_items: PAGE_MAX_ITEMS,
+            history_page_max_bytes: bytes(HISTORY_PAGE_MAX_BYTES),
+            grpc_message_max_bytes: bytes(GRPC_MESSAGE_MAX_BYTES),
+            unary_call_timeout: prost_types::Duration::try_from(UNARY_CALL_TIMEOUT).ok(),
+        }
+    }
+}

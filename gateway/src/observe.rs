@@ -69,15 +69,15 @@ pub(crate) async fn observe(
         metrics,
         method,
         route,
-        context,
+        context: context.clone(),
         span: span.clone(),
         is_quiet,
         begun: Instant::now(),
         status: StatusCode::from_u16(499).expect("499 is a valid status"),
     };
-    let response = next.run(request).instrument(span).await;
-    let mut response = with_ids(response, &record.context);
-    record.context.write_response_headers(response.headers_mut());
+    let response = context.scope(next.run(request).instrument(span)).await;
+    let mut response = with_ids(response, &context);
+    context.write_response_headers(response.headers_mut());
     record.status = response.status();
     response
 }
@@ -133,7 +133,8 @@ impl Drop for Record {
             self.span.record("otel.status_code", "ERROR");
         }
         let duration_ms = took.as_secs_f64() * 1000.0;
-        let (route, RequestContext { request_id, trace_id, .. }) = (&self.route, &self.context);
+        let (route, context) = (&self.route, &self.context);
+        let (request_id, trace_id) = (context.request_id(), context.trace_id());
         if self.is_quiet {
             tracing::debug!(method, route, status, duration_ms, request_id, "request");
         } else {

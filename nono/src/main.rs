@@ -5,7 +5,7 @@ use clap::Parser;
 use gateway::{backend::Backend, server::Gateway, settings::GatewaySettings};
 use runtime::{Process, listen, output, server::Protocol, settings::ProcessSettings};
 use session_service::{
-    server::{CONNECTION_MAX_AGE, Service},
+    grpc::{CONNECTION_MAX_AGE, Service},
     settings::{SECRETS, ServiceSettings, StoreUrl},
 };
 use std::{net::SocketAddr, process::ExitCode};
@@ -43,8 +43,8 @@ struct Settings {
 }
 
 fn main() -> ExitCode {
-    let check = |settings: &Settings| settings.service.check(&settings.store);
-    match runtime::settings::parse(&SECRETS, check) {
+    let validate = |settings: &Settings| settings.service.validate(&settings.store);
+    match runtime::settings::parse(&SECRETS, validate) {
         Ok(settings) => runtime::run("nono", &settings.process.clone(), |process| run(settings, process)),
         Err(code) => code,
     }
@@ -56,8 +56,8 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
     let admin = listen(settings.admin_listen).await?;
     let store = settings.store;
     let mut registry = process.registry("nono");
-    let parts = settings.service.parts(&store, &mut registry).map_err(anyhow::Error::msg)?;
-    let service = Service::new(parts, &process.lifecycle, &mut registry).await;
+    let dependencies = settings.service.build(&store, &mut registry).map_err(anyhow::Error::msg)?;
+    let service = Service::new(dependencies, &process.lifecycle, &mut registry).await;
     // No network between the two, but everything else that a call passes through.
     let gateway = Gateway::new(
         Backend::local(service.router()),
@@ -73,12 +73,12 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
     let grpc_port = process.port("grpc", Protocol::Grpc, Some(CONNECTION_MAX_AGE));
     tokio::join!(
         process.finish("HTTP", gateway::server::serve(http, gateway, http_port, &process.lifecycle)),
-        process.finish("gRPC", session_service::server::serve(grpc, service, grpc_port, &process.lifecycle)),
+        process.finish("gRPC", session_service::grpc::serve(grpc, service, grpc_port, &process.lifecycle)),
     );
     Ok(())
 }
 
-/// Says where to click and what to do next.
+/// Prints the address of the page and the next steps.
 fn greet(http: SocketAddr, grpc: SocketAddr, store: &StoreUrl) {
     output::print(format_args!("Nono is ready: http://{http}  (gRPC on {grpc}, Ctrl-C stops it)\n"));
     if *store == StoreUrl::Memory {

@@ -5,12 +5,10 @@ use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::json;
 use session_service::{
-    domain::{
-        Batch, HistoryPage, Message, NewReply, NewSession, Owner, RequestId, Session, Timestamp, UserId,
-    },
+    domain::{Batch, HistoryPage, NewReply, NewSession, Owner, RequestId, Session, Timestamp, UserId},
     store::{
-        Appended, Created, History, ListPage, NewTurn, Policy, SessionPage, SessionStore, StoreError, Turn,
-        TurnToken, memory::MemoryStore,
+        Appended, Created, FinishedTurn, History, ListPage, Policy, SessionPage, SessionStore, StoreError,
+        Turn, TurnRequest, TurnToken, memory::MemoryStore,
     },
 };
 use std::{
@@ -134,7 +132,7 @@ impl SessionStore for Faulty {
         std::future::pending().await
     }
     async fn list(&self, _: &Owner, _: &ListPage) -> Result<SessionPage, StoreError> {
-        Err(StoreError::Broken("the password is hunter2".into()))
+        Err(StoreError::Corrupt("the password is hunter2".into()))
     }
     async fn history(&self, _: &Owner, _: &UserId, _: HistoryPage) -> Result<History, StoreError> {
         panic!("the password is hunter2")
@@ -148,7 +146,12 @@ impl SessionStore for Faulty {
     ) -> Result<Appended, StoreError> {
         self.0.append(owner, user_id, batch, request_id).await
     }
-    async fn begin_turn(&self, owner: &Owner, turn: &NewTurn, lease: Duration) -> Result<Turn, StoreError> {
+    async fn begin_turn(
+        &self,
+        owner: &Owner,
+        turn: &TurnRequest,
+        lease: Duration,
+    ) -> Result<Turn, StoreError> {
         self.0.begin_turn(owner, turn, lease).await
     }
     async fn renew_turn(
@@ -163,18 +166,18 @@ impl SessionStore for Faulty {
     async fn finish_turn(
         &self,
         owner: &Owner,
-        turn: &NewTurn,
+        turn: &TurnRequest,
         reply: &NewReply,
-    ) -> Result<Message, StoreError> {
+    ) -> Result<FinishedTurn, StoreError> {
         self.0.finish_turn(owner, turn, reply).await
     }
-    async fn give_turn_back(
+    async fn release_turn(
         &self,
         owner: &Owner,
         user_id: &UserId,
         token: &TurnToken,
     ) -> Result<(), StoreError> {
-        self.0.give_turn_back(owner, user_id, token).await
+        self.0.release_turn(owner, user_id, token).await
     }
     async fn touch(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError> {
         self.0.touch(owner, user_id).await

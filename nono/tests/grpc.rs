@@ -83,7 +83,7 @@ async fn numbers_that_a_double_cannot_hold_are_refused() {
 #[tokio::test]
 async fn a_store_that_is_gone_says_when_to_try_again() {
     let mut redis = RedisServer::start();
-    let store = session_service::store::redis::RedisStore::at(&redis.url(), Policy::default()).unwrap();
+    let store = session_service::store::redis::RedisStore::from_url(&redis.url(), Policy::default()).unwrap();
     let app = App::over(Arc::new(store)).await;
     redis.kill();
     let error = sessions(&app).await.create(create("a")).await.unwrap_err();
@@ -147,7 +147,7 @@ async fn health_begins_with_the_store_and_ends_with_the_drain() {
 #[tokio::test]
 async fn a_service_whose_store_is_absent_listens_but_does_not_serve() {
     let mut redis = RedisServer::absent();
-    let store = session_service::store::redis::RedisStore::at(&redis.url(), Policy::default()).unwrap();
+    let store = session_service::store::redis::RedisStore::from_url(&redis.url(), Policy::default()).unwrap();
     let (address, _service, lifecycle) = service(Arc::new(store), demo()).await;
     let mut client = HealthClient::new(Channel::from_shared(address).unwrap().connect().await.unwrap());
     let status = async |client: &mut HealthClient<Channel>| {

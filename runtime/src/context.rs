@@ -7,6 +7,8 @@ use opentelemetry::{
     trace::TraceContextExt,
 };
 use opentelemetry_sdk::propagation::TraceContextPropagator;
+use std::sync::Arc;
+use tokio::task_local;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use uuid::Uuid;
@@ -23,12 +25,18 @@ const REQUEST_ID_MAX_BYTES: usize = 128;
 
 /// The request id and the trace of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestContext {
-    /// The caller's `x-request-id`, or a new one.
-    pub request_id: String,
-    /// The W3C trace id, 32 hexadecimal digits.
-    pub trace_id: String,
+pub struct RequestContext(Arc<Ids>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Ids {
+    request_id: String,
+    trace_id: String,
     traceparent: String,
+}
+
+task_local! {
+    /// Context of the request that the current task handles. Its ids are added to every log line.
+    static CURRENT: RequestContext;
 }
 
 impl RequestContext {
@@ -44,23 +52,56 @@ impl RequestContext {
         let own = span.context();
         let context = if own.span().span_context().is_valid() { own } else { parent };
         let (trace_id, traceparent) = trace_headers(&context);
-        Self {
-            request_id: request_id.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned),
-            trace_id,
-            traceparent,
+        let request_id = request_id.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
+        Self(Arc::new(Ids { request_id, trace_id, traceparent }))
+    }
+
+    /// Returns the caller's `x-request-id`, or the one that replaces it.
+    pub fn request_id(&self) -> &str {
+        &self.0.request_id
+    }
+
+    /// Returns the W3C trace id, 32 hexadecimal digits.
+    pub fn trace_id(&self) -> &str {
+        &self.0.trace_id
+    }
+
+    /// Runs a future whose log lines carry the ids of this request.
+    pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        CURRENT.scope(self.clone(), future)
+    }
+
+    /// Runs a function whose log lines carry the ids of this request.
+    pub fn enter<T>(&self, function: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self.clone(), function)
+    }
+
+    /// Returns the future of a new task that belongs to the current request, if there is one.
+    pub fn propagate<F: Future>(future: F) -> impl Future<Output = F::Output> + use<F> {
+        let current = CURRENT.try_with(Self::clone).ok();
+        async move {
+            match current {
+                Some(context) => CURRENT.scope(context, future).await,
+                None => future.await,
+            }
         }
+    }
+
+    /// Calls a function with the context of the current request, if there is one.
+    pub(crate) fn with_current(function: impl FnOnce(&Self)) {
+        let _ = CURRENT.try_with(function);
     }
 
     /// Writes the context into the headers of a request to the next service.
     pub fn inject(&self, headers: &mut HeaderMap) {
-        set(headers, X_REQUEST_ID, &self.request_id);
-        set(headers, TRACEPARENT, &self.traceparent);
+        set(headers, X_REQUEST_ID, &self.0.request_id);
+        set(headers, TRACEPARENT, &self.0.traceparent);
     }
 
     /// Writes the context into the headers of a response.
     pub fn write_response_headers(&self, headers: &mut HeaderMap) {
-        set(headers, X_REQUEST_ID, &self.request_id);
-        set(headers, X_TRACE_ID, &self.trace_id);
+        set(headers, X_REQUEST_ID, &self.0.request_id);
+        set(headers, X_TRACE_ID, &self.0.trace_id);
     }
 }
 
@@ -119,7 +160,7 @@ mod tests {
         set(&mut headers, TRACEPARENT, GIVEN);
         set(&mut headers, X_REQUEST_ID, "r-1");
         let context = RequestContext::begin(&headers, &Span::none());
-        assert_eq!((context.request_id.as_str(), context.trace_id.as_str()), ("r-1", &GIVEN[3..35]));
+        assert_eq!((context.request_id(), context.trace_id()), ("r-1", &GIVEN[3..35]));
         let mut next = HeaderMap::new();
         context.inject(&mut next);
         assert_eq!(next[TRACEPARENT], GIVEN);
@@ -133,9 +174,9 @@ mod tests {
         set(&mut headers, X_REQUEST_ID, &"x".repeat(129));
         let (one, two) =
             (RequestContext::begin(&headers, &Span::none()), RequestContext::begin(&headers, &Span::none()));
-        assert_ne!(one.request_id, two.request_id);
-        assert_ne!(one.trace_id, two.trace_id);
-        assert_eq!(one.trace_id.len(), 32);
-        assert!(one.request_id.len() < 129);
+        assert_ne!(one.request_id(), two.request_id());
+        assert_ne!(one.trace_id(), two.trace_id());
+        assert_eq!(one.trace_id().len(), 32);
+        assert!(one.request_id().len() < 129);
     }
 }

@@ -3,6 +3,7 @@
 //! The subscriber's formatter validates all text as UTF-8 again, which made the log line the most expensive part of a short
 //! call (docs/decisions/0006-speed.md).
 
+use crate::context::RequestContext;
 use std::fmt::{self, Debug};
 use tracing::{
     Event, Subscriber,
@@ -18,7 +19,10 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// Formats an event as `{"timestamp":...,"level":...,` followed by its fields and `"target":...}`. Spans are not included.
+const REQUEST_ID: &str = "request_id";
+
+/// Formats an event as `{"timestamp":...,"level":...,` followed by its fields and `"target":...}`. Spans are not included, but
+/// the ids of the current request are.
 pub(crate) struct JsonFormat;
 
 impl<S, N> FormatEvent<S, N> for JsonFormat
@@ -39,9 +43,12 @@ where
         writer.write_str(r#"","level":""#)?;
         writer.write_str(metadata.level().as_str())?;
         writer.write_char('"')?;
-        let mut fields = Fields { writer, written: Ok(()) };
+        let mut fields = Fields { writer, written: Ok(()), has_request_id: false };
         event.record(&mut fields);
-        let Fields { mut writer, written } = fields;
+        if !fields.has_request_id {
+            RequestContext::with_current(|context| fields.ids(context));
+        }
+        let Fields { mut writer, written, .. } = fields;
         written?;
         writer.write_str(r#","target":"#)?;
         write_text(&mut writer, metadata.target())?;
@@ -53,45 +60,53 @@ where
 struct Fields<'a> {
     writer: Writer<'a>,
     written: fmt::Result,
+    has_request_id: bool,
 }
 
 impl Fields<'_> {
-    fn entry(&mut self, field: &Field, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
+    fn entry(&mut self, name: &str, value: impl FnOnce(&mut Writer<'_>) -> fmt::Result) {
         self.written = self.written.and_then(|()| {
             self.writer.write_char(',')?;
-            write_text(&mut self.writer, field.name())?;
+            write_text(&mut self.writer, name)?;
             self.writer.write_char(':')?;
             value(&mut self.writer)
         });
+    }
+
+    /// Writes the ids of a request.
+    fn ids(&mut self, context: &RequestContext) {
+        self.entry(REQUEST_ID, |writer| write_text(writer, context.request_id()));
+        self.entry("trace_id", |writer| write_text(writer, context.trace_id()));
     }
 }
 
 impl Visit for Fields<'_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.entry(field, |writer| match value.is_finite() {
+        self.entry(field.name(), |writer| match value.is_finite() {
             true => write!(writer, "{value}"),
             false => writer.write_str("null"),
         });
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.entry(field, |writer| write!(writer, "{value}"));
+        self.entry(field.name(), |writer| write!(writer, "{value}"));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.entry(field, |writer| write!(writer, "{value}"));
+        self.entry(field.name(), |writer| write!(writer, "{value}"));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.entry(field, |writer| write!(writer, "{value}"));
+        self.entry(field.name(), |writer| write!(writer, "{value}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.entry(field, |writer| write_text(writer, value));
+        self.has_request_id |= field.name() == REQUEST_ID;
+        self.entry(field.name(), |writer| write_text(writer, value));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.entry(field, |writer| write_text(writer, &format!("{value:?}")));
+        self.entry(field.name(), |writer| write_text(writer, &format!("{value:?}")));
     }
 }
 
@@ -150,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_say_what_those_of_the_library_say() {
+    fn lines_equal_those_of_the_library() {
         let (ours, theirs) = (Lines::default(), Lines::default());
         let our_layer = tracing_subscriber::fmt::layer().with_writer(ours.clone()).event_format(JsonFormat);
         let their_layer = tracing_subscriber::fmt::layer().with_writer(theirs.clone()).json();
@@ -176,5 +191,27 @@ mod tests {
             // A whole float is written as 3 here and as 3.0 by the subscriber.
             assert_eq!(our.to_string().replace("3.0", "3"), their.to_string().replace("3.0", "3"));
         }
+    }
+
+    #[tokio::test]
+    async fn lines_of_a_request_carry_its_ids_once() {
+        let lines = Lines::default();
+        let layer = tracing_subscriber::fmt::layer().with_writer(lines.clone()).event_format(JsonFormat);
+        let _guard = tracing::subscriber::set_default(Registry::default().with(layer));
+        let context = RequestContext::begin(&http::HeaderMap::new(), &tracing::Span::none());
+        let log = || tracing::warn!(cause = "it broke", "failed");
+        let propagated = context.scope(async { RequestContext::propagate(async { log() }) }).await;
+        context.scope(async { log() }).await;
+        propagated.await;
+        context.enter(log);
+        context.enter(|| tracing::info!(request_id = "other", "call"));
+        log();
+        let lines = lines.read();
+        for line in &lines[..3] {
+            assert_eq!(line["request_id"], context.request_id());
+            assert_eq!(line["trace_id"], context.trace_id());
+        }
+        assert_eq!((lines[3]["request_id"].as_str(), lines[3].get("trace_id")), (Some("other"), None));
+        assert_eq!(lines[4].get("request_id"), None);
     }
 }

@@ -1,13 +1,13 @@
-//! Diagnosis of a store.
+//! Diagnosis of a store: reachability, settings, a smoke test of every call, and consistency.
 
 use crate::{
     domain::{
-        Batch, Content, FinishReason, HistoryPage, IfExists, Metadata, NewMessage, NewReply, NewSession,
-        Owner, PageSize, PersonaKey, RequestId, Role, Span, UserId,
+        Batch, Content, FinishReason, HistoryPage, HistoryRange, IfExists, Metadata, NewMessage, NewReply,
+        NewSession, Owner, PageSize, PersonaKey, RequestId, Role, UserId,
     },
     store::{
-        ListPage, NewTurn, Policy, SessionStore, StoreError, TurnToken,
-        redis::{RedisSettings, RedisStore, Server},
+        ListPage, Policy, SessionStore, StoreError, TurnRequest, TurnToken,
+        redis::{RedisSettings, RedisStore, ServerInfo},
     },
 };
 use std::{
@@ -17,136 +17,139 @@ use std::{
 use uuid::Uuid;
 
 /// Timeout for reaching the store.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Interval between attempts to reach it.
-const TRY_EVERY: Duration = Duration::from_millis(100);
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// Oldest supported version of Redis.
-const OLDEST: (u32, u32) = (6, 2);
+const MIN_VERSION: (u32, u32) = (6, 2);
 /// Maximum difference between the clocks of the nodes.
-const CLOCKS_MAX_APART: Duration = Duration::from_secs(1);
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(1);
 
 /// Report of the doctor.
 #[derive(Debug, Default)]
 pub struct Report {
     /// Text of the report, one finding per line.
     pub text: String,
-    /// Number of problems.
-    pub wrong: usize,
+    /// Number of errors.
+    pub errors: usize,
 }
 
 impl Report {
-    fn fine(&mut self, what: impl AsRef<str>) {
-        self.line("fine   ", what.as_ref());
+    fn ok(&mut self, finding: impl AsRef<str>) {
+        self.line("ok     ", finding.as_ref());
     }
 
-    fn advise(&mut self, what: impl AsRef<str>) {
-        self.line("advice ", what.as_ref());
+    fn warn(&mut self, finding: impl AsRef<str>) {
+        self.line("warn   ", finding.as_ref());
     }
 
-    fn wrong(&mut self, what: impl AsRef<str>) {
-        self.wrong += 1;
-        self.line("wrong  ", what.as_ref());
+    fn error(&mut self, finding: impl AsRef<str>) {
+        self.errors += 1;
+        self.line("error  ", finding.as_ref());
     }
 
-    fn line(&mut self, kind: &str, what: &str) {
-        writeln!(self.text, "{kind} {what}").expect("text takes text");
+    fn line(&mut self, level: &str, finding: &str) {
+        writeln!(self.text, "{level} {finding}").expect("writing to a string cannot fail");
     }
 }
 
-/// Checks the store of these settings. Without `repair` no data of a caller is changed: the calls are tried on a session of
-/// the doctor's own, under an owner that no credential has.
-pub async fn examine(settings: &RedisSettings, policy: Policy, limit: usize, repair: bool) -> Report {
+/// Checks the store of these settings. Without `repair` no data of a caller is changed: the smoke test uses a session of its
+/// own, under an owner that no credential has.
+pub async fn run(settings: &RedisSettings, policy: Policy, limit: usize, repair: bool) -> Report {
     let mut report = Report::default();
     let store = match RedisStore::new(settings, policy) {
         Ok(store) => store,
         Err(sentence) => {
-            report.wrong(sentence);
+            report.error(sentence);
             return report;
         }
     };
-    if !reach(&store, &mut report).await {
+    if !connect(&store, &mut report).await {
         return report;
     }
     match store.servers().await {
-        Ok(servers) => servers.iter().for_each(|server| look_at(server, &mut report)),
-        Err(error) => report.advise(format!("the servers cannot be asked about themselves: {error}")),
+        Ok(servers) => servers.iter().for_each(|server| check_server(server, &mut report)),
+        Err(error) => report.warn(format!("the servers cannot be queried for their settings: {error}")),
     }
-    clocks(&store, &mut report).await;
-    match live(&store).await {
-        Ok(()) => report.fine("every call works: a session of the doctor's own was made, used and deleted"),
-        Err((call, error)) => report.wrong(format!("{call} does not work: {error}")),
+    check_clocks(&store, &mut report).await;
+    match smoke_test(&store).await {
+        Ok(()) => report.ok("all calls work: a test session was created, used and deleted"),
+        Err((call, error)) => report.error(format!("{call} does not work: {error}")),
     }
-    agree(&store, limit, repair, &mut report).await;
+    check_consistency(&store, limit, repair, &mut report).await;
     report
 }
 
-async fn reach(store: &RedisStore, report: &mut Report) -> bool {
-    let begun = Instant::now();
+/// Returns `true` once the store is reachable, and `false` after the timeout.
+async fn connect(store: &RedisStore, report: &mut Report) -> bool {
+    let start = Instant::now();
     loop {
-        let asked = Instant::now();
+        let attempt = Instant::now();
         match store.time().await {
             Ok(_) => {
-                report
-                    .fine(format!("the store answers, in {:.1} ms", asked.elapsed().as_secs_f64() * 1000.0));
+                let millis = attempt.elapsed().as_secs_f64() * 1000.0;
+                report.ok(format!("the store is reachable; it responded in {millis:.1} ms"));
                 return true;
             }
-            Err(error) if begun.elapsed() > PATIENCE => {
-                report.wrong(format!("{error}: check the address, the network, user and password"));
+            Err(error) if start.elapsed() > CONNECT_TIMEOUT => {
+                report.error(format!("{error}: check the address, the network, user and password"));
                 return false;
             }
-            Err(_) => tokio::time::sleep(TRY_EVERY).await,
+            Err(_) => tokio::time::sleep(RETRY_INTERVAL).await,
         }
     }
 }
 
-fn look_at(server: &Server, report: &mut Report) {
+fn check_server(server: &ServerInfo, report: &mut Report) {
     let name = &server.name;
-    let version = server.info("valkey_version").or(server.info("redis_version")).unwrap_or("?");
-    let software = if server.info("valkey_version").is_some() { "Valkey" } else { "Redis" };
+    let valkey = server.field("valkey_version");
+    let version = valkey.or(server.field("redis_version")).unwrap_or("?");
+    let software = if valkey.is_some() { "Valkey" } else { "Redis" };
     let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or_default());
-    let known = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
-    if known < OLDEST {
-        report.wrong(format!("{name} is {software} {version}; 6.2 is the oldest that will do"));
+    let parsed = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
+    if parsed < MIN_VERSION {
+        report.error(format!("{name} is {software} {version}; the oldest supported version is 6.2"));
     } else {
-        report.fine(format!("{name} is {software} {version}"));
+        report.ok(format!("{name} is {software} {version}"));
     }
-    let replicas = server.info("connected_slaves").unwrap_or("0");
-    match server.info("role") {
+    let replicas = server.field("connected_slaves").unwrap_or("0");
+    match server.field("role") {
         Some("master") if replicas == "0" => {
-            report.advise(format!("{name} is a primary without replicas: what it loses is lost"));
+            report.warn(format!("{name} is a primary without replicas: data it loses cannot be recovered"));
         }
-        Some("master") => report.fine(format!("{name} is a primary with {replicas} replicas")),
-        Some(_) => report.wrong(format!("{name} is a replica, which takes no writes: name the primary")),
-        None => report.advise(format!("{name} does not say whether it is a primary")),
+        Some("master") => report.ok(format!("{name} is a primary with {replicas} replicas")),
+        Some(_) => report.error(format!("{name} is a replica, which rejects writes: use the primary")),
+        None => report.warn(format!("{name} does not report whether it is a primary")),
     }
-    let advice = server.advice();
-    if advice.is_empty() {
-        report.fine(format!("{name} keeps what it has, and evicts nothing"));
+    let recommendations = server.recommendations();
+    if recommendations.is_empty() {
+        report.ok(format!("{name} has persistence and does not evict sessions"));
     }
-    advice.into_iter().for_each(|sentence| report.advise(sentence));
+    recommendations.into_iter().for_each(|sentence| report.warn(sentence));
 }
 
-async fn clocks(store: &RedisStore, report: &mut Report) {
+async fn check_clocks(store: &RedisStore, report: &mut Report) {
     let times = match store.clocks().await {
         Ok(times) => times,
-        Err(error) => return report.wrong(format!("the clocks cannot be read: {error}")),
+        Err(error) => return report.error(format!("the clocks cannot be read: {error}")),
     };
     let (earliest, latest) = (times.iter().min().copied(), times.iter().max().copied());
     let (Some(earliest), Some(latest)) = (earliest, latest) else { return };
-    let apart = Duration::from_millis(latest.as_millis() - earliest.as_millis());
-    if apart > CLOCKS_MAX_APART {
-        report.wrong(format!("the clocks of the nodes are {apart:?} apart: set them by NTP"));
+    let skew = Duration::from_millis(latest.as_millis() - earliest.as_millis());
+    if skew > MAX_CLOCK_SKEW {
+        report.error(format!("the clocks of the nodes differ by {skew:?}: synchronize them with NTP"));
     }
-    let ours = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let offset = ours.as_secs_f64() - Duration::from_millis(latest.as_millis()).as_secs_f64();
-    report.fine(format!("this machine's clock is {offset:+.1} s off the store's, which alone counts"));
+    let local = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let offset = local.as_secs_f64() - Duration::from_millis(latest.as_millis()).as_secs_f64();
+    report
+        .ok(format!("the clock of this machine is {offset:+.1} s off the store's, which determines expiry"));
 }
 
-/// Runs every call on a session of its own. Returns the call that failed.
-async fn live(store: &RedisStore) -> Result<(), (&'static str, StoreError)> {
+/// Runs every call on a test session. Returns the call that failed.
+async fn smoke_test(store: &RedisStore) -> Result<(), (&'static str, StoreError)> {
     let owner = Owner::named(&format!("doctor-{}", Uuid::new_v4()));
-    let user_id = UserId::try_from("doctor").expect("it is a handle");
-    let request = |id: &str| RequestId::try_from(id).expect("it is a request id");
+    let user_id = UserId::try_from("doctor").expect("it is a valid user_id");
+    let request = |id: &str| RequestId::try_from(id).expect("it is a valid request id");
     let (content, metadata) = (Content::stored("hello".into()), Metadata::default());
     let message = NewMessage { role: Role::User, content: content.clone(), metadata: metadata.clone() };
     let reply = NewReply { content, metadata, finish_reason: FinishReason::Stop };
@@ -157,16 +160,16 @@ async fn live(store: &RedisStore) -> Result<(), (&'static str, StoreError)> {
         if_exists: IfExists::Fail,
         request_id: None,
     };
-    let batch = Batch::try_from(vec![message.clone()]).expect("it is a batch");
-    let turn = NewTurn {
+    let batch = Batch::try_from(vec![message.clone()]).expect("it is a valid batch");
+    let turn = TurnRequest {
         user_id: user_id.clone(),
         message,
         request_id: request("turn"),
         token: TurnToken(Uuid::new_v4().to_string()),
     };
-    let (lease, page) =
-        (Duration::from_secs(1), HistoryPage { span: Span::Newest, size: PageSize::default() });
-    let used = async {
+    let lease = Duration::from_secs(1);
+    let page = HistoryPage { range: HistoryRange::Latest, size: PageSize::default() };
+    let calls = async {
         store.create(&owner, &session).await.map_err(|error| ("Create", error))?;
         store.get(&owner, &user_id).await.map_err(|error| ("Get", error))?;
         let appended = store.append(&owner, &user_id, &batch, Some(&request("append"))).await;
@@ -174,38 +177,38 @@ async fn live(store: &RedisStore) -> Result<(), (&'static str, StoreError)> {
         store.history(&owner, &user_id, page).await.map_err(|error| ("History", error))?;
         store.touch(&owner, &user_id).await.map_err(|error| ("Touch", error))?;
         store.list(&owner, &ListPage::default()).await.map_err(|error| ("List", error))?;
-        store.begin_turn(&owner, &turn, lease).await.map_err(|error| ("a turn's begin", error))?;
+        store.begin_turn(&owner, &turn, lease).await.map_err(|error| ("beginning a turn", error))?;
         let renewed = store.renew_turn(&owner, &user_id, &turn.token, lease).await;
-        renewed.map_err(|error| ("a turn's renewal", error))?;
+        renewed.map_err(|error| ("renewing a turn", error))?;
         let finished = store.finish_turn(&owner, &turn, &reply).await;
-        finished.map_err(|error| ("a turn's end", error))
+        finished.map_err(|error| ("finishing a turn", error))
     };
-    // A Create that failed half-way may have left something.
-    let (used, deleted) = (used.await, store.delete(&owner, &user_id).await);
-    used?;
+    // A Create that failed may have been applied.
+    let (result, deleted) = (calls.await, store.delete(&owner, &user_id).await);
+    result?;
     deleted.map_err(|error| ("Delete", error))
 }
 
-async fn agree(store: &RedisStore, limit: usize, repair: bool, report: &mut Report) {
-    let inspection = match store.inspect(limit, repair).await {
-        Ok(inspection) => inspection,
+async fn check_consistency(store: &RedisStore, limit: usize, repair: bool, report: &mut Report) {
+    let result = match store.check_consistency(limit, repair).await {
+        Ok(result) => result,
         Err(error) => {
-            return report.wrong(format!("records, messages and lists cannot be compared: {error}"));
+            return report.error(format!("records, messages and lists cannot be compared: {error}"));
         }
     };
-    let extent = if inspection.is_complete { "all there are" } else { "there are more; see --limit" };
-    let sessions = inspection.sessions;
-    for finding in &inspection.damaged {
-        report.wrong(format!("{finding}; no call can use it: delete the session"));
+    let extent = if result.is_complete { "all of them" } else { "there are more; see --limit" };
+    let sessions = result.sessions;
+    for finding in &result.corrupt {
+        report.error(format!("{finding}; no call can use it: delete the session"));
     }
-    if inspection.findings.is_empty() && inspection.damaged.is_empty() {
-        report.fine(format!("records, messages and lists of {sessions} sessions agree ({extent})"));
+    if result.inconsistencies.is_empty() && result.corrupt.is_empty() {
+        report.ok(format!("records, messages and lists of {sessions} sessions are consistent ({extent})"));
     }
-    for finding in &inspection.findings {
+    for finding in &result.inconsistencies {
         if repair {
-            report.fine(format!("mended: {finding}"));
+            report.ok(format!("repaired: {finding}"));
         } else {
-            report.wrong(format!("{finding}; --repair mends it"));
+            report.error(format!("{finding}; --repair repairs it"));
         }
     }
 }

@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use runtime::{Process, listen, output, server::Protocol, settings::ProcessSettings};
 use session_service::{
     doctor,
-    server::{CONNECTION_MAX_AGE, Service, serve},
+    grpc::{CONNECTION_MAX_AGE, Service, serve},
     settings::{SECRETS, ServiceSettings, StoreUrl},
     store::redis::RedisUrl,
 };
@@ -55,9 +55,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match runtime::settings::parse(&SECRETS, check) {
+    match runtime::settings::parse(&SECRETS, validate) {
         Ok(Settings { store: Some(StoreUrl::Redis(url)), service, command: Some(doctor), .. }) => {
-            examine(&url, &service, &doctor)
+            run_doctor(&url, &service, &doctor)
         }
         Ok(settings) => {
             runtime::run("session-service", &settings.process.clone(), |process| run(settings, process))
@@ -66,22 +66,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn check(settings: &Settings) -> Result<(), String> {
+fn validate(settings: &Settings) -> Result<(), String> {
     let store =
         settings.store.as_ref().ok_or("the following required arguments were not provided: --store <URL>")?;
     if settings.command.is_some() && *store == StoreUrl::Memory {
         return Err("memory: needs no doctor: it ends with the program".into());
     }
-    settings.service.check(store)
+    settings.service.validate(store)
 }
 
-fn examine(url: &RedisUrl, service: &ServiceSettings, command: &Command) -> ExitCode {
+fn run_doctor(url: &RedisUrl, service: &ServiceSettings, command: &Command) -> ExitCode {
     let Command::Doctor { repair, limit } = command;
     let settings = service.store.redis(url).expect("it was checked");
     let runtime = tokio::runtime::Runtime::new().expect("the system gives a process its threads");
-    let report = runtime.block_on(doctor::examine(&settings, service.policy(), *limit, *repair));
+    let report = runtime.block_on(doctor::run(&settings, service.policy(), *limit, *repair));
     output::print(format_args!("{}", report.text));
-    if report.wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if report.errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn run(settings: Settings, process: Process) -> Result<()> {
@@ -89,8 +89,8 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
     let admin = listen(settings.admin_listen).await?;
     let store = settings.store.expect("it is required");
     let mut registry = process.registry("session-service");
-    let parts = settings.service.parts(&store, &mut registry).map_err(anyhow::Error::msg)?;
-    let service = Service::new(parts, &process.lifecycle, &mut registry).await;
+    let dependencies = settings.service.build(&store, &mut registry).map_err(anyhow::Error::msg)?;
+    let service = Service::new(dependencies, &process.lifecycle, &mut registry).await;
     tracing::info!(grpc = %grpc.local_addr()?, admin = %admin.local_addr()?, ?store, "listening");
     process.serve_admin(admin, registry);
     let port = process.port("grpc", Protocol::Grpc, Some(CONNECTION_MAX_AGE));

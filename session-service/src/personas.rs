@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_four_built_in_personas_are_there() {
+    fn there_are_four_built_in_personas() {
         let personas = Personas::built_in();
         let keys: Vec<_> = personas.iter().map(|persona| persona.key.as_str()).collect();
         assert_eq!(keys, ["default", "mental_health_nurse", "technical_support", "creative_writer"]);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_file_is_one_exact_sentence() {
+    fn invalid_files_are_rejected_with_one_sentence() {
         let good = include_str!("personas.toml");
         for (from, to, expected) in [
             ("key = \"default\"", "key = \"other\"", "there is no persona with the key \"default\""),

@@ -1,8 +1,8 @@
-//! What Redis does for a page of messages, however long they are and however many ask.
+//! Cost of pages of long messages for Redis.
 
 use crate::suite::harness::*;
 use session_service::{
-    domain::{Span, limits::MESSAGE_CONTENT_MAX_BYTES},
+    domain::{HistoryRange, limits::MESSAGE_CONTENT_MAX_BYTES},
     store::{Policy, redis::RedisStore},
 };
 use std::sync::Arc;
@@ -11,26 +11,26 @@ use tokio::task::JoinSet;
 
 const MESSAGES: usize = 100;
 
-/// A session "a" of 100 messages that are as long as they may be, of this character.
+/// Creates a session "a" with 100 messages of maximum length that consist of this character.
 async fn long_session(character: &str) -> (RedisServer, Store) {
     let server = RedisServer::start();
-    let store: Store = Arc::new(RedisStore::at(&server.url(), Policy::default()).unwrap());
-    store.make("a").await;
+    let store: Store = Arc::new(RedisStore::from_url(&server.url(), Policy::default()).unwrap());
+    store.create_session("a").await;
     let content = character.repeat(MESSAGE_CONTENT_MAX_BYTES);
     for _ in 0..MESSAGES / 25 {
-        store.say("a", &[content.as_str(); 25]).await.unwrap();
+        store.append_texts("a", &[content.as_str(); 25]).await.unwrap();
     }
     (server, store)
 }
 
 #[tokio::test]
-async fn a_script_reads_little_more_than_it_answers() {
-    // A control character is six bytes of JSON. The script reads 16 messages at a time.
+async fn the_script_reads_little_more_than_it_returns() {
+    // A control character takes six bytes in JSON. The script reads 16 messages at a time.
     for (character, answered, reads) in [("x", 31, 2), ("\u{1}", 5, 1)] {
         let (server, store) = long_session(character).await;
-        for span in [Span::Before(101), Span::Before(60)] {
+        for span in [HistoryRange::Before(101), HistoryRange::Before(60)] {
             server.ask(&["CONFIG", "RESETSTAT"]);
-            let history = store.read("a", page(span, 100)).await.unwrap();
+            let history = store.read_history("a", page(span, 100)).await.unwrap();
             assert_eq!(history.messages.len(), answered);
             let stats = server.ask(&["INFO", "commandstats"]);
             let lrange = stats.lines().find(|line| line.starts_with("cmdstat_lrange:")).unwrap();
@@ -40,18 +40,20 @@ async fn a_script_reads_little_more_than_it_answers() {
 }
 
 #[tokio::test]
-async fn a_page_too_many_goes_by_the_script() {
+async fn pages_beyond_the_limit_are_read_by_script() {
     let server = RedisServer::start();
-    let store: Store = Arc::new(RedisStore::at(&server.url(), Policy::default()).unwrap());
-    store.make("a").await;
-    store.say("a", &["hello"; MESSAGES]).await.unwrap();
-    let newest = store.read("a", page(Span::Newest, 100)).await.unwrap();
+    let store: Store = Arc::new(RedisStore::from_url(&server.url(), Policy::default()).unwrap());
+    store.create_session("a").await;
+    store.append_texts("a", &["hello"; MESSAGES]).await.unwrap();
+    let newest = store.read_history("a", page(HistoryRange::Latest, 100)).await.unwrap();
     for (readers, by_script) in [(64, false), (100, true)] {
         server.ask(&["CONFIG", "RESETSTAT"]);
         let mut pages = JoinSet::new();
         for _ in 0..readers {
             let store = store.clone();
-            pages.spawn(async move { store.read("a", page(Span::Newest, 100)).await.unwrap() });
+            pages.spawn(
+                async move { store.read_history("a", page(HistoryRange::Latest, 100)).await.unwrap() },
+            );
         }
         assert!(pages.join_all().await.iter().all(|read| *read == newest));
         let stats = server.ask(&["INFO", "commandstats"]);

@@ -1,8 +1,8 @@
-//! The tests of the service from outside, in one binary because linking is dear.
+//! Tests of the public interface, in one binary because linking is slow.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(unreachable_pub, reason = "the cases are stamped into other modules")]
 
-/// Fails with the value when it is not of the pattern.
+/// Asserts that a value matches a pattern.
 macro_rules! assert_matches {
     ($value:expr, $pattern:pat) => {
         match $value {

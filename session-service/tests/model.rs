@@ -1,12 +1,12 @@
-//! The same random life lived in memory and in Redis: every answer must be the same.
+//! Random sequences of calls on the memory store and on Redis: all results must be equal.
 //!
-//! Redis goes first and tells the time; the memory's clock is set to it, so that even the times must be equal.
+//! Each call runs on Redis first. The clock of the memory store is set to Redis's time, so that timestamps are equal, too.
 
 use crate::suite::harness::*;
 use proptest::prelude::*;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 use session_service::{
-    domain::{Cursor, IfExists, Owner, Span, Timestamp},
+    domain::{Cursor, HistoryRange, IfExists, Owner, Timestamp},
     store::{ListPage, Policy, SessionPage, StoreError, memory::MemoryStore},
 };
 use std::{
@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-/// Long enough that nothing expires by accident between two calls, short enough to wait for.
+/// A TTL that does not end between two calls by accident, and is short enough to wait for.
 const TTL: Duration = Duration::from_secs(3);
 
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ enum Step {
     Create { owner: u8, user: u8, if_exists: bool, request: Option<u8> },
     Get { owner: u8, user: u8 },
     Append { owner: u8, user: u8, contents: Vec<String>, request: Option<u8> },
-    History { owner: u8, user: u8, span: Span, items: i32 },
+    History { owner: u8, user: u8, range: HistoryRange, items: i32 },
     Touch { owner: u8, user: u8 },
     Delete { owner: u8, user: u8 },
     BeginListing { owner: u8, items: i32 },
@@ -35,7 +35,7 @@ enum Step {
     Expire,
 }
 
-/// The steps are independent of any state; the memory adapter is the model.
+/// State machine without a state: the memory store is the model.
 struct Life;
 
 impl ReferenceStateMachine for Life {
@@ -53,9 +53,9 @@ impl ReferenceStateMachine for Life {
         let request = prop::option::of(0..4_u8);
         let contents = prop::collection::vec("[a-c]{1,3}", 1..4);
         let span = prop_oneof![
-            Just(Span::Newest),
-            (0..12_u32).prop_map(Span::Before),
-            (0..12_u32).prop_map(Span::After)
+            Just(HistoryRange::Latest),
+            (0..12_u32).prop_map(HistoryRange::Before),
+            (0..12_u32).prop_map(HistoryRange::After)
         ];
         prop_oneof![
             6 => (who.clone(), any::<bool>(), request.clone())
@@ -64,7 +64,7 @@ impl ReferenceStateMachine for Life {
             6 => (who.clone(), contents, request)
                 .prop_map(|((owner, user), contents, request)| Step::Append { owner, user, contents, request }),
             3 => (who.clone(), span, 1..6_i32)
-                .prop_map(|((owner, user), span, items)| Step::History { owner, user, span, items }),
+                .prop_map(|((owner, user), range, items)| Step::History { owner, user, range, items }),
             3 => who.clone().prop_map(|(owner, user)| Step::Touch { owner, user }),
             1 => who.prop_map(|(owner, user)| Step::Delete { owner, user }),
             2 => (owner, 1..3_i32).prop_map(|(owner, items)| Step::BeginListing { owner, items }),
@@ -87,7 +87,7 @@ struct Both<H> {
     listing: Option<Listing>,
 }
 
-/// A listing that is being read from both.
+/// A listing in progress in both stores.
 struct Listing {
     owner: Owner,
     items: i32,
@@ -95,7 +95,7 @@ struct Listing {
 }
 
 impl<H: Harness + Default> Both<H> {
-    /// Runs a call on both, compares the answers and gives a successful one; `at` tells its time.
+    /// Runs a call on both stores and compares the results. Returns a successful one; `at` returns its timestamp.
     fn compare<T: Debug + PartialEq>(
         &self,
         call: impl AsyncFn(&Store) -> Result<T, StoreError>,
@@ -105,7 +105,7 @@ impl<H: Harness + Default> Both<H> {
         let now = redis.as_ref().ok().and_then(at).unwrap_or_else(|| self.now());
         self.clock.store(now.as_millis(), Ordering::SeqCst);
         let memory = self.runtime.block_on(call(&self.memory));
-        let plain = |result: Result<T, StoreError>| result.map_err(|error| error.outcome());
+        let plain = |result: Result<T, StoreError>| result.map_err(|error| error.as_label());
         let (redis, memory) = (plain(redis), plain(memory));
         assert_eq!(redis, memory);
         redis.ok()
@@ -117,9 +117,9 @@ impl<H: Harness + Default> Both<H> {
 
     fn list(&mut self, owner: Owner, items: i32, after: Option<Cursor>) {
         let page = ListPage { size: size(items), after };
-        // The moment of a first page shows in where the next one begins.
+        // The snapshot time of a first page is visible in the cursor of the next one.
         let moment = |listed: &SessionPage| {
-            listed.next.as_ref().filter(|_| page.after.is_none()).map(|cursor| cursor.moment)
+            listed.next.as_ref().filter(|_| page.after.is_none()).map(|cursor| cursor.snapshot_at)
         };
         let listed = self.compare(async |store: &Store| store.list(&owner, &page).await, moment);
         let next = listed.and_then(|listed| listed.next);
@@ -180,9 +180,9 @@ impl<H: Harness + Default> StateMachineTest for Both<H> {
                 };
                 both.compare(call, |said| Some(said.session.last_activity));
             }
-            Step::History { owner, user, span, items } => {
+            Step::History { owner, user, range, items } => {
                 let call = async |store: &Store| {
-                    store.history(&owner_of(owner), &user_id(user), page(span, items)).await
+                    store.history(&owner_of(owner), &user_id(user), page(range, items)).await
                 };
                 both.compare(call, |_| None);
             }
@@ -215,11 +215,11 @@ prop_state_machine! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn memory_and_redis_answer_alike(sequential 20..120 => Both<Redis>);
+    fn memory_and_redis_return_the_same(sequential 20..120 => Both<Redis>);
 
     #[test]
-    fn memory_and_a_primary_with_sentinels_answer_alike(sequential 20..120 => Both<Sentinel>);
+    fn memory_and_sentinel_return_the_same(sequential 20..120 => Both<Sentinel>);
 
     #[test]
-    fn memory_and_a_cluster_answer_alike(sequential 20..120 => Both<Cluster>);
+    fn memory_and_cluster_return_the_same(sequential 20..120 => Both<Cluster>);
 }

@@ -1,8 +1,8 @@
-//! Moves, the index entries that sessions left while a listing was read, are bounded, and pages stay complete.
+//! The number of moves (former index entries kept for listings) is limited, and pages stay complete.
 
 use crate::suite::harness::*;
 use session_service::{
-    domain::{Owner, limits::LISTING_MAX_MILLISECONDS},
+    domain::{Owner, limits::LISTING_TTL},
     store::{ListPage, Policy, SessionPage, StoreError, redis::RedisStore},
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -20,7 +20,7 @@ fn now(server: &RedisServer) -> i64 {
     server.ask(&["TIME"]).lines().nth(2).unwrap().parse::<i64>().unwrap() * 1000
 }
 
-/// Adds `count` moves of this age in milliseconds, each with a place of an expiry that is still to come.
+/// Adds `count` moves of this age in milliseconds, each with a score in the future.
 fn add_moves(server: &RedisServer, count: u32, age: i64, queue: bool) {
     let script = "local now, queue = tonumber(ARGV[1]), ARGV[3] == 'true'
         for i = 1, tonumber(ARGV[2]) do
@@ -33,21 +33,21 @@ fn add_moves(server: &RedisServer, count: u32, age: i64, queue: bool) {
 }
 
 #[tokio::test]
-async fn moves_that_no_listing_needs_are_removed_by_later_moves() {
+async fn outdated_moves_are_removed_by_later_moves() {
     let server = RedisServer::start();
-    let store: Store = Arc::new(RedisStore::at(&server.url(), Policy::default()).unwrap());
+    let store: Store = Arc::new(RedisStore::from_url(&server.url(), Policy::default()).unwrap());
     for name in ["a", "b", "c"] {
-        store.make(name).await;
+        store.create_session(name).await;
     }
-    let max = i64::try_from(LISTING_MAX_MILLISECONDS).unwrap();
+    let max = i64::try_from(LISTING_TTL.as_millis()).unwrap();
     add_moves(&server, 1000, max + 2000, true);
     add_moves(&server, 10, max - 60_000, true);
-    store.first_page(1).await;
+    store.list_first_page(1).await;
     let long_ago = (now(&server) - 2 * max).to_string();
     server.ask(&["HSET", LISTING, "since", &long_ago]);
     for _ in 0..140 {
-        store.first_page(1).await;
-        store.use_again("a").await.unwrap();
+        store.list_first_page(1).await;
+        store.touch_session("a").await.unwrap();
     }
     assert_eq!(integer(&server.ask(&["ZCARD", MOVES])), 150);
     assert_eq!(integer(&server.ask(&["LLEN", QUEUE])), 150);
@@ -61,26 +61,26 @@ async fn moves_that_no_listing_needs_are_removed_by_later_moves() {
 }
 
 #[tokio::test]
-async fn moves_of_a_version_without_a_queue_are_tolerated_and_end() {
+async fn moves_of_older_versions_are_tolerated_and_removed() {
     let server = RedisServer::start();
-    let store: Store = Arc::new(RedisStore::at(&server.url(), Policy::default()).unwrap());
+    let store: Store = Arc::new(RedisStore::from_url(&server.url(), Policy::default()).unwrap());
     let names = ["a", "b", "c", "d"];
     for name in names {
-        store.make(name).await;
+        store.create_session(name).await;
     }
-    let first = store.first_page(1).await;
+    let first = store.list_first_page(1).await;
     add_moves(&server, 100, 1000, false);
     for name in names {
-        store.use_again(name).await.unwrap();
+        store.touch_session(name).await.unwrap();
     }
     server.ask(&["DEL", QUEUE]);
-    let mut listed: Vec<_> = handles(&first.sessions).iter().map(ToString::to_string).collect();
+    let mut listed: Vec<_> = user_ids(&first.sessions).iter().map(ToString::to_string).collect();
     let mut page = first;
     while page.next.is_some() {
-        page = store.next_page(1, &page).await;
-        listed.extend(handles(&page.sessions).iter().map(ToString::to_string));
-        store.first_page(1).await;
-        store.use_again("a").await.unwrap();
+        page = store.list_next_page(1, &page).await;
+        listed.extend(user_ids(&page.sessions).iter().map(ToString::to_string));
+        store.list_first_page(1).await;
+        store.touch_session("a").await.unwrap();
     }
     listed.sort_unstable();
     assert_eq!(listed, names);
@@ -88,36 +88,36 @@ async fn moves_of_a_version_without_a_queue_are_tolerated_and_end() {
     assert!(left > 0, "{left}");
 }
 
-/// A listing that is being read.
+/// A listing in progress.
 struct Listing {
     pages: Vec<SessionPage>,
 }
 
 #[tokio::test]
-async fn listings_are_complete_while_listings_begin_and_sessions_are_used_for_hours() {
+async fn concurrent_listings_stay_complete_while_sessions_are_used_for_hours() {
     const ROUND: Duration = Duration::from_secs(45);
     let mut harness = Memory::default();
-    let store = harness.hour();
+    let store = harness.store_with_defaults();
     let names: Vec<_> = (0..22).map(|n| format!("{n:02}")).collect();
     for name in &names {
-        store.make(name).await;
+        store.create_session(name).await;
     }
     let mut listings: VecDeque<Listing> = VecDeque::new();
     let mut complete = 0;
     for round in 0..400 {
-        harness.pass(ROUND).await;
-        listings.push_back(Listing { pages: vec![store.first_page(2).await] });
+        harness.advance(ROUND).await;
+        listings.push_back(Listing { pages: vec![store.list_first_page(2).await] });
         for name in names.iter().skip(round % 3).step_by(2) {
-            store.use_again(name).await.unwrap();
+            store.touch_session(name).await.unwrap();
         }
         // Eleven pages take seven and a half minutes.
         for listing in &mut listings {
-            let page = store.next_page(2, listing.pages.last().unwrap()).await;
+            let page = store.list_next_page(2, listing.pages.last().unwrap()).await;
             listing.pages.push(page);
         }
         while listings.front().is_some_and(|listing| listing.pages.last().unwrap().next.is_none()) {
             let listing = listings.pop_front().unwrap();
-            let mut listed: Vec<_> = listing.pages.iter().flat_map(|page| handles(&page.sessions)).collect();
+            let mut listed: Vec<_> = listing.pages.iter().flat_map(|page| user_ids(&page.sessions)).collect();
             listed.sort_unstable();
             assert_eq!(listed, names, "a listing that began in round {}", round - listing.pages.len() + 2);
             complete += 1;
@@ -125,8 +125,8 @@ async fn listings_are_complete_while_listings_begin_and_sessions_are_used_for_ho
     }
     assert_eq!(complete, 391);
     let after = listings[0].pages[0].next.clone();
-    harness.pass(Duration::from_millis(LISTING_MAX_MILLISECONDS)).await;
-    store.use_again("00").await.unwrap();
+    harness.advance(LISTING_TTL).await;
+    store.touch_session("00").await.unwrap();
     let page = ListPage { size: size(2), after };
     assert_matches!(store.list(&Owner::open(), &page).await, Err(StoreError::ListingExpired));
 }

@@ -1,8 +1,8 @@
-//! Pages that are read without a script or a transaction are one state of one session, whatever happens in between.
+//! Pages that are read without a script or a transaction show one state of one session.
 
 use crate::suite::harness::*;
 use session_service::{
-    domain::{Message, Span},
+    domain::{HistoryRange, Message},
     store::{History, Policy, StoreError, redis::RedisStore},
 };
 use std::{
@@ -18,12 +18,12 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// The size of the pieces that the relay passes on: less than one command of a page.
+/// Size of the parts that the relay forwards: less than one command of a page.
 const PIECE_BYTES: usize = 48;
-/// The messages of each session, so many that two sessions do not come and go within a millisecond.
+/// Number of messages per session, large enough that creating and deleting one takes more than a millisecond.
 const MESSAGES: u32 = 12;
 
-/// Starts a relay that passes requests on piece by piece, so that the server does other work between the commands of one
+/// Starts a relay that forwards requests in small parts, so that the server does other work between the commands of one
 /// request. Returns its port.
 async fn start_relay(server: u16) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -49,14 +49,14 @@ async fn start_relay(server: u16) -> u16 {
     port
 }
 
-/// Creates, fills and deletes session `a` again and again. The content of a message is the session's number and the seq.
+/// Repeatedly creates, fills and deletes session `a`. A message consists of the number of the session and the seq.
 async fn write(store: Store, is_over: Arc<AtomicBool>) {
     for session in 0.. {
-        store.make("a").await;
+        store.create_session("a").await;
         for seq in 1..=MESSAGES {
-            store.say("a", &[&format!("{session} {seq}")]).await.unwrap();
+            store.append_texts("a", &[&format!("{session} {seq}")]).await.unwrap();
         }
-        store.remove("a").await.unwrap();
+        store.delete_session("a").await.unwrap();
         if is_over.load(Ordering::Relaxed) {
             return;
         }
@@ -68,26 +68,26 @@ fn session_and_seq(message: &Message) -> (u32, u32) {
     (session.parse().unwrap(), seq.parse().unwrap())
 }
 
-fn is_one_state(history: &History, span: Span, items: u32) {
+fn is_one_state(history: &History, range: HistoryRange, items: u32) {
     let written: Vec<_> = history.messages.iter().map(session_and_seq).collect();
     for (message, (session, seq)) in history.messages.iter().zip(&written) {
-        assert_eq!(message.seq, *seq, "{span:?} of {history:?}");
+        assert_eq!(message.seq, *seq, "{range:?} of {history:?}");
         assert_eq!(*session, written[0].0, "messages of two sessions: {history:?}");
     }
     let count = history.message_count;
-    let expected: Vec<_> = match span {
-        Span::After(after) => (after + 1..=count).take(items as usize).collect(),
+    let expected: Vec<_> = match range {
+        HistoryRange::After(after) => (after + 1..=count).take(items as usize).collect(),
         _ => (count.saturating_sub(items) + 1..=count).collect(),
     };
-    assert_eq!(seqs(&history.messages), expected, "{span:?} of a session of {count}");
+    assert_eq!(seqs(&history.messages), expected, "{range:?} of a session of {count}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_page_is_never_of_two_states() {
+async fn pages_are_from_one_state_of_one_session() {
     let server = RedisServer::start();
     let relayed = format!("redis://127.0.0.1:{}", start_relay(server.port()).await);
-    let reader: Store = Arc::new(RedisStore::at(&relayed, Policy::default()).unwrap());
-    let writer: Store = Arc::new(RedisStore::at(&server.url(), Policy::default()).unwrap());
+    let reader: Store = Arc::new(RedisStore::from_url(&relayed, Policy::default()).unwrap());
+    let writer: Store = Arc::new(RedisStore::from_url(&server.url(), Policy::default()).unwrap());
     while reader.time().await.is_err() {}
     let is_over = Arc::new(AtomicBool::new(false));
     let writing = tokio::spawn(write(writer, is_over.clone()));
@@ -95,10 +95,13 @@ async fn a_page_is_never_of_two_states() {
     server.ask(&["CONFIG", "RESETSTAT"]);
     while pages < 2000 || server.calls("eval") + server.calls("evalsha") == 0 {
         assert!(begun.elapsed() < Duration::from_secs(60), "only {pages} pages");
-        for (span, items) in
-            [(Span::Newest, 2), (Span::Newest, 100), (Span::After(0), 5), (Span::After(1), 1)]
-        {
-            match reader.read("a", page(span, items)).await {
+        for (span, items) in [
+            (HistoryRange::Latest, 2),
+            (HistoryRange::Latest, 100),
+            (HistoryRange::After(0), 5),
+            (HistoryRange::After(1), 1),
+        ] {
+            match reader.read_history("a", page(span, items)).await {
                 Ok(history) => is_one_state(&history, span, items.unsigned_abs()),
                 Err(error) => assert_matches!(error, StoreError::NotFound),
             }

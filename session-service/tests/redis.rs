@@ -1,8 +1,8 @@
-//! What is promised of Redis in particular: the keys, the round trips, and what happens when it fails.
+//! Guarantees specific to Redis: keys, round trips and failures.
 
 use crate::{faults::check::keys, suite::harness::*};
 use session_service::{
-    domain::{Owner, Span},
+    domain::{HistoryRange, Owner},
     store::{ListPage, Policy, StoreError, redis::RedisStore},
 };
 use std::{
@@ -13,16 +13,16 @@ use std::{
 use testkit::{Proxy, RedisServer, Stopwatch};
 use tokio::task::JoinSet;
 
-/// No call may take longer, whatever Redis does.
+/// Maximum duration of a call during every fault.
 const LONGEST_CALL: Duration = Duration::from_millis(1500);
-/// A session lifetime in tests of expiry. All calls before the end must fit in, on a busy machine too.
+/// Session TTL in tests of expiry. All calls before the expiry must fit in, even on a busy machine.
 const SHORT_TTL: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(50);
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn store_at(port: u16, policy: Policy) -> Store {
-    Arc::new(RedisStore::at(&format!("redis://127.0.0.1:{port}"), policy).unwrap())
+    Arc::new(RedisStore::from_url(&format!("redis://127.0.0.1:{port}"), policy).unwrap())
 }
 
 fn hour_at(port: u16) -> Store {
@@ -34,42 +34,42 @@ fn integer(reply: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn a_record_mentions_every_lifetime_but_an_hour() {
+async fn records_have_a_ttl_unless_it_is_an_hour() {
     let server = RedisServer::start();
     let hour = hour_at(server.port());
     let longer = store_at(server.port(), Policy { session_ttl: 2 * HOUR, ..Policy::default() });
     let ttl = || server.ask(&["HGET", "session:{a}", "ttl"]);
     let lives_for = async |lifetime: Duration| {
-        let session = hour.fetch("a").await.unwrap();
+        let session = hour.get_session("a").await.unwrap();
         assert_eq!(session.expires_at, session.last_activity.after(lifetime));
         let expires_at = i64::try_from(session.expires_at.as_millis()).unwrap();
         assert_eq!(integer(&server.ask(&["PEXPIRETIME", "session:{a}"])), expires_at);
-        assert_eq!(handles(&hour.first_page(1).await.sessions), ["a"]);
+        assert_eq!(user_ids(&hour.list_first_page(1).await.sessions), ["a"]);
     };
-    longer.make("a").await;
+    longer.create_session("a").await;
     assert_eq!(ttl(), "$7\r\n7200000\r\n");
     lives_for(2 * HOUR).await;
-    hour.say("a", &["hello"]).await.unwrap();
+    hour.append_texts("a", &["hello"]).await.unwrap();
     assert_eq!(ttl(), "$-1\r\n");
     lives_for(HOUR).await;
-    longer.use_again("a").await.unwrap();
+    longer.touch_session("a").await.unwrap();
     lives_for(2 * HOUR).await;
-    hour.remove("a").await.unwrap();
-    hour.make("a").await;
+    hour.delete_session("a").await.unwrap();
+    hour.create_session("a").await;
     assert_eq!(ttl(), "$-1\r\n");
     lives_for(HOUR).await;
 }
 
 #[tokio::test]
-async fn the_keys_are_the_documented_ones_and_each_has_its_expiry() {
+async fn all_keys_are_documented_and_expire() {
     let server = RedisServer::start();
     let store = hour_at(server.port());
-    let session = store.make("a{b}:c%").await;
-    store.make("other").await;
-    let said = store.say_once("a{b}:c%", &["hello"], "r").await.unwrap();
-    let first = store.first_page(1).await;
-    store.use_again("other").await.unwrap();
-    store.next_page(1, &first).await;
+    let session = store.create_session("a{b}:c%").await;
+    store.create_session("other").await;
+    let said = store.append_texts_with_id("a{b}:c%", &["hello"], "r").await.unwrap();
+    let first = store.list_first_page(1).await;
+    store.touch_session("other").await.unwrap();
+    store.list_next_page(1, &first).await;
     let expires_at = i64::try_from(said.session.expires_at.as_millis()).unwrap();
 
     let documented = [
@@ -115,32 +115,32 @@ async fn the_keys_are_the_documented_ones_and_each_has_its_expiry() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_when_the_last_session_has_expired() {
+async fn no_key_is_left_after_the_last_session_expired() {
     let server = RedisServer::start();
     let policy = Policy { session_ttl: SHORT_TTL, ..Policy::default() };
     let store = store_at(server.port(), policy);
-    store.make("a").await;
-    store.say_once("a", &["hello"], "r").await.unwrap();
+    store.create_session("a").await;
+    store.append_texts_with_id("a", &["hello"], "r").await.unwrap();
     tokio::time::sleep(SHORT_TTL + TICK).await;
     assert_eq!(keys(&server), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn a_shorter_lifetime_leaves_earlier_sessions_their_own() {
+async fn a_shorter_ttl_does_not_affect_existing_sessions() {
     let server = RedisServer::start();
-    let long = hour_at(server.port()).make("long").await;
+    let long = hour_at(server.port()).create_session("long").await;
     let short = Policy { session_ttl: SHORT_TTL, ..Policy::default() };
     let store = store_at(server.port(), short);
-    store.make("short").await;
-    assert_eq!(handles(&store.first_page(10).await.sessions), ["long", "short"]);
-    let first = store.first_page(1).await;
-    assert_eq!(handles(&first.sessions), ["long"]);
-    assert_eq!(handles(&store.next_page(1, &first).await.sessions), ["short"]);
+    store.create_session("short").await;
+    assert_eq!(user_ids(&store.list_first_page(10).await.sessions), ["long", "short"]);
+    let first = store.list_first_page(1).await;
+    assert_eq!(user_ids(&first.sessions), ["long"]);
+    assert_eq!(user_ids(&store.list_next_page(1, &first).await.sessions), ["short"]);
     tokio::time::sleep(SHORT_TTL + TICK).await;
-    assert_eq!(store.first_page(10).await.sessions, [long]);
+    assert_eq!(store.list_first_page(10).await.sessions, [long]);
 }
 
-/// Waits until the connection is made and not in use.
+/// Waits until the connection is established and idle.
 async fn quiet(proxy: &Proxy) {
     let deadline = Instant::now() + Duration::from_secs(5);
     while proxy.is_busy() {
@@ -150,12 +150,12 @@ async fn quiet(proxy: &Proxy) {
 }
 
 #[tokio::test]
-async fn every_call_is_one_round_trip_and_a_list_two() {
+async fn calls_take_one_round_trip_and_lists_two() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.port()).await;
     let store = hour_at(proxy.port());
     store.time().await.unwrap();
-    // The connection is made and has loaded its scripts before the counting begins.
+    // The connection is established and has loaded the scripts before counting starts.
     quiet(&proxy).await;
     let open = Owner::open();
     let mut before = proxy.round_trips();
@@ -165,30 +165,36 @@ async fn every_call_is_one_round_trip_and_a_list_two() {
         before = now;
     };
     for n in 0..60 {
-        store.make(&n.to_string()).await;
+        store.create_session(&n.to_string()).await;
         count("create", 1);
     }
-    assert!(store.try_create(new("0")).await.is_err());
+    assert!(store.try_create_session(new("0")).await.is_err());
     count("a create that fails", 1);
-    store.fetch("0").await.unwrap();
+    store.get_session("0").await.unwrap();
     count("get", 1);
-    store.say_once("0", &["x"; 100], "r").await.unwrap();
+    store.append_texts_with_id("0", &["x"; 100], "r").await.unwrap();
     count("append", 1);
-    store.say_once("0", &["x"; 100], "r").await.unwrap();
+    store.append_texts_with_id("0", &["x"; 100], "r").await.unwrap();
     count("a replayed append", 1);
-    for span in [Span::Newest, Span::Before(50), Span::Before(1000), Span::After(50), Span::After(1000)] {
+    for span in [
+        HistoryRange::Latest,
+        HistoryRange::Before(50),
+        HistoryRange::Before(1000),
+        HistoryRange::After(50),
+        HistoryRange::After(1000),
+    ] {
         for items in [10, 100, 1000] {
-            store.read("0", page(span, items)).await.unwrap();
+            store.read_history("0", page(span, items)).await.unwrap();
             count("history", 1);
         }
     }
-    store.use_again("0").await.unwrap();
+    store.touch_session("0").await.unwrap();
     count("touch", 1);
     for items in [1, 50, 1000] {
         store.list(&open, &ListPage { size: size(items), after: None }).await.unwrap();
         count("list", 2);
     }
-    store.remove("0").await.unwrap();
+    store.delete_session("0").await.unwrap();
     count("delete", 1);
 
     let stats = server.ask(&["INFO", "commandstats"]);
@@ -199,15 +205,18 @@ async fn every_call_is_one_round_trip_and_a_list_two() {
 }
 
 #[tokio::test]
-async fn data_that_is_not_ours_is_an_error_and_not_an_absence() {
+async fn foreign_data_is_an_error_and_not_not_found() {
     let server = RedisServer::start();
     let store = hour_at(server.port());
     server.ask(&["SET", "session:{a}", "not a hash"]);
-    assert_matches!(store.fetch("a").await, Err(StoreError::Broken(_)));
-    store.make("b").await;
-    store.say("b", &["hello"]).await.unwrap();
+    assert_matches!(store.get_session("a").await, Err(StoreError::Corrupt(_)));
+    store.create_session("b").await;
+    store.append_texts("b", &["hello"]).await.unwrap();
     server.ask(&["LSET", "chat_history:{b}", "0", "not json"]);
-    assert_matches!(store.read("b", page(Span::Newest, 10)).await, Err(StoreError::Broken(_)));
+    assert_matches!(
+        store.read_history("b", page(HistoryRange::Latest, 10)).await,
+        Err(StoreError::Corrupt(_))
+    );
     let damage = |field| {
         server.ask(&["HSET", "session:{b}", "persona", "default", "message_count", "1", "metadata", "{}"]);
         server.ask(&["HDEL", "session:{b}", field]);
@@ -215,18 +224,18 @@ async fn data_that_is_not_ours_is_an_error_and_not_an_absence() {
     for field in ["persona", "message_count", "metadata"] {
         damage(field);
         let record = server.ask(&["HGETALL", "session:{b}"]);
-        assert_matches!(store.fetch("b").await, Err(StoreError::Broken(_)));
+        assert_matches!(store.get_session("b").await, Err(StoreError::Corrupt(_)));
         let list = store.list(&Owner::open(), &ListPage::default()).await.unwrap();
         assert_eq!((list.sessions.len(), list.total_count, list.corrupt), (0, 0, 1));
-        assert_matches!(store.say("b", &["hello"]).await, Err(StoreError::Broken(_)));
-        assert_matches!(store.use_again("b").await, Err(StoreError::Broken(_)));
-        assert_matches!(store.try_create(new("b")).await, Err(StoreError::Broken(_)));
+        assert_matches!(store.append_texts("b", &["hello"]).await, Err(StoreError::Corrupt(_)));
+        assert_matches!(store.touch_session("b").await, Err(StoreError::Corrupt(_)));
+        assert_matches!(store.try_create_session(new("b")).await, Err(StoreError::Corrupt(_)));
         assert_eq!(server.ask(&["HGETALL", "session:{b}"]), record, "nothing was done to it");
         assert_eq!(server.ask(&["LLEN", "chat_history:{b}"]), ":1\r\n");
     }
 }
 
-/// Every call of the store, each of which must fail as unavailable and in time.
+/// Asserts that every call fails as unavailable and in time.
 async fn all_calls_are_refused_in_time(store: &Store) {
     let mut calls = JoinSet::new();
     for call in 0..8 {
@@ -235,13 +244,13 @@ async fn all_calls_are_refused_in_time(store: &Store) {
             let begun = Stopwatch::start();
             let open = Owner::open();
             let error = match call {
-                0 => store.try_create(new("z")).await.err(),
-                1 => store.fetch("a").await.err(),
+                0 => store.try_create_session(new("z")).await.err(),
+                1 => store.get_session("a").await.err(),
                 2 => store.list(&open, &ListPage::default()).await.err(),
-                3 => store.read("a", page(Span::Newest, 10)).await.err(),
-                4 => store.say_once("a", &["hello"], "r").await.err(),
-                5 => store.use_again("a").await.err(),
-                6 => store.remove("nobody").await.err(),
+                3 => store.read_history("a", page(HistoryRange::Latest, 10)).await.err(),
+                4 => store.append_texts_with_id("a", &["hello"], "r").await.err(),
+                5 => store.touch_session("a").await.err(),
+                6 => store.delete_session("nobody").await.err(),
                 _ => store.time().await.err(),
             };
             assert_matches!(error, Some(StoreError::Unavailable(_)));
@@ -251,7 +260,7 @@ async fn all_calls_are_refused_in_time(store: &Store) {
     calls.join_all().await;
 }
 
-/// How long it takes until a read succeeds again.
+/// Returns the time until a read succeeds again.
 async fn recovery(store: &Store) -> Duration {
     let begun = Instant::now();
     while store.time().await.is_err() {
@@ -261,86 +270,86 @@ async fn recovery(store: &Store) -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_is_killed_is_reported_in_time_and_found_again_within_a_second() {
+async fn a_killed_redis_is_unavailable_in_time_and_recovers_within_a_second() {
     let mut server = RedisServer::start_durable();
     let store = hour_at(server.port());
-    let made = store.make("a").await;
+    let made = store.create_session("a").await;
     server.kill();
     all_calls_are_refused_in_time(&store).await;
     all_calls_are_refused_in_time(&store).await;
     server.restart();
     let took = recovery(&store).await;
     assert!(took < Duration::from_secs(1), "{took:?}");
-    assert_eq!(store.fetch("a").await.unwrap(), made);
+    assert_eq!(store.get_session("a").await.unwrap(), made);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_is_frozen_is_reported_in_time_and_found_again_within_a_second() {
+async fn a_frozen_redis_is_unavailable_in_time_and_recovers_within_a_second() {
     let server = RedisServer::start();
     let store = hour_at(server.port());
-    store.make("a").await;
+    store.create_session("a").await;
     server.freeze();
     all_calls_are_refused_in_time(&store).await;
     all_calls_are_refused_in_time(&store).await;
     server.thaw();
     let took = recovery(&store).await;
     assert!(took < Duration::from_secs(1), "{took:?}");
-    assert!(store.fetch("a").await.is_ok());
+    assert!(store.get_session("a").await.is_ok());
 }
 
 #[tokio::test]
-async fn a_redis_that_comes_later_is_found() {
+async fn a_redis_started_later_is_found() {
     let mut server = RedisServer::absent();
     let store = hour_at(server.port());
     all_calls_are_refused_in_time(&store).await;
     server.restart();
     let took = recovery(&store).await;
     assert!(took < Duration::from_secs(1), "{took:?}");
-    store.make("a").await;
+    store.create_session("a").await;
 }
 
 #[tokio::test]
-async fn a_redis_that_comes_back_empty_is_served_at_once() {
+async fn a_redis_restarted_without_data_is_served_immediately() {
     let mut server = RedisServer::start();
     let store = hour_at(server.port());
-    store.make("a").await;
+    store.create_session("a").await;
     server.restart();
     recovery(&store).await;
-    assert_matches!(store.fetch("a").await, Err(StoreError::NotFound));
-    assert_eq!(store.first_page(10).await.total_count, 0);
-    store.make("a").await;
+    assert_matches!(store.get_session("a").await, Err(StoreError::NotFound));
+    assert_eq!(store.list_first_page(10).await.total_count, 0);
+    store.create_session("a").await;
     server.ask(&["SCRIPT", "FLUSH"]);
-    store.say("a", &["hello"]).await.unwrap();
+    store.append_texts("a", &["hello"]).await.unwrap();
 }
 
 #[tokio::test]
-async fn an_answer_that_is_cut_off_is_asked_for_again_where_that_is_safe() {
+async fn lost_responses_are_retried_if_idempotent() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.port()).await;
     let store = hour_at(proxy.port());
-    store.make("a").await;
+    store.create_session("a").await;
 
     proxy.cut_answer_to("once");
-    let said = store.say_once("a", &["once"], "r").await.unwrap();
+    let said = store.append_texts_with_id("a", &["once"], "r").await.unwrap();
     assert!(said.replayed, "the first try had stored it");
     proxy.cut_answer_to("session:{a}");
-    store.fetch("a").await.unwrap();
+    store.get_session("a").await.unwrap();
     proxy.cut_answer_to("session:{b}");
     let mut again = new("b");
     again.request_id = Some(request("c"));
-    assert!(store.try_create(again).await.unwrap().created);
+    assert!(store.try_create_session(again).await.unwrap().created);
 
     proxy.cut_answer_to("perhaps");
-    assert_matches!(store.say("a", &["perhaps"]).await, Err(StoreError::Unavailable(_)));
-    let history = store.read("a", page(Span::Newest, 10)).await.unwrap();
+    assert_matches!(store.append_texts("a", &["perhaps"]).await, Err(StoreError::Unavailable(_)));
+    let history = store.read_history("a", page(HistoryRange::Latest, 10)).await.unwrap();
     assert_eq!(seqs(&history.messages), [1, 2], "it was stored, and not twice");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_acknowledged_is_lost_or_doubled_when_redis_dies_under_load() {
+async fn killing_redis_under_load_loses_and_duplicates_no_acknowledged_write() {
     let mut server = RedisServer::start_durable();
     let store = hour_at(server.port());
-    store.make("a").await;
+    store.create_session("a").await;
     let mut calls = JoinSet::new();
     for task in 0..8 {
         let store = store.clone();
@@ -348,22 +357,22 @@ async fn nothing_acknowledged_is_lost_or_doubled_when_redis_dies_under_load() {
             for n in 0..60 {
                 let text = format!("{task}-{n}");
                 let deadline = Instant::now() + Duration::from_secs(10);
-                // The same request id until it is acknowledged, as a good client does.
-                while store.say_once("a", &[&text], &text).await.is_err() {
+                // Retry with the same request id until it is acknowledged.
+                while store.append_texts_with_id("a", &[&text], &text).await.is_err() {
                     assert!(Instant::now() < deadline, "{text} is never acknowledged");
                 }
             }
         });
     }
     let watching = Instant::now();
-    while store.fetch("a").await.is_ok_and(|session| session.message_count < 100) {
+    while store.get_session("a").await.is_ok_and(|session| session.message_count < 100) {
         assert!(watching.elapsed() < Duration::from_secs(10), "no progress");
     }
     server.kill();
     server.restart();
     calls.join_all().await;
 
-    let history = store.read("a", page(Span::Newest, 1000)).await.unwrap();
+    let history = store.read_history("a", page(HistoryRange::Latest, 1000)).await.unwrap();
     assert_eq!(seqs(&history.messages), (1..=480).collect::<Vec<_>>());
     let contents: BTreeSet<_> = history.messages.iter().map(|message| message.content.as_str()).collect();
     assert_eq!(contents.len(), 480, "every message is there once");

@@ -1,22 +1,21 @@
-//! What is asked of a Redis that is not on this machine: TLS, passwords, users with few rights, and nodes that share the
-//! load.
+//! Remote deployments of Redis: TLS, passwords, minimal permissions and distribution over nodes.
 
 use crate::suite::harness::*;
 use session_service::{
-    domain::{Owner, Span},
+    domain::{HistoryRange, Owner},
     store::{
         ListPage, Policy, StoreError,
-        redis::{RedisSettings, RedisStore, RedisTls, RedisUrl, SentinelLogin},
+        redis::{RedisSettings, RedisStore, RedisTls, RedisUrl, SentinelCredentials},
     },
 };
 use std::{fs, path::Path, sync::Arc, time::Duration};
 use testkit::{Certificates, ClientCertificates, RedisCluster, RedisServer, SentinelSet};
 
-/// Where the rights that the service needs are written down.
+/// Document with the permissions that the service needs.
 const DOCUMENT: &str = include_str!("../../docs/operations.md");
 
 fn settings(url: &str) -> RedisSettings {
-    RedisSettings::at(RedisUrl::parse(url).unwrap())
+    RedisSettings::from_url(RedisUrl::parse(url).unwrap())
 }
 
 fn store(settings: &RedisSettings) -> Store {
@@ -27,55 +26,55 @@ fn pem(path: &Path) -> Vec<u8> {
     fs::read(path).unwrap()
 }
 
-/// The life of a session, with every call.
+/// Runs every call on one session.
 async fn live(store: &Store) {
     let begun = std::time::Instant::now();
     while store.time().await.is_err() {
         assert!(begun.elapsed() < Duration::from_secs(5), "the store is never there");
     }
     for name in ["a", "b", "c"] {
-        store.make(name).await;
-        store.say_once(name, &["hello"], "r").await.unwrap();
-        store.use_again(name).await.unwrap();
-        assert_eq!(store.read(name, page(Span::Newest, 10)).await.unwrap().messages.len(), 1);
-        assert_eq!(store.fetch(name).await.unwrap().message_count, 1);
+        store.create_session(name).await;
+        store.append_texts_with_id(name, &["hello"], "r").await.unwrap();
+        store.touch_session(name).await.unwrap();
+        assert_eq!(store.read_history(name, page(HistoryRange::Latest, 10)).await.unwrap().messages.len(), 1);
+        assert_eq!(store.get_session(name).await.unwrap().message_count, 1);
     }
     let first = store.list(&Owner::open(), &ListPage { size: size(2), after: None }).await.unwrap();
     assert_eq!((first.sessions.len(), first.total_count), (2, 3));
-    store.use_again("a").await.unwrap();
-    assert_eq!(store.next_page(2, &first).await.sessions.len(), 1);
+    store.touch_session("a").await.unwrap();
+    assert_eq!(store.list_next_page(2, &first).await.sessions.len(), 1);
     crate::suite::turns::one_turn(store, "a").await;
     for name in ["a", "b", "c"] {
-        store.remove(name).await.unwrap();
+        store.delete_session(name).await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_is_spoken_to_by_tls_with_its_own_authority() {
+async fn tls_uses_the_configured_authority() {
     let certificates = Certificates::make();
     let server = RedisServer::start_tls(&certificates, ClientCertificates::Ignored, &[]);
     let mut settings = settings(&server.url());
     settings.tls = RedisTls { ca: Some(pem(certificates.ca())), client: None };
     live(&store(&settings)).await;
     settings.tls.ca = Some(pem(certificates.other_ca()));
-    assert_matches!(store(&settings).fetch("a").await, Err(StoreError::Unavailable(_)));
+    assert_matches!(store(&settings).get_session("a").await, Err(StoreError::Unavailable(_)));
     settings.tls = RedisTls::default();
-    assert_matches!(store(&settings).fetch("a").await, Err(StoreError::Unavailable(_)));
+    assert_matches!(store(&settings).get_session("a").await, Err(StoreError::Unavailable(_)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_asks_for_a_certificate_gets_ours() {
+async fn the_client_certificate_is_sent() {
     let certificates = Certificates::make();
     let server = RedisServer::start_tls(&certificates, ClientCertificates::Required, &[]);
     let mut settings = settings(&server.url());
     settings.tls = RedisTls { ca: Some(pem(certificates.ca())), client: None };
-    assert_matches!(store(&settings).fetch("a").await, Err(StoreError::Unavailable(_)));
+    assert_matches!(store(&settings).get_session("a").await, Err(StoreError::Unavailable(_)));
     settings.tls.client = Some((pem(certificates.client_cert()), pem(certificates.client_key())));
     live(&store(&settings)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cluster_is_spoken_to_by_tls_node_by_node() {
+async fn tls_is_used_for_every_node_of_a_cluster() {
     let certificates = Certificates::make();
     let cluster = RedisCluster::start_tls(&certificates);
     let mut settings = settings(&cluster.url());
@@ -84,29 +83,29 @@ async fn a_cluster_is_spoken_to_by_tls_node_by_node() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sentinels_and_servers_have_passwords_of_their_own() {
+async fn sentinels_and_servers_have_separate_passwords() {
     let set = SentinelSet::start_with_password("serv@rs", "sentinels");
     let url = set.url().replace("://", "://:serv%40rs@");
     let mut settings = settings(&url);
-    assert_matches!(store(&settings).fetch("a").await, Err(StoreError::Unavailable(_)));
-    settings.sentinel = SentinelLogin { user: None, password: Some("sentinels".into()) };
+    assert_matches!(store(&settings).get_session("a").await, Err(StoreError::Unavailable(_)));
+    settings.sentinel = SentinelCredentials { user: None, password: Some("sentinels".into()) };
     live(&store(&settings)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cluster_has_a_password() {
+async fn cluster_passwords_are_used() {
     let cluster = RedisCluster::start_with(&["--requirepass", "secret", "--masterauth", "secret"]);
     live(&store(&settings(&cluster.url().replace("://", "://:secret@")))).await;
 }
 
-/// The command that makes a user with the documented rights.
+/// Returns the command that creates a user with the documented permissions.
 fn restricted() -> Vec<String> {
     let command = DOCUMENT.split("$ redis-cli ").find(|text| text.starts_with("ACL SETUSER nono")).unwrap();
     let command = command.split("```").next().unwrap().replace("\\\n", " ").replace('\'', "");
     command.split_whitespace().map(str::to_owned).collect()
 }
 
-/// Makes the user, with the right to say its name where the server knows that.
+/// Creates the user, with the permission to set its name if the server knows that command.
 fn allow(server: &RedisServer, words: &[String]) {
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     if server.ask(&[&words[..], &["+client|setinfo"]].concat()) != "+OK\r\n" {
@@ -115,16 +114,16 @@ fn allow(server: &RedisServer, words: &[String]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_documented_rights_are_enough_and_none_is_too_much() {
+async fn the_documented_acl_is_sufficient_and_minimal() {
     let server = RedisServer::start();
     let words = restricted();
     allow(&server, &words);
     let url = format!("redis://nono:PASSWORD@127.0.0.1:{}", server.port());
     let store = store(&settings(&url));
     live(&store).await;
-    // A server that has forgotten the scripts is told them again.
+    // Scripts are loaded again into a server that lost them.
     server.ask(&["SCRIPT", "FLUSH"]);
-    // A move that is older than any listing is removed by the next one.
+    // A move older than any listing is removed by the next move.
     server.ask(&["LPUSH", "session_move_queue:{:}", "a\n1"]);
     live(&store).await;
     assert_eq!(server.ask(&["ACL", "LOG"]), "*0\r\n", "nothing was asked that is not allowed");
@@ -135,7 +134,7 @@ async fn the_documented_rights_are_enough_and_none_is_too_much() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cluster_needs_the_documented_rights_and_no_more() {
+async fn the_documented_acl_is_sufficient_and_minimal_in_a_cluster() {
     let cluster = RedisCluster::start();
     let mut words = restricted();
     words.extend(["+cluster|slots", "+ping", "+asking"].map(str::to_owned));
@@ -149,18 +148,18 @@ async fn a_cluster_needs_the_documented_rights_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_store_that_would_lose_sessions_is_named_with_what_to_do() {
+async fn risky_configurations_produce_recommendations() {
     let careless = RedisServer::start_with(&["--save", "", "--maxmemory-policy", "allkeys-lru"]);
-    let advice = RedisStore::at(&careless.url(), Policy::default()).unwrap().advice_once_there().await;
+    let advice = RedisStore::from_url(&careless.url(), Policy::default()).unwrap().wait_and_check().await;
     assert_eq!(advice.len(), 2, "{advice:?}");
     assert!(advice[0].contains("allkeys-lru") && advice[1].contains("appendonly"), "{advice:?}");
     let careful = RedisServer::start_durable();
-    let advice = RedisStore::at(&careful.url(), Policy::default()).unwrap().advice_once_there().await;
+    let advice = RedisStore::from_url(&careful.url(), Policy::default()).unwrap().wait_and_check().await;
     assert_eq!(advice, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_nodes_of_a_cluster_share_the_load() {
+async fn sessions_are_spread_over_the_nodes_of_a_cluster() {
     let cluster = RedisCluster::start();
     let store = store(&settings(&cluster.url()));
     while store.time().await.is_err() {}
@@ -172,7 +171,7 @@ async fn the_nodes_of_a_cluster_share_the_load() {
         let store = store.clone();
         making.spawn(async move {
             for n in 0..1250 {
-                // Each person has sessions of their own, as where owners are told apart.
+                // Every user has their own sessions, as in a deployment with authentication.
                 let owner = Owner::named(&format!("person {task} {n}"));
                 store.create(&owner, &new(&format!("session {task} {n}"))).await.unwrap();
             }
@@ -189,27 +188,27 @@ async fn the_nodes_of_a_cluster_share_the_load() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cluster_heals_what_a_failover_lost_and_takes_over_what_one_node_had() {
+async fn a_cluster_restores_lost_index_entries_and_reads_records_of_a_single_node() {
     let cluster = RedisCluster::start();
     let policy = Policy { max_sessions_per_owner: Some(2), ..Policy::default() };
-    let store: Store = Arc::new(RedisStore::at(&cluster.url(), policy).unwrap());
+    let store: Store = Arc::new(RedisStore::from_url(&cluster.url(), policy).unwrap());
     while store.time().await.is_err() {}
-    store.make("a").await;
-    // As after a failover of the list's node that lost a write, and the owner has gone on to the limit.
+    store.create_session("a").await;
+    // As if a failover of the index's node lost a write, and the owner then reached the limit.
     let (list, index) = (cluster.primary_of("session_index:{:}"), "session_index:{:}");
     cluster.node(list).ask(&["ZREM", index, "a"]);
-    store.make("b").await;
-    store.make("c").await;
-    assert_eq!(store.first_page(10).await.sessions.len(), 2);
-    store.say("a", &["still here"]).await.unwrap();
-    assert_eq!(store.first_page(10).await.sessions.len(), 3);
-    // As a session that was made before there was a cluster.
+    store.create_session("b").await;
+    store.create_session("c").await;
+    assert_eq!(store.list_first_page(10).await.sessions.len(), 2);
+    store.append_texts("a", &["still here"]).await.unwrap();
+    assert_eq!(store.list_first_page(10).await.sessions.len(), 3);
+    // Like a session created on a single node, before the migration to a cluster.
     let record = cluster.primary_of("session:{a}");
     assert_eq!(cluster.node(record).ask(&["HDEL", "session:{a}", "given"]), ":1\r\n");
-    store.say("a", &["and here"]).await.unwrap();
+    store.append_texts("a", &["and here"]).await.unwrap();
     cluster.node(record).ask(&["HDEL", "session:{a}", "given"]);
-    assert_eq!(store.use_again("a").await.unwrap().message_count, 2);
-    store.remove("a").await.unwrap();
-    let left = store.first_page(10).await;
+    assert_eq!(store.touch_session("a").await.unwrap().message_count, 2);
+    store.delete_session("a").await.unwrap();
+    let left = store.list_first_page(10).await;
     assert_eq!((left.sessions.len(), left.total_count), (2, 2));
 }

@@ -1,5 +1,6 @@
 //! Calls that outlive their caller.
 
+use runtime::context::RequestContext;
 use std::{
     pin::Pin,
     task::{Context, Poll},
@@ -45,7 +46,7 @@ where
     fn drop(&mut self) {
         // Without a runtime the process is ending.
         if let Some((future, runtime)) = self.0.take().zip(tokio::runtime::Handle::try_current().ok()) {
-            runtime.spawn(future);
+            runtime.spawn(RequestContext::propagate(future));
         }
     }
 }

@@ -195,8 +195,8 @@ impl Problem {
 
     /// Adds the ids of the request.
     pub(crate) fn with_context(mut self, context: &RequestContext) -> Self {
-        self.request_id = Some(context.request_id.clone());
-        self.trace_id = Some(context.trace_id.clone());
+        self.request_id = Some(context.request_id().to_owned());
+        self.trace_id = Some(context.trace_id().to_owned());
         self
     }
 

@@ -39,11 +39,18 @@ pub(crate) fn chat(user_id: String, mut fields: JsonFields) -> Result<pb::ChatRe
 pub(crate) struct Accepted {
     message: Message,
     replayed: bool,
+    /// Absent in events of older versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<Session>,
 }
 
 impl From<pb::Accepted> for Accepted {
     fn from(accepted: pb::Accepted) -> Self {
-        Self { message: Message::from(accepted.message.unwrap_or_default()), replayed: accepted.replayed }
+        Self {
+            message: Message::from(accepted.message.unwrap_or_default()),
+            replayed: accepted.replayed,
+            session: accepted.session.map(Session::from),
+        }
     }
 }
 
@@ -64,6 +71,9 @@ impl From<pb::Delta> for Delta {
 pub(crate) struct Done {
     message: Message,
     finish_reason: &'static str,
+    /// Absent in events of older versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<Session>,
 }
 
 impl From<pb::Done> for Done {
@@ -74,7 +84,11 @@ impl From<pb::Done> for Done {
             pb::FinishReason::ContentFilter => "content_filter",
             pb::FinishReason::Unspecified => "unknown",
         };
-        Self { message: Message::from(done.message.unwrap_or_default()), finish_reason }
+        Self {
+            message: Message::from(done.message.unwrap_or_default()),
+            finish_reason,
+            session: done.session.map(Session::from),
+        }
     }
 }
 
@@ -93,12 +107,11 @@ pub(crate) struct Reply {
     message: Message,
 }
 
-impl Reply {
-    /// Creates the response of a turn in `session`.
-    pub(crate) fn new(session: Session, done: Done) -> Self {
+impl From<Done> for Reply {
+    fn from(done: Done) -> Self {
         Self {
             response: done.message.content.clone(),
-            session_id: session.session_id,
+            session_id: done.session.map(|session| session.session_id).unwrap_or_default(),
             timestamp: done.message.timestamp.clone(),
             message: done.message,
         }

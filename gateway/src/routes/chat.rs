@@ -2,11 +2,10 @@
 
 use super::Api;
 use crate::{
-    backend::{Idempotency, SessionClient},
     error::{ChatRefusals, Problem},
     extract::{JsonFields, UserId},
     header_list,
-    json::{self, Accepted, Delta, Done, Reply, Session, schemas},
+    json::{self, Accepted, Delta, Done, Reply, schemas},
     observe::ContextExtension,
 };
 use axum::{
@@ -18,10 +17,7 @@ use axum::{
         sse::{Event as SseEvent, KeepAlive},
     },
 };
-use nono_proto::{
-    chat::v1::{ChatResponse, chat_response::Event},
-    session::v1 as pb,
-};
+use nono_proto::chat::v1::{ChatResponse, chat_response::Event};
 use runtime::{Lifecycle, context::RequestContext};
 use std::{convert::Infallible, time::Duration};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
@@ -60,18 +56,13 @@ pub(super) async fn chat(
     headers: HeaderMap,
     fields: JsonFields,
 ) -> Result<Response, Problem> {
-    let request = json::chat(user_id.clone(), fields)?;
+    let request = json::chat(user_id, fields)?;
     let stream = api.backend.chat_stream(&context, request).await?;
     if wants_events(&headers) {
         return Ok(events(stream, context.0, api.lifecycle));
     }
-    let send = |mut client: SessionClient, request| async move { client.get(request).await };
-    let session = pb::GetRequest { user_id };
-    let session =
-        api.backend.call(api.backend.sessions(), &context, Idempotency::Idempotent, session, send).await?;
-    let session = Session::from(session.session.unwrap_or_default());
     let done = last(stream).await?;
-    Ok(Json(Reply::new(session, done)).into_response())
+    Ok(Json(Reply::from(done)).into_response())
 }
 
 /// Returns `true` if the client names server-sent events and does not prefer JSON.
@@ -117,7 +108,8 @@ fn relay(
     lifecycle: Lifecycle,
 ) -> impl Stream<Item = Result<SseEvent, Infallible>> {
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
-    tokio::spawn(async move {
+    let ids = context.clone();
+    let relaying = async move {
         loop {
             let event = tokio::select! {
                 event = next(&mut stream) => event,
@@ -139,7 +131,8 @@ fn relay(
                 return;
             }
         }
-    });
+    };
+    tokio::spawn(ids.scope(relaying));
     ReceiverStream::new(receiver)
 }
 

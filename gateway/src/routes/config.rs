@@ -8,7 +8,7 @@ use crate::{
     observe::ContextExtension,
 };
 use axum::{Json, extract::State};
-use nono_proto::{chat::v1 as chat, config::v1 as config, limits};
+use nono_proto::{chat::v1 as chat, config::v1 as config, limits::HTTP_BODY_MAX_BYTES};
 use serde::Serialize;
 use serde_json::Number;
 use std::time::Duration;
@@ -49,13 +49,13 @@ pub(super) async fn personas(
 ) -> Result<Json<Personas>, Problem> {
     let send = |mut client: PersonasClient, request| async move { client.list_personas(request).await };
     let request = chat::ListPersonasRequest {};
-    let answer =
+    let response =
         api.backend.call(api.backend.personas(), &context, Idempotency::Idempotent, request, send).await?;
     let render = |persona: chat::Persona| {
         let chat::Persona { key, name, role, description, tags } = persona;
         Persona { key, name, role, description, tags }
     };
-    Ok(Json(Personas { personas: answer.personas.into_iter().map(render).collect() }))
+    Ok(Json(Personas { personas: response.personas.into_iter().map(render).collect() }))
 }
 
 /// Configuration of the service.
@@ -78,20 +78,20 @@ pub(super) struct Config {
 /// Limits of the API.
 #[derive(Serialize, ToSchema)]
 struct Limits {
-    user_id_max_bytes: usize,
-    request_id_max_bytes: usize,
-    metadata_max_bytes: usize,
-    metadata_max_levels: usize,
+    user_id_max_bytes: u32,
+    request_id_max_bytes: u32,
+    metadata_max_bytes: u32,
+    metadata_max_levels: u32,
     metadata_max_number: i64,
-    message_content_max_bytes: usize,
-    append_max_messages: usize,
-    append_max_bytes: usize,
+    message_content_max_bytes: u32,
+    append_max_messages: u32,
+    append_max_bytes: u32,
     session_max_messages: u32,
     page_default_items: u32,
     page_max_items: u32,
-    history_page_max_bytes: usize,
+    history_page_max_bytes: u32,
     http_body_max_bytes: usize,
-    grpc_message_max_bytes: usize,
+    grpc_message_max_bytes: u32,
     unary_call_max_seconds: u64,
     /// Absent if there is no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,15 +109,18 @@ pub(super) async fn config(
 ) -> Result<Json<Config>, Problem> {
     let send = |mut client: ConfigClient, request| async move { client.get_config(request).await };
     let request = config::GetConfigRequest {};
-    let answer =
+    let response =
         api.backend.call(api.backend.config(), &context, Idempotency::Idempotent, request, send).await?;
-    let ttl = answer.session_ttl.and_then(|ttl| Duration::try_from(ttl).ok()).unwrap_or_default();
+    let ttl = response.session_ttl.and_then(|ttl| Duration::try_from(ttl).ok()).unwrap_or_default();
     Ok(Json(Config {
         title: api.title.to_string(),
-        powered_by: answer.powered_by,
+        powered_by: response.powered_by,
         session_ttl_seconds: seconds(ttl),
-        server_time: rfc3339(answer.server_time),
-        limits: limits(answer.max_sessions_per_owner),
+        server_time: rfc3339(response.server_time),
+        limits: limits(
+            response.limits.unwrap_or_else(config::Limits::current),
+            response.max_sessions_per_owner,
+        ),
     }))
 }
 
@@ -129,23 +132,24 @@ fn seconds(duration: Duration) -> Number {
     }
 }
 
-fn limits(max_sessions_per_owner: u32) -> Limits {
+fn limits(limits: config::Limits, max_sessions_per_owner: u32) -> Limits {
+    let timeout = limits.unary_call_timeout.and_then(|timeout| Duration::try_from(timeout).ok());
     Limits {
-        user_id_max_bytes: limits::USER_ID_MAX_BYTES,
-        request_id_max_bytes: limits::REQUEST_ID_MAX_BYTES,
-        metadata_max_bytes: limits::METADATA_MAX_BYTES,
-        metadata_max_levels: limits::METADATA_MAX_LEVELS,
-        metadata_max_number: limits::METADATA_MAX_NUMBER,
-        message_content_max_bytes: limits::MESSAGE_CONTENT_MAX_BYTES,
-        append_max_messages: limits::APPEND_MAX_MESSAGES,
-        append_max_bytes: limits::APPEND_MAX_BYTES,
-        session_max_messages: limits::SESSION_MAX_MESSAGES,
-        page_default_items: limits::PAGE_DEFAULT_ITEMS,
-        page_max_items: limits::PAGE_MAX_ITEMS,
-        history_page_max_bytes: limits::HISTORY_PAGE_MAX_BYTES,
-        http_body_max_bytes: limits::HTTP_BODY_MAX_BYTES,
-        grpc_message_max_bytes: limits::GRPC_MESSAGE_MAX_BYTES,
-        unary_call_max_seconds: limits::UNARY_CALL_TIMEOUT.as_secs(),
+        user_id_max_bytes: limits.user_id_max_bytes,
+        request_id_max_bytes: limits.request_id_max_bytes,
+        metadata_max_bytes: limits.metadata_max_bytes,
+        metadata_max_levels: limits.metadata_max_levels,
+        metadata_max_number: limits.metadata_max_number,
+        message_content_max_bytes: limits.message_content_max_bytes,
+        append_max_messages: limits.append_max_messages,
+        append_max_bytes: limits.append_max_bytes,
+        session_max_messages: limits.session_max_messages,
+        page_default_items: limits.page_default_items,
+        page_max_items: limits.page_max_items,
+        history_page_max_bytes: limits.history_page_max_bytes,
+        http_body_max_bytes: HTTP_BODY_MAX_BYTES,
+        grpc_message_max_bytes: limits.grpc_message_max_bytes,
+        unary_call_max_seconds: timeout.unwrap_or_default().as_secs(),
         sessions_per_owner_max: (max_sessions_per_owner > 0).then_some(max_sessions_per_owner),
     }
 }

@@ -11,9 +11,9 @@ use runtime::{
 };
 use serde_json::Value;
 use session_service::{
-    model::{Bounded, Demo, Model, OpenAi, limits::SILENCE_MAX},
+    grpc::{Dependencies, Service},
+    model::{Demo, LimitedModel, Model, OpenAi, limits::STALL_TIMEOUT},
     personas::Personas,
-    server::{Parts, Service},
     store::{Policy, SessionStore, memory::MemoryStore, redis::RedisStore},
 };
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
@@ -93,7 +93,7 @@ impl App {
     /// The same with another model.
     pub async fn redis_with(model: Arc<dyn Model>) -> Self {
         let redis = RedisServer::start_durable();
-        let store = Arc::new(RedisStore::at(&redis.url(), Policy::default()).unwrap());
+        let store = Arc::new(RedisStore::from_url(&redis.url(), Policy::default()).unwrap());
         Self::apart(store, Some(redis), model).await
     }
 
@@ -204,13 +204,13 @@ impl Drop for App {
 
 /// The built-in demo replies, without their pauses.
 pub fn demo() -> Arc<dyn Model> {
-    Arc::new(Bounded::new(Demo::new(Duration::ZERO), SILENCE_MAX))
+    Arc::new(LimitedModel::new(Demo::new(Duration::ZERO), STALL_TIMEOUT))
 }
 
 /// A scripted model, which may be silent for `silence`.
 pub fn scripted(server: &ModelServer, silence: Duration) -> Arc<dyn Model> {
     let model = OpenAi::new(&server.url().parse().unwrap(), "scripted", None).unwrap();
-    Arc::new(Bounded::new(model, silence))
+    Arc::new(LimitedModel::new(model, silence))
 }
 
 pub async fn bind() -> TcpListener {
@@ -221,7 +221,7 @@ pub async fn bind() -> TcpListener {
 pub async fn service(store: Arc<dyn SessionStore>, model: Arc<dyn Model>) -> (String, Service, Lifecycle) {
     let (listener, lifecycle) = (bind().await, Lifecycle::default());
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let parts = Parts {
+    let parts = Dependencies {
         store,
         policy: Policy::default(),
         personas: Arc::new(Personas::built_in()),
@@ -231,7 +231,7 @@ pub async fn service(store: Arc<dyn SessionStore>, model: Arc<dyn Model>) -> (St
     let service = Service::new(parts, &lifecycle, &mut Registry::default()).await;
     let (serving, stopping) = (service.clone(), lifecycle.clone());
     tokio::spawn(async move {
-        session_service::server::serve(listener, serving, port(Protocol::Grpc), &stopping).await
+        session_service::grpc::serve(listener, serving, port(Protocol::Grpc), &stopping).await
     });
     (address, service, lifecycle)
 }

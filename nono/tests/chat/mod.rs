@@ -11,7 +11,7 @@ use nono_proto::{
     session::v1::{CreateRequest, session_service_client::SessionServiceClient},
 };
 use serde_json::{Value, json};
-use session_service::model::limits::SILENCE_MAX;
+use session_service::model::limits::STALL_TIMEOUT;
 use std::time::Duration;
 use testkit::{Behaviour, ModelServer};
 use tokio::task::JoinSet;
@@ -25,7 +25,7 @@ const SHORT_SILENCE: Duration = Duration::from_millis(500);
 /// Starts two processes over Redis, with a scripted model and a session called `a`.
 async fn over_a_model() -> (App, ModelServer) {
     // A gated reply is silent until the test releases it, and a busy machine takes its time.
-    over_a_model_within(SILENCE_MAX).await
+    over_a_model_within(STALL_TIMEOUT).await
 }
 
 /// Starts the same with a stall timeout.
@@ -113,7 +113,7 @@ async fn an_answered_request_is_replayed_without_the_model() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_model_is_told_the_persona_and_the_newest_messages_in_order() {
     let model = ModelServer::start().await;
-    let app = App::redis_with(scripted(&model, SILENCE_MAX)).await;
+    let app = App::redis_with(scripted(&model, STALL_TIMEOUT)).await;
     app.post("/api/session/create", &json!({ "user_id": "a", "persona": "technical_support" })).await.ok();
     for n in 0..15 {
         app.post("/api/session/a/chat", &json!({ "message": format!("question {n}") })).await.ok();

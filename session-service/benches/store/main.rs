@@ -9,8 +9,8 @@ mod cpu;
 
 use session_service::{
     domain::{
-        Batch, Content, HistoryPage, IfExists as Exists, Metadata, NewMessage as Said, NewSession, Owner,
-        PageSize, PersonaKey, Role as Speaker, Span, UserId,
+        Batch, Content, HistoryPage, HistoryRange, IfExists as Exists, Metadata, NewMessage as Said,
+        NewSession, Owner, PageSize, PersonaKey, Role as Speaker, UserId,
     },
     store::{
         ListPage, Policy, SessionStore,
@@ -36,7 +36,7 @@ async fn main() {
 }
 
 fn store(url: &str, min_replicas_ack: u8) -> Arc<RedisStore> {
-    let mut settings = RedisSettings::at(RedisUrl::parse(url).unwrap());
+    let mut settings = RedisSettings::from_url(RedisUrl::parse(url).unwrap());
     settings.min_replicas_ack = min_replicas_ack;
     Arc::new(RedisStore::new(&settings, Policy::default()).unwrap())
 }
@@ -102,7 +102,7 @@ async fn growth() {
         }
     }
     let history = async |(name, messages): &(&str, u32)| {
-        let page = HistoryPage { span: Span::Before(messages / 2 + 26), size: page.size };
+        let page = HistoryPage { range: HistoryRange::Before(messages / 2 + 26), size: page.size };
         few.history(&Owner::open(), &id(name), page).await.unwrap().messages.len()
     };
     let sessions = [("100 messages", &("short", 100)), ("10 000 messages", &("long", 10_000))];

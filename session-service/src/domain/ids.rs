@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_id_has_1_to_128_bytes() {
+    fn user_ids_have_1_to_128_bytes() {
         assert!(UserId::try_from("").is_err());
         assert!(UserId::try_from("a").is_ok());
         assert!(UserId::try_from("é".repeat(64).as_str()).is_ok());
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_id_has_no_control_characters_and_no_space_at_its_ends() {
+    fn user_ids_with_control_characters_or_outer_white_space_are_rejected() {
         for text in ["a\nb", "a\u{7f}", "\u{85}a", "a\0", " a", "a ", "\u{3000}a", "\t"] {
             assert!(UserId::try_from(text).is_err(), "{text:?}");
         }

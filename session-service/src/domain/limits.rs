@@ -2,14 +2,16 @@
 
 pub use nono_proto::limits::*;
 
+use std::time::Duration;
+
 /// Latest time of a session in milliseconds since 1970: the end of the year 9999, the maximum of a protobuf `Timestamp`.
 pub const TIME_MAX_MILLISECONDS: u64 = 253_402_300_799_999;
 /// Number of request ids that a session remembers.
 pub const REMEMBERED_REQUEST_IDS: usize = 64;
 /// Lifetime of a listing, from its first page on.
-pub const LISTING_MAX_MILLISECONDS: u64 = 10 * 60 * 1000;
+pub const LISTING_TTL: Duration = Duration::from_secs(10 * 60);
 /// Maximum size of the metadata on a page of sessions, so that the page fits into a gRPC message: as a protobuf
 /// `Struct` metadata takes up to 5.5 times its size as JSON.
 pub const LIST_PAGE_MAX_METADATA_BYTES: usize = 600 * 1024;
-/// Number of sessions that fit on a page whatever their metadata.
-pub const LIST_PAGE_SURE_ITEMS: usize = LIST_PAGE_MAX_METADATA_BYTES / METADATA_MAX_BYTES;
+/// Number of sessions that fit on a page even with metadata of maximum size.
+pub const LIST_PAGE_MIN_ITEMS: usize = LIST_PAGE_MAX_METADATA_BYTES / METADATA_MAX_BYTES;

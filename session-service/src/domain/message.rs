@@ -30,11 +30,11 @@ impl Role {
 impl TryFrom<&str> for Role {
     type Error = String;
 
-    fn try_from(word: &str) -> Result<Self, String> {
+    fn try_from(name: &str) -> Result<Self, String> {
         [Self::User, Self::Assistant, Self::System]
             .into_iter()
-            .find(|role| role.as_str() == word)
-            .ok_or_else(|| format!("must be user, assistant or system, not {word:?}"))
+            .find(|role| role.as_str() == name)
+            .ok_or_else(|| format!("must be user, assistant or system, not {name:?}"))
     }
 }
 
@@ -82,7 +82,7 @@ impl TryFrom<&str> for Content {
 /// A message that is not stored yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewMessage {
-    /// Author of a message.
+    /// Author of the message.
     pub role: Role,
     /// Text of the message.
     pub content: Content,
@@ -98,7 +98,7 @@ impl NewMessage {
     }
 }
 
-/// The reason why a reply ended.
+/// Reason why a reply ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinishReason {
     /// The model completed the reply.
@@ -132,11 +132,11 @@ impl FinishReason {
 /// A reply of the assistant that is not stored yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewReply {
-    /// The text of the reply.
+    /// Text of the reply.
     pub content: Content,
-    /// The metadata of the reply.
+    /// Metadata of the reply.
     pub metadata: Metadata,
-    /// The reason why it ended.
+    /// Reason why it ended.
     pub finish_reason: FinishReason,
 }
 
@@ -197,14 +197,14 @@ impl TryFrom<Vec<NewMessage>> for Batch {
 pub struct Message {
     /// Position in the session, dense from 1.
     pub seq: u32,
-    /// Author of a message.
+    /// Author of the message.
     pub role: Role,
-    /// Text of a message.
+    /// Text of the message.
     pub content: Content,
     /// Time of the append.
     pub timestamp: Timestamp,
     /// Metadata passed by the caller.
     pub metadata: Metadata,
-    /// The reason why a reply of a turn ended. Appended messages and replies of older versions have none.
+    /// Reason why the reply of a turn ended; `None` for appended messages and replies of older versions.
     pub finish_reason: Option<FinishReason>,
 }

@@ -11,6 +11,6 @@ mod time;
 pub use ids::{Owner, PersonaKey, RequestId, UserId};
 pub use message::{Batch, Content, FinishReason, Message, NewMessage, NewReply, Role};
 pub use metadata::Metadata;
-pub use page::{Cursor, HistoryPage, PageSize, Span};
+pub use page::{Cursor, HistoryPage, HistoryRange, PageSize};
 pub use session::{IfExists, NewSession, Session};
 pub use time::Timestamp;

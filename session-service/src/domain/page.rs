@@ -2,7 +2,7 @@
 
 use super::{
     Message, Timestamp, UserId,
-    limits::{HISTORY_PAGE_MAX_BYTES, PAGE_DEFAULT_ITEMS, PAGE_MAX_ITEMS},
+    limits::{PAGE_DEFAULT_ITEMS, PAGE_MAX_ITEMS},
 };
 
 /// Maximum number of items on a page: 1 to 1000.
@@ -38,7 +38,7 @@ impl TryFrom<i32> for PageSize {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     /// Snapshot time of the listing, which is the time of its first page.
-    pub moment: Timestamp,
+    pub snapshot_at: Timestamp,
     /// Expiry of the last session before the page.
     pub expires_at: Timestamp,
     /// That session; `None` if all sessions with this expiry come before the page.
@@ -47,9 +47,9 @@ pub struct Cursor {
 
 /// Range of a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Span {
+pub enum HistoryRange {
     /// The newest messages.
-    Newest,
+    Latest,
     /// The newest messages with a smaller seq.
     Before(u32),
     /// The oldest messages with a larger seq.
@@ -60,19 +60,19 @@ pub enum Span {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryPage {
     /// Range of the page.
-    pub span: Span,
+    pub range: HistoryRange,
     /// Maximum number of messages.
     pub size: PageSize,
 }
 
 impl HistoryPage {
     /// Returns the first and last seq of the page in a session of `count` messages; `None` for an empty page.
-    pub fn within(self, count: u32) -> Option<(u32, u32)> {
+    pub fn bounds(self, count: u32) -> Option<(u32, u32)> {
         let size = self.size.items();
-        let (first, last) = match self.span {
-            Span::After(seq) => (seq.saturating_add(1), seq.saturating_add(size).min(count)),
-            Span::Newest => (count.saturating_sub(size) + 1, count),
-            Span::Before(seq) => {
+        let (first, last) = match self.range {
+            HistoryRange::After(seq) => (seq.saturating_add(1), seq.saturating_add(size).min(count)),
+            HistoryRange::Latest => (count.saturating_sub(size) + 1, count),
+            HistoryRange::Before(seq) => {
                 let last = seq.saturating_sub(1).min(count);
                 (last.saturating_sub(size) + 1, last)
             }
@@ -80,26 +80,32 @@ impl HistoryPage {
         (first <= last).then_some((first, last))
     }
 
-    /// Returns the number of messages, with these sizes in bytes, that fit into [`HISTORY_PAGE_MAX_BYTES`], counted from
-    /// the reading end; at least one if there is any.
-    pub fn fitting(self, sizes: impl DoubleEndedIterator<Item = usize>) -> usize {
+    /// Removes the messages at the far end of the page that exceed its maximum size in bytes; keeps at least one. Returns the
+    /// number of messages removed from the front.
+    pub fn trim<T>(self, messages: &mut Vec<T>, max_bytes: usize, size: impl Fn(&T) -> usize) -> u32 {
         let mut bytes = 0;
-        let mut fits = |size: &usize| {
+        let mut fits = |message: &&T| {
             let is_first = bytes == 0;
-            bytes += size;
-            is_first || bytes <= HISTORY_PAGE_MAX_BYTES
+            bytes += size(message);
+            is_first || bytes <= max_bytes
         };
-        match self.span {
-            Span::After(_) => sizes.take_while(&mut fits).count(),
-            Span::Newest | Span::Before(_) => sizes.rev().take_while(&mut fits).count(),
+        if let HistoryRange::After(_) = self.range {
+            let kept = messages.iter().take_while(&mut fits).count();
+            messages.truncate(kept);
+            return 0;
         }
+        let removed = messages.len() - messages.iter().rev().take_while(&mut fits).count();
+        messages.drain(..removed);
+        u32::try_from(removed).unwrap_or(u32::MAX)
     }
 
     /// Returns `true` if a session of `count` messages has more than these in the direction of paging.
     pub fn has_more(self, messages: &[Message], count: u32) -> bool {
-        match self.span {
-            Span::After(_) => messages.last().is_some_and(|message| message.seq < count),
-            Span::Newest | Span::Before(_) => messages.first().is_some_and(|message| message.seq > 1),
+        match self.range {
+            HistoryRange::After(_) => messages.last().is_some_and(|message| message.seq < count),
+            HistoryRange::Latest | HistoryRange::Before(_) => {
+                messages.first().is_some_and(|message| message.seq > 1)
+            }
         }
     }
 }
@@ -108,27 +114,41 @@ impl HistoryPage {
 mod tests {
     use super::*;
 
-    fn within(span: Span, size: i32, count: u32) -> Option<(u32, u32)> {
-        HistoryPage { span, size: PageSize::try_from(size).unwrap() }.within(count)
+    fn bounds(range: HistoryRange, size: i32, count: u32) -> Option<(u32, u32)> {
+        HistoryPage { range, size: PageSize::try_from(size).unwrap() }.bounds(count)
     }
 
     #[test]
-    fn a_page_of_history_stays_within_the_session() {
-        assert_eq!(within(Span::Newest, 3, 10), Some((8, 10)));
-        assert_eq!(within(Span::Newest, 3, 2), Some((1, 2)));
-        assert_eq!(within(Span::Newest, 3, 0), None);
-        assert_eq!(within(Span::Before(8), 3, 10), Some((5, 7)));
-        assert_eq!(within(Span::Before(u32::MAX), 3, 10), Some((8, 10)));
-        assert_eq!(within(Span::Before(1), 3, 10), None);
-        assert_eq!(within(Span::Before(0), 3, 10), None);
-        assert_eq!(within(Span::After(0), 3, 10), Some((1, 3)));
-        assert_eq!(within(Span::After(9), 3, 10), Some((10, 10)));
-        assert_eq!(within(Span::After(10), 3, 10), None);
-        assert_eq!(within(Span::After(u32::MAX), 3, 10), None);
+    fn bounds_of_a_history_page_are_within_the_session() {
+        assert_eq!(bounds(HistoryRange::Latest, 3, 10), Some((8, 10)));
+        assert_eq!(bounds(HistoryRange::Latest, 3, 2), Some((1, 2)));
+        assert_eq!(bounds(HistoryRange::Latest, 3, 0), None);
+        assert_eq!(bounds(HistoryRange::Before(8), 3, 10), Some((5, 7)));
+        assert_eq!(bounds(HistoryRange::Before(u32::MAX), 3, 10), Some((8, 10)));
+        assert_eq!(bounds(HistoryRange::Before(1), 3, 10), None);
+        assert_eq!(bounds(HistoryRange::Before(0), 3, 10), None);
+        assert_eq!(bounds(HistoryRange::After(0), 3, 10), Some((1, 3)));
+        assert_eq!(bounds(HistoryRange::After(9), 3, 10), Some((10, 10)));
+        assert_eq!(bounds(HistoryRange::After(10), 3, 10), None);
+        assert_eq!(bounds(HistoryRange::After(u32::MAX), 3, 10), None);
     }
 
     #[test]
-    fn a_page_size_is_clamped_but_never_negative() {
+    fn trim_keeps_the_messages_next_to_the_cursor_and_at_least_one() {
+        let trim = |range, mut sizes: Vec<usize>| {
+            let page = HistoryPage { range, size: PageSize::default() };
+            let removed = page.trim(&mut sizes, 10, |size| *size);
+            (removed, sizes)
+        };
+        assert_eq!(trim(HistoryRange::After(0), vec![4, 6, 1]), (0, vec![4, 6]));
+        assert_eq!(trim(HistoryRange::After(0), vec![11, 1]), (0, vec![11]));
+        assert_eq!(trim(HistoryRange::Latest, vec![1, 6, 4]), (1, vec![6, 4]));
+        assert_eq!(trim(HistoryRange::Before(9), vec![1, 11]), (1, vec![11]));
+        assert_eq!(trim(HistoryRange::Latest, Vec::new()), (0, Vec::new()));
+    }
+
+    #[test]
+    fn page_sizes_are_clamped_and_not_negative() {
         assert_eq!(PageSize::try_from(0), Ok(PageSize(100)));
         assert_eq!(PageSize::try_from(5000), Ok(PageSize(1000)));
         assert!(PageSize::try_from(-1).is_err());

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prompt_has_the_voice_of_the_persona_and_the_roles_of_the_messages() {
+    fn prompts_contain_the_persona_and_the_roles_of_messages() {
         let prompt = prompt(&history(1, "sua"), 20);
         let persona = Personas::built_in().resolve("technical_support").unwrap().clone();
         assert_eq!(prompt.persona.as_str(), "technical_support");
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_messages_that_fit_are_told_oldest_first() {
+    fn the_newest_messages_that_fit_are_in_the_prompt_oldest_first() {
         assert_eq!(told(&history(1, "uauau"), 20), "u1 a2 u3 a4 u5");
         assert_eq!(told(&history(1, "uauau"), 3), "u3 a4 u5");
         assert_eq!(told(&history(1, "UUUu"), 20), "U U u4");
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_message_of_the_user_is_never_left_out() {
+    fn the_last_user_message_is_always_in_the_prompt() {
         assert_eq!(told(&history(1, "uauUsss"), 3), "U s6 s7");
         assert_eq!(told(&history(1, "uuss"), 1), "u2");
         assert_eq!(told(&history(1, "uUUUU"), 20), "U U U");
@@ -118,14 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn a_shortened_conversation_does_not_begin_with_a_reply() {
+    fn truncated_prompts_do_not_start_with_a_reply() {
         assert_eq!(told(&history(1, "uauau"), 4), "u3 a4 u5");
         assert_eq!(told(&history(7, "aau"), 20), "u9");
         assert_eq!(told(&history(1, "au"), 20), "a1 u2", "this is how it began");
     }
 
     #[test]
-    fn earlier_replies_are_counted_beyond_what_is_seen() {
+    fn earlier_replies_outside_the_prompt_are_counted() {
         assert_eq!(prompt(&history(1, "u"), 20).earlier_replies, 0);
         assert_eq!(prompt(&history(1, "uauau"), 1).earlier_replies, 2);
         assert_eq!(prompt(&history(41, "uau"), 20).earlier_replies, 21);

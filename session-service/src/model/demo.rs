@@ -1,6 +1,6 @@
 //! Built-in demo replies for a first look without a model. They say that they are demo replies.
 
-use super::{FinishReason, Model, ModelError, Piece, Prompt, ReplyStream};
+use super::{FinishReason, Model, ModelError, Prompt, ReplyEvent, ReplyStream};
 use crate::domain::Role;
 use async_trait::async_trait;
 use futures_util::stream;
@@ -41,12 +41,12 @@ impl Model for Demo {
 
     async fn reply(&self, prompt: Prompt) -> Result<ReplyStream, ModelError> {
         let words: VecDeque<String> = write(&prompt).split_inclusive(' ').map(str::to_owned).collect();
-        let (pause, end) = (self.pause, Some(Piece::End(FinishReason::Stop)));
+        let (pause, end) = (self.pause, Some(ReplyEvent::Finish(FinishReason::Stop)));
         Ok(Box::pin(stream::unfold((words, end), move |(mut words, mut end)| async move {
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
-            let piece = words.pop_front().map(Piece::Text).or_else(|| end.take())?;
+            let piece = words.pop_front().map(ReplyEvent::Text).or_else(|| end.take())?;
             Some((Ok(piece), (words, end)))
         })))
     }
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_first_reply_says_what_it_is_and_how_to_have_a_model() {
+    async fn the_first_demo_reply_explains_how_to_configure_a_model() {
         for persona in Personas::built_in().iter() {
             let first = reply(&persona.key, 0, "hello").await;
             assert!(first.contains("no language model behind"), "{first}");
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_reply_quotes_what_was_said_and_is_the_same_again() {
+    async fn demo_replies_quote_the_message_and_are_deterministic() {
         for persona in ["default", "mental_health_nurse", "technical_support", "creative_writer", "pirate"] {
             for turn in 0..4 {
                 let text = reply(persona, turn, "my  cat\nsings").await;
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_nurse_is_no_clinician_and_points_to_emergency_help() {
+    async fn the_nurse_disclaims_medical_advice_and_points_to_emergency_help() {
         for turn in 0..4 {
             let text = reply("mental_health_nurse", turn, "I feel low").await;
             assert!(text.contains("not a clinician") && text.contains("local emergency number"), "{text}");
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_message_is_quoted_up_to_a_word() {
+    fn long_messages_are_quoted_up_to_a_word_boundary() {
         assert_eq!(excerpt(&"word ".repeat(40)), format!("“{}…”", ["word"; 12].join(" ")));
         assert_eq!(excerpt(&"é".repeat(100)), format!("“{}…”", "é".repeat(60)));
         assert_eq!(excerpt(""), "“”");

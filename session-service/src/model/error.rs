@@ -9,7 +9,7 @@ pub type Cause = Box<dyn Error + Send + Sync>;
 #[derive(Debug)]
 pub enum ModelError {
     /// The model is unreachable.
-    Refused(Cause),
+    Unreachable(Cause),
     /// The model rejected the API key.
     Unauthorized(Cause),
     /// The model's rate limit or quota is exhausted.
@@ -27,26 +27,26 @@ pub enum ModelError {
         cause: Cause,
     },
     /// The model stalled for longer than the timeout.
-    Silent,
+    Timeout,
     /// The reply was truncated.
-    Cut(Cause),
+    Truncated(Cause),
     /// The response of the model is invalid.
-    Garbage(Cause),
+    InvalidResponse(Cause),
     /// The reply was empty.
     Empty,
 }
 
 impl ModelError {
-    /// Returns the label for logs and metrics.
-    pub const fn outcome(&self) -> &'static str {
+    /// Returns the label of the error in logs and metrics.
+    pub const fn as_label(&self) -> &'static str {
         match self {
-            Self::Refused(_) => "refused",
+            Self::Unreachable(_) => "unreachable",
             Self::Unauthorized(_) => "unauthorized",
             Self::RateLimited { .. } => "rate_limited",
             Self::Failed { .. } => "failed",
-            Self::Silent => "silent",
-            Self::Cut(_) => "cut",
-            Self::Garbage(_) => "garbage",
+            Self::Timeout => "timeout",
+            Self::Truncated(_) => "truncated",
+            Self::InvalidResponse(_) => "invalid_response",
             Self::Empty => "empty",
         }
     }
@@ -55,14 +55,14 @@ impl ModelError {
 impl fmt::Display for ModelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(cause) => write!(f, "the model cannot be reached: {cause}"),
-            Self::Unauthorized(cause) => write!(f, "the model does not accept the key: {cause}"),
-            Self::RateLimited { cause, .. } => write!(f, "the model is asked too often: {cause}"),
-            Self::Failed { cause, .. } => write!(f, "the model failed: {cause}"),
-            Self::Silent => f.write_str("the model was silent for too long"),
-            Self::Cut(cause) => write!(f, "the model's reply ended in its middle: {cause}"),
-            Self::Garbage(cause) => write!(f, "the model's answer makes no sense: {cause}"),
-            Self::Empty => f.write_str("the model's reply ended without a word"),
+            Self::Unreachable(cause) => write!(f, "the model is unreachable: {cause}"),
+            Self::Unauthorized(cause) => write!(f, "the model rejected the API key: {cause}"),
+            Self::RateLimited { cause, .. } => write!(f, "the rate limit of the model is exceeded: {cause}"),
+            Self::Failed { cause, .. } => write!(f, "the model returned an error: {cause}"),
+            Self::Timeout => f.write_str("the model stalled"),
+            Self::Truncated(cause) => write!(f, "the reply of the model was truncated: {cause}"),
+            Self::InvalidResponse(cause) => write!(f, "invalid response of the model: {cause}"),
+            Self::Empty => f.write_str("the reply of the model is empty"),
         }
     }
 }

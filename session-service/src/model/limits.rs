@@ -11,10 +11,10 @@ pub const REPLY_MAX_BYTES: usize = MESSAGE_CONTENT_MAX_BYTES;
 /// Maximum duration of a reply.
 pub const REPLY_MAX_DURATION: Duration = Duration::from_secs(30 * 60);
 /// Stall timeout of a model.
-pub const SILENCE_MAX: Duration = Duration::from_secs(60);
+pub const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Timeout for connecting to a model.
-pub const CONNECT_MAX: Duration = Duration::from_secs(5);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum length of a line of a model's stream, and of what is buffered of one.
 pub const LINE_MAX_BYTES: usize = 256 * 1024;
 /// The longest stream of a model. A token of text is some 300 bytes of it, and thoughts are in it too, so this is

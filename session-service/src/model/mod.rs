@@ -1,16 +1,16 @@
 //! Models: the trait, prompts and replies, and its implementations. No protobuf, no store.
 
-mod bounded;
 mod context;
 mod demo;
 mod error;
+mod limited;
 pub mod limits;
 mod openai;
 
-pub use bounded::Bounded;
 pub use context::context;
 pub use demo::Demo;
 pub use error::{Cause, ModelError};
+pub use limited::LimitedModel;
 pub use openai::{ModelUrl, OpenAi, Secret};
 
 pub use crate::domain::FinishReason;
@@ -56,15 +56,15 @@ pub struct PromptMessage {
 }
 
 /// A reply as a stream of texts, followed by one end or one error.
-pub type ReplyStream = Pin<Box<dyn Stream<Item = Result<Piece, ModelError>> + Send>>;
+pub type ReplyStream = Pin<Box<dyn Stream<Item = Result<ReplyEvent, ModelError>> + Send>>;
 
-/// A part of a reply.
+/// Event of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
-    /// The next text. Never empty from a [`Bounded`] model; an empty text of another model shows that it is alive.
+pub enum ReplyEvent {
+    /// The next text. Never empty from a [`LimitedModel`]; an empty text of another model shows that it is alive.
     Text(String),
-    /// The reply is complete.
-    End(FinishReason),
+    /// The end of the reply.
+    Finish(FinishReason),
 }
 
 #[cfg(test)]
@@ -98,13 +98,13 @@ mod tests {
         let mut texts = Vec::new();
         let mut pieces = match model.reply(prompt).await {
             Ok(pieces) => pieces,
-            Err(error) => return (texts, Err(error.outcome())),
+            Err(error) => return (texts, Err(error.as_label())),
         };
         let end = loop {
             match pieces.next().await.expect("a reply ends with an end or an error") {
-                Ok(Piece::Text(text)) => texts.push(text),
-                Ok(Piece::End(reason)) => break Ok(reason),
-                Err(error) => break Err(error.outcome()),
+                Ok(ReplyEvent::Text(text)) => texts.push(text),
+                Ok(ReplyEvent::Finish(reason)) => break Ok(reason),
+                Err(error) => break Err(error.as_label()),
             }
         };
         assert!(pieces.next().await.is_none(), "nothing comes after the end");

@@ -3,12 +3,12 @@
 mod store;
 
 use crate::{
-    model::{Bounded, Demo, Model, ModelUrl, OpenAi, Secret, limits::SILENCE_MAX},
+    grpc::Dependencies,
+    model::{Demo, LimitedModel, Model, ModelUrl, OpenAi, Secret, limits::STALL_TIMEOUT},
     personas::Personas,
-    server::Parts,
     store::{
         Policy,
-        observed::{ObservedStore, StoreMetrics},
+        instrumented::{InstrumentedStore, StoreMetrics},
     },
 };
 use clap::Args;
@@ -91,17 +91,17 @@ impl ServiceSettings {
     }
 
     /// Validates the combination of settings. The error is one sentence.
-    pub fn check(&self, url: &StoreUrl) -> Result<(), String> {
-        self.store.check(url).and_then(|()| self.model().map(drop))
+    pub fn validate(&self, url: &StoreUrl) -> Result<(), String> {
+        self.store.validate(url).and_then(|()| self.model().map(drop))
     }
 
     /// Creates the dependencies of the service and starts connecting to the store at `url`. The error is one sentence.
-    pub fn parts(&self, url: &StoreUrl, registry: &mut Registry) -> Result<Parts, String> {
+    pub fn build(&self, url: &StoreUrl, registry: &mut Registry) -> Result<Dependencies, String> {
         let policy = self.policy();
         let (store, system) = self.store.store(url, policy)?;
-        let store = Arc::new(ObservedStore::new(store, system, StoreMetrics::register(registry)));
+        let store = Arc::new(InstrumentedStore::new(store, system, StoreMetrics::register(registry)));
         let personas = self.personas.clone().unwrap_or_else(|| Arc::new(Personas::built_in()));
-        Ok(Parts {
+        Ok(Dependencies {
             store,
             policy,
             personas,
@@ -112,9 +112,9 @@ impl ServiceSettings {
 
     fn model(&self) -> Result<Arc<dyn Model>, String> {
         let (Some(url), Some(name)) = (&self.model_url, &self.model) else {
-            return Ok(Arc::new(Bounded::new(Demo::default(), SILENCE_MAX)));
+            return Ok(Arc::new(LimitedModel::new(Demo::default(), STALL_TIMEOUT)));
         };
         let model = OpenAi::new(url, name, self.model_api_key.as_ref())?;
-        Ok(Arc::new(Bounded::new(model, SILENCE_MAX)))
+        Ok(Arc::new(LimitedModel::new(model, STALL_TIMEOUT)))
     }
 }

@@ -3,12 +3,12 @@
 use crate::store::{
     Policy, SessionStore,
     memory::MemoryStore,
-    redis::{RedisSettings, RedisStore, RedisTls, RedisUrl, SentinelLogin},
+    redis::{RedisSettings, RedisStore, RedisTls, RedisUrl, SentinelCredentials},
 };
 use clap::Args;
 use std::{fmt, fs, str::FromStr, sync::Arc};
 
-/// Address of the store.
+/// URL of the store.
 #[derive(Clone, PartialEq, Eq)]
 pub enum StoreUrl {
     /// `memory:`
@@ -24,7 +24,7 @@ impl FromStr for StoreUrl {
         if matches!(text, "memory:" | "memory://") {
             return Ok(Self::Memory);
         }
-        if RedisUrl::is_one(text) {
+        if RedisUrl::has_redis_scheme(text) {
             return RedisUrl::parse(text).map(Self::Redis);
         }
         Err("it must be memory:, redis://, rediss://, redis+sentinel:// or redis+cluster://".into())
@@ -40,7 +40,7 @@ impl fmt::Debug for StoreUrl {
     }
 }
 
-/// Settings of the store besides its address.
+/// Settings of the store except its URL.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Store")]
 pub struct StoreSettings {
@@ -118,20 +118,20 @@ impl StoreSettings {
                 ca: self.store_tls_ca.as_ref().map(bytes),
                 client: client.map(|(cert, key)| (bytes(cert), bytes(key))),
             },
-            sentinel: SentinelLogin {
+            sentinel: SentinelCredentials {
                 user: self.store_sentinel_user.clone(),
                 password: self.store_sentinel_password.as_ref().map(|password| password.0.clone()),
             },
             min_replicas_ack: self.min_replicas_ack,
         };
-        settings.check()?;
+        settings.validate()?;
         Ok(settings)
     }
 
     /// Validates the settings. The error is one sentence.
-    pub(super) fn check(&self, url: &StoreUrl) -> Result<(), String> {
+    pub(super) fn validate(&self, url: &StoreUrl) -> Result<(), String> {
         match url {
-            StoreUrl::Memory if self.is_about_redis() => {
+            StoreUrl::Memory if self.has_redis_settings() => {
                 Err("--min-replicas-ack and --store-... are for Redis, and --store is memory:".into())
             }
             StoreUrl::Memory => Ok(()),
@@ -139,7 +139,7 @@ impl StoreSettings {
         }
     }
 
-    fn is_about_redis(&self) -> bool {
+    fn has_redis_settings(&self) -> bool {
         let files = [&self.store_tls_ca, &self.store_tls_cert, &self.store_tls_key];
         self.min_replicas_ack > 0
             || files.into_iter().any(Option::is_some)
@@ -157,16 +157,16 @@ impl StoreSettings {
             StoreUrl::Memory => (Arc::new(MemoryStore::new(policy)), "memory"),
             StoreUrl::Redis(url) => {
                 let store = Arc::new(RedisStore::new(&self.redis(url)?, policy)?);
-                tokio::spawn(advise(store.clone()));
+                tokio::spawn(log_recommendations(store.clone()));
                 (store, "redis")
             }
         })
     }
 }
 
-/// Logs once which settings of the store should be changed.
-async fn advise(store: Arc<RedisStore>) {
-    for advice in store.advice_once_there().await {
-        tracing::warn!(advice, "the store is not set up to keep sessions");
+/// Logs the recommendations about the store once it is reachable.
+async fn log_recommendations(store: Arc<RedisStore>) {
+    for advice in store.wait_and_check().await {
+        tracing::warn!(advice, "the configuration of the store endangers sessions");
     }
 }

@@ -1,4 +1,4 @@
-//! The check of stored metadata, so that one record of foreign data never fails a page of others.
+//! Validation of stored metadata, so that one corrupt record never fails a page of others.
 
 use crate::domain::{
     Metadata,
@@ -7,8 +7,7 @@ use crate::domain::{
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
-/// Returns the metadata of this JSON text, if a request could have stored it: an object within the limits. An error never
-/// repeats the text.
+/// Returns stored metadata, after checking that it is an object within the limits. The error does not quote it.
 pub(crate) fn stored(json: &str) -> Result<Metadata, String> {
     let metadata = Metadata::stored(json);
     if metadata.is_empty() {
@@ -29,15 +28,15 @@ pub(crate) fn stored(json: &str) -> Result<Metadata, String> {
     }
 }
 
-/// A JSON value with at most this many levels of objects and arrays. Unlike `IgnoredAny` it checks what a value needs in
-/// order to be read: strings, numbers and depth.
+/// A JSON value with at most this many levels of objects and arrays. Unlike `IgnoredAny` it validates strings, numbers
+/// and depth.
 #[derive(Clone, Copy)]
 struct Checked {
     levels: usize,
 }
 
 impl Checked {
-    fn one_level_less<E: Error>(self) -> Result<Self, E> {
+    fn descend<E: Error>(self) -> Result<Self, E> {
         let levels = self.levels.checked_sub(1).ok_or_else(|| E::custom("too deep"))?;
         Ok(Self { levels })
     }
@@ -83,13 +82,13 @@ impl<'de> Visitor<'de> for Checked {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        let inner = self.one_level_less()?;
+        let inner = self.descend()?;
         while elements.next_element_seed(inner)?.is_some() {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        let inner = self.one_level_less()?;
+        let inner = self.descend()?;
         while entries.next_key_seed(inner)?.is_some() {
             entries.next_value_seed(inner)?;
         }
@@ -106,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_that_a_request_can_store_is_returned_as_it_is() {
+    fn valid_metadata_are_returned_unchanged() {
         for json in ["{}", r#"{"a":[],"b":[{"c":-1.5e3,"d":null}],"e":"\ud83e\udd16","f":true}"#, &nested(16)]
         {
             assert_eq!(stored(json).unwrap().as_json(), json);
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_is_refused_without_being_repeated() {
+    fn invalid_metadata_are_rejected_without_being_quoted() {
         let large = format!(r#"{{"secret":"{}"}}"#, "x".repeat(METADATA_MAX_BYTES));
         for json in [
             "",

@@ -1,4 +1,6 @@
-//! How a message is stored: one JSON object, whose `timestamp` comes last because the store's clock fills it in.
+//! Encoding of messages in the store, and digests of requests.
+//!
+//! A message is a JSON object whose `timestamp` comes last, because the store's clock determines it.
 
 use super::metadata;
 use crate::domain::{
@@ -19,13 +21,13 @@ struct Stored<'a> {
     timestamp: u64,
 }
 
-/// The message up to the value of its timestamp: `{"role":...,"timestamp":`. Digits and `}` complete it.
-pub(crate) fn unstamped(message: &NewMessage) -> Vec<u8> {
+/// Encodes a message up to the value of its timestamp: `{"role":...,"timestamp":`. Digits and `}` complete it.
+pub(crate) fn encode_without_timestamp(message: &NewMessage) -> Vec<u8> {
     encode(message.role, &message.content, &message.metadata, None)
 }
 
-/// Returns a reply up to the value of its timestamp, like [`unstamped`].
-pub(crate) fn unstamped_reply(reply: &NewReply) -> Vec<u8> {
+/// Encodes a reply up to the value of its timestamp, like [`encode_without_timestamp`].
+pub(crate) fn encode_reply_without_timestamp(reply: &NewReply) -> Vec<u8> {
     encode(Role::Assistant, &reply.content, &reply.metadata, Some(reply.finish_reason))
 }
 
@@ -48,14 +50,14 @@ fn encode(role: Role, content: &Content, metadata: &Metadata, finish: Option<Fin
     json
 }
 
-/// Returns the stored size in bytes of a message that is `unstamped` long without its timestamp.
-pub(crate) fn stored_bytes(unstamped: &[u8], timestamp: Timestamp) -> usize {
-    unstamped.len() + timestamp.as_millis().to_string().len() + 1
+/// Returns the stored size in bytes of a message that was encoded without its timestamp.
+pub(crate) fn stored_bytes(encoded: &[u8], timestamp: Timestamp) -> usize {
+    encoded.len() + timestamp.as_millis().to_string().len() + 1
 }
 
-/// The message that is stored as `json` at place `seq`.
+/// Decodes a stored message. The error does not quote it.
 pub(crate) fn decode(json: &str, seq: u32) -> Result<Message, String> {
-    // Neither cause repeats what is stored: the parser's own message quotes it.
+    // The parser's own error quotes the message.
     let stored: Stored<'_> = serde_json::from_str(json).map_err(|error| {
         format!("message {seq} is corrupt: {:?} error at column {}", error.classify(), error.column())
     })?;
@@ -71,14 +73,14 @@ pub(crate) fn decode(json: &str, seq: u32) -> Result<Message, String> {
     })
 }
 
-/// A short, stable name for a request id.
-pub(crate) fn request_key(request_id: &RequestId) -> ShortHash {
-    short_hash(|hash| hash.update(request_id.as_str()))
+/// Returns the digest of a request id, by which the store remembers it.
+pub(crate) fn request_digest(request_id: &RequestId) -> Digest72 {
+    digest(|hash| hash.update(request_id.as_str()))
 }
 
-/// A short, stable digest of the messages of an append: the same for the same messages only.
-pub(crate) fn fingerprint(messages: &[NewMessage]) -> ShortHash {
-    short_hash(|hash| {
+/// Returns the digest of the messages of an append.
+pub(crate) fn fingerprint(messages: &[NewMessage]) -> Digest72 {
+    digest(|hash| {
         for message in messages {
             let fields = [message.role.as_str(), message.content.as_str(), message.metadata.as_json()];
             fields.into_iter().for_each(|field| update_with(hash, field));
@@ -86,25 +88,25 @@ pub(crate) fn fingerprint(messages: &[NewMessage]) -> ShortHash {
     })
 }
 
-/// Returns a short, stable digest of the request that creates a session: equal only for equal persona and metadata.
-pub(crate) fn creation_fingerprint(new: &NewSession) -> ShortHash {
-    short_hash(|hash| {
+/// Returns the digest of persona and metadata of a request that creates a session.
+pub(crate) fn creation_fingerprint(new: &NewSession) -> Digest72 {
+    digest(|hash| {
         for field in [new.persona.as_str(), new.metadata.as_json()] {
             update_with(hash, field);
         }
     })
 }
 
-/// Adds a field with its length, so that no two lists of fields give the same bytes.
+/// Hashes a field with its length, so that different lists of fields have different digests.
 fn update_with(hash: &mut Sha256, field: &str) {
     hash.update((field.len() as u64).to_be_bytes());
     hash.update(field);
 }
 
-/// A [`request_key`] or a [`fingerprint`]: 72 bits as text, for whoever looks at the store.
-pub(crate) type ShortHash = [u8; 12];
+/// A digest of 72 bits as URL-safe base64.
+pub(crate) type Digest72 = [u8; 12];
 
-fn short_hash(fill: impl FnOnce(&mut Sha256)) -> ShortHash {
+fn digest(fill: impl FnOnce(&mut Sha256)) -> Digest72 {
     let mut hash = Sha256::new();
     fill(&mut hash);
     let mut text = [0; _];
@@ -118,20 +120,24 @@ mod tests {
     use crate::domain::Batch;
 
     #[test]
-    fn a_message_survives_its_encoding() {
+    fn decode_returns_the_encoded_message() {
         let new = NewMessage {
             role: Role::Assistant,
             content: Content::try_from("a \"quoted\" 🤖\u{1}\n}").unwrap(),
             metadata: Metadata::try_from(r#"{"a":[],"b":{"c":42}}"#.to_owned()).unwrap(),
         };
         let timestamp = Timestamp::from_millis(1_697_856_000_123);
-        let json = format!("{}{}}}", String::from_utf8(unstamped(&new)).unwrap(), timestamp.as_millis());
-        assert_eq!(json.len(), stored_bytes(&unstamped(&new), timestamp));
+        let json = format!(
+            "{}{}}}",
+            String::from_utf8(encode_without_timestamp(&new)).unwrap(),
+            timestamp.as_millis()
+        );
+        assert_eq!(json.len(), stored_bytes(&encode_without_timestamp(&new), timestamp));
         assert_eq!(decode(&json, 7).unwrap(), new.at(7, timestamp));
     }
 
     #[test]
-    fn a_corrupt_message_is_not_quoted() {
+    fn errors_do_not_quote_corrupt_messages() {
         for json in [
             "canary",
             r#""canary""#,
@@ -146,14 +152,14 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_keeps_its_finish_reason() {
+    fn replies_keep_their_finish_reason() {
         let timestamp = Timestamp::from_millis(1);
         for finish_reason in
             [FinishReason::Stop, FinishReason::Length, FinishReason::ContentFilter, FinishReason::Unknown]
         {
             let (content, metadata) = (Content::try_from("hi").unwrap(), Metadata::default());
             let reply = NewReply { content, metadata, finish_reason };
-            let json = format!("{}1}}", String::from_utf8(unstamped_reply(&reply)).unwrap());
+            let json = format!("{}1}}", String::from_utf8(encode_reply_without_timestamp(&reply)).unwrap());
             assert_eq!(decode(&json, 2).unwrap(), reply.at(2, timestamp));
         }
         let stored = |reason: &str| {
@@ -166,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn moving_a_byte_between_fields_changes_the_fingerprint() {
+    fn fingerprints_depend_on_role_and_content() {
         let batch = |role, content: &str| {
             let content = Content::try_from(content).unwrap();
             Batch::try_from(vec![NewMessage { role, content, metadata: Metadata::default() }]).unwrap()

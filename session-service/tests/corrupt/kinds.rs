@@ -1,6 +1,6 @@
-//! The kinds of foreign data: commands that put them there, and the calls that they fail.
+//! Kinds of foreign data: the commands that write them, and the calls that fail because of them.
 
-/// The key of the session that is made corrupt.
+/// Key of the session that becomes corrupt.
 pub const RECORD: &str = "session:{bad}";
 pub const HISTORY: &str = "chat_history:{bad}";
 pub const INDEX: &str = "session_index:{:}";
@@ -8,29 +8,29 @@ pub const MOVES: &str = "session_moves:{:}";
 pub const LISTING: &str = "session_listing:{:}";
 pub const QUEUE: &str = "session_move_queue:{:}";
 
-/// The calls of the session that fail.
+/// Calls of the session that fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fails {
-    /// All that read or write the record.
+    /// Calls that read or write the record.
     All,
-    /// Those that read or write messages.
+    /// Calls that read or write messages.
     Messages,
-    /// Those that read messages.
+    /// Calls that read messages.
     History,
-    /// Those that write messages.
+    /// Calls that write messages.
     Appends,
-    /// None: the data heals with the next write, or belongs to no session.
+    /// None: the next write replaces the data, or it belongs to no session.
     None,
 }
 
 pub struct Kind {
     pub name: String,
-    /// The key, which decides the node.
+    /// The key, which determines the node.
     pub key: &'static str,
-    /// The Lua of the commands on `KEYS[1]`.
+    /// Commands on `KEYS[1]` in Lua.
     pub lua: String,
     pub fails: Fails,
-    /// A part of the doctor's finding; none for data that heals by itself.
+    /// Part of the doctor's finding; `None` for data that the next write replaces.
     pub finding: Option<String>,
 }
 
@@ -39,7 +39,7 @@ fn kind(name: &str, key: &'static str, lua: &str, fails: Fails, finding: &str) -
     Kind { name: name.into(), key, lua: lua.into(), fails, finding }
 }
 
-/// A value of another type in the key.
+/// Returns kinds that replace a key by a value of another type.
 fn wrong_type(key: &'static str, fails: Fails, finding: &str) -> Vec<Kind> {
     let commands = [
         ("string", "redis.call('SET', KEYS[1], 'foreign')"),
@@ -62,7 +62,7 @@ fn wrong_type(key: &'static str, fails: Fails, finding: &str) -> Vec<Kind> {
         .collect()
 }
 
-/// A value in a field of the record, as the text between Lua's quotes.
+/// Returns a kind that sets a field of the record to a Lua string literal.
 fn field(field: &str, value: &str, finding: &str) -> Kind {
     let lua = format!("redis.call('HSET', KEYS[1], '{field}', '{value}')");
     let shown: String = value.chars().take(40).collect();
@@ -146,7 +146,7 @@ fn message_kinds() -> Vec<Kind> {
     }
     for (name, value) in [("broken off", "x"), ("not text", &"\\255".repeat(34))] {
         let lua = format!("redis.call('HSET', KEYS[1], 'recent_requests', '{value}')");
-        let finding = "recent_requests is not made of whole entries";
+        let finding = "recent_requests has incomplete entries";
         kinds.push(kind(&format!("recent_requests {name}"), RECORD, &lua, Fails::Appends, finding));
     }
     let lua = "redis.call('HSET', KEYS[1], 'message_count', '1')";
@@ -155,7 +155,7 @@ fn message_kinds() -> Vec<Kind> {
         RECORD,
         lua,
         Fails::Appends,
-        "message_count is 1 and there are 2 messages",
+        "message_count is 1, and there are 2 messages",
     ));
     let lua = "redis.call('HSET', KEYS[1], 'message_count', '7')";
     kinds.push(kind(
@@ -163,7 +163,7 @@ fn message_kinds() -> Vec<Kind> {
         RECORD,
         lua,
         Fails::Messages,
-        "message_count is 7 and there are 2 messages",
+        "message_count is 7, and there are 2 messages",
     ));
     for name in ["turn_until", "given"] {
         for value in ["abc", "inf", "nan", "-1", "999999999999999"] {
@@ -178,7 +178,7 @@ fn message_kinds() -> Vec<Kind> {
 fn list_kinds() -> Vec<Kind> {
     let mut kinds = Vec::new();
     for key in [MOVES, LISTING, QUEUE] {
-        kinds.extend(wrong_type(key, Fails::None, "it holds a "));
+        kinds.extend(wrong_type(key, Fails::None, "it is a "));
     }
     for member in ["", " x", "a\\nb", "\\255\\254", "\\195", "\\226\\130", &"x".repeat(129), "\\194\\160x"] {
         let lua = format!("redis.call('ZADD', KEYS[1], ARGV[1] + 3500000, '{member}')");
@@ -191,7 +191,7 @@ fn list_kinds() -> Vec<Kind> {
             INDEX,
             &lua,
             Fails::None,
-            "the score of bad is no expiry",
+            "the score of bad is not an expiry",
         ));
     }
     for score in ["ARGV[1] + 3500000.25", "ARGV[1] + 86400000 * 365 * 100"] {
@@ -212,13 +212,13 @@ fn list_kinds() -> Vec<Kind> {
     ] {
         let lua = format!("redis.call('HSET', KEYS[1], 'since', {since}, 'last', {last})");
         let name = format!("since {since} last {last}");
-        kinds.push(kind(&name, LISTING, &lua, Fails::None, "its times are no times of listings"));
+        kinds.push(kind(&name, LISTING, &lua, Fails::None, "its times are not those of listings"));
     }
     for (key, command) in [(MOVES, "'ZADD', KEYS[1], ARGV[1] + 3500000,"), (QUEUE, "'LPUSH', KEYS[1],")] {
         for entry in ["'garbage'", "'x\\ny'", "'\\255\\n1'", "'x\\n999999999999999'", "''"] {
             let lua = format!("redis.call({command} {entry})");
             let name = format!("{key} has {entry}");
-            kinds.push(kind(&name, key, &lua, Fails::None, "it holds entries that are no moves"));
+            kinds.push(kind(&name, key, &lua, Fails::None, "it contains entries that are not moves"));
         }
     }
     kinds

@@ -1,8 +1,8 @@
-//! What must hold after a load, whatever happened in it.
+//! Checks after a load: no acknowledged write is lost or duplicated, and every key expires.
 
 use super::load::{Record, shared_sessions};
 use crate::suite::harness::*;
-use session_service::domain::Span;
+use session_service::domain::HistoryRange;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::OpenOptions,
@@ -11,12 +11,12 @@ use std::{
 };
 use testkit::RedisServer;
 
-/// No call may take longer, whatever Redis does.
+/// Maximum duration of a call during every fault.
 pub const LONGEST_CALL: Duration = Duration::from_millis(1500);
-/// Where the rows of the table go.
+/// File of the table rows.
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/faults.md");
 
-/// What came of the promises.
+/// Result of checking a load.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Kept {
     pub lost: usize,
@@ -24,7 +24,7 @@ pub struct Kept {
 }
 
 impl Record {
-    /// Proves that everything is as it was promised, once the store serves again.
+    /// Checks all acknowledged writes once the store is reachable again.
     pub async fn check(&self, store: &Store, servers: &[&RedisServer]) -> Kept {
         let mut kept = Kept::default();
         for session in shared_sessions() {
@@ -32,7 +32,7 @@ impl Record {
         }
         let mut expected: BTreeSet<_> = shared_sessions().collect();
         expected.extend(self.own.iter().cloned());
-        let page = store.first_page(1000).await;
+        let page = store.list_first_page(1000).await;
         let listed: BTreeSet<_> = page.sessions.iter().map(|s| s.user_id.to_string()).collect();
         assert_eq!(listed, expected, "the list has what is live and nothing else");
         assert_eq!(page.total_count as usize, expected.len());
@@ -44,7 +44,7 @@ impl Record {
         let mut messages = Vec::new();
         loop {
             let after = u32::try_from(messages.len()).unwrap();
-            let page = store.read(session, page(Span::After(after), 1000)).await.unwrap();
+            let page = store.read_history(session, page(HistoryRange::After(after), 1000)).await.unwrap();
             messages.extend(page.messages);
             if !page.has_more {
                 assert_eq!(page.message_count as usize, messages.len());
@@ -65,13 +65,13 @@ impl Record {
         assert_eq!(strangers.count(), 0, "every message was said by somebody");
     }
 
-    /// How long after `moment` the first call succeeded.
-    pub fn first_success_after(&self, moment: Instant) -> Duration {
-        let first = self.successes.iter().filter(|success| **success >= moment).min();
-        first.expect("calls succeed again").duration_since(moment)
+    /// Returns the time from `since` to the first successful call.
+    pub fn first_success_after(&self, since: Instant) -> Duration {
+        let first = self.successes.iter().filter(|success| **success >= since).min();
+        first.expect("calls succeed again").duration_since(since)
     }
 
-    /// Writes a row of the table that `make faults` shows.
+    /// Appends a row to the table of `make faults`.
     pub fn row(&self, fault: &str, kept: &Kept, recovery: Option<Duration>) {
         let millis = |duration: Duration| format!("{} ms", duration.as_millis());
         let row = format!(
@@ -88,7 +88,7 @@ impl Record {
     }
 }
 
-/// Every key is one of a session that is expected, or of the owner's list, and has an expiry.
+/// Asserts that every key belongs to an expected session or to the owner's list, and expires.
 fn no_ghosts(servers: &[&RedisServer], expected: &BTreeSet<String>) {
     for server in servers {
         for key in keys(server) {
@@ -100,7 +100,7 @@ fn no_ghosts(servers: &[&RedisServer], expected: &BTreeSet<String>) {
     }
 }
 
-/// The keys that are there.
+/// Returns all keys.
 pub fn keys(server: &RedisServer) -> Vec<String> {
     let mut keys: Vec<_> = server.ask(&["KEYS", "*"]).lines().skip(2).step_by(2).map(str::to_owned).collect();
     keys.sort_unstable();

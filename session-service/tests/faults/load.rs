@@ -1,8 +1,8 @@
-//! A load that records every call and its answer: what was promised, how long it took, what was seen to be wrong.
+//! Load generator that records every call: acknowledged writes, durations and violated guarantees.
 
 use crate::suite::harness::*;
 use session_service::{
-    domain::{Owner, Span},
+    domain::{HistoryRange, Owner},
     store::{ListPage, StoreError},
 };
 use std::{
@@ -16,30 +16,30 @@ use std::{
 use testkit::Stopwatch;
 use tokio::task::JoinSet;
 
-/// How many callers there are.
+/// Number of workers.
 const WORKERS: usize = 6;
-/// How many sessions they share.
+/// Number of sessions that all workers use.
 const SHARED: usize = 5;
-/// How long the same request is repeated until it is acknowledged, as a good client does.
+/// Timeout for repeating a request until it is acknowledged.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The pause before a repetition.
+/// Pause before a retry.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What was called and what came of it.
+/// Record of all calls.
 #[derive(Default)]
 pub struct Record {
     pub calls: usize,
     pub acknowledged: usize,
     pub longest: Duration,
-    /// When calls succeeded.
+    /// Times of successful calls.
     pub successes: Vec<Instant>,
-    /// The seq that was promised to each message of each shared session.
+    /// Acknowledged seq of each message of each shared session.
     pub promised: BTreeMap<String, BTreeMap<String, u32>>,
-    /// Messages of which nobody knows: they may be there, once.
+    /// Messages without an acknowledgement: stored at most once.
     pub unknown: BTreeSet<String>,
-    /// Sessions of one worker that were left live.
+    /// Sessions of one worker that were not deleted.
     pub own: BTreeSet<String>,
-    /// What was seen to be wrong.
+    /// Violated guarantees.
     pub wrong: Vec<String>,
 }
 
@@ -54,20 +54,20 @@ struct Shared {
     store: Store,
     record: Mutex<Record>,
     is_over: AtomicBool,
-    /// The highest seq that was promised in each shared session.
+    /// Highest acknowledged seq of each shared session.
     highest: Vec<AtomicU32>,
 }
 
-/// The names of the sessions that all workers use.
+/// Returns the names of the sessions that all workers use.
 pub fn shared_sessions() -> impl Iterator<Item = String> {
     (0..SHARED).map(|n| format!("shared {n}"))
 }
 
 impl Load {
-    /// Makes the shared sessions and begins to use them.
+    /// Creates the shared sessions and starts the workers.
     pub async fn start(store: &Store, seed: u64) -> Self {
         for name in shared_sessions() {
-            store.make(&name).await;
+            store.create_session(&name).await;
         }
         let shared = Arc::new(Shared {
             store: store.clone(),
@@ -83,12 +83,12 @@ impl Load {
         Self { shared, stopwatch: Stopwatch::start(), workers }
     }
 
-    /// How many calls were acknowledged so far.
+    /// Returns the number of acknowledged calls.
     pub fn acknowledged(&self) -> usize {
         self.shared.record.lock().unwrap().acknowledged
     }
 
-    /// Waits until this many more calls were acknowledged.
+    /// Waits for this number of further acknowledged calls.
     pub async fn goes_on(&self, calls: usize) {
         let (begun, before) = (Instant::now(), self.acknowledged());
         while self.acknowledged() < before + calls {
@@ -97,7 +97,7 @@ impl Load {
         }
     }
 
-    /// Lets every worker finish what it is at.
+    /// Waits until every worker has finished its current call.
     pub async fn stop(self) -> Record {
         self.shared.is_over.store(true, Ordering::SeqCst);
         self.workers.join_all().await;
@@ -131,7 +131,7 @@ impl Worker {
         }
     }
 
-    /// Makes one call and notes how it went.
+    /// Makes one call and records its result.
     async fn call<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         let begun = Instant::now();
         let result = call.await;
@@ -149,7 +149,7 @@ impl Worker {
         result
     }
 
-    /// Makes the same call until it is acknowledged.
+    /// Repeats a call until it is acknowledged.
     async fn insist<T, F>(&self, call: impl Fn() -> F) -> Option<T>
     where
         F: Future<Output = Result<T, StoreError>>,
@@ -182,7 +182,8 @@ impl Worker {
     async fn append_once(&self, session: usize) {
         let (store, name, content) = (&self.shared.store, name(session), self.text());
         let (name, text) = (name.as_str(), content.as_str());
-        let said = self.insist(move || async move { store.say_once(name, &[text], text).await }).await;
+        let said =
+            self.insist(move || async move { store.append_texts_with_id(name, &[text], text).await }).await;
         if let Some(said) = said {
             self.promise(session, content, said.messages[0].seq);
         }
@@ -190,7 +191,7 @@ impl Worker {
 
     async fn append_blindly(&self, session: usize) {
         let text = self.text();
-        match self.call(self.shared.store.say(&name(session), &[&text])).await {
+        match self.call(self.shared.store.append_texts(&name(session), &[&text])).await {
             Ok(said) => self.promise(session, text, said.messages[0].seq),
             Err(_) => drop(self.shared.record.lock().unwrap().unknown.insert(text)),
         }
@@ -198,8 +199,10 @@ impl Worker {
 
     async fn read(&self, session: usize) {
         let highest = self.shared.highest[session].load(Ordering::SeqCst);
-        let page = page(Span::Newest, 20);
-        let Ok(history) = self.call(self.shared.store.read(&name(session), page)).await else { return };
+        let page = page(HistoryRange::Latest, 20);
+        let Ok(history) = self.call(self.shared.store.read_history(&name(session), page)).await else {
+            return;
+        };
         let (count, seqs) = (history.message_count, seqs(&history.messages));
         if count < highest
             || !seqs.iter().rev().zip((1..=count).rev()).all(|(seq, expected)| *seq == expected)
@@ -211,36 +214,36 @@ impl Worker {
     async fn list(&self) {
         let all = ListPage { size: size(1000), after: None };
         let Ok(listed) = self.call(self.shared.store.list(&Owner::open(), &all)).await else { return };
-        let listed = handles(&listed.sessions).into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
+        let listed = user_ids(&listed.sessions).into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
         if let Some(missing) = shared_sessions().find(|name| !listed.contains(name)) {
             self.is_wrong(format!("a list lacks {missing}"));
         }
     }
 
     async fn touch(&self, session: usize) {
-        let _ = self.call(self.shared.store.use_again(&name(session))).await;
+        let _ = self.call(self.shared.store.touch_session(&name(session))).await;
     }
 
-    /// A session that nobody else knows: made, used, and perhaps removed.
+    /// Creates, uses and sometimes deletes a session that only this worker uses.
     async fn life_of_its_own(&mut self) {
         let (store, name) = (&self.shared.store, format!("own {}", self.text()));
         let text = name.as_str();
         let create = move || async move {
             let mut create = new(text);
             create.request_id = Some(request(text));
-            store.try_create(create).await
+            store.try_create_session(create).await
         };
         if !self.insist(create).await.is_some_and(|made| made.created) {
             self.is_wrong(format!("{text} was not made by its maker"));
         }
-        self.insist(move || async move { store.say_once(text, &["hello"], "r").await }).await;
+        self.insist(move || async move { store.append_texts_with_id(text, &["hello"], "r").await }).await;
         if self.random.bool() {
             self.shared.record.lock().unwrap().own.insert(name);
             return;
         }
-        // Gone is gone, even if the answer that said so was lost.
+        // Not found is success: an earlier attempt deleted the session.
         let remove = move || async move {
-            match store.remove(text).await {
+            match store.delete_session(text).await {
                 Err(StoreError::NotFound) => Ok(()),
                 result => result,
             }

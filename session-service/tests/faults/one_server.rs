@@ -1,11 +1,11 @@
-//! One server that dies, hangs, is far away, full, locked, loading or no primary.
+//! Faults of one server: killed, frozen, distant, full, password-protected, loading, demoted.
 
 use super::{check::keys, *};
-use session_service::{domain::Span, store::StoreError};
+use session_service::{domain::HistoryRange, store::StoreError};
 use testkit::{Proxy, RedisServer};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_killed_under_load_loses_nothing_it_has_acknowledged() {
+async fn a_killed_server_loses_no_acknowledged_write() {
     let mut server = RedisServer::start_durable();
     let store = store_at(&server.url(), 0);
     let load = Load::start(&store, seed()).await;
@@ -24,7 +24,7 @@ async fn a_server_that_is_killed_under_load_loses_nothing_it_has_acknowledged() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_frozen_under_load_loses_nothing_and_doubles_nothing() {
+async fn a_frozen_server_loses_and_duplicates_nothing() {
     let server = RedisServer::start_durable();
     let store = store_at(&server.url(), 0);
     let load = Load::start(&store, seed()).await;
@@ -43,7 +43,7 @@ async fn a_server_that_is_frozen_under_load_loses_nothing_and_doubles_nothing() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_that_are_cut_in_mid_answer_cost_nothing() {
+async fn connections_cut_during_responses_lose_and_duplicate_nothing() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.port()).await;
     let store = store_at(&format!("redis://127.0.0.1:{}", proxy.port()), 0);
@@ -60,7 +60,7 @@ async fn connections_that_are_cut_in_mid_answer_cost_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_far_away_is_slow_and_nothing_else() {
+async fn latency_causes_no_errors() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.port()).await;
     let store = store_at(&format!("redis://127.0.0.1:{}", proxy.port()), 0);
@@ -76,7 +76,7 @@ async fn a_server_far_away_is_slow_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reconnecting_is_spread_and_bounded() {
+async fn reconnects_are_spread_and_limited() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.port()).await;
     let store = store_at(&format!("redis://127.0.0.1:{}", proxy.port()), 0);
@@ -95,16 +95,16 @@ async fn reconnecting_is_spread_and_bounded() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_server_refuses_writes_reads_on_and_can_be_relieved() {
+async fn a_full_server_rejects_writes_and_serves_reads_and_deletions() {
     let server =
         RedisServer::start_with(&["--save", "", "--maxmemory", "4mb", "--maxmemory-policy", "noeviction"]);
     let store = store_at(&server.url(), 0);
-    store.make("a").await;
-    store.make("b").await;
+    store.create_session("a").await;
+    store.create_session("b").await;
     let text = "x".repeat(30_000);
     let mut stored = 0;
     let refused = loop {
-        match store.say_once("a", &[&text], &stored.to_string()).await {
+        match store.append_texts_with_id("a", &[&text], &stored.to_string()).await {
             Ok(_) => stored += 1,
             Err(error) => break error,
         }
@@ -112,37 +112,37 @@ async fn a_full_server_refuses_writes_reads_on_and_can_be_relieved() {
     };
     assert!(refused.to_string().contains("OOM"), "{refused}");
     assert_matches!(refused, StoreError::Unavailable(_));
-    // What was refused has left nothing, and reads go on.
-    let history = store.read("a", page(Span::Newest, 1000)).await.unwrap();
+    // Rejected writes left nothing, and reads still work.
+    let history = store.read_history("a", page(HistoryRange::Latest, 1000)).await.unwrap();
     assert_eq!(history.message_count, stored);
-    assert_eq!(store.first_page(10).await.total_count, 2);
-    assert_matches!(store.try_create(new("c")).await, Err(StoreError::Unavailable(_)));
-    assert_matches!(store.fetch("c").await, Err(StoreError::NotFound));
+    assert_eq!(store.list_first_page(10).await.total_count, 2);
+    assert_matches!(store.try_create_session(new("c")).await, Err(StoreError::Unavailable(_)));
+    assert_matches!(store.get_session("c").await, Err(StoreError::NotFound));
     assert_eq!(keys(&server).iter().filter(|key| key.contains("{c}")).count(), 0);
-    // Whoever has too much can still remove it.
-    store.remove("a").await.unwrap();
-    store.say("b", &[&text]).await.unwrap();
+    // Deletions still work.
+    store.delete_session("a").await.unwrap();
+    store.append_texts("b", &[&text]).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_password_is_unavailable_until_it_is_right() {
+async fn a_wrong_password_is_unavailable_until_it_is_corrected() {
     let server = RedisServer::start();
     server.ask(&["CONFIG", "SET", "requirepass", "right"]);
     let url = format!("redis://:changed@127.0.0.1:{}", server.port());
     let store = store_at(&url, 0);
-    let refused = store.fetch("a").await.unwrap_err();
+    let refused = store.get_session("a").await.unwrap_err();
     assert_matches!(refused, StoreError::Unavailable(_));
     assert!(!refused.to_string().contains("changed"), "{refused}");
-    // The server's password is what the program was told after all.
+    // The server's password becomes the configured one.
     let mut client = std::process::Command::new("redis-cli");
     client.args(["-p", &server.port().to_string(), "-a", "right", "CONFIG", "SET", "requirepass", "changed"]);
     assert!(client.output().unwrap().status.success());
     is_there(&store).await;
-    store.make("a").await;
+    store.create_session("a").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_loads_its_data_is_unavailable_and_then_has_it() {
+async fn a_loading_server_is_unavailable_until_it_has_loaded() {
     let mut server = RedisServer::start_with(&[
         "--save",
         "",
@@ -150,7 +150,7 @@ async fn a_server_that_loads_its_data_is_unavailable_and_then_has_it() {
         "yes",
         "--appendfsync",
         "always",
-        // 2000 microseconds for each key, and answers in between.
+        // 2000 microseconds per key. The server responds in between.
         "--key-load-delay",
         "2000",
         "--loading-process-events-interval-bytes",
@@ -158,7 +158,7 @@ async fn a_server_that_loads_its_data_is_unavailable_and_then_has_it() {
     ]);
     let store = store_at(&server.url(), 0);
     for n in 0..500 {
-        store.make(&n.to_string()).await;
+        store.create_session(&n.to_string()).await;
     }
     server.ask(&["BGREWRITEAOF"]);
     let begun = Instant::now();
@@ -172,7 +172,7 @@ async fn a_server_that_loads_its_data_is_unavailable_and_then_has_it() {
     });
     let mut refused = 0;
     while !restarting.is_finished() {
-        match store.fetch("1").await {
+        match store.get_session("1").await {
             Err(StoreError::Unavailable(_)) => refused += 1,
             other => drop(other.unwrap()),
         }
@@ -180,21 +180,21 @@ async fn a_server_that_loads_its_data_is_unavailable_and_then_has_it() {
     assert!(refused > 0, "it was never seen loading");
     let _server = restarting.join().unwrap();
     is_there(&store).await;
-    assert_eq!(store.first_page(1000).await.sessions.len(), 500);
+    assert_eq!(store.list_first_page(1000).await.sessions.len(), 500);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_has_become_a_replica_reads_and_does_not_write() {
+async fn a_server_demoted_to_replica_rejects_writes_and_serves_reads() {
     let (server, other) = (RedisServer::start(), RedisServer::start());
     let store = store_at(&server.url(), 0);
-    store.make("a").await;
-    // Its primary is not there, so it keeps what it has.
+    store.create_session("a").await;
+    // Its primary is unreachable, so it keeps its data.
     let nobody = other.port().to_string();
     drop(other);
     server.ask(&["REPLICAOF", "127.0.0.1", &nobody]);
-    assert_matches!(store.say("a", &["hello"]).await, Err(StoreError::Unavailable(_)));
-    assert_matches!(store.use_again("a").await, Err(StoreError::Unavailable(_)));
-    assert_eq!(store.fetch("a").await.unwrap().message_count, 0);
+    assert_matches!(store.append_texts("a", &["hello"]).await, Err(StoreError::Unavailable(_)));
+    assert_matches!(store.touch_session("a").await, Err(StoreError::Unavailable(_)));
+    assert_eq!(store.get_session("a").await.unwrap().message_count, 0);
     server.ask(&["REPLICAOF", "NO", "ONE"]);
-    store.say("a", &["hello"]).await.unwrap();
+    store.append_texts("a", &["hello"]).await.unwrap();
 }

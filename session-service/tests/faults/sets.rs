@@ -1,17 +1,17 @@
-//! Sets of servers in which a primary dies, hangs or gives way, and slots move.
+//! Failovers of Sentinel deployments and clusters, and slot migrations.
 
 use super::*;
 use session_service::{
-    domain::{Owner, Span},
+    domain::{HistoryRange, Owner},
     store::StoreError,
 };
 use testkit::{RedisCluster, RedisServer, SentinelSet, Stopwatch};
 
-/// How long after a failover is complete the first call must succeed.
+/// Maximum time from the end of a failover to the first successful call.
 const FOUND_AGAIN: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_primary_with_sentinels_that_is_killed_loses_nothing_that_a_replica_has() {
+async fn a_sentinel_failover_loses_no_replicated_write() {
     let mut set = SentinelSet::start();
     let store = store_at(&set.url(), 1);
     let load = Load::start(&store, seed()).await;
@@ -30,16 +30,16 @@ async fn a_primary_with_sentinels_that_is_killed_loses_nothing_that_a_replica_ha
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_primary_with_sentinels_that_gives_way_loses_nothing_that_all_replicas_have() {
+async fn a_sentinel_switchover_loses_no_replicated_write() {
     let set = SentinelSet::start();
-    // One would not do: the old primary goes on for seconds, and the replica that was not chosen still follows it.
+    // One replica would not suffice: the old primary goes on for seconds, and the other replica still follows it.
     let store = store_at(&set.url(), 2);
     let load = Load::start(&store, seed()).await;
     load.goes_on(calls()).await;
     let old = set.primary();
     set.failover();
     tokio::time::sleep(Duration::from_millis(1500)).await;
-    // What Sentinels do by themselves some seconds later.
+    // The Sentinels would do this some seconds later.
     set.follow(old);
     set.await_settled();
     let back = Instant::now();
@@ -53,7 +53,7 @@ async fn a_primary_with_sentinels_that_gives_way_loses_nothing_that_all_replicas
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cluster_whose_primary_is_killed_loses_nothing_that_its_replica_has() {
+async fn a_cluster_failover_loses_no_replicated_write() {
     let mut cluster = RedisCluster::start();
     let store = store_at(&cluster.url(), 1);
     let load = Load::start(&store, seed()).await;
@@ -61,7 +61,7 @@ async fn a_cluster_whose_primary_is_killed_loses_nothing_that_its_replica_has() 
     let old = cluster.primary_of("session_index:{:}");
     cluster.kill(old);
     cluster.await_failover("session_index:{:}", old);
-    // Its replica has no replica now, so nothing can be acknowledged until the old one is back.
+    // The new primary has no replica, so no write is acknowledged until the old one is back.
     cluster.restart(old);
     cluster.await_settled();
     let back = Instant::now();
@@ -76,7 +76,7 @@ async fn a_cluster_whose_primary_is_killed_loses_nothing_that_its_replica_has() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cluster_whose_primary_hangs_is_served_by_its_replica() {
+async fn a_cluster_fails_over_from_a_hung_primary() {
     let cluster = RedisCluster::start();
     let store = store_at(&cluster.url(), 0);
     let load = Load::start(&store, seed()).await;
@@ -87,7 +87,7 @@ async fn a_cluster_whose_primary_hangs_is_served_by_its_replica() {
     let back = Instant::now();
     load.goes_on(calls()).await;
     let begun = Instant::now();
-    while store.say_once("shared 0", &["after"], "after").await.is_err() {
+    while store.append_texts_with_id("shared 0", &["after"], "after").await.is_err() {
         assert!(begun.elapsed() < FOUND_AGAIN, "the replica is not found");
     }
     let found = back.elapsed();
@@ -98,12 +98,12 @@ async fn a_cluster_whose_primary_hangs_is_served_by_its_replica() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn slots_that_move_under_load_cost_nothing() {
+async fn slot_migrations_under_load_lose_and_duplicate_nothing() {
     let cluster = RedisCluster::start();
     let store = store_at(&cluster.url(), 0);
     let load = Load::start(&store, seed()).await;
     load.goes_on(calls()).await;
-    // The slot of a session, and that of the list.
+    // The slot of a session, and the slot of the list.
     for key in ["session:{shared 1}", "session_index:{:}"] {
         let (slot, from) = (cluster.slot(key), cluster.primary_of(key));
         let to = cluster.primaries().into_iter().find(|index| *index != from).unwrap();
@@ -122,52 +122,55 @@ async fn slots_that_move_under_load_cost_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_is_served_where_it_is_while_its_slot_moves() {
+async fn sessions_are_served_while_their_slot_migrates() {
     let cluster = RedisCluster::start();
     let store = store_at(&cluster.url(), 1);
-    store.make("a").await;
-    store.say_once("a", &["before"], "1").await.unwrap();
+    store.create_session("a").await;
+    store.append_texts_with_id("a", &["before"], "1").await.unwrap();
     let (slot, from) = (cluster.slot("session:{a}"), cluster.primary_of("session:{a}"));
     let to = cluster.primaries().into_iter().find(|index| *index != from).unwrap();
     cluster.begin_migration(slot, from, to);
-    store.say_once("a", &["still here"], "2").await.unwrap();
+    store.append_texts_with_id("a", &["still here"], "2").await.unwrap();
     assert_eq!(cluster.migrate_keys(slot, from, to, 1), 1);
-    // Its record and its messages are apart: nobody can change both at once.
+    // Record and messages are on different nodes, so no script can change both.
     let begun = Stopwatch::start();
-    assert_matches!(store.say_once("a", &["apart"], "3").await, Err(StoreError::Unavailable(_)));
+    assert_matches!(store.append_texts_with_id("a", &["apart"], "3").await, Err(StoreError::Unavailable(_)));
     assert!(begun.elapsed() < LONGEST_CALL, "{:?}", begun.elapsed());
     assert_eq!(cluster.migrate_keys(slot, from, to, 1), 1);
-    store.say_once("a", &["there"], "3").await.unwrap();
-    assert_eq!(store.fetch("a").await.unwrap().message_count, 3);
-    assert_eq!(seqs(&store.read("a", page(Span::Newest, 10)).await.unwrap().messages), [1, 2, 3]);
+    store.append_texts_with_id("a", &["there"], "3").await.unwrap();
+    assert_eq!(store.get_session("a").await.unwrap().message_count, 3);
+    assert_eq!(
+        seqs(&store.read_history("a", page(HistoryRange::Latest, 10)).await.unwrap().messages),
+        [1, 2, 3]
+    );
     cluster.end_migration(slot, to);
-    store.say_once("a", &["after"], "4").await.unwrap();
-    assert_eq!(store.first_page(10).await.sessions[0].message_count, 4);
+    store.append_texts_with_id("a", &["after"], "4").await.unwrap();
+    assert_eq!(store.list_first_page(10).await.sessions[0].message_count, 4);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_that_lags_is_waited_for_and_not_for_ever() {
+async fn writes_wait_for_lagging_replicas_up_to_a_timeout() {
     let server = RedisServer::start();
     let replica = RedisServer::start_replica_of(&server);
     server.await_replica(1);
     let store = store_at(&server.url(), 1);
     let mut create = new("a");
     create.request_id = Some(request("1"));
-    // A replica that has just come takes up to a second to say what it has.
-    while store.try_create(create.clone()).await.is_err() {}
-    store.say_once("a", &["one"], "1").await.unwrap();
+    // A new replica takes up to a second to acknowledge.
+    while store.try_create_session(create.clone()).await.is_err() {}
+    store.append_texts_with_id("a", &["one"], "1").await.unwrap();
     replica.freeze();
     let begun = Stopwatch::start();
-    let refused = store.say_once("a", &["two"], "2").await.unwrap_err();
+    let refused = store.append_texts_with_id("a", &["two"], "2").await.unwrap_err();
     assert!(begun.elapsed() < LONGEST_CALL, "{:?}", begun.elapsed());
     assert!(refused.to_string().contains("of 1 replicas"), "{refused}");
     assert_matches!(refused, StoreError::Unavailable(_));
-    // Reads need no replica.
-    assert_eq!(store.read("a", page(Span::Newest, 10)).await.unwrap().message_count, 2);
+    // Reads do not need replicas.
+    assert_eq!(store.read_history("a", page(HistoryRange::Latest, 10)).await.unwrap().message_count, 2);
     replica.thaw();
     server.await_replica(1);
-    // The retry of what was stored, but not acknowledged, is acknowledged now.
-    let said = store.say_once("a", &["two"], "2").await.unwrap();
+    // The retry of the stored but unacknowledged write is now acknowledged.
+    let said = store.append_texts_with_id("a", &["two"], "2").await.unwrap();
     assert!(said.replayed && said.messages[0].seq == 2);
     assert_eq!(store.get(&Owner::open(), &id("a")).await.unwrap().message_count, 2);
 }

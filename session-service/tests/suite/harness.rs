@@ -1,9 +1,9 @@
-//! What a case needs of an adapter: stores by policy, and time that passes.
+//! Adapters under test, and shorthands for their calls.
 
 use session_service::{
     domain::{
-        Batch, Content, FinishReason, HistoryPage, IfExists, Message, Metadata, NewMessage, NewReply,
-        NewSession, Owner, PageSize, PersonaKey, RequestId, Role, Session, Span, Timestamp, UserId,
+        Batch, Content, FinishReason, HistoryPage, HistoryRange, IfExists, Message, Metadata, NewMessage,
+        NewReply, NewSession, Owner, PageSize, PersonaKey, RequestId, Role, Session, Timestamp, UserId,
     },
     store::{
         Appended, Created, History, ListPage, Policy, SessionPage, SessionStore, StoreError,
@@ -21,22 +21,22 @@ use testkit::{RedisCluster, RedisServer, SentinelSet};
 
 pub type Store = Arc<dyn SessionStore>;
 
-/// An adapter under test. Every store it makes holds the same sessions.
+/// An adapter under test. All its stores have the same sessions.
 pub trait Harness {
-    /// A store of this policy.
+    /// Returns a store with this policy.
     fn store(&mut self, policy: Policy) -> Store;
 
-    /// Lets time pass for the stores.
-    async fn pass(&self, time: Duration);
+    /// Advances the time of the stores.
+    async fn advance(&self, time: Duration);
 
-    /// Loses everything, as a restart without persistence does.
-    async fn lose_everything(&mut self);
+    /// Deletes all data, like a restart without persistence.
+    async fn delete_all_data(&mut self);
 
-    /// The servers that take writes.
+    /// Returns the servers that accept writes.
     fn primaries(&self) -> Vec<&RedisServer>;
 
-    /// A store that keeps sessions for an hour.
-    fn hour(&mut self) -> Store {
+    /// Returns a store with the default policy.
+    fn store_with_defaults(&mut self) -> Store {
         self.store(Policy::default())
     }
 }
@@ -57,11 +57,11 @@ impl Harness for Memory {
         store
     }
 
-    async fn pass(&self, time: Duration) {
+    async fn advance(&self, time: Duration) {
         self.now.fetch_add(u64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
-    async fn lose_everything(&mut self) {
+    async fn delete_all_data(&mut self) {
         self.store = None;
     }
 
@@ -82,14 +82,14 @@ impl Default for Redis {
 
 impl Harness for Redis {
     fn store(&mut self, policy: Policy) -> Store {
-        Arc::new(RedisStore::at(&self.server.url(), policy).unwrap())
+        Arc::new(RedisStore::from_url(&self.server.url(), policy).unwrap())
     }
 
-    async fn pass(&self, time: Duration) {
+    async fn advance(&self, time: Duration) {
         tokio::time::sleep(time).await;
     }
 
-    async fn lose_everything(&mut self) {
+    async fn delete_all_data(&mut self) {
         self.server.ask(&["FLUSHALL"]);
     }
 
@@ -98,7 +98,7 @@ impl Harness for Redis {
     }
 }
 
-/// A set of servers that takes seconds to start, so that all cases share it, one after the other, each from empty.
+/// Defines a harness over servers that take seconds to start. All cases share them, one at a time, each starting empty.
 macro_rules! shared_harness {
     ($harness:ident over $set:ty, $primaries:expr) => {
         pub struct $harness(MutexGuard<'static, $set>);
@@ -124,14 +124,14 @@ macro_rules! shared_harness {
 
         impl Harness for $harness {
             fn store(&mut self, policy: Policy) -> Store {
-                Arc::new(RedisStore::at(&self.0.url(), policy).unwrap())
+                Arc::new(RedisStore::from_url(&self.0.url(), policy).unwrap())
             }
 
-            async fn pass(&self, time: Duration) {
+            async fn advance(&self, time: Duration) {
                 tokio::time::sleep(time).await;
             }
 
-            async fn lose_everything(&mut self) {
+            async fn delete_all_data(&mut self) {
                 self.empty();
             }
 
@@ -176,12 +176,12 @@ pub fn message(role: Role, content: &str) -> NewMessage {
     NewMessage { role, content: Content::try_from(content).unwrap(), metadata: Metadata::default() }
 }
 
-/// A reply that the model completed.
+/// Returns a reply that the model completed.
 pub fn reply(content: &str) -> NewReply {
-    reply_ended_by(FinishReason::Stop, content)
+    reply_with_reason(FinishReason::Stop, content)
 }
 
-pub fn reply_ended_by(finish_reason: FinishReason, content: &str) -> NewReply {
+pub fn reply_with_reason(finish_reason: FinishReason, content: &str) -> NewReply {
     let (content, metadata) = (Content::try_from(content).unwrap(), Metadata::default());
     NewReply { content, metadata, finish_reason }
 }
@@ -194,55 +194,55 @@ pub fn size(items: i32) -> PageSize {
     PageSize::try_from(items).unwrap()
 }
 
-pub fn page(span: Span, items: i32) -> HistoryPage {
-    HistoryPage { span, size: size(items) }
+pub fn page(range: HistoryRange, items: i32) -> HistoryPage {
+    HistoryPage { range, size: size(items) }
 }
 
 pub fn seqs(messages: &[Message]) -> Vec<u32> {
     messages.iter().map(|message| message.seq).collect()
 }
 
-pub fn handles(sessions: &[Session]) -> Vec<&str> {
+pub fn user_ids(sessions: &[Session]) -> Vec<&str> {
     sessions.iter().map(|session| session.user_id.as_str()).collect()
 }
 
-/// Short names for the calls, as the open owner.
+/// Calls of the open owner, with texts instead of domain values.
 pub trait Calls {
-    async fn make(&self, user_id: &str) -> Session;
-    async fn try_create(&self, new: NewSession) -> Result<Created, StoreError>;
-    async fn fetch(&self, user_id: &str) -> Result<Session, StoreError>;
-    async fn say(&self, user_id: &str, contents: &[&str]) -> Result<Appended, StoreError>;
-    async fn say_once(
+    async fn create_session(&self, user_id: &str) -> Session;
+    async fn try_create_session(&self, new: NewSession) -> Result<Created, StoreError>;
+    async fn get_session(&self, user_id: &str) -> Result<Session, StoreError>;
+    async fn append_texts(&self, user_id: &str, contents: &[&str]) -> Result<Appended, StoreError>;
+    async fn append_texts_with_id(
         &self,
         user_id: &str,
         contents: &[&str],
         request_id: &str,
     ) -> Result<Appended, StoreError>;
-    async fn read(&self, user_id: &str, page: HistoryPage) -> Result<History, StoreError>;
-    async fn use_again(&self, user_id: &str) -> Result<Session, StoreError>;
-    async fn remove(&self, user_id: &str) -> Result<(), StoreError>;
-    async fn first_page(&self, items: i32) -> SessionPage;
-    async fn next_page(&self, items: i32, page: &SessionPage) -> SessionPage;
+    async fn read_history(&self, user_id: &str, page: HistoryPage) -> Result<History, StoreError>;
+    async fn touch_session(&self, user_id: &str) -> Result<Session, StoreError>;
+    async fn delete_session(&self, user_id: &str) -> Result<(), StoreError>;
+    async fn list_first_page(&self, items: i32) -> SessionPage;
+    async fn list_next_page(&self, items: i32, page: &SessionPage) -> SessionPage;
 }
 
 impl Calls for Store {
-    async fn make(&self, user_id: &str) -> Session {
-        self.try_create(new(user_id)).await.unwrap().session
+    async fn create_session(&self, user_id: &str) -> Session {
+        self.try_create_session(new(user_id)).await.unwrap().session
     }
 
-    async fn try_create(&self, new: NewSession) -> Result<Created, StoreError> {
+    async fn try_create_session(&self, new: NewSession) -> Result<Created, StoreError> {
         self.create(&Owner::open(), &new).await
     }
 
-    async fn fetch(&self, user_id: &str) -> Result<Session, StoreError> {
+    async fn get_session(&self, user_id: &str) -> Result<Session, StoreError> {
         self.get(&Owner::open(), &id(user_id)).await
     }
 
-    async fn say(&self, user_id: &str, contents: &[&str]) -> Result<Appended, StoreError> {
+    async fn append_texts(&self, user_id: &str, contents: &[&str]) -> Result<Appended, StoreError> {
         self.append(&Owner::open(), &id(user_id), &batch(contents), None).await
     }
 
-    async fn say_once(
+    async fn append_texts_with_id(
         &self,
         user_id: &str,
         contents: &[&str],
@@ -251,23 +251,23 @@ impl Calls for Store {
         self.append(&Owner::open(), &id(user_id), &batch(contents), Some(&request(request_id))).await
     }
 
-    async fn read(&self, user_id: &str, page: HistoryPage) -> Result<History, StoreError> {
+    async fn read_history(&self, user_id: &str, page: HistoryPage) -> Result<History, StoreError> {
         self.history(&Owner::open(), &id(user_id), page).await
     }
 
-    async fn use_again(&self, user_id: &str) -> Result<Session, StoreError> {
+    async fn touch_session(&self, user_id: &str) -> Result<Session, StoreError> {
         self.touch(&Owner::open(), &id(user_id)).await
     }
 
-    async fn remove(&self, user_id: &str) -> Result<(), StoreError> {
+    async fn delete_session(&self, user_id: &str) -> Result<(), StoreError> {
         self.delete(&Owner::open(), &id(user_id)).await
     }
 
-    async fn first_page(&self, items: i32) -> SessionPage {
+    async fn list_first_page(&self, items: i32) -> SessionPage {
         self.list(&Owner::open(), &ListPage { size: size(items), after: None }).await.unwrap()
     }
 
-    async fn next_page(&self, items: i32, page: &SessionPage) -> SessionPage {
+    async fn list_next_page(&self, items: i32, page: &SessionPage) -> SessionPage {
         let after = Some(page.next.clone().expect("there is another page"));
         self.list(&Owner::open(), &ListPage { size: size(items), after }).await.unwrap()
     }

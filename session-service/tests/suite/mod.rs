@@ -1,4 +1,4 @@
-//! The store suite: what every adapter promises, one case per promise, stamped for each adapter.
+//! The store suite: one case per guarantee of the store, run against every adapter.
 
 mod append;
 pub mod harness;
@@ -11,7 +11,7 @@ mod races;
 mod replays;
 pub mod turns;
 
-/// Stamps every case for one adapter. A case takes a harness and says in its name what holds.
+/// Defines a test of every case for one adapter. A case is a function that takes a harness.
 macro_rules! stamp {
     ($adapter:ident, $harness:ty, { $($file:ident: $($case:ident)+;)+ }) => {
         mod $adapter {
@@ -37,72 +37,72 @@ macro_rules! store_suite {
 
 store_suite! {
     lifecycle:
-        a_created_session_is_answered_as_made
-        a_live_handle_is_not_created_twice_and_nothing_changes
-        a_live_session_is_returned_as_it_is_when_asked
-        the_request_id_that_created_answers_created_again
-        another_request_id_does_not
-        a_deleted_session_is_gone_with_its_messages
-        deleting_what_is_not_live_is_not_found
-        a_handle_can_be_used_again_after_deletion
-        only_activity_moves_the_expiry
-        an_expired_session_is_gone_everywhere
-        an_expired_handle_can_be_created_again_without_its_past
-        the_number_of_sessions_per_owner_is_bounded
-        expired_sessions_do_not_count_against_the_bound;
+        create_returns_the_session
+        create_fails_for_a_live_session_and_changes_nothing
+        create_returns_a_live_session_unchanged_if_requested
+        a_retried_create_returns_created
+        a_create_with_another_request_id_fails
+        delete_removes_the_session_with_its_messages
+        delete_returns_not_found_unless_the_session_is_live
+        a_deleted_session_can_be_created_again
+        only_activity_extends_the_lifetime
+        expired_sessions_are_not_found_by_any_call
+        an_expired_session_can_be_created_again_without_its_messages
+        the_number_of_sessions_per_owner_is_limited
+        expired_sessions_do_not_count_towards_the_limit;
     append:
         seq_is_dense_from_one
-        messages_come_back_as_they_went_in
-        an_append_to_a_session_that_is_not_live_creates_nothing
-        the_same_request_id_stores_once_and_answers_the_same
-        the_same_request_id_with_other_messages_is_refused
+        messages_are_returned_unchanged
+        append_to_a_session_that_is_not_live_creates_nothing
+        a_retried_append_is_stored_once_and_returns_the_same
+        a_request_id_with_other_messages_is_rejected
         sixty_four_request_ids_are_remembered
-        a_session_takes_ten_thousand_messages_and_no_more
-        a_batch_that_does_not_fit_is_refused_whole;
+        a_session_holds_ten_thousand_messages
+        a_batch_that_does_not_fit_is_rejected_completely;
     history:
-        the_newest_page_comes_by_default
-        pages_back_and_forward_meet
-        a_page_ends_near_one_mebibyte
-        a_huge_message_is_a_page_of_its_own
-        pages_stay_while_messages_arrive
+        the_latest_page_has_the_newest_messages
+        pages_in_both_directions_are_complete
+        a_page_has_at_most_one_mebibyte
+        a_page_has_at_least_one_message
+        pages_are_stable_while_messages_are_appended
         an_empty_session_has_an_empty_history;
     list:
-        the_latest_activity_comes_first_and_ties_by_handle
-        pages_hold_every_session_once
+        sessions_are_ordered_by_activity_then_name
+        every_session_is_on_one_page
         a_session_used_between_pages_is_neither_repeated_nor_skipped
-        every_session_used_between_any_pages_is_listed_once
-        sessions_made_or_deleted_between_pages_do_not_disturb
-        two_listings_at_once_do_not_disturb_each_other
-        places_left_behind_in_earlier_listings_make_no_page_short
-        a_listing_of_another_life_is_refused
+        sessions_used_between_any_pages_are_listed_once
+        sessions_created_or_deleted_between_pages_do_not_affect_others
+        concurrent_listings_do_not_affect_each_other
+        moves_of_earlier_listings_do_not_shorten_pages
+        a_listing_of_a_lost_store_is_rejected
         total_count_counts_live_sessions_only;
     owners:
-        owners_never_see_each_other
-        owners_have_bounds_of_their_own
-        names_that_look_alike_are_different;
+        owners_do_not_see_each_others_sessions
+        every_owner_has_its_own_limit
+        similar_names_are_different;
     odd_ids:
-        odd_ids_stay_apart
-        odd_contents_and_metadata_survive;
+        unusual_ids_do_not_collide
+        unusual_contents_and_metadata_are_returned_unchanged;
     turns:
         a_turn_stores_the_message_and_then_the_reply
-        of_a_hundred_turns_one_is_taken
-        an_answered_request_is_answered_again
-        a_turn_given_back_can_be_taken_again_without_doubling_the_message
-        a_lease_that_is_over_frees_the_turn_and_fences_its_owner
-        a_slow_turn_that_nobody_took_may_still_finish
-        a_deleted_session_is_not_brought_back_by_its_turn
-        a_turn_needs_room_for_its_reply
-        an_append_is_free_while_a_turn_runs;
+        one_of_a_hundred_concurrent_turns_is_acquired
+        a_finished_turn_is_replayed
+        a_released_turn_can_be_retried_without_duplicating_the_message
+        an_expired_lease_ends_the_turn_and_fences_it
+        a_turn_with_an_expired_lease_can_finish_if_no_other_began
+        a_turn_does_not_restore_a_deleted_session
+        a_turn_requires_room_for_its_reply
+        append_works_during_a_turn;
     replays:
         a_replayed_create_returns_the_session_as_it_was_created
-        a_create_with_a_known_request_id_and_other_values_is_refused
+        a_create_with_a_known_request_id_and_other_values_is_rejected
         a_replayed_append_returns_the_messages_unchanged
         a_replayed_turn_returns_message_reply_and_finish_reason
         a_turn_replays_the_message_of_an_append_with_its_request_id
-        a_request_id_of_an_append_is_refused_for_a_different_turn;
+        a_request_id_of_an_append_is_rejected_for_a_different_turn;
     races:
-        of_a_thousand_creates_one_creates
-        appends_from_many_tasks_are_dense_and_whole
-        of_many_retries_one_stores
-        creates_and_deletes_leave_lists_right;
+        one_of_a_thousand_concurrent_creates_succeeds
+        concurrent_appends_are_dense_and_atomic
+        concurrent_retries_are_stored_once
+        concurrent_creates_and_deletes_leave_lists_consistent;
 }

@@ -1,10 +1,10 @@
-//! Whatever people call things and say, it stays what it is.
+//! Unusual ids, contents and metadata.
 
 use super::harness::*;
-use session_service::domain::{Batch, Content, Metadata, NewMessage, Owner, Role, Span};
+use session_service::domain::{Batch, Content, HistoryRange, Metadata, NewMessage, Owner, Role};
 
-pub async fn odd_ids_stay_apart(harness: &mut impl Harness) {
-    let store = harness.hour();
+pub async fn unusual_ids_do_not_collide(harness: &mut impl Harness) {
+    let store = harness.store_with_defaults();
     let longest = "é".repeat(64);
     let odd = [
         "}x",
@@ -37,29 +37,29 @@ pub async fn odd_ids_stay_apart(harness: &mut impl Harness) {
         &longest,
     ];
     for (number, name) in odd.iter().enumerate() {
-        assert!(store.try_create(new(name)).await.unwrap().created, "{name}");
-        store.say(name, &[name, &number.to_string()]).await.unwrap();
+        assert!(store.try_create_session(new(name)).await.unwrap().created, "{name}");
+        store.append_texts(name, &[name, &number.to_string()]).await.unwrap();
     }
     for (number, name) in odd.iter().enumerate() {
-        let history = store.read(name, page(Span::Newest, 10)).await.unwrap();
+        let history = store.read_history(name, page(HistoryRange::Latest, 10)).await.unwrap();
         let contents: Vec<_> = history.messages.iter().map(|message| message.content.as_str()).collect();
         assert_eq!(contents, [*name, &number.to_string()], "{name}");
     }
-    let listed = store.first_page(100).await;
-    let mut names = handles(&listed.sessions);
+    let listed = store.list_first_page(100).await;
+    let mut names = user_ids(&listed.sessions);
     let mut expected = odd.to_vec();
     names.sort_unstable();
     expected.sort_unstable();
     assert_eq!(names, expected);
     for name in odd {
-        store.remove(name).await.unwrap();
+        store.delete_session(name).await.unwrap();
     }
-    assert_eq!(store.first_page(100).await.total_count, 0);
+    assert_eq!(store.list_first_page(100).await.total_count, 0);
 }
 
-pub async fn odd_contents_and_metadata_survive(harness: &mut impl Harness) {
-    let store = harness.hour();
-    store.make("a").await;
+pub async fn unusual_contents_and_metadata_are_returned_unchanged(harness: &mut impl Harness) {
+    let store = harness.store_with_defaults();
+    store.create_session("a").await;
     for (content, metadata) in [
         ("\0", r#"{"":null}"#),
         ("{\"role\":\"system\"}", r#"{"a":{},"b":[[]],"c":[{}],"d":-0.5,"e":1e-7}"#),
@@ -73,7 +73,7 @@ pub async fn odd_contents_and_metadata_survive(harness: &mut impl Harness) {
         };
         let batch = Batch::try_from(vec![message]).unwrap();
         let said = store.append(&Owner::open(), &id("a"), &batch, None).await.unwrap().messages;
-        let read = store.read("a", page(Span::Newest, 1)).await.unwrap().messages;
+        let read = store.read_history("a", page(HistoryRange::Latest, 1)).await.unwrap().messages;
         assert_eq!(read, said);
         assert_eq!(read[0].metadata.as_json(), metadata);
         assert_eq!(read[0].content.as_str(), content);

@@ -1,20 +1,20 @@
-//! Owners never meet.
+//! Isolation of owners.
 
 use super::harness::*;
 use session_service::{
-    domain::{Owner, Span},
+    domain::{HistoryRange, Owner},
     store::{ListPage, Policy, StoreError},
 };
 
-pub async fn owners_never_see_each_other(harness: &mut impl Harness) {
-    let store = harness.hour();
+pub async fn owners_do_not_see_each_others_sessions(harness: &mut impl Harness) {
+    let store = harness.store_with_defaults();
     let (ann, bob, open) = (Owner::named("ann"), Owner::named("bob"), Owner::open());
     store.create(&ann, &new("a")).await.unwrap();
     store.append(&ann, &id("a"), &batch(&["secret"]), Some(&request("r"))).await.unwrap();
     for other in [&bob, &open] {
         assert_matches!(store.get(other, &id("a")).await, Err(StoreError::NotFound));
         assert_matches!(
-            store.history(other, &id("a"), page(Span::Newest, 9)).await,
+            store.history(other, &id("a"), page(HistoryRange::Latest, 9)).await,
             Err(StoreError::NotFound)
         );
         assert_matches!(store.append(other, &id("a"), &batch(&["x"]), None).await, Err(StoreError::NotFound));
@@ -28,7 +28,7 @@ pub async fn owners_never_see_each_other(harness: &mut impl Harness) {
     assert_eq!(store.list(&ann, &ListPage::default()).await.unwrap().total_count, 1);
 }
 
-pub async fn owners_have_bounds_of_their_own(harness: &mut impl Harness) {
+pub async fn every_owner_has_its_own_limit(harness: &mut impl Harness) {
     let store = harness.store(Policy { max_sessions_per_owner: Some(1), ..Policy::default() });
     store.create(&Owner::named("ann"), &new("a")).await.unwrap();
     store.create(&Owner::named("bob"), &new("a")).await.unwrap();
@@ -36,8 +36,8 @@ pub async fn owners_have_bounds_of_their_own(harness: &mut impl Harness) {
     assert_matches!(more, Err(StoreError::TooManySessions));
 }
 
-pub async fn names_that_look_alike_are_different(harness: &mut impl Harness) {
-    let store = harness.hour();
+pub async fn similar_names_are_different(harness: &mut impl Harness) {
+    let store = harness.store_with_defaults();
     let pairs =
         [("", "a:b"), ("a", "b"), ("a:b", "c"), ("a", "b:c"), ("a%3Ab", "c"), ("a}", "b"), ("{a", "b")];
     for (owner, user_id) in pairs {
@@ -48,6 +48,6 @@ pub async fn names_that_look_alike_are_different(harness: &mut impl Harness) {
     }
     for (owner, user_id) in pairs {
         let listed = store.list(&Owner::named(owner), &ListPage::default()).await.unwrap();
-        assert!(handles(&listed.sessions).contains(&user_id), "{owner} {user_id}");
+        assert!(user_ids(&listed.sessions).contains(&user_id), "{owner} {user_id}");
     }
 }

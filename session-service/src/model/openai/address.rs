@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_endpoint_is_beneath_the_base_url() {
+    fn the_endpoint_is_below_the_base_url() {
         for base in ["http://localhost:11434/v1", "http://localhost:11434/v1/"] {
             let url: ModelUrl = base.parse().unwrap();
             assert_eq!(url.endpoint(), "http://localhost:11434/v1/chat/completions");
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_url_is_one_sentence_that_does_not_repeat_it() {
+    fn invalid_urls_are_rejected_without_being_quoted() {
         for text in [
             "",
             "localhost:11434",
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_known() {
+    fn local_addresses_are_recognized() {
         for (text, expected) in [
             ("http://localhost:1/v1", true),
             ("http://127.0.0.2/v1", true),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_one_word_and_never_shown() {
+    fn api_keys_are_one_word_and_hidden_by_debug() {
         let key: Secret = " sk-123\n".parse().unwrap();
         assert_eq!(key.as_header(), "Bearer sk-123");
         assert!(!format!("{key:?} {:?}", key.as_header()).contains("123"));

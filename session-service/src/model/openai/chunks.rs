@@ -9,7 +9,7 @@ use super::{
     text::{TextDecoder, escape_invalid},
     wire::Chunk,
 };
-use crate::model::{FinishReason, ModelError, Piece};
+use crate::model::{FinishReason, ModelError, ReplyEvent};
 use futures_util::StreamExt;
 use std::time::Duration;
 use tokio::{
@@ -43,7 +43,7 @@ pub(super) struct Chunks<R> {
     /// The time at which the stream is given up after its finish reason.
     deadline: Option<Instant>,
     /// The end that follows the last text.
-    end: Option<Piece>,
+    end: Option<ReplyEvent>,
     is_over: bool,
 }
 
@@ -68,12 +68,12 @@ impl<R: AsyncRead + Unpin> Chunks<R> {
     }
 
     /// Returns the next piece. Its text is empty where the stream holds no text.
-    pub(super) async fn next(&mut self) -> Option<Result<Piece, ModelError>> {
+    pub(super) async fn next(&mut self) -> Option<Result<ReplyEvent, ModelError>> {
         if self.is_over {
             return None;
         }
         let piece = self.read().await;
-        self.is_over = !matches!(piece, Ok(Piece::Text(_)));
+        self.is_over = !matches!(piece, Ok(ReplyEvent::Text(_)));
         if self.is_over && self.skipped > 0 {
             let (skipped, first) = (self.skipped, self.odd);
             tracing::warn!(skipped, first, "chunks of the model's reply were not understood");
@@ -81,7 +81,7 @@ impl<R: AsyncRead + Unpin> Chunks<R> {
         Some(piece)
     }
 
-    async fn read(&mut self) -> Result<Piece, ModelError> {
+    async fn read(&mut self) -> Result<ReplyEvent, ModelError> {
         if let Some(end) = self.end.take() {
             return Ok(end);
         }
@@ -93,11 +93,11 @@ impl<R: AsyncRead + Unpin> Chunks<R> {
             },
         };
         match event {
-            Event::Nothing => Ok(Piece::Text(String::new())),
-            Event::Chunk(chunk) => Ok(Piece::Text(self.push(chunk))),
+            Event::Nothing => Ok(ReplyEvent::Text(String::new())),
+            Event::Chunk(chunk) => Ok(ReplyEvent::Text(self.push(chunk))),
             Event::Malformed => {
                 self.skip("event");
-                Ok(Piece::Text(String::new()))
+                Ok(ReplyEvent::Text(String::new()))
             }
             Event::Done => self.ended(true),
             // The reply is whole already.
@@ -126,23 +126,23 @@ impl<R: AsyncRead + Unpin> Chunks<R> {
     }
 
     /// Ends the reply. The rest of its text comes before the end.
-    fn ended(&mut self, is_declared: bool) -> Result<Piece, ModelError> {
+    fn ended(&mut self, is_declared: bool) -> Result<ReplyEvent, ModelError> {
         let finish = match self.finish {
             Some(finish) => finish,
             None if !self.is_known && (self.skipped > 0 || !is_declared) => {
-                return Err(ModelError::Garbage("it holds no chunk of a chat completion".into()));
+                return Err(ModelError::InvalidResponse("it holds no chunk of a chat completion".into()));
             }
             None if !is_declared && !self.has_framing => {
-                return Err(ModelError::Cut("the stream ended without a finish reason".into()));
+                return Err(ModelError::Truncated("the stream ended without a finish reason".into()));
             }
             None => FinishReason::Unknown,
         };
         let rest = self.text.finish();
         if rest.is_empty() {
-            return Ok(Piece::End(finish));
+            return Ok(ReplyEvent::Finish(finish));
         }
-        self.end = Some(Piece::End(finish));
-        Ok(Piece::Text(rest))
+        self.end = Some(ReplyEvent::Finish(finish));
+        Ok(ReplyEvent::Text(rest))
     }
 
     /// Returns the next line, or `None` at the end. After the finish reason, every failure is an end.
@@ -159,7 +159,7 @@ impl<R: AsyncRead + Unpin> Chunks<R> {
         match self.room.checked_sub(line.len() + 1) {
             Some(room) => self.room = room,
             None if self.finish.is_some() => return Ok(None),
-            None => return Err(ModelError::Garbage("the stream does not end".into())),
+            None => return Err(ModelError::InvalidResponse("the stream does not end".into())),
         }
         Ok(Some(line))
     }
@@ -167,8 +167,8 @@ impl<R: AsyncRead + Unpin> Chunks<R> {
 
 fn unreadable(error: LineError) -> ModelError {
     match error {
-        LineError::TooLong => ModelError::Garbage("a line does not end".into()),
-        LineError::Io(error) => ModelError::Cut(error.into()),
+        LineError::TooLong => ModelError::InvalidResponse("a line does not end".into()),
+        LineError::Io(error) => ModelError::Truncated(error.into()),
     }
 }
 

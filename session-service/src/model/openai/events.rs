@@ -93,7 +93,7 @@ impl Events {
 
     fn append(&mut self, line: &str) -> Event {
         if self.pending.len() + line.len() >= LINE_MAX_BYTES {
-            return Event::Failed(ModelError::Garbage("an event does not end".into()));
+            return Event::Failed(ModelError::InvalidResponse("an event does not end".into()));
         }
         self.pending.push_str(line);
         self.pending.push('\n');
@@ -128,7 +128,7 @@ mod tests {
             Event::Chunk(chunk) => String::from_utf8(chunk.text).unwrap(),
             Event::Malformed => "?".into(),
             Event::Done => ".".into(),
-            Event::Failed(error) => format!("!{}", error.outcome()),
+            Event::Failed(error) => format!("!{}", error.as_label()),
         };
         found.into_iter().map(letter).collect()
     }
@@ -136,7 +136,7 @@ mod tests {
     const A: &str = r#"data: {"choices":[{"delta":{"content":"a"}}]}"#;
 
     #[test]
-    fn comments_and_other_fields_mean_nothing() {
+    fn comments_and_other_fields_are_ignored() {
         let others =
             ["", ":", ": OPENROUTER PROCESSING", "event: message", "id: 1", "retry: 5", "data", "data:", "x"];
         assert_eq!(events(&[&others[..], &[A]].concat()), "a");
@@ -144,20 +144,20 @@ mod tests {
     }
 
     #[test]
-    fn data_may_follow_the_colon_at_once_and_done_may_have_spaces() {
+    fn white_space_around_data_is_optional() {
         assert_eq!(events(&[&A.replace("data: ", "data:"), "data:  [DONE]  "]), "a.");
         assert_eq!(events(&[&format!("\u{feff}{A}"), "", "data:[DONE]"]), "a.");
     }
 
     #[test]
-    fn an_event_may_have_several_data_lines() {
+    fn data_lines_of_an_event_are_joined() {
         let lines = ["data: {\"choices\": [", "data: {\"delta\": {\"content\": \"b\"}}", "data: ]}", ""];
         assert_eq!(events(&[&[A, ""][..], &lines, &[A]].concat()), "aba");
         assert_eq!(events(&lines[..3]), "b");
     }
 
     #[test]
-    fn an_event_that_is_not_understood_costs_no_other_event() {
+    fn unknown_events_do_not_affect_others() {
         for odd in [
             "data: {\"choices\": [oops",
             "data: {\"choices\":[{\"delta\":{\"content\":\"cut",
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn json_outside_an_event_is_a_chunk() {
+    fn json_outside_of_events_is_a_chunk() {
         let document = ["{", "  \"choices\": [", "    {\"message\": {\"content\": \"b\"}}", "  ]", "", "}"];
         assert_eq!(events(&document), "b");
         let line = &A[6..];
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_may_be_a_field_an_event_or_a_chunk() {
+    fn errors_are_recognized_as_field_event_or_chunk() {
         for lines in [
             &["data: {\"error\": {\"code\": 429}}"][..],
             &["error: {\"code\": 429}"],
@@ -195,12 +195,12 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_bounded() {
+    fn the_size_of_events_is_limited() {
         let mut lines = vec!["data: {"];
         lines.resize(LINE_MAX_BYTES / 900, "data: \"a\":1,");
         assert_eq!(events(&lines), "?");
         let long = format!("data: \"{}\":1,", "x".repeat(1000));
         lines.resize(lines.len() + LINE_MAX_BYTES / 1000, &long);
-        assert!(events(&lines).starts_with("!garbage"));
+        assert!(events(&lines).starts_with("!invalid_response"));
     }
 }

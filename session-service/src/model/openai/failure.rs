@@ -123,26 +123,26 @@ mod tests {
     }
 
     #[test]
-    fn the_cause_holds_known_codes_and_the_requested_model_only() {
+    fn causes_contain_only_known_codes_and_the_requested_model() {
         let error = json!({"message": CANARY, "type": "not_found_error", "code": "model_not_found"});
         assert_eq!(
             log(404, &json!({ "error": error })),
-            "the model failed: status 404, not_found_error, model_not_found, the requested model is \"llama3.2\""
+            "the model returned an error: status 404, not_found_error, model_not_found, the requested model is \"llama3.2\""
         );
         let error = json!({"message": CANARY, "type": "Insufficient_Quota", "code": CANARY});
         assert_eq!(
             log(429, &json!({ "error": error })),
-            "the model is asked too often: status 429, insufficient_quota"
+            "the rate limit of the model is exceeded: status 429, insufficient_quota"
         );
         assert_eq!(
             log(400, &json!([{"error": {"code": 400, "message": CANARY, "status": "INVALID_ARGUMENT"}}])),
-            "the model failed: status 400, INVALID_ARGUMENT"
+            "the model returned an error: status 400, INVALID_ARGUMENT"
         );
-        assert_eq!(log(500, &json!(CANARY)), "the model failed: status 500");
+        assert_eq!(log(500, &json!(CANARY)), "the model returned an error: status 500");
     }
 
     #[test]
-    fn no_field_of_a_failure_is_repeated() {
+    fn errors_do_not_quote_fields_of_the_response() {
         for body in [
             json!({"error": CANARY}),
             json!({"error": {"type": CANARY, "code": CANARY, "message": CANARY, "param": CANARY, "status": CANARY}}),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_error_has_the_status_that_it_names() {
+    fn stream_errors_have_the_status_they_name() {
         for (error, outcome) in [
             (json!({"message": "slow down", "code": 429}), "rate_limited"),
             (json!({"message": "slow down", "code": "429"}), "rate_limited"),
@@ -168,12 +168,12 @@ mod tests {
             (json!({"code": 200}), "failed"),
             (json!("out of memory"), "failed"),
         ] {
-            assert_eq!(from_stream(&error).outcome(), outcome, "{error}");
+            assert_eq!(from_stream(&error).as_label(), outcome, "{error}");
         }
     }
 
     #[test]
-    fn retry_after_is_clamped_and_garbage_is_ignored() {
+    fn retry_after_is_clamped_and_invalid_values_are_ignored() {
         let date = httpdate::parse_http_date("Wed, 25 Nov 2026 12:00:00 GMT").unwrap();
         for (header, seconds) in [
             ("7", Some(7)),

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_ends_with_lf_cr_or_crlf_or_the_stream() {
+    async fn lines_end_with_lf_cr_crlf_or_the_stream() {
         assert_eq!(
             lines(&["a\nb\r\nc\rd\n\ne\r\n\r\nf\r\rg"]).await,
             ["a", "b", "c", "d", "", "e", "", "f", "", "g"]
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_the_longest_length_is_read_and_a_longer_one_is_an_error() {
+    fn lines_longer_than_the_maximum_are_errors() {
         let decode = |bytes: usize, end: &str| {
             let mut buffer = BytesMut::from(format!("{}{end}", "a".repeat(bytes)).as_str());
             Lines::default().decode(&mut buffer)

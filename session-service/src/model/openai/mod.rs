@@ -12,7 +12,7 @@ pub use address::{ModelUrl, Secret};
 
 use super::{
     Model, ModelError, Prompt, ReplyStream,
-    limits::{CONNECT_MAX, STREAM_MAX_BYTES},
+    limits::{CONNECT_TIMEOUT, STREAM_MAX_BYTES},
 };
 use async_trait::async_trait;
 use chunks::Chunks;
@@ -38,13 +38,13 @@ use tokio_util::io::StreamReader;
 
 /// Time that an idle connection is kept for the next turn: less than the 5 s after which common servers close theirs, so
 /// that no request meets a connection that is closing.
-const IDLE_MAX: Duration = Duration::from_secs(4);
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Timeout for reading an error response.
 const FAILURE_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Maximum number of bytes that are read of an error response.
 const FAILURE_MAX_BYTES: usize = 16 * 1024;
 
-/// A model behind an OpenAI-compatible endpoint. It has no clock but that of connecting: [`Bounded`](super::Bounded)
+/// A model behind an OpenAI-compatible endpoint. It has no clock but that of connecting: [`LimitedModel`](super::LimitedModel)
 /// ends its silence, for which every line of its stream is a sign of life.
 pub struct OpenAi {
     client: Client,
@@ -67,8 +67,8 @@ impl OpenAi {
             .user_agent(concat!("nono/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
             .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT_MAX)
-            .pool_idle_timeout(IDLE_MAX)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .tls_backend_preconfigured(tls(url)?);
         let builder = if url.is_loopback() { builder.no_proxy() } else { builder };
         let client =
@@ -100,7 +100,7 @@ impl OpenAi {
     fn unanswered(&self, error: reqwest::Error) -> ModelError {
         let is_connect = error.is_connect();
         let cause = causes(error, self.key.as_ref()).into();
-        if is_connect { ModelError::Refused(cause) } else { ModelError::Cut(cause) }
+        if is_connect { ModelError::Unreachable(cause) } else { ModelError::Truncated(cause) }
     }
 
     async fn accepted(&self, mut response: Response) -> Result<Response, ModelError> {

@@ -1,9 +1,9 @@
-//! Every way in which a model server answers, over real connections.
+//! Behaviours of model servers, over real connections.
 
 use super::*;
 use crate::model::{
-    Bounded, FinishReason, Piece,
-    limits::{REPLY_MAX_BYTES, SILENCE_MAX},
+    FinishReason, LimitedModel, ReplyEvent,
+    limits::{REPLY_MAX_BYTES, STALL_TIMEOUT},
     tests::{PATIENCE, prompt, read},
 };
 use futures_util::StreamExt;
@@ -11,13 +11,13 @@ use testkit::{Behaviour, ModelServer};
 
 const KEY: &str = "sk-very-secret";
 
-fn model_at(url: &str) -> Bounded {
-    model_within(SILENCE_MAX, url)
+fn model_at(url: &str) -> LimitedModel {
+    model_within(STALL_TIMEOUT, url)
 }
 
-fn model_within(silence: Duration, url: &str) -> Bounded {
+fn model_within(silence: Duration, url: &str) -> LimitedModel {
     let key = KEY.parse().unwrap();
-    Bounded::new(OpenAi::new(&url.parse().unwrap(), "llama3.2", Some(&key)).unwrap(), silence)
+    LimitedModel::new(OpenAi::new(&url.parse().unwrap(), "llama3.2", Some(&key)).unwrap(), silence)
 }
 
 pub(super) fn pieces(words: &[&str]) -> Vec<String> {
@@ -28,12 +28,12 @@ fn status(code: u16, retry_after: Option<&str>, body: &str) -> Behaviour {
     Behaviour::Status { code, retry_after: retry_after.map(Into::into), body: body.into() }
 }
 
-/// What a server that behaves so makes of a prompt: the texts, and how it ended.
+/// Returns the texts of a reply of a server with this behaviour, and its end.
 pub(super) async fn reply(behaviour: Behaviour) -> (Vec<String>, Result<FinishReason, &'static str>) {
-    reply_within(SILENCE_MAX, behaviour).await
+    reply_within(STALL_TIMEOUT, behaviour).await
 }
 
-/// The same with less patience.
+/// Like [`reply`], with a shorter timeout.
 async fn reply_within(
     silence: Duration,
     behaviour: Behaviour,
@@ -53,7 +53,7 @@ async fn failure(behaviour: Behaviour) -> ModelError {
 }
 
 #[tokio::test]
-async fn a_request_says_who_asks_for_what_in_the_words_of_the_protocol() {
+async fn requests_follow_the_protocol() {
     let server = ModelServer::start().await;
     let (texts, end) = read(&model_at(&format!("{}/", server.url())), prompt("hello")).await;
     assert_eq!((texts, end), (pieces(&["You ", "said: ", "hello"]), Ok(FinishReason::Stop)));
@@ -72,77 +72,77 @@ async fn a_request_says_who_asks_for_what_in_the_words_of_the_protocol() {
 }
 
 #[tokio::test]
-async fn without_a_key_no_authorization_is_sent() {
+async fn requests_without_a_key_have_no_authorization() {
     let server = ModelServer::start().await;
     let model = OpenAi::new(&server.url().parse().unwrap(), "m", None).unwrap();
-    read(&Bounded::new(model, SILENCE_MAX), prompt("hello")).await.1.unwrap();
+    read(&LimitedModel::new(model, STALL_TIMEOUT), prompt("hello")).await.1.unwrap();
     assert!(!server.headers()[0].contains_key("authorization"));
 }
 
 #[tokio::test]
-async fn each_delta_comes_as_soon_as_it_is_there() {
+async fn deltas_are_not_delayed() {
     let server = ModelServer::start().await;
     server.script(Behaviour::Gated(pieces(&["a", "b"])));
     let mut reply = model_at(&server.url()).reply(prompt("hello")).await.unwrap();
     for expected in ["a", "b"] {
         server.release();
-        assert_eq!(reply.next().await.unwrap().unwrap(), Piece::Text(expected.into()));
+        assert_eq!(reply.next().await.unwrap().unwrap(), ReplyEvent::Text(expected.into()));
     }
-    assert_eq!(reply.next().await.unwrap().unwrap(), Piece::End(FinishReason::Stop));
+    assert_eq!(reply.next().await.unwrap().unwrap(), ReplyEvent::Finish(FinishReason::Stop));
 }
 
 #[tokio::test]
-async fn a_slow_reply_is_not_a_silent_one() {
+async fn slow_replies_do_not_time_out() {
     let (silence, pause) = (Duration::from_secs(2), Duration::from_millis(150));
     let slow = Behaviour::Slow { pieces: pieces(&["a"; 15]), pause };
     assert_eq!(reply_within(silence, slow).await, (pieces(&["a"; 15]), Ok(FinishReason::Stop)));
 }
 
 #[tokio::test]
-async fn what_servers_add_to_a_reply_is_left_out() {
+async fn additional_fields_of_servers_are_ignored() {
     let behaviour = Behaviour::Verbose(pieces(&["a", "b"]));
     assert_eq!(reply(behaviour).await, (pieces(&["a", "b"]), Ok(FinishReason::Unknown)));
 }
 
 #[tokio::test]
-async fn a_character_whose_bytes_come_apart_is_whole() {
+async fn characters_split_across_packets_are_joined() {
     let text = "schön 🤖 日本";
     assert_eq!(reply(Behaviour::SplitUtf8(text.into())).await, (pieces(&[text]), Ok(FinishReason::Stop)));
 }
 
 #[tokio::test]
-async fn a_server_that_falls_silent_is_given_up() {
+async fn stalled_servers_time_out() {
     for (behaviour, texts) in [
         (Behaviour::Hang, &[][..]),
         (Behaviour::Stall(vec![]), &[]),
         (Behaviour::Stall(pieces(&["a"])), &["a"]),
     ] {
-        assert_eq!(reply_within(PATIENCE, behaviour).await, (pieces(texts), Err("silent")));
+        assert_eq!(reply_within(PATIENCE, behaviour).await, (pieces(texts), Err("timeout")));
     }
 }
 
 #[tokio::test]
-async fn a_reply_that_is_cut_is_not_a_whole_one() {
-    assert_eq!(reply(Behaviour::Cut(pieces(&["a"]))).await, (pieces(&["a"]), Err("cut")));
-    assert_eq!(reply(Behaviour::Cut(vec![])).await, (vec![], Err("cut")));
+async fn truncated_replies_are_errors() {
+    assert_eq!(reply(Behaviour::Cut(pieces(&["a"]))).await, (pieces(&["a"]), Err("truncated")));
+    assert_eq!(reply(Behaviour::Cut(vec![])).await, (vec![], Err("truncated")));
 }
 
 #[tokio::test]
-async fn a_malformed_chunk_is_skipped_and_a_stream_without_a_chunk_is_garbage() {
+async fn malformed_chunks_are_skipped_and_streams_without_a_chunk_are_invalid() {
     let kept = (pieces(&["a"]), Ok(FinishReason::Unknown));
     assert_eq!(reply(Behaviour::Garbage(pieces(&["a"]))).await, kept);
-    assert_eq!(reply(Behaviour::Garbage(vec![])).await, (vec![], Err("garbage")));
-    assert_eq!(reply(Behaviour::Raw(String::new())).await, (vec![], Err("garbage")));
+    assert_eq!(reply(Behaviour::Garbage(vec![])).await, (vec![], Err("invalid_response")));
+    assert_eq!(reply(Behaviour::Raw(String::new())).await, (vec![], Err("invalid_response")));
 }
 
 #[tokio::test]
-async fn an_endless_reply_is_cut_and_leaves_nothing_running() {
+async fn endless_replies_are_cut_and_their_request_ends() {
     let (texts, end) = reply(Behaviour::Endless("word ".into())).await;
     assert_eq!((texts.concat().len(), end), (REPLY_MAX_BYTES, Ok(FinishReason::Length)));
 }
 
 #[tokio::test]
-async fn a_failure_names_its_status_and_nothing_that_the_server_wrote() {
+async fn errors_name_the_status_and_do_not_quote_the_server() {
     let echo =
         format!(r#"{{"error":{{"message":"{KEY}: hello","type":"hello","code":"{KEY}","param":"hello"}}}}"#);
     for (code, outcome) in [
@@ -156,7 +156,7 @@ async fn a_failure_names_its_status_and_nothing_that_the_server_wrote() {
         (503, "failed"),
     ] {
         let error = failure(status(code, None, &echo)).await;
-        assert_eq!(error.outcome(), outcome, "{code}");
+        assert_eq!(error.as_label(), outcome, "{code}");
         let words = format!("{error} {error:?}");
         assert!(words.contains(&format!("status {code}")), "{words}");
         assert_eq!(words.contains("llama3.2"), code == 404, "{words}");
@@ -165,7 +165,7 @@ async fn a_failure_names_its_status_and_nothing_that_the_server_wrote() {
 }
 
 #[tokio::test]
-async fn a_rate_limit_has_a_clamped_delay() {
+async fn rate_limits_have_a_clamped_delay() {
     for (header, seconds) in [
         (Some("7"), Some(7)),
         (Some("0"), Some(1)),
@@ -186,7 +186,7 @@ async fn a_rate_limit_has_a_clamped_delay() {
 }
 
 #[tokio::test]
-async fn a_failure_is_not_tried_again() {
+async fn failed_requests_are_not_retried() {
     let server = ModelServer::start().await;
     server.script(status(500, None, ""));
     let model = model_at(&server.url());
@@ -196,35 +196,35 @@ async fn a_failure_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn a_model_that_is_not_there_is_refused() {
+async fn unreachable_models_are_reported() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
     let Err(error) = model_at(&format!("http://{address}/v1")).reply(prompt("hello")).await else { panic!() };
-    assert!(matches!(error, ModelError::Refused(_)), "{error:?}");
+    assert!(matches!(error, ModelError::Unreachable(_)), "{error:?}");
     let words = error.to_string();
     assert!(words.contains("refused") && !words.contains(&address.to_string()), "{words}");
 }
 
 #[tokio::test]
-async fn a_model_without_an_address_is_refused() {
+async fn models_with_unknown_hosts_are_reported() {
     let model = model_at("http://nowhere.invalid/v1");
-    assert_eq!(read(&model, prompt("hello")).await, (vec![], Err("refused")));
+    assert_eq!(read(&model, prompt("hello")).await, (vec![], Err("unreachable")));
 }
 
 #[tokio::test]
-async fn dropping_a_reply_ends_its_request() {
+async fn dropping_a_reply_cancels_its_request() {
     let server = ModelServer::start().await;
     server.script(Behaviour::Stall(pieces(&["a"])));
     let mut reply = model_at(&server.url()).reply(prompt("hello")).await.unwrap();
-    assert_eq!(reply.next().await.unwrap().unwrap(), Piece::Text("a".into()));
+    assert_eq!(reply.next().await.unwrap().unwrap(), ReplyEvent::Text("a".into()));
     assert_eq!(server.open(), 1);
     drop(reply);
     server.idle().await;
 }
 
 #[tokio::test]
-async fn a_hundred_replies_at_once_are_kept_apart() {
+async fn a_hundred_concurrent_replies_do_not_mix() {
     let server = ModelServer::start().await;
     let model = &model_at(&server.url());
     let replies = (0..100).map(|n| async move {

@@ -130,21 +130,21 @@ mod tests {
     }
 
     #[test]
-    fn halves_of_a_surrogate_pair_become_one_character() {
+    fn split_surrogate_pairs_are_joined() {
         assert_eq!(decode(&[r#""a\ud83d""#, r#""\ude00b""#]), ["a", "😀b", ""]);
         assert_eq!(decode(&[r#""\ud83d""#, r#""""#, r#""\udc80""#]), ["", "", "💀", ""]);
         assert_eq!(decode(&[r#""\ud83d\ude00""#]), ["😀", ""]);
     }
 
     #[test]
-    fn a_lone_surrogate_becomes_the_replacement_character() {
+    fn lone_surrogates_are_replaced() {
         assert_eq!(decode(&[r#""a\ud83d""#]), ["a", "\u{fffd}"]);
         assert_eq!(decode(&[r#""\ud83d""#, r#""b""#]), ["", "\u{fffd}b", ""]);
         assert_eq!(decode(&[r#""\ud83d\ud83d\ude00\ude00""#]), ["\u{fffd}😀\u{fffd}", ""]);
     }
 
     #[test]
-    fn bytes_of_a_character_in_several_parts_become_one_character() {
+    fn split_characters_are_joined() {
         let emoji = "😀".as_bytes();
         let parts: Vec<_> = emoji.iter().map(|byte| [b"\"", &[*byte][..], b"\""].concat()).collect();
         let parts: Vec<_> = parts.iter().map(|part| escape_invalid(part)).collect();
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_character_become_the_replacement_character() {
+    fn invalid_bytes_are_replaced() {
         let part = |bytes: &[u8]| escape_invalid(&[b"\"", bytes, b"\""].concat()).into_owned();
         assert_eq!(
             decode(&[&part(b"a\xffb"), &part(b"\xc3"), &part(b"c")]),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn valid_text_passes_unchanged() {
+    fn valid_text_is_unchanged() {
         for text in ["", "schön 🤖 日本", "\u{d7ff}\u{e000}\u{ffff}"] {
             let json = serde_json::to_string(text).unwrap();
             assert_eq!(decode(&[&json]), [text, ""]);

@@ -41,7 +41,7 @@ async fn streams_of_known_servers_are_understood() {
 }
 
 #[tokio::test]
-async fn a_response_that_is_not_a_stream_is_understood() {
+async fn responses_without_a_stream_are_understood() {
     for (name, body, text, finish) in [
         ("compact", COMPLETION.replace(['\n', ' '], ""), "Hello", Stop),
         ("pretty", COMPLETION.to_owned(), "Hello", Stop),
@@ -56,17 +56,17 @@ async fn a_response_that_is_not_a_stream_is_understood() {
 }
 
 #[tokio::test]
-async fn a_body_that_ends_with_its_connection_needs_a_finish_reason() {
+async fn bodies_that_end_with_the_connection_need_a_finish_reason() {
     let response = |stream: &str| {
         Behaviour::Http(format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n{stream}"))
     };
     assert_eq!(reply(response(OLLAMA)).await.1, Ok(Stop));
     assert_eq!(reply(response(ONLY_DONE)).await.1, Ok(Unknown));
-    assert_eq!(reply(response(NO_FINISH)).await.1, Err("cut"));
+    assert_eq!(reply(response(NO_FINISH)).await.1, Err("truncated"));
 }
 
 #[tokio::test]
-async fn a_failure_in_a_successful_response_is_a_failure() {
+async fn errors_within_successful_responses_are_recognized() {
     for (name, stream, outcome) in [
         (
             "OpenRouter",
@@ -77,7 +77,7 @@ async fn a_failure_in_a_successful_response_is_a_failure() {
         ("llama.cpp", "error: {\"code\":500,\"message\":\"x\",\"type\":\"server_error\"}\n\n", "failed"),
         ("event", "event: error\ndata: {\"message\":\"x\"}\n\n", "failed"),
         ("JSON", "{\"error\": {\"message\": \"x\", \"code\": 401}}", "unauthorized"),
-        ("HTML", "<!doctype html>\n<title>Sign in</title>\n", "garbage"),
+        ("HTML", "<!doctype html>\n<title>Sign in</title>\n", "invalid_response"),
     ] {
         assert_eq!(reply(Behaviour::Raw(stream.into())).await, (vec![], Err(outcome)), "{name}");
     }

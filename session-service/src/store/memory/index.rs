@@ -1,12 +1,12 @@
-//! The order of one owner's sessions, and what a listing needs to show the order of an earlier moment.
+//! Index of one owner's sessions, and the moves that let a listing show the order of its snapshot.
 //!
-//! While a listing is being read, a session that moves leaves its old place behind (a *move*), unless an earlier move
-//! of the same listing did. A page then shows the places that were taken at the listing's moment: those which still
-//! are, and those left behind since. The Redis scripts do the same; `docs/decisions/0002-listing.md` says why.
+//! While a listing is in progress, a session whose index entry changes leaves the old one behind as a *move*. A page
+//! consists of the entries that existed at the listing's snapshot time: those that still exist, and those moved since.
+//! The Redis scripts do the same; see `docs/decisions/0002-listing.md`.
 
 use crate::domain::{
     Cursor, Timestamp, UserId,
-    limits::{LIST_PAGE_SURE_ITEMS, LISTING_MAX_MILLISECONDS},
+    limits::{LIST_PAGE_MIN_ITEMS, LISTING_TTL},
 };
 use std::{
     cmp::Reverse,
@@ -17,148 +17,156 @@ use std::{
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// Where a session stands: the latest expiry first, ties by handle. No handle stands before every handle, as a bound.
-type Place = (Reverse<Timestamp>, Option<UserId>);
+/// Index entry: ordered by descending expiry, then by name. Without a name it is a bound that precedes all names.
+type Entry = (Reverse<Timestamp>, Option<UserId>);
 
 #[derive(Default)]
 pub(super) struct Index {
-    places: BTreeSet<Place>,
-    /// The places left behind, and when.
-    moves: BTreeSet<(Place, Timestamp)>,
-    /// The moves in the order of their age, because no listing needs those that are older than any listing.
-    queue: VecDeque<(Place, Timestamp)>,
-    listing: Option<Listing>,
+    entries: BTreeSet<Entry>,
+    /// Former entries with the time of their change.
+    moves: BTreeSet<(Entry, Timestamp)>,
+    /// The moves by age, for the removal of those that no listing needs.
+    move_queue: VecDeque<(Entry, Timestamp)>,
+    listings: Option<Listings>,
 }
 
-/// The listings that may still be read.
-struct Listing {
-    /// The moment of the first of them: moves are complete since then.
+/// The listings in progress.
+struct Listings {
+    /// Snapshot time of the first one. Moves are complete since then.
     since: Timestamp,
-    /// The moment of the last of them.
+    /// Snapshot time of the last one.
     last: Timestamp,
 }
 
-/// What a page of a listing is taken from.
-pub(super) struct Page {
-    pub(super) places: Vec<Cursor>,
+/// A page of index entries.
+pub(super) struct EntryPage {
+    pub(super) entries: Vec<Cursor>,
     pub(super) next: Option<Cursor>,
 }
 
 impl Index {
     pub(super) fn len(&self) -> usize {
-        self.places.len()
+        self.entries.len()
     }
 
+    /// Returns `true` if the index can be dropped.
     pub(super) fn is_idle(&self) -> bool {
-        self.places.is_empty() && self.listing.is_none()
+        self.entries.is_empty() && self.listings.is_none()
     }
 
     pub(super) fn insert(&mut self, expires_at: Timestamp, user_id: UserId) {
-        self.places.insert((Reverse(expires_at), Some(user_id)));
+        self.entries.insert((Reverse(expires_at), Some(user_id)));
     }
 
     pub(super) fn remove(&mut self, expires_at: Timestamp, user_id: &UserId) {
-        self.places.remove(&(Reverse(expires_at), Some(user_id.clone())));
+        self.entries.remove(&(Reverse(expires_at), Some(user_id.clone())));
     }
 
-    /// The moment that an activity at `now` counts for: later than any listing that is being read.
-    pub(super) fn moment(&mut self, now: Timestamp) -> Timestamp {
-        self.remove_expired(now);
-        self.listing.as_ref().map_or(now, |listing| now.max(listing.last.after(MILLISECOND)))
+    /// Returns the timestamp of a change at `now`, which is later than every listing in progress.
+    pub(super) fn next_timestamp(&mut self, now: Timestamp) -> Timestamp {
+        self.evict_expired(now);
+        self.listings.as_ref().map_or(now, |listings| now.max(listings.last.after(MILLISECOND)))
     }
 
-    /// Moves a session to another place, at the `moment` given by [`Index::moment`].
-    pub(super) fn slide(&mut self, user_id: &UserId, from: Timestamp, moment: Timestamp, ttl: Duration) {
-        self.remove(from, user_id);
-        self.insert(moment.after(ttl), user_id.clone());
-        if self.listing.as_ref().is_some_and(|listing| from <= listing.last.after(ttl)) {
-            let moved = ((Reverse(from), Some(user_id.clone())), moment);
-            self.queue.push_back(moved.clone());
+    /// Updates the entry of a session that is used at a timestamp returned by [`Index::next_timestamp`].
+    pub(super) fn update(
+        &mut self,
+        user_id: &UserId,
+        previous: Timestamp,
+        timestamp: Timestamp,
+        ttl: Duration,
+    ) {
+        self.remove(previous, user_id);
+        self.insert(timestamp.after(ttl), user_id.clone());
+        if self.listings.as_ref().is_some_and(|listings| previous <= listings.last.after(ttl)) {
+            let moved = ((Reverse(previous), Some(user_id.clone())), timestamp);
+            self.move_queue.push_back(moved.clone());
             self.moves.insert(moved);
         }
     }
 
-    /// A page of at most `size` places; none when the cursor's listing can no longer be continued.
+    /// Returns a page of at most `size` entries; `None` if the cursor's listing has expired.
     pub(super) fn page(
         &mut self,
         size: usize,
         cursor: Option<&Cursor>,
         now: Timestamp,
         ttl: Duration,
-    ) -> Option<Page> {
-        self.remove_expired(now);
+    ) -> Option<EntryPage> {
+        self.evict_expired(now);
         let cursor = match cursor {
-            None => self.first(now, ttl),
+            None => self.start_cursor(now, ttl),
             Some(cursor) => {
-                let known = self.listing.as_ref().is_some_and(|listing| listing.since <= cursor.moment);
-                if !known || is_over(cursor.moment, now) {
+                let snapshot_at = cursor.snapshot_at;
+                let is_known = self.listings.as_ref().is_some_and(|listings| listings.since <= snapshot_at);
+                if !is_known || is_expired(snapshot_at, now) {
                     return None;
                 }
                 cursor.clone()
             }
         };
-        let mut places = self.places_after(&cursor, size + 1);
-        let more = places.len() > size;
-        places.truncate(size);
-        let moment = cursor.moment;
-        let place = |(expires_at, user_id): Place| Cursor { moment, expires_at: expires_at.0, user_id };
-        let places: Vec<Cursor> = places.into_iter().map(place).collect();
-        let next = places.last().filter(|_| more).cloned();
-        // A page of many sessions may be cut short for their size, and has a next one then.
-        if more || places.len() > LIST_PAGE_SURE_ITEMS {
-            let since = self.listing.as_ref().map_or(moment, |listing| listing.since);
-            let last = self.listing.as_ref().map_or(moment, |listing| listing.last.max(moment));
-            self.listing = Some(Listing { since, last });
+        let mut entries = self.entries_after(&cursor, size + 1);
+        let has_more = entries.len() > size;
+        entries.truncate(size);
+        let snapshot_at = cursor.snapshot_at;
+        let cursor = |(expires_at, user_id): Entry| Cursor { snapshot_at, expires_at: expires_at.0, user_id };
+        let entries: Vec<Cursor> = entries.into_iter().map(cursor).collect();
+        let next = entries.last().filter(|_| has_more).cloned();
+        // A page of many sessions may be cut at its maximum size, and then has a next page.
+        if has_more || entries.len() > LIST_PAGE_MIN_ITEMS {
+            let since = self.listings.as_ref().map_or(snapshot_at, |listings| listings.since);
+            let last = self.listings.as_ref().map_or(snapshot_at, |listings| listings.last.max(snapshot_at));
+            self.listings = Some(Listings { since, last });
         }
-        Some(Page { places, next })
+        Some(EntryPage { entries, next })
     }
 
-    /// Where a listing that begins now begins.
-    fn first(&self, now: Timestamp, ttl: Duration) -> Cursor {
-        let moment = self.listing.as_ref().map_or(now, |listing| now.max(listing.last));
-        let expected = moment.after(ttl);
-        let top = self.places.first().map_or(expected, |(Reverse(top), _)| *top);
-        // One millisecond later is an activity since; anything later still comes from a longer lifetime before.
+    /// Returns the start of a listing that begins now.
+    fn start_cursor(&self, now: Timestamp, ttl: Duration) -> Cursor {
+        let snapshot_at = self.listings.as_ref().map_or(now, |listings| now.max(listings.last));
+        let expected = snapshot_at.after(ttl);
+        let top = self.entries.first().map_or(expected, |(Reverse(top), _)| *top);
+        // `expected + 1 ms` is an activity after the snapshot; anything later was created under a longer TTL.
         let latest = if top > expected.after(MILLISECOND) { top } else { expected };
-        Cursor { moment, expires_at: latest.after(MILLISECOND), user_id: None }
+        Cursor { snapshot_at, expires_at: latest.after(MILLISECOND), user_id: None }
     }
 
-    /// The first places after the cursor, as they were at its moment.
-    fn places_after(&self, cursor: &Cursor, most: usize) -> Vec<Place> {
+    /// Returns the first `limit` entries after the cursor, as of its snapshot time.
+    fn entries_after(&self, cursor: &Cursor, limit: usize) -> Vec<Entry> {
         let last = match &cursor.user_id {
             Some(user_id) => (Reverse(cursor.expires_at), Some(user_id.clone())),
             None => (Reverse(cursor.expires_at.before(MILLISECOND)), None),
         };
-        let current = self.places.range((Excluded(last.clone()), Unbounded)).take(most).cloned();
-        let left = self.moves.range((Excluded((last, Timestamp::MAX)), Unbounded));
-        let left =
-            left.filter(|(_, moved)| *moved > cursor.moment).take(most).map(|(place, _)| place.clone());
-        let mut places: Vec<Place> = current.chain(left).collect();
-        places.sort_unstable();
-        places.truncate(most);
-        places
+        let current = self.entries.range((Excluded(last.clone()), Unbounded)).take(limit).cloned();
+        let moved = self.moves.range((Excluded((last, Timestamp::MAX)), Unbounded));
+        let moved = moved.filter(|(_, moved_at)| *moved_at > cursor.snapshot_at).take(limit);
+        let mut entries: Vec<Entry> = current.chain(moved.map(|(entry, _)| entry.clone())).collect();
+        entries.sort_unstable();
+        entries.truncate(limit);
+        entries
     }
 
-    /// Removes the moves that no listing needs any more, and the listings when all are over.
-    fn remove_expired(&mut self, now: Timestamp) {
-        while self.queue.front().is_some_and(|(_, moved)| is_over(*moved, now))
-            && let Some(oldest) = self.queue.pop_front()
+    /// Removes the moves that no listing needs, and expired listings.
+    fn evict_expired(&mut self, now: Timestamp) {
+        while self.move_queue.front().is_some_and(|(_, moved_at)| is_expired(*moved_at, now))
+            && let Some(oldest) = self.move_queue.pop_front()
         {
             self.moves.remove(&oldest);
-            if let Some(listing) = &mut self.listing {
-                listing.since = listing.since.max(oldest.1);
+            if let Some(listings) = &mut self.listings {
+                listings.since = listings.since.max(oldest.1);
             }
         }
-        if self.listing.as_ref().is_some_and(|listing| is_over(listing.last, now)) {
-            self.listing = None;
+        if self.listings.as_ref().is_some_and(|listings| is_expired(listings.last, now)) {
+            self.listings = None;
             self.moves.clear();
-            self.queue.clear();
+            self.move_queue.clear();
         }
     }
 }
 
-fn is_over(moment: Timestamp, now: Timestamp) -> bool {
-    moment.after(Duration::from_millis(LISTING_MAX_MILLISECONDS)) < now
+/// Returns `true` if a listing with this snapshot time has expired.
+fn is_expired(snapshot_at: Timestamp, now: Timestamp) -> bool {
+    snapshot_at.after(LISTING_TTL) < now
 }
 
 #[cfg(test)]
@@ -179,21 +187,21 @@ mod tests {
         for (user_id, expires_at) in user_ids.iter().zip(&expiries) {
             index.insert(*expires_at, user_id.clone());
         }
-        let mut most = 0;
+        let mut largest = 0;
         for _ in 0..1000 {
             now = now.after(ROUND);
             assert!(index.page(1, None, now, HOUR).unwrap().next.is_some());
             for (user_id, expires_at) in user_ids.iter().zip(&mut expiries) {
-                let timestamp = index.moment(now);
-                index.slide(user_id, *expires_at, timestamp, HOUR);
+                let timestamp = index.next_timestamp(now);
+                index.update(user_id, *expires_at, timestamp, HOUR);
                 *expires_at = timestamp.after(HOUR);
             }
-            assert_eq!(index.moves.len(), index.queue.len());
-            most = most.max(index.moves.len());
+            assert_eq!(index.moves.len(), index.move_queue.len());
+            largest = largest.max(index.moves.len());
         }
-        let rounds = usize::try_from(LISTING_MAX_MILLISECONDS / 10_000).unwrap() + 1;
-        assert_eq!(most, rounds * SESSIONS);
-        let since = index.listing.as_ref().unwrap().since;
-        assert!(since <= index.queue[0].1 && is_over(since, now), "moves are complete since then");
+        let rounds = usize::try_from(LISTING_TTL.as_secs() / ROUND.as_secs()).unwrap() + 1;
+        assert_eq!(largest, rounds * SESSIONS);
+        let since = index.listings.as_ref().unwrap().since;
+        assert!(since <= index.move_queue[0].1 && is_expired(since, now), "moves are complete since then");
     }
 }

@@ -1,51 +1,51 @@
-//! Sessions in this process's memory, for a laptop and for tests: they end with the process.
+//! Sessions in memory, for development and tests. They are lost when the process ends.
 
 mod index;
 mod state;
 
 use super::{
-    Appended, Created, History, ListPage, NewTurn, Policy, SessionPage, SessionStore, StoreError, Turn,
-    TurnToken,
-    record::{creation_fingerprint, fingerprint, request_key},
+    Appended, Created, FinishedTurn, History, ListPage, Policy, SessionPage, SessionStore, StoreError, Turn,
+    TurnRequest, TurnToken,
+    record::{creation_fingerprint, fingerprint, request_digest},
 };
 use crate::domain::{
-    Batch, Cursor, HistoryPage, IfExists, Message, NewReply, NewSession, Owner, RequestId, Session, Span,
-    Timestamp, UserId,
+    Batch, Cursor, HistoryPage, IfExists, NewReply, NewSession, Owner, RequestId, Session, Timestamp, UserId,
+    limits::HISTORY_PAGE_MAX_BYTES,
 };
 use async_trait::async_trait;
-use state::{Request, State};
+use state::{Request, State, StoredMessage};
 use std::{
     sync::{Mutex, MutexGuard},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// Tells the time. The store has none of its own, so that tests can.
+/// Source of the time, which tests replace.
 pub type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The adapter over this process's memory.
+/// Sessions in memory.
 pub struct MemoryStore {
     policy: Policy,
     clock: Clock,
-    // Never held over an await: no method of this adapter awaits.
+    // Never held across an await: no method of this adapter awaits.
     state: Mutex<State>,
 }
 
 impl MemoryStore {
-    /// An empty store by the system's clock.
+    /// Creates an empty store with the system's clock.
     pub fn new(policy: Policy) -> Self {
         Self::with_clock(policy, Box::new(system_time))
     }
 
-    /// An empty store by another clock.
+    /// Creates an empty store with another clock.
     pub fn with_clock(policy: Policy, clock: Clock) -> Self {
         Self { policy, clock, state: Mutex::default() }
     }
 
-    /// The state with everything gone that has expired, and the time.
+    /// Returns the state without expired sessions, and the time.
     fn state(&self) -> (MutexGuard<'_, State>, Timestamp) {
         let mut state = self.state.lock().expect("no method panics while it holds the lock");
         let now = (self.clock)();
-        state.forget_expired(now);
+        state.evict_expired(now);
         (state, now)
     }
 }
@@ -60,21 +60,21 @@ impl SessionStore for MemoryStore {
     async fn create(&self, owner: &Owner, new: &NewSession) -> Result<Created, StoreError> {
         let (mut state, now) = self.state();
         let created_by = new.request_id.clone().map(|id| (id, creation_fingerprint(new)));
-        if let Some(entry) = state.entries.get(&(owner.clone(), new.user_id.clone())) {
-            let known = entry.created_by.as_ref().zip(created_by.as_ref());
-            let known = known.filter(|((known, _), (request_id, _))| known == request_id);
-            if known.is_some_and(|((_, known), (_, fingerprint))| known != fingerprint) {
+        if let Some(record) = state.records.get(&(owner.clone(), new.user_id.clone())) {
+            let retried = record.created_by.as_ref().zip(created_by.as_ref());
+            let retried = retried.filter(|((original, _), (request_id, _))| original == request_id);
+            if retried.is_some_and(|((_, original), (_, fingerprint))| original != fingerprint) {
                 return Err(StoreError::RequestIdReused);
             }
-            let created = known.is_some();
+            let created = retried.is_some();
             if !created && new.if_exists == IfExists::Fail {
-                return Err(StoreError::Exists);
+                return Err(StoreError::AlreadyExists);
             }
-            let session = state.slide(owner, &new.user_id, now, self.policy)?;
+            let session = state.touch(owner, &new.user_id, now, self.policy)?;
             return Ok(Created { session, created });
         }
         let index = state.indexes.entry(owner.clone()).or_default();
-        if self.policy.max_sessions_per_owner.is_some_and(|most| index.len() >= most as usize) {
+        if self.policy.max_sessions_per_owner.is_some_and(|limit| index.len() >= limit as usize) {
             return Err(StoreError::TooManySessions);
         }
         let session = Session {
@@ -92,23 +92,23 @@ impl SessionStore for MemoryStore {
 
     async fn get(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError> {
         let (mut state, _) = self.state();
-        Ok(state.entry(owner, user_id)?.session.clone())
+        Ok(state.record(owner, user_id)?.session.clone())
     }
 
     async fn list(&self, owner: &Owner, page: &ListPage) -> Result<SessionPage, StoreError> {
         let (mut state, now) = self.state();
         let size = page.size.items() as usize;
-        let State { entries, indexes, .. } = &mut *state;
+        let State { records, indexes, .. } = &mut *state;
         let index = indexes.entry(owner.clone()).or_default();
         let found = index.page(size, page.after.as_ref(), now, self.policy.session_ttl);
         let found = found.ok_or(StoreError::ListingExpired)?;
-        let session = |place: &Cursor| {
-            let user_id = place.user_id.clone()?;
-            entries.get(&(owner.clone(), user_id)).map(|entry| entry.session.clone())
+        let session = |entry: &Cursor| {
+            let user_id = entry.user_id.clone()?;
+            records.get(&(owner.clone(), user_id)).map(|record| record.session.clone())
         };
-        let places = found.places.into_iter().map(|place| (place.clone(), session(&place))).collect();
+        let sessions = found.entries.into_iter().map(|entry| (entry.clone(), session(&entry))).collect();
         let total_count = u32::try_from(index.len()).unwrap_or(u32::MAX);
-        Ok(SessionPage::fitting(places, total_count, found.next))
+        Ok(SessionPage::fit(sessions, total_count, found.next))
     }
 
     async fn history(
@@ -118,16 +118,15 @@ impl SessionStore for MemoryStore {
         page: HistoryPage,
     ) -> Result<History, StoreError> {
         let (mut state, _) = self.state();
-        let entry = state.entry(owner, user_id)?;
-        let message_count = entry.session.message_count;
-        let Some((first, last)) = page.within(message_count) else {
+        let record = state.record(owner, user_id)?;
+        let message_count = record.session.message_count;
+        let Some((first, last)) = page.bounds(message_count) else {
             return Ok(History { message_count, messages: Vec::new(), has_more: false });
         };
-        let range = &entry.messages[first as usize - 1..last as usize];
-        let kept = page.fitting(range.iter().map(|stored| stored.bytes));
-        let range =
-            if let Span::After(_) = page.span { &range[..kept] } else { &range[range.len() - kept..] };
-        let messages: Vec<_> = range.iter().map(|stored| stored.message.clone()).collect();
+        let mut stored: Vec<&StoredMessage> =
+            record.messages[first as usize - 1..last as usize].iter().collect();
+        page.trim(&mut stored, HISTORY_PAGE_MAX_BYTES, |stored| stored.bytes);
+        let messages: Vec<_> = stored.into_iter().map(|stored| stored.message.clone()).collect();
         let has_more = page.has_more(&messages, message_count);
         Ok(History { message_count, messages, has_more })
     }
@@ -140,50 +139,56 @@ impl SessionStore for MemoryStore {
         request_id: Option<&RequestId>,
     ) -> Result<Appended, StoreError> {
         let (mut state, now) = self.state();
-        let entry = state.entry(owner, user_id)?;
-        let key = request_id.map(request_key);
-        if let Some(range) = entry.known(key, fingerprint(batch.messages()))?.map(Request::range) {
-            let messages = entry.messages[range].iter().map(|stored| stored.message.clone()).collect();
-            let session = state.slide(owner, user_id, now, self.policy)?;
+        let record = state.record(owner, user_id)?;
+        let digest = request_id.map(request_digest);
+        let previous = record.find_request(digest, fingerprint(batch.messages()))?;
+        if let Some(range) = previous.map(Request::range) {
+            let messages = record.messages[range].iter().map(|stored| stored.message.clone()).collect();
+            let session = state.touch(owner, user_id, now, self.policy)?;
             return Ok(Appended { messages, session, replayed: true });
         }
-        entry.has_room(batch.count())?;
-        let moment = state.slide(owner, user_id, now, self.policy)?.last_activity;
-        let entry = state.entry(owner, user_id)?;
-        entry.remember(key, batch.messages());
-        let messages = entry.push(batch.messages(), moment);
-        Ok(Appended { messages, session: entry.session.clone(), replayed: false })
+        record.ensure_capacity(batch.count())?;
+        let timestamp = state.touch(owner, user_id, now, self.policy)?.last_activity;
+        let record = state.record(owner, user_id)?;
+        record.record_request(digest, batch.messages());
+        let messages = record.push(batch.messages(), timestamp);
+        Ok(Appended { messages, session: record.session.clone(), replayed: false })
     }
 
-    async fn begin_turn(&self, owner: &Owner, turn: &NewTurn, lease: Duration) -> Result<Turn, StoreError> {
+    async fn begin_turn(
+        &self,
+        owner: &Owner,
+        turn: &TurnRequest,
+        lease: Duration,
+    ) -> Result<Turn, StoreError> {
         let (mut state, now) = self.state();
-        let entry = state.entry(owner, &turn.user_id)?;
+        let record = state.record(owner, &turn.user_id)?;
         let messages = std::slice::from_ref(&turn.message);
-        let key = request_key(&turn.request_id);
-        let known = entry.known(Some(key), fingerprint(messages))?;
-        let known = known.map(|request| (request.first, request.reply));
-        if let Some((first, Some(reply))) = known {
-            let at = |place: usize| entry.messages[place].message.clone();
+        let digest = request_digest(&turn.request_id);
+        let previous = record.find_request(Some(digest), fingerprint(messages))?;
+        let previous = previous.map(|request| (request.first, request.reply));
+        if let Some((first, Some(reply))) = previous {
+            let at = |index: usize| record.messages[index].message.clone();
             let (message, reply) = (at(first), Some(at(reply)));
-            let session = state.slide(owner, &turn.user_id, now, self.policy)?;
+            let session = state.touch(owner, &turn.user_id, now, self.policy)?;
             return Ok(Turn { session, message, replayed: true, reply });
         }
-        if let Some((_, until)) = entry.turn.as_ref().filter(|(_, until)| *until > now) {
-            let left = until.as_millis() - now.as_millis();
+        if let Some((_, lease_end)) = record.turn.as_ref().filter(|(_, lease_end)| *lease_end > now) {
+            let left = lease_end.as_millis() - now.as_millis();
             return Err(StoreError::TurnInProgress(Duration::from_millis(left)));
         }
-        entry.has_room(if known.is_some() { 1 } else { 2 })?;
-        entry.turn = Some((turn.token.clone(), now.after(lease)));
-        let moment = state.slide(owner, &turn.user_id, now, self.policy)?.last_activity;
-        let entry = state.entry(owner, &turn.user_id)?;
-        let message = match known {
-            Some((first, _)) => entry.messages[first].message.clone(),
+        record.ensure_capacity(if previous.is_some() { 1 } else { 2 })?;
+        record.turn = Some((turn.token.clone(), now.after(lease)));
+        let timestamp = state.touch(owner, &turn.user_id, now, self.policy)?.last_activity;
+        let record = state.record(owner, &turn.user_id)?;
+        let message = match previous {
+            Some((first, _)) => record.messages[first].message.clone(),
             None => {
-                entry.remember(Some(key), messages);
-                entry.push(messages, moment).remove(0)
+                record.record_request(Some(digest), messages);
+                record.push(messages, timestamp).remove(0)
             }
         };
-        Ok(Turn { session: entry.session.clone(), message, replayed: known.is_some(), reply: None })
+        Ok(Turn { session: record.session.clone(), message, replayed: previous.is_some(), reply: None })
     }
 
     async fn renew_turn(
@@ -194,51 +199,52 @@ impl SessionStore for MemoryStore {
         lease: Duration,
     ) -> Result<(), StoreError> {
         let (mut state, now) = self.state();
-        let entry = state.entry(owner, user_id)?;
-        entry.has_turn(token)?;
-        entry.turn = Some((token.clone(), now.after(lease)));
+        let record = state.record(owner, user_id)?;
+        record.ensure_turn(token)?;
+        record.turn = Some((token.clone(), now.after(lease)));
         Ok(())
     }
 
     async fn finish_turn(
         &self,
         owner: &Owner,
-        turn: &NewTurn,
+        turn: &TurnRequest,
         reply: &NewReply,
-    ) -> Result<Message, StoreError> {
+    ) -> Result<FinishedTurn, StoreError> {
         let (mut state, now) = self.state();
-        let entry = state.entry(owner, &turn.user_id)?;
-        entry.has_turn(&turn.token)?;
-        entry.has_room(1)?;
-        entry.turn = None;
-        let moment = state.slide(owner, &turn.user_id, now, self.policy)?.last_activity;
-        let entry = state.entry(owner, &turn.user_id)?;
-        let place = entry.messages.len();
-        let key = request_key(&turn.request_id);
-        if let Some(request) = entry.requests.iter_mut().find(|request| request.key == key) {
-            request.reply = Some(place);
+        let record = state.record(owner, &turn.user_id)?;
+        record.ensure_turn(&turn.token)?;
+        record.ensure_capacity(1)?;
+        record.turn = None;
+        let timestamp = state.touch(owner, &turn.user_id, now, self.policy)?.last_activity;
+        let record = state.record(owner, &turn.user_id)?;
+        let index = record.messages.len();
+        let digest = request_digest(&turn.request_id);
+        if let Some(request) = record.requests.iter_mut().find(|request| request.digest == digest) {
+            request.reply = Some(index);
         }
-        Ok(entry.push_reply(reply, moment))
+        let reply = record.push_reply(reply, timestamp);
+        Ok(FinishedTurn { session: record.session.clone(), reply })
     }
 
-    async fn give_turn_back(
+    async fn release_turn(
         &self,
         owner: &Owner,
         user_id: &UserId,
         token: &TurnToken,
     ) -> Result<(), StoreError> {
         let (mut state, _) = self.state();
-        if let Ok(entry) = state.entry(owner, user_id)
-            && entry.has_turn(token).is_ok()
+        if let Ok(record) = state.record(owner, user_id)
+            && record.ensure_turn(token).is_ok()
         {
-            entry.turn = None;
+            record.turn = None;
         }
         Ok(())
     }
 
     async fn touch(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError> {
         let (mut state, now) = self.state();
-        state.slide(owner, user_id, now, self.policy)
+        state.touch(owner, user_id, now, self.policy)
     }
 
     async fn delete(&self, owner: &Owner, user_id: &UserId) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! What is kept of each session, and the steps that every change is made of.
+//! State of the store, and the steps that changes consist of.
 
 use super::index::Index;
 use crate::{
@@ -8,39 +8,46 @@ use crate::{
     },
     store::{
         Policy, StoreError, TurnToken,
-        record::{ShortHash, fingerprint, stored_bytes, unstamped, unstamped_reply},
+        record::{
+            Digest72, encode_reply_without_timestamp, encode_without_timestamp, fingerprint, stored_bytes,
+        },
     },
 };
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 #[derive(Default)]
 pub(super) struct State {
-    pub(super) entries: HashMap<(Owner, UserId), Entry>,
+    pub(super) records: HashMap<(Owner, UserId), Record>,
     pub(super) indexes: HashMap<Owner, Index>,
-    pub(super) deadlines: BTreeSet<(Timestamp, Owner, UserId)>,
+    /// All sessions by expiry.
+    pub(super) expiries: BTreeSet<(Timestamp, Owner, UserId)>,
 }
 
-pub(super) struct Entry {
+/// A live session with its messages.
+pub(super) struct Record {
     pub(super) session: Session,
-    /// The request id that created the session, and the fingerprint of that request.
-    pub(super) created_by: Option<(RequestId, ShortHash)>,
-    pub(super) messages: Vec<Stored>,
+    /// Request id that created the session, and fingerprint of that request.
+    pub(super) created_by: Option<(RequestId, Digest72)>,
+    pub(super) messages: Vec<StoredMessage>,
+    /// Recent appends and turns, oldest first, for the detection of retries.
     pub(super) requests: VecDeque<Request>,
+    /// Turn in progress with the end of its lease.
     pub(super) turn: Option<(TurnToken, Timestamp)>,
 }
 
-pub(super) struct Stored {
+/// A message with its size as stored in Redis.
+pub(super) struct StoredMessage {
     pub(super) message: Message,
     pub(super) bytes: usize,
 }
 
-/// A remembered append.
+/// An append or a turn, with indexes into the messages.
 pub(super) struct Request {
-    pub(super) key: ShortHash,
-    pub(super) fingerprint: ShortHash,
+    pub(super) digest: Digest72,
+    pub(super) fingerprint: Digest72,
     pub(super) first: usize,
     pub(super) count: usize,
-    /// Where the reply stands, once it is there.
+    /// Index of the reply, once it is stored.
     pub(super) reply: Option<usize>,
 }
 
@@ -50,51 +57,49 @@ impl Request {
     }
 }
 
-impl Entry {
-    /// The remembered request of this key, which must have been for the same messages.
-    pub(super) fn known(
+impl Record {
+    /// Returns the request with this digest. Fails if it was for other messages.
+    pub(super) fn find_request(
         &self,
-        key: Option<ShortHash>,
-        fingerprint: ShortHash,
+        digest: Option<Digest72>,
+        fingerprint: Digest72,
     ) -> Result<Option<&Request>, StoreError> {
-        let known = self.requests.iter().find(|request| Some(request.key) == key);
-        match known {
+        let request = self.requests.iter().find(|request| Some(request.digest) == digest);
+        match request {
             Some(request) if request.fingerprint != fingerprint => Err(StoreError::RequestIdReused),
-            known => Ok(known),
+            request => Ok(request),
         }
     }
 
-    pub(super) fn has_room(&self, count: u32) -> Result<(), StoreError> {
-        if self.session.message_count + count > SESSION_MAX_MESSAGES { Err(StoreError::Full) } else { Ok(()) }
+    /// Fails if the session has no room for `count` messages.
+    pub(super) fn ensure_capacity(&self, count: u32) -> Result<(), StoreError> {
+        let is_full = self.session.message_count + count > SESSION_MAX_MESSAGES;
+        if is_full { Err(StoreError::SessionFull) } else { Ok(()) }
     }
 
-    pub(super) fn has_turn(&self, token: &TurnToken) -> Result<(), StoreError> {
-        let is_theirs = self.turn.as_ref().is_some_and(|(taken, _)| taken == token);
-        if is_theirs { Ok(()) } else { Err(StoreError::TurnLost) }
+    /// Fails unless the turn in progress has this token.
+    pub(super) fn ensure_turn(&self, token: &TurnToken) -> Result<(), StoreError> {
+        let is_current = self.turn.as_ref().is_some_and(|(current, _)| current == token);
+        if is_current { Ok(()) } else { Err(StoreError::TurnLost) }
     }
 
-    /// Remembers the request whose messages are pushed next.
-    pub(super) fn remember(&mut self, key: Option<ShortHash>, messages: &[NewMessage]) {
-        let Some(key) = key else { return };
+    /// Records the request whose messages are pushed next.
+    pub(super) fn record_request(&mut self, digest: Option<Digest72>, messages: &[NewMessage]) {
+        let Some(digest) = digest else { return };
         let (first, count) = (self.messages.len(), messages.len());
-        self.requests.push_back(Request {
-            key,
-            fingerprint: fingerprint(messages),
-            first,
-            count,
-            reply: None,
-        });
+        let fingerprint = fingerprint(messages);
+        self.requests.push_back(Request { digest, fingerprint, first, count, reply: None });
         if self.requests.len() > REMEMBERED_REQUEST_IDS {
             self.requests.pop_front();
         }
     }
 
-    pub(super) fn push(&mut self, messages: &[NewMessage], moment: Timestamp) -> Vec<Message> {
+    pub(super) fn push(&mut self, messages: &[NewMessage], timestamp: Timestamp) -> Vec<Message> {
         let pushed = messages.iter().map(|new| {
             self.session.message_count += 1;
-            let message = new.clone().at(self.session.message_count, moment);
-            let bytes = stored_bytes(&unstamped(new), moment);
-            self.messages.push(Stored { message: message.clone(), bytes });
+            let message = new.clone().at(self.session.message_count, timestamp);
+            let bytes = stored_bytes(&encode_without_timestamp(new), timestamp);
+            self.messages.push(StoredMessage { message: message.clone(), bytes });
             message
         });
         pushed.collect()
@@ -103,68 +108,68 @@ impl Entry {
     pub(super) fn push_reply(&mut self, new: &NewReply, timestamp: Timestamp) -> Message {
         self.session.message_count += 1;
         let message = new.clone().at(self.session.message_count, timestamp);
-        let bytes = stored_bytes(&unstamped_reply(new), timestamp);
-        self.messages.push(Stored { message: message.clone(), bytes });
+        let bytes = stored_bytes(&encode_reply_without_timestamp(new), timestamp);
+        self.messages.push(StoredMessage { message: message.clone(), bytes });
         message
     }
 }
 
 impl State {
-    pub(super) fn entry(&mut self, owner: &Owner, user_id: &UserId) -> Result<&mut Entry, StoreError> {
-        self.entries.get_mut(&(owner.clone(), user_id.clone())).ok_or(StoreError::NotFound)
+    pub(super) fn record(&mut self, owner: &Owner, user_id: &UserId) -> Result<&mut Record, StoreError> {
+        self.records.get_mut(&(owner.clone(), user_id.clone())).ok_or(StoreError::NotFound)
     }
 
     pub(super) fn insert(
         &mut self,
         owner: &Owner,
         session: Session,
-        created_by: Option<(RequestId, ShortHash)>,
+        created_by: Option<(RequestId, Digest72)>,
     ) {
         let (expires_at, user_id) = (session.expires_at, session.user_id.clone());
         self.indexes.entry(owner.clone()).or_default().insert(expires_at, user_id.clone());
-        self.deadlines.insert((expires_at, owner.clone(), user_id.clone()));
-        let entry =
-            Entry { session, created_by, messages: Vec::new(), requests: VecDeque::new(), turn: None };
-        self.entries.insert((owner.clone(), user_id), entry);
+        self.expiries.insert((expires_at, owner.clone(), user_id.clone()));
+        let (messages, requests) = (Vec::new(), VecDeque::new());
+        let record = Record { session, created_by, messages, requests, turn: None };
+        self.records.insert((owner.clone(), user_id), record);
     }
 
-    /// Moves the expiry and the place in the list.
-    pub(super) fn slide(
+    /// Sets last_activity, the expiry and the index entry of a session.
+    pub(super) fn touch(
         &mut self,
         owner: &Owner,
         user_id: &UserId,
         now: Timestamp,
         policy: Policy,
     ) -> Result<Session, StoreError> {
-        let Self { entries, indexes, deadlines } = self;
+        let Self { records, indexes, expiries } = self;
         let key = (owner.clone(), user_id.clone());
-        let session = &mut entries.get_mut(&key).ok_or(StoreError::NotFound)?.session;
+        let session = &mut records.get_mut(&key).ok_or(StoreError::NotFound)?.session;
         let index = indexes.entry(owner.clone()).or_default();
-        let moment = index.moment(now);
-        index.slide(user_id, session.expires_at, moment, policy.session_ttl);
-        deadlines.remove(&(session.expires_at, owner.clone(), user_id.clone()));
-        session.last_activity = moment;
-        session.expires_at = moment.after(policy.session_ttl);
-        deadlines.insert((session.expires_at, owner.clone(), user_id.clone()));
+        let timestamp = index.next_timestamp(now);
+        index.update(user_id, session.expires_at, timestamp, policy.session_ttl);
+        expiries.remove(&(session.expires_at, owner.clone(), user_id.clone()));
+        session.last_activity = timestamp;
+        session.expires_at = timestamp.after(policy.session_ttl);
+        expiries.insert((session.expires_at, owner.clone(), user_id.clone()));
         Ok(session.clone())
     }
 
-    pub(super) fn remove(&mut self, owner: &Owner, user_id: &UserId) -> Option<Entry> {
-        let entry = self.entries.remove(&(owner.clone(), user_id.clone()))?;
-        let expires_at = entry.session.expires_at;
-        self.deadlines.remove(&(expires_at, owner.clone(), user_id.clone()));
+    pub(super) fn remove(&mut self, owner: &Owner, user_id: &UserId) -> Option<Record> {
+        let record = self.records.remove(&(owner.clone(), user_id.clone()))?;
+        let expires_at = record.session.expires_at;
+        self.expiries.remove(&(expires_at, owner.clone(), user_id.clone()));
         if let Some(index) = self.indexes.get_mut(owner) {
             index.remove(expires_at, user_id);
             if index.is_idle() {
                 self.indexes.remove(owner);
             }
         }
-        Some(entry)
+        Some(record)
     }
 
-    pub(super) fn forget_expired(&mut self, now: Timestamp) {
-        while let Some((deadline, owner, user_id)) = self.deadlines.first().cloned() {
-            if deadline >= now {
+    pub(super) fn evict_expired(&mut self, now: Timestamp) {
+        while let Some((expires_at, owner, user_id)) = self.expiries.first().cloned() {
+            if expires_at >= now {
                 break;
             }
             self.remove(&owner, &user_id);

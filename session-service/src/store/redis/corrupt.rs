@@ -1,4 +1,4 @@
-//! Records that calls cannot use: each is logged once, and lists leave them out.
+//! Corrupt records: left out of lists, and logged once each.
 
 use crate::{domain::Session, store::StoreError};
 use std::{
@@ -7,10 +7,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// The number of keys that are remembered as logged. Further ones are counted and not logged.
+/// Maximum number of keys that are logged. Further ones are only counted.
 const LOGGED_MAX_KEYS: usize = 1024;
 
-/// The record of an index entry.
+/// Record of an index entry.
 pub(super) enum Record {
     Live(Session),
     Absent,
@@ -18,6 +18,7 @@ pub(super) enum Record {
 }
 
 impl Record {
+    /// Returns the session if it is live and readable.
     pub(super) fn live(self) -> Option<Session> {
         match self {
             Self::Live(session) => Some(session),
@@ -26,7 +27,7 @@ impl Record {
     }
 }
 
-/// Logs each corrupt key once.
+/// Log of corrupt keys.
 #[derive(Default)]
 pub(super) struct CorruptLog {
     hasher: RandomState,
@@ -34,7 +35,7 @@ pub(super) struct CorruptLog {
 }
 
 impl CorruptLog {
-    /// Logs the key and the cause, which holds nothing of the content, unless this key was logged before.
+    /// Logs a key and the cause, which contains no stored data, unless the key was logged before.
     pub(super) fn report(&self, key: &str, cause: &StoreError) {
         if self.is_new(key) {
             tracing::warn!(key, %cause, "corrupt record left out of lists; see session-service doctor");
@@ -52,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_logged_once_and_the_memory_of_keys_is_bounded() {
+    fn each_key_is_logged_once_up_to_a_limit() {
         let log = CorruptLog::default();
         let mut logged = 0;
         for _ in 0..2 {

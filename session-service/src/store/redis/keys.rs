@@ -1,11 +1,11 @@
-//! The names of the keys: the only place that spells one.
+//! Names of the keys. No other file spells one.
 //!
-//! The braces are the hash tag of Redis Cluster: what stands in them decides the slot, so the keys of a session share
-//! one, and so do those of an owner's list. What would end a tag or a part of it is percent-encoded.
+//! The text in braces is the hash tag of Redis Cluster, which determines the slot: the keys of a session share one, and so
+//! do those of an owner's list. Characters that would end a tag or one of its parts are percent-encoded.
 
 use crate::domain::{Owner, UserId};
 
-/// The keys of one session: its record and its messages.
+/// Returns the keys of a session: record and history.
 pub(super) fn session(owner: &Owner, user_id: &UserId) -> [String; 2] {
     let tag = match owner.as_str() {
         "" => encode(user_id.as_str()),
@@ -14,15 +14,14 @@ pub(super) fn session(owner: &Owner, user_id: &UserId) -> [String; 2] {
     ["session", "chat_history"].map(|name| [name, ":{", &tag, "}"].concat())
 }
 
-/// The keys of an owner's list: the index of live sessions, the places left behind, the listings being read, and the
-/// places left behind in the order of their age.
+/// Returns the keys of an owner's list: index of live sessions, moves by score, listings in progress, and moves by age.
 pub(super) fn list(owner: &Owner) -> [String; 4] {
     let tag = encode(owner.as_str());
     ["session_index", "session_moves", "session_listing", "session_move_queue"]
         .map(|name| [name, ":{", &tag, ":}"].concat())
 }
 
-/// Patterns of the keys of sessions and of lists, for whoever looks at all of them.
+/// Patterns that match all keys of sessions and lists.
 pub(super) const PATTERNS: [&str; 6] = [
     "session:{*}",
     "chat_history:{*}",
@@ -32,7 +31,7 @@ pub(super) const PATTERNS: [&str; 6] = [
     "session_move_queue:{*}",
 ];
 
-/// Returns the owner and the handle of a key, without a handle for a key of a list; none for a key that no call reaches.
+/// Returns the owner and the user_id of a key, or only the owner of a key of a list; `None` for a foreign key.
 pub(super) fn parse(key: &str) -> Option<(Owner, Option<UserId>)> {
     let parsed = parse_tag(key)?;
     let is_ours = match &parsed {
@@ -72,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_id_ends_its_tag_or_leaves_its_namespace() {
+    fn keys_of_different_sessions_and_owners_differ() {
         let key =
             |owner: &str, id: &str| session(&Owner::named(owner), &UserId::try_from(id).unwrap())[0].clone();
         assert_eq!(key("", "John Doe"), "session:{John Doe}");
@@ -88,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_says_whose_it_is() {
+    fn parse_returns_owner_and_user_id() {
         for (owner, id) in [("", "John Doe"), ("", "a{b}:c%"), ("a:b", "}"), ("%", "🤖")] {
             let (owner, id) = (Owner::named(owner), UserId::try_from(id).unwrap());
             for key in session(&owner, &id) {

@@ -1,17 +1,23 @@
-//! What the scripts answer: a word, then values.
+//! Replies of the scripts: a status, then values.
 
+use super::{
+    client::{corrupt, read},
+    scripts::IMPLICIT_TTL_MILLISECONDS,
+};
 use crate::{
     domain::{Message, PersonaKey, Session, Timestamp, UserId, limits::TIME_MAX_MILLISECONDS},
     store::{StoreError, metadata, record},
 };
-use bb8_redis::redis::{FromRedisValue, Value, from_redis_value};
+use bb8_redis::redis::{FromRedisValue, Value};
 use std::time::Duration;
 
-/// The fields of a session, in the order of `session()` in scripts/session.lua.
+/// Fields of a session, in the order of `render` in scripts/session.lua.
 pub(super) const SESSION_FIELDS: [&str; 6] =
     ["persona", "created_at", "last_activity", "ttl", "message_count", "metadata"];
+/// Maximum number of digits of a number in a record, as in scripts/prelude.lua.
+const NUMBER_MAX_DIGITS: usize = 15;
 
-/// A script's answer, read from its beginning.
+/// Reply of a script, read from its beginning.
 pub(super) struct Reply(std::vec::IntoIter<Value>);
 
 impl Reply {
@@ -19,29 +25,31 @@ impl Reply {
         Ok(Self(read::<Vec<Value>>(value)?.into_iter()))
     }
 
+    /// Returns the next value.
     pub(super) fn next<T: FromRedisValue>(&mut self) -> Result<T, StoreError> {
         read(self.0.next().unwrap_or(Value::Nil))
     }
-    /// The word that says how it went; the words that mean an error become one.
-    pub(super) fn word(&mut self) -> Result<String, StoreError> {
-        let word: String = self.next()?;
-        match word.as_str() {
+
+    /// Returns the status. A status that stands for an error is returned as one.
+    pub(super) fn status(&mut self) -> Result<String, StoreError> {
+        let status: String = self.next()?;
+        match status.as_str() {
             "not_found" => Err(StoreError::NotFound),
-            "exists" => Err(StoreError::Exists),
-            "full" => Err(StoreError::Full),
+            "already_exists" => Err(StoreError::AlreadyExists),
+            "session_full" => Err(StoreError::SessionFull),
             "too_many_sessions" => Err(StoreError::TooManySessions),
             "request_id_reused" => Err(StoreError::RequestIdReused),
             "turn_in_progress" => Err(StoreError::TurnInProgress(Duration::from_millis(self.next()?))),
             "turn_lost" => Err(StoreError::TurnLost),
             "listing_expired" => Err(StoreError::ListingExpired),
-            _ => Ok(word),
+            _ => Ok(status),
         }
     }
 
-    /// Whether the word, which was not read yet, is one of those.
-    pub(super) fn is_refusal(&self) -> bool {
-        let mut word = Self(self.0.as_slice().iter().take(1).cloned().collect::<Vec<_>>().into_iter());
-        word.word().is_err()
+    /// Peeks at the status and returns `true` if it is an error.
+    pub(super) fn is_error(&self) -> bool {
+        let status = self.0.as_slice().iter().take(1).cloned().collect::<Vec<_>>();
+        Self(status.into_iter()).status().is_err()
     }
 
     pub(super) fn timestamp(&mut self) -> Result<Timestamp, StoreError> {
@@ -49,29 +57,26 @@ impl Reply {
     }
 
     pub(super) fn session(&mut self, user_id: &UserId) -> Result<Session, StoreError> {
-        session(user_id, self.next()?)?.ok_or_else(|| broken("a session lacks its record"))
+        session(user_id, self.next()?)?.ok_or_else(|| corrupt("the session has no record"))
     }
 
-    /// One message, which has the seq `seq`.
+    /// Returns a message with this seq, which is a list of one.
     pub(super) fn message(&mut self, seq: u32) -> Result<Message, StoreError> {
-        self.messages(seq)?.pop().ok_or_else(|| broken(format!("message {seq} is not there")))
+        self.messages(seq)?.pop().ok_or_else(|| corrupt(format!("message {seq} is missing")))
     }
 
-    /// Messages whose first has the seq `first`.
-    pub(super) fn messages(&mut self, first: u32) -> Result<Vec<Message>, StoreError> {
-        messages(first, self.next()?)
+    /// Returns messages with seqs from `first_seq` on.
+    pub(super) fn messages(&mut self, first_seq: u32) -> Result<Vec<Message>, StoreError> {
+        messages(first_seq, self.next()?)
     }
 }
 
-/// The messages that are stored like this; the first has the seq `first`.
-pub(super) fn messages(first: u32, stored: Vec<String>) -> Result<Vec<Message>, StoreError> {
-    (first..).zip(stored).map(|(seq, json)| record::decode(&json, seq).map_err(broken)).collect()
+/// Decodes messages with seqs from `first_seq` on.
+pub(super) fn messages(first_seq: u32, stored: Vec<String>) -> Result<Vec<Message>, StoreError> {
+    (first_seq..).zip(stored).map(|(seq, json)| record::decode(&json, seq).map_err(corrupt)).collect()
 }
 
-/// The lifetime of a session whose record does not mention one, in milliseconds.
-const HOUR: u64 = 60 * 60 * 1000;
-
-/// The session of these fields; none when there are none.
+/// Decodes [`SESSION_FIELDS`]; `None` if all of them are absent.
 pub(super) fn session(user_id: &UserId, fields: Value) -> Result<Option<Session>, StoreError> {
     let mut fields = Reply::new(fields)?;
     if fields.0.as_slice().iter().all(|field| *field == Value::Nil) {
@@ -81,13 +86,13 @@ pub(super) fn session(user_id: &UserId, fields: Value) -> Result<Option<Session>
     let created_at = number(fields.0.next(), "created_at")?;
     let last_activity = number(fields.0.next(), "last_activity")?;
     let ttl = match fields.0.next() {
-        None | Some(Value::Nil) => HOUR,
+        None | Some(Value::Nil) => IMPLICIT_TTL_MILLISECONDS,
         ttl => number(ttl, "ttl")?,
     };
     let message_count = number(fields.0.next(), "message_count")?;
     let metadata = text(fields.0.next(), "metadata")?;
     if created_at.max(last_activity + ttl) > TIME_MAX_MILLISECONDS {
-        return Err(broken("a time of the record is after the year 9999"));
+        return Err(corrupt("a time of the record is after the year 9999"));
     }
     let last_activity = Timestamp::from_millis(last_activity);
     Ok(Some(Session {
@@ -96,18 +101,15 @@ pub(super) fn session(user_id: &UserId, fields: Value) -> Result<Option<Session>
         created_at: Timestamp::from_millis(created_at),
         last_activity,
         expires_at: last_activity.after(Duration::from_millis(ttl)),
-        message_count: u32::try_from(message_count).map_err(|_| broken("message_count is too large"))?,
-        metadata: metadata::stored(&metadata).map_err(broken)?,
+        message_count: u32::try_from(message_count).map_err(|_| corrupt("message_count is too large"))?,
+        metadata: metadata::stored(&metadata).map_err(corrupt)?,
     }))
 }
 
-/// The most digits of a number in a record, as in scripts/prelude.lua.
-const NUMBER_MAX_DIGITS: usize = 15;
-
-/// Returns a whole number of a record.
+/// Decodes a whole number of a record.
 fn number(value: Option<Value>, field: &str) -> Result<u64, StoreError> {
     let number = match value {
-        None | Some(Value::Nil) => return Err(broken(format!("the record lacks {field}"))),
+        None | Some(Value::Nil) => return Err(corrupt(format!("the record lacks {field}"))),
         Some(Value::Int(number)) => u64::try_from(number).ok(),
         Some(Value::BulkString(digits)) => std::str::from_utf8(&digits)
             .ok()
@@ -115,42 +117,22 @@ fn number(value: Option<Value>, field: &str) -> Result<u64, StoreError> {
             .and_then(|text| text.parse().ok()),
         Some(_) => None,
     };
-    number.ok_or_else(|| broken(format!("{field} is not a whole number")))
+    number.ok_or_else(|| corrupt(format!("{field} is not a whole number")))
 }
 
-/// Returns a text of a record.
+/// Decodes a text of a record.
 fn text(value: Option<Value>, field: &str) -> Result<String, StoreError> {
     match value {
-        None | Some(Value::Nil) => Err(broken(format!("the record lacks {field}"))),
+        None | Some(Value::Nil) => Err(corrupt(format!("the record lacks {field}"))),
         Some(Value::BulkString(bytes)) => {
-            String::from_utf8(bytes).map_err(|_| broken(format!("{field} is not UTF-8")))
+            String::from_utf8(bytes).map_err(|_| corrupt(format!("{field} is not UTF-8")))
         }
-        Some(_) => Err(broken(format!("{field} is not text"))),
+        Some(_) => Err(corrupt(format!("{field} is not text"))),
     }
 }
 
-/// The answer to `TIME`.
-pub(super) fn timestamp(answer: Value) -> Result<Timestamp, StoreError> {
-    let (seconds, micros): (u64, u64) = read(answer)?;
+/// Decodes the reply to `TIME`.
+pub(super) fn timestamp(reply: Value) -> Result<Timestamp, StoreError> {
+    let (seconds, micros): (u64, u64) = read(reply)?;
     Ok(Timestamp::from_millis(seconds * 1000 + micros / 1000))
-}
-
-pub(super) fn read<T: FromRedisValue>(value: Value) -> Result<T, StoreError> {
-    parse(value).map_err(|category| broken(format!("a value is corrupt: {category}")))
-}
-
-/// Parses a value. The error names the types and never the value, which the library's own message quotes.
-fn parse<T: FromRedisValue>(value: Value) -> Result<T, String> {
-    let found = match &value {
-        Value::Nil => "nothing",
-        Value::Int(_) => "an integer",
-        Value::BulkString(_) | Value::SimpleString(_) => "a string",
-        Value::Array(_) => "an array",
-        _ => "a value of another type",
-    };
-    from_redis_value(value).map_err(|_| format!("{found} where {} is stored", std::any::type_name::<T>()))
-}
-
-pub(super) fn broken(cause: impl Into<crate::store::Cause>) -> StoreError {
-    StoreError::Broken(cause.into())
 }

@@ -1,70 +1,74 @@
-//! Turns in Redis: the user's message, the lease and the reply, each step one script.
+//! Turns: the user's message, the lease and the reply, each step one script.
 
-use super::{RedisStore, Repeat, in_time, millis, places::Placing, reply::Reply, scripts};
+use super::{RedisStore, client::Idempotency, context::millis, index::IndexPolicy, reply::Reply, scripts};
 use crate::{
-    domain::{Message, NewReply, Owner, UserId},
+    domain::{NewReply, Owner, UserId},
     store::{
-        NewTurn, StoreError, Turn, TurnToken,
-        record::{fingerprint, request_key, unstamped, unstamped_reply},
+        FinishedTurn, StoreError, Turn, TurnRequest, TurnToken,
+        record::{encode_reply_without_timestamp, encode_without_timestamp, fingerprint, request_digest},
     },
 };
 use std::time::Duration;
 
-pub(super) async fn begin(
-    store: &RedisStore,
-    owner: &Owner,
-    turn: &NewTurn,
-    lease: Duration,
-) -> Result<Turn, StoreError> {
-    let mut invocation = store.prepare_change(&scripts::BEGIN_TURN, owner, &turn.user_id);
-    invocation
-        .arg(request_key(&turn.request_id).as_slice())
-        .arg(fingerprint(std::slice::from_ref(&turn.message)).as_slice())
-        .arg(&turn.token.0)
-        .arg(millis(lease))
-        .arg(unstamped(&turn.message));
-    // Not repeated: the first try may have taken the turn, and the second would find it taken.
-    let changing = store.change(owner, &turn.user_id, invocation, Placing::Known, Repeat::Unsafe);
-    let mut reply = in_time(changing).await?;
-    let word = reply.word()?;
-    let session = reply.session(&turn.user_id)?;
-    let seq = reply.next()?;
-    let replayed = word != "taken";
-    let message =
-        if replayed { reply.message(seq)? } else { turn.message.clone().at(seq, session.last_activity) };
-    let answer = if word == "answered" {
+impl RedisStore {
+    pub(super) async fn acquire_turn(
+        &self,
+        owner: &Owner,
+        turn: &TurnRequest,
+        lease: Duration,
+    ) -> Result<Turn, StoreError> {
+        let mut call = self.prepare_change(&scripts::BEGIN_TURN, owner, &turn.user_id);
+        call.arg(request_digest(&turn.request_id).as_slice())
+            .arg(fingerprint(std::slice::from_ref(&turn.message)).as_slice())
+            .arg(&turn.token.0)
+            .arg(millis(lease))
+            .arg(encode_without_timestamp(&turn.message));
+        // Not retried: the first attempt may have acquired the turn, and the second would find it in progress.
+        let idempotency = Idempotency::NonIdempotent;
+        let mut reply = self.change(owner, &turn.user_id, call, IndexPolicy::Existing, idempotency).await?;
+        let status = reply.status()?;
+        let session = reply.session(&turn.user_id)?;
         let seq = reply.next()?;
-        Some(reply.message(seq)?)
-    } else {
-        None
-    };
-    Ok(Turn { session, message, replayed, reply: answer })
-}
+        let replayed = status != "acquired";
+        let message =
+            if replayed { reply.message(seq)? } else { turn.message.clone().at(seq, session.last_activity) };
+        let stored_reply = if status == "reply_replayed" {
+            let seq = reply.next()?;
+            Some(reply.message(seq)?)
+        } else {
+            None
+        };
+        Ok(Turn { session, message, replayed, reply: stored_reply })
+    }
 
-/// Extends the lease to `lease` milliseconds from now; 0 ends the turn.
-pub(super) async fn renew(
-    store: &RedisStore,
-    owner: &Owner,
-    user_id: &UserId,
-    token: &TurnToken,
-    lease: u64,
-) -> Result<(), StoreError> {
-    let mut invocation = store.prepare_change(&scripts::RENEW_TURN, owner, user_id);
-    invocation.arg(&token.0).arg(lease);
-    Reply::new(in_time(store.link.read(&invocation, Repeat::Safe)).await?)?.word().map(drop)
-}
+    /// Extends the lease to `lease` from now. A zero lease releases the turn.
+    pub(super) async fn extend_lease(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        token: &TurnToken,
+        lease: Duration,
+    ) -> Result<(), StoreError> {
+        let mut call = self.prepare_change(&scripts::RENEW_TURN, owner, user_id);
+        call.arg(&token.0).arg(millis(lease));
+        Reply::new(self.client.eval_read(&call, Idempotency::Idempotent).await?)?.status().map(drop)
+    }
 
-pub(super) async fn finish(
-    store: &RedisStore,
-    owner: &Owner,
-    turn: &NewTurn,
-    reply: &NewReply,
-) -> Result<Message, StoreError> {
-    let mut invocation = store.prepare_change(&scripts::FINISH_TURN, owner, &turn.user_id);
-    invocation.arg(request_key(&turn.request_id).as_slice()).arg(&turn.token.0).arg(unstamped_reply(reply));
-    let changing = store.change(owner, &turn.user_id, invocation, Placing::Known, Repeat::Unsafe);
-    let mut answer = in_time(changing).await?;
-    answer.word()?;
-    let seq = answer.next()?;
-    Ok(reply.clone().at(seq, answer.timestamp()?))
+    pub(super) async fn store_reply(
+        &self,
+        owner: &Owner,
+        turn: &TurnRequest,
+        new: &NewReply,
+    ) -> Result<FinishedTurn, StoreError> {
+        let mut call = self.prepare_change(&scripts::FINISH_TURN, owner, &turn.user_id);
+        call.arg(request_digest(&turn.request_id).as_slice())
+            .arg(&turn.token.0)
+            .arg(encode_reply_without_timestamp(new));
+        let idempotency = Idempotency::NonIdempotent;
+        let mut reply = self.change(owner, &turn.user_id, call, IndexPolicy::Existing, idempotency).await?;
+        reply.status()?;
+        let session = reply.session(&turn.user_id)?;
+        let reply = new.clone().at(session.message_count, session.last_activity);
+        Ok(FinishedTurn { session, reply })
+    }
 }

@@ -12,9 +12,9 @@ async fn read_all<R: AsyncRead + Unpin>(mut chunks: Chunks<R>) -> Reply {
     let mut text = String::new();
     loop {
         match chunks.next().await.expect("a stream ends with an end or an error") {
-            Ok(Piece::Text(piece)) => text += &piece,
-            Ok(Piece::End(reason)) => return (text, Ok(reason)),
-            Err(error) => return (text, Err(error.outcome())),
+            Ok(ReplyEvent::Text(piece)) => text += &piece,
+            Ok(ReplyEvent::Finish(reason)) => return (text, Ok(reason)),
+            Err(error) => return (text, Err(error.as_label())),
         }
     }
 }
@@ -41,7 +41,7 @@ impl AsyncRead for Broken {
 }
 
 #[tokio::test]
-async fn a_clean_end_after_text_finishes_the_reply() {
+async fn a_clean_end_after_text_completes_the_reply() {
     for stream in [format!("{A}\n\n"), format!("{A}\n"), A.to_owned(), format!("{A}\r{A}")] {
         let (text, end) = read(stream.as_bytes(), 1000).await;
         assert_eq!((text.trim_matches('a'), end), ("", Ok(FinishReason::Unknown)), "{stream:?}");
@@ -50,25 +50,25 @@ async fn a_clean_end_after_text_finishes_the_reply() {
 }
 
 #[tokio::test]
-async fn a_broken_end_without_a_finish_reason_is_cut() {
+async fn broken_streams_without_a_finish_reason_are_truncated() {
     let stream = A.as_bytes().chain(Broken);
-    assert_eq!(read(stream, 1000).await, (String::new(), Err("cut")));
+    assert_eq!(read(stream, 1000).await, (String::new(), Err("truncated")));
     let stream = format!("{A}\n");
-    assert_eq!(read(stream.as_bytes().chain(Broken), 1000).await, ("a".into(), Err("cut")));
+    assert_eq!(read(stream.as_bytes().chain(Broken), 1000).await, ("a".into(), Err("truncated")));
     let finished = format!("{A}\n{FINISH}\n");
     assert_eq!(read(finished.as_bytes().chain(Broken), 1000).await, ("a".into(), Ok(FinishReason::Stop)));
 }
 
 #[tokio::test]
-async fn an_end_that_proves_nothing_is_cut_without_a_finish_reason() {
+async fn unreliable_ends_without_a_finish_reason_are_truncated() {
     let read = |stream: String| async move { read_all(Chunks::new(stream.as_bytes(), 1000, false)).await };
-    assert_eq!(read(format!("{A}\n\n")).await, ("a".into(), Err("cut")));
+    assert_eq!(read(format!("{A}\n\n")).await, ("a".into(), Err("truncated")));
     assert_eq!(read(format!("{A}\n\n{FINISH}")).await, ("a".into(), Ok(FinishReason::Stop)));
     assert_eq!(read(format!("{A}\n\ndata: [DONE]\n\n")).await, ("a".into(), Ok(FinishReason::Unknown)));
 }
 
 #[tokio::test]
-async fn a_finish_reason_is_an_end_whatever_follows() {
+async fn a_finish_reason_completes_the_reply_before_a_broken_end() {
     for rest in ["", "\n\ndata: \u{0}\n", "\ndata: {\"error\":{\"code\":500}}\n", "\ndata: oops\n\n: more"] {
         let stream = format!("{FINISH}{rest}");
         assert_eq!(read(stream.as_bytes(), 1000).await, (String::new(), Ok(FinishReason::Stop)), "{rest}");
@@ -78,7 +78,7 @@ async fn a_finish_reason_is_an_end_whatever_follows() {
 }
 
 #[tokio::test]
-async fn a_finish_reason_is_an_end_even_if_nothing_follows() {
+async fn a_finish_reason_completes_the_reply_without_further_data() {
     let (mut server, stream) = tokio::io::duplex(1000);
     let finish = b"data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"length\"}]}\n";
     server.write_all(finish).await.unwrap();
@@ -92,7 +92,7 @@ async fn text_after_the_finish_reason_is_kept() {
 }
 
 #[tokio::test]
-async fn a_chunk_that_is_not_understood_is_skipped() {
+async fn unknown_chunks_are_skipped() {
     for odd in ["data: oops", "data: {\"choices\":", "data: {\"choices\":[{\"delta\":7}]}", "data: \u{fffd}"]
     {
         let stream = format!("{A}\n\n{odd}\n\n{A}\n\n{FINISH}\n\n");
@@ -103,7 +103,7 @@ async fn a_chunk_that_is_not_understood_is_skipped() {
 }
 
 #[tokio::test]
-async fn a_stream_without_a_chunk_is_garbage() {
+async fn streams_without_a_chunk_are_invalid() {
     for stream in [
         "",
         "\n\n",
@@ -114,19 +114,23 @@ async fn a_stream_without_a_chunk_is_garbage() {
         "{\"detail\": \"not here\"}",
         "{\"choices\": \"none\"}",
     ] {
-        assert_eq!(read(stream.as_bytes(), 1000).await, (String::new(), Err("garbage")), "{stream:?}");
+        assert_eq!(
+            read(stream.as_bytes(), 1000).await,
+            (String::new(), Err("invalid_response")),
+            "{stream:?}"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_summary_at_the_end_does_not_repeat_the_reply() {
+async fn a_final_summary_does_not_repeat_the_reply() {
     let summary = r#"data: {"choices":[{"message":{"content":"a"},"finish_reason":"stop"}]}"#;
     let stream = format!("{A}\n\n{summary}\n\n");
     assert_eq!(read(stream.as_bytes(), 1000).await, ("a".into(), Ok(FinishReason::Stop)));
 }
 
 #[tokio::test]
-async fn half_a_character_at_the_end_becomes_the_replacement_character() {
+async fn incomplete_characters_at_the_end_are_replaced() {
     let half = A.replace("\"a\"", r#""a\ud83d""#);
     for end in ["", "\n\ndata: [DONE]\n\n", &format!("\n\n{FINISH}")] {
         let (text, end) = read(format!("{half}{end}").as_bytes(), 1000).await;
@@ -135,7 +139,7 @@ async fn half_a_character_at_the_end_becomes_the_replacement_character() {
 }
 
 #[tokio::test]
-async fn a_line_and_a_stream_that_do_not_end_are_garbage() {
-    assert_eq!(read(&vec![b' '; LINE_MAX_BYTES + 1][..], usize::MAX).await.1, Err("garbage"));
-    assert_eq!(read(": still thinking\n".repeat(100).as_bytes(), 1000).await.1, Err("garbage"));
+async fn endless_lines_and_streams_are_invalid() {
+    assert_eq!(read(&vec![b' '; LINE_MAX_BYTES + 1][..], usize::MAX).await.1, Err("invalid_response"));
+    assert_eq!(read(": still thinking\n".repeat(100).as_bytes(), 1000).await.1, Err("invalid_response"));
 }

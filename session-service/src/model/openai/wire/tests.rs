@@ -12,7 +12,7 @@ fn messages(said: &[(Role, &str)]) -> Value {
 }
 
 #[test]
-fn a_request_says_the_system_prompt_first_and_then_the_messages() {
+fn requests_start_with_the_system_prompt() {
     let said = [(Role::User, "a"), (Role::Assistant, "b"), (Role::System, "c"), (Role::User, "d")];
     let expected = json!([
         {"role": "system", "content": "Be kind."}, {"role": "user", "content": "a"},
@@ -22,7 +22,7 @@ fn a_request_says_the_system_prompt_first_and_then_the_messages() {
 }
 
 #[test]
-fn messages_of_one_speaker_in_a_row_become_one() {
+fn consecutive_messages_of_one_role_are_joined() {
     let said = [(Role::User, "a"), (Role::User, "b"), (Role::Assistant, "c")];
     let expected = json!([
         {"role": "system", "content": "Be kind."}, {"role": "user", "content": "a\n\nb"},
@@ -37,7 +37,7 @@ fn text(json: &str) -> (String, Option<FinishReason>, Option<&'static str>) {
 }
 
 #[test]
-fn a_chunk_without_text_is_no_error() {
+fn chunks_without_text_are_valid() {
     for json in [
         "{}",
         r#"{"choices":null}"#,
@@ -57,7 +57,7 @@ fn a_chunk_without_text_is_no_error() {
 }
 
 #[test]
-fn content_is_a_string_or_a_list_of_parts() {
+fn content_is_a_string_or_parts() {
     for content in [
         json!("ab"),
         json!([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]),
@@ -72,7 +72,7 @@ fn content_is_a_string_or_a_list_of_parts() {
 }
 
 #[test]
-fn a_finish_reason_is_a_string_or_an_object() {
+fn finish_reasons_are_strings_or_objects() {
     for (reason, expected) in [
         (json!("stop"), FinishReason::Stop),
         (json!("STOP"), FinishReason::Stop),
@@ -93,7 +93,7 @@ fn a_finish_reason_is_a_string_or_an_object() {
 }
 
 #[test]
-fn a_field_of_an_odd_type_is_named_and_costs_no_other_field() {
+fn fields_of_unexpected_types_are_named_and_do_not_affect_others() {
     for (json, finish, odd) in [
         (r#"{"choices":"my secret"}"#, None, "choices"),
         (r#"{"choices":{"delta":{}}}"#, None, "choices"),
@@ -112,7 +112,7 @@ fn a_field_of_an_odd_type_is_named_and_costs_no_other_field() {
 }
 
 #[test]
-fn a_message_is_the_whole_reply_unless_a_delta_stands_next_to_it() {
+fn a_message_without_a_delta_is_the_complete_reply() {
     let whole = |json: &str| {
         let chunk = chunk(json).unwrap();
         (String::from_utf8(chunk.text).unwrap(), chunk.is_whole)
@@ -128,7 +128,7 @@ fn a_message_is_the_whole_reply_unless_a_delta_stands_next_to_it() {
 }
 
 #[test]
-fn json_that_is_no_chunk_is_incomplete_or_malformed() {
+fn other_json_is_incomplete_or_malformed() {
     for json in ["", "{", r#"{"choices":[{"delta":{"content":"a"#, r#"{"a":"\u00"#] {
         assert!(matches!(chunk(json), Err(NoChunk::Incomplete)), "{json}");
     }
@@ -138,7 +138,7 @@ fn json_that_is_no_chunk_is_incomplete_or_malformed() {
 }
 
 #[test]
-fn an_error_in_the_stream_is_a_failure() {
+fn stream_errors_are_errors() {
     for (json, outcome) in [
         (r#"{"error":{"message":"slow down","code":429}}"#, "rate_limited"),
         (r#"{"error":{"message":"out of memory","code":"oom"}}"#, "failed"),
@@ -148,6 +148,6 @@ fn an_error_in_the_stream_is_a_failure() {
         (r#"{"choices":[{"delta":{"content":"a"}}],"error":{"code":502}}"#, "failed"),
     ] {
         let Err(NoChunk::Failed(error)) = chunk(json) else { panic!("{json}") };
-        assert_eq!(error.outcome(), outcome, "{json}");
+        assert_eq!(error.as_label(), outcome, "{json}");
     }
 }

@@ -1,35 +1,42 @@
--- Adds messages to a live session. ARGV: 2 user_id, 3 how many messages, 4 the hash of the request id or "", 5 the
--- fingerprint of the messages, 6 on each message up to its timestamp.
--- Answers {word, session, first seq, the messages when they are replayed}.
+-- Appends messages to a live session, at most once per request id.
+--
+-- Input
+--   KEYS    session script
+--   ARGV[1] session TTL in ms          ARGV[2] user_id
+--   ARGV[3] number of messages         ARGV[4] digest of the request id, or ''
+--   ARGV[5] fingerprint of the batch   ARGV[6..] messages, encoded up to their timestamp
+-- Output
+--   {'appended', session, first_seq} | {'replayed', session, first_seq, messages}
+--   {'not_found'} | {'request_id_reused'} | {'session_full'}
 
-local count, key, fingerprint = tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local count, digest, fingerprint = tonumber(ARGV[3]), ARGV[4], ARGV[5]
 
-local record = read('recent_requests')
+local record = read_record('recent_requests')
 if not record then
   return {'not_found'}
 end
-check_messages(record)
-local requests, first = known_requests(record[7]), record[5] + 1
-local at = key ~= '' and find_request(requests, key)
-if at then
-  local known = read_request(requests, at)
-  if known.fingerprint ~= fingerprint then
+check_message_count(record)
+
+local requests = check_requests(record.recent_requests)
+local previous = find_request(requests, digest)
+if previous then
+  if previous.fingerprint ~= fingerprint then
     return {'request_id_reused'}
   end
-  slide(record, now_ms())
+  bump_expiry(record, now_ms())
   save(record)
-  return {'replayed', session(record), known.first,
-    redis.call('LRANGE', KEYS[2], known.first - 1, known.first + known.count - 2)}
+  return {'replayed', render(record), previous.first_seq, read_messages(previous.first_seq, previous.count)}
 end
 
-if record[5] + count > MESSAGES_MAX then
-  return {'full'}
+if record.message_count + count > MAX_MESSAGES then
+  return {'session_full'}
 end
-slide(record, now_ms())
-push(record, 6, count)
-if key ~= '' then
-  save(record, 'recent_requests', remember_request(requests, key, fingerprint, first, count))
+local first_seq = record.message_count + 1
+bump_expiry(record, now_ms())
+push_messages(record, 6, count)
+if digest ~= '' then
+  save(record, 'recent_requests', add_request(requests, digest, fingerprint, first_seq, count))
 else
   save(record)
 end
-return {'appended', session(record), first}
+return {'appended', render(record), first_seq}

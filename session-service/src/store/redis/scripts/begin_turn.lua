@@ -1,48 +1,58 @@
--- Stores the user's message of a turn and takes the turn. ARGV: 2 user_id, 3 the hash of the request id, 4 the
--- fingerprint of the message, 5 the turn's token, 6 its lease in ms, 7 the message up to its timestamp.
--- Answers {word, session, seq of the message, the message when it was stored before, seq of the reply, the reply}.
+-- Stores the user's message of a turn, at most once per request id, and acquires the session's turn.
+--
+-- Input
+--   KEYS    session script
+--   ARGV[1] session TTL in ms            ARGV[2] user_id
+--   ARGV[3] digest of the request id     ARGV[4] fingerprint of the message
+--   ARGV[5] token of the turn            ARGV[6] lease in ms
+--   ARGV[7] message, encoded up to its timestamp
+-- Output
+--   {'acquired', session, seq} | {'message_replayed', session, seq, {message}}
+--   {'reply_replayed', session, seq, {message}, reply_seq, {reply}}: no turn is acquired
+--   {'turn_in_progress', remaining lease in ms}
+--   {'not_found'} | {'request_id_reused'} | {'session_full'}
 
--- The longest lease in ms of any version.
-local LEASE_MAX = 600000
+-- Maximum lease of all versions, in ms.
+local MAX_LEASE = 600000
 
-local key, fingerprint, token, lease = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local digest, fingerprint, token, lease = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 
-local record = read('recent_requests', 'turn_until')
+local record = read_record('recent_requests', 'turn_until')
 if not record then
   return {'not_found'}
 end
+check_message_count(record)
 
-check_messages(record)
 local now = now_ms()
-local requests, first = known_requests(record[7]), record[5] + 1
-local at = find_request(requests, key)
-local known = at and read_request(requests, at)
-if known and (known.fingerprint ~= fingerprint or known.count ~= 1) then
+local requests = check_requests(record.recent_requests)
+local previous = find_request(requests, digest)
+if previous and (previous.fingerprint ~= fingerprint or previous.count ~= 1) then
   return {'request_id_reused'}
 end
-if known and known.reply > 0 then
-  slide(record, now)
+if previous and previous.reply_seq > 0 then
+  bump_expiry(record, now)
   save(record)
-  return {'answered', session(record), known.first, redis.call('LRANGE', KEYS[2], known.first - 1, known.first - 1),
-    known.reply, redis.call('LRANGE', KEYS[2], known.reply - 1, known.reply - 1)}
+  return {'reply_replayed', render(record), previous.first_seq, read_messages(previous.first_seq, 1),
+    previous.reply_seq, read_messages(previous.reply_seq, 1)}
 end
 
-local turn_until = whole(record[8])
--- A time that no lease reaches is foreign data.
-if turn_until and turn_until > now and turn_until < now + math.max(lease, LEASE_MAX) then
-  return {'turn_in_progress', turn_until - now}
+local lease_end = whole(record.turn_until)
+-- A lease that ends later than any version allows is foreign data.
+if lease_end and lease_end > now and lease_end < now + math.max(lease, MAX_LEASE) then
+  return {'turn_in_progress', lease_end - now}
 end
-if record[5] + (known and 1 or 2) > MESSAGES_MAX then
-  return {'full'}
+-- The reply needs room, too.
+if record.message_count + (previous and 1 or 2) > MAX_MESSAGES then
+  return {'session_full'}
 end
 
-slide(record, now)
-if known then
+bump_expiry(record, now)
+if previous then
   save(record, 'turn_token', token, 'turn_until', now + lease)
-  return {'replayed', session(record), known.first,
-    redis.call('LRANGE', KEYS[2], known.first - 1, known.first - 1)}
+  return {'message_replayed', render(record), previous.first_seq, read_messages(previous.first_seq, 1)}
 end
-push(record, 7, 1)
+push_messages(record, 7, 1)
+local seq = record.message_count
 save(record, 'turn_token', token, 'turn_until', now + lease, 'recent_requests',
-  remember_request(requests, key, fingerprint, first, 1))
-return {'taken', session(record), first}
+  add_request(requests, digest, fingerprint, seq, 1))
+return {'acquired', render(record), seq}

@@ -1,62 +1,73 @@
--- Makes a session unless one is live. ARGV: 2 user_id, 3 persona, 4 metadata, 5 request_id, 6 "return" or "fail",
--- 7 the most sessions of the owner or "", 8 the fingerprint of the request or "". Returns
--- {status, session}. In a cluster place.lua runs before it.
+-- Creates a session, or returns the live one. In a cluster update_index.lua runs before.
+--
+-- Input
+--   KEYS    session script
+--   ARGV[1] session TTL in ms   ARGV[2] user_id
+--   ARGV[3] persona             ARGV[4] metadata
+--   ARGV[5] request id, or ''   ARGV[6] 'return' or 'fail' if a session is live
+--   ARGV[7] maximum number of the owner's sessions, or ''
+--   ARGV[8] fingerprint of the request, or ''
+-- Output
+--   {'created', session} | {'returned', session}
+--   {'already_exists'} | {'request_id_reused'} | {'too_many_sessions'}
 
 local user_id, persona, metadata, request_id = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local most, fingerprint = ARGV[7], ARGV[8]
+local if_exists, session_limit, fingerprint = ARGV[6], ARGV[7], ARGV[8]
 
-local record = read('request_id', 'request_fingerprint')
+local record = read_record('request_id', 'request_fingerprint')
 if record then
-  local created = request_id ~= '' and record[7] == request_id
+  local is_retry = request_id ~= '' and record.request_id == request_id
   -- Older versions stored no fingerprint.
-  local is_same = record[8] == fingerprint or not record[8] and record[1] == persona and record[6] == metadata
-  if created and not is_same then
+  local is_same = record.request_fingerprint == fingerprint
+    or not record.request_fingerprint and record.persona == persona and record.metadata == metadata
+  if is_retry and not is_same then
     return {'request_id_reused'}
   end
-  if not created and ARGV[6] ~= 'return' then
-    return {'exists'}
+  if not is_retry and if_exists ~= 'return' then
+    return {'already_exists'}
   end
-  slide(record, not GIVEN and now_ms())
+  bump_expiry(record, not ISSUED and now_ms())
   save(record)
-  return {created and 'created' or 'returned', session(record)}
+  return {is_retry and 'created' or 'returned', render(record)}
 end
 
-local now = GIVEN and math.floor(GIVEN) or now_ms()
-local created_at = text(now)
-if not GIVEN and most ~= '' and redis.call('ZCOUNT', INDEX, created_at, '+inf') >= tonumber(most) then
+local now = ISSUED and math.floor(ISSUED) or now_ms()
+local created_at, expires_at = text(now), text(now + TTL)
+if not ISSUED and session_limit ~= ''
+  and redis.call('ZCOUNT', INDEX, created_at, '+inf') >= tonumber(session_limit) then
   return {'too_many_sessions'}
 end
 
-local more = {}
-local function add(name, value)
-  more[#more + 1], more[#more + 2] = name, value
+local optional = {}
+local function add_field(name, value)
+  optional[#optional + 1], optional[#optional + 2] = name, value
 end
 if request_id ~= '' then
-  add('request_id', request_id)
-  add('request_fingerprint', fingerprint)
+  add_field('request_id', request_id)
+  add_field('request_fingerprint', fingerprint)
 end
-if GIVEN then
-  add('given', ARGV[#ARGV])
+if ISSUED then
+  add_field('given', ARGV[#ARGV])
 end
-if ARGV[1] ~= HOUR then
-  add('ttl', ARGV[1])
+local ttl = ARGV[1] ~= IMPLICIT_TTL and ARGV[1]
+if ttl then
+  add_field('ttl', ttl)
 end
-local expires_at = text(now + TTL)
--- A hash without a field of a record is foreign data, and no session.
-local is_foreign = redis.call('EXISTS', KEYS[1]) == 1
--- The first write decides whether a full Redis lets the script write at all, so it is one that needs memory. It also fails
--- when the index is of another type, before anything is changed.
-if not GIVEN then
-  place(user_id, expires_at, expires_at, TTL)
+-- A hash without any field of a record is foreign data.
+local is_foreign = redis.call('EXISTS', RECORD) == 1
+-- The first write must need memory, because it decides whether a full Redis runs the script at all. It must also fail
+-- before anything else is changed if the index has the wrong type.
+if not ISSUED then
+  put_index_entry(user_id, expires_at, expires_at, TTL)
 end
 if is_foreign then
-  redis.call('DEL', KEYS[1])
+  redis.call('DEL', RECORD)
 end
-redis.call('HSET', KEYS[1], 'user_id', user_id, 'persona', persona, 'created_at', created_at,
-  'last_activity', created_at, 'message_count', '0', 'metadata', metadata, unpack(more))
-redis.call('PEXPIREAT', KEYS[1], expires_at)
-redis.call('DEL', KEYS[2])
-if not GIVEN then
+redis.call('HSET', RECORD, 'user_id', user_id, 'persona', persona, 'created_at', created_at,
+  'last_activity', created_at, 'message_count', '0', 'metadata', metadata, unpack(optional))
+redis.call('PEXPIREAT', RECORD, expires_at)
+redis.call('DEL', HISTORY)
+if not ISSUED then
   redis.call('ZREMRANGEBYSCORE', INDEX, '-inf', '(' .. created_at)
 end
-return {'created', {persona, created_at, created_at, ARGV[1] ~= HOUR and ARGV[1], 0, metadata}}
+return {'created', {persona, created_at, created_at, ttl, 0, metadata}}

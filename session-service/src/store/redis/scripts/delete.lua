@@ -1,12 +1,19 @@
--- Removes a live session with all that belongs to it, whatever its keys hold; in a cluster leave.lua follows. ARGV: 2
--- user_id. Returns {status, in a cluster the moment that was given to its last change, or "" when that is not known}.
+-- Deletes a live session with its messages, even if its record is corrupt. In a cluster remove_index_entry.lua follows.
+--
+-- Input
+--   KEYS    session script
+--   ARGV[1] session TTL in ms   ARGV[2] user_id
+-- Output
+--   {'deleted', timestamp} | {'not_found', timestamp}
+--   timestamp: in a cluster that of the last change, or '' if it is unknown; false on a single node
 
-local fields = try('HMGET', KEYS[1], 'given', 'last_activity')
-local given = fields ~= WRONG_TYPE and tonumber(fields[1] or fields[2] or nil) and (fields[1] or fields[2]) or ''
-local was_live = redis.call('EXISTS', KEYS[1])
-redis.call('DEL', KEYS[1], KEYS[2])
+local fields = try('HMGET', RECORD, 'given', 'last_activity')
+local timestamp = fields ~= WRONG_TYPE and (fields[1] or fields[2])
+timestamp = tonumber(timestamp or nil) and timestamp or ''
+local is_live = redis.call('EXISTS', RECORD) == 1
+redis.call('DEL', RECORD, HISTORY)
 if INDEX then
   try('ZREM', INDEX, ARGV[2])
-  given = false
+  timestamp = false
 end
-return {was_live == 1 and 'deleted' or 'not_found', given}
+return {is_live and 'deleted' or 'not_found', timestamp}

@@ -1,29 +1,35 @@
--- Stores the reply of a turn and ends the turn. ARGV: 2 user_id, 3 the hash of the turn's request id, 4 the turn's
--- token, 5 the reply up to its timestamp.
--- Answers {word, seq of the reply, its timestamp}.
+-- Stores the reply of a turn and ends the turn.
+--
+-- Input
+--   KEYS    session script
+--   ARGV[1] session TTL in ms                      ARGV[2] user_id
+--   ARGV[3] digest of the request id of the turn   ARGV[4] token of the turn
+--   ARGV[5] reply, encoded up to its timestamp
+-- Output
+--   {'finished', session} | {'not_found'} | {'turn_lost'} | {'session_full'}
 
-local key, token = ARGV[3], ARGV[4]
+local digest, token = ARGV[3], ARGV[4]
 
-local record = read('recent_requests', 'turn_token')
+local record = read_record('recent_requests', 'turn_token')
 if not record then
   return {'not_found'}
 end
-if record[8] ~= token then
+if record.turn_token ~= token then
   return {'turn_lost'}
 end
-check_messages(record)
-local requests = known_requests(record[7])
-if record[5] + 1 > MESSAGES_MAX then
-  return {'full'}
+check_message_count(record)
+local requests = check_requests(record.recent_requests)
+if record.message_count + 1 > MAX_MESSAGES then
+  return {'session_full'}
 end
 
-slide(record, now_ms())
-push(record, 5, 1)
-local at = find_request(requests, key)
-if at then
-  save(record, 'recent_requests', with_reply(requests, at, record[5]))
+bump_expiry(record, now_ms())
+push_messages(record, 5, 1)
+local request = find_request(requests, digest)
+if request then
+  save(record, 'recent_requests', set_reply_seq(requests, request, record.message_count))
 else
   save(record)
 end
-redis.call('HDEL', KEYS[1], 'turn_token', 'turn_until')
-return {'finished', record[5], record[3]}
+redis.call('HDEL', RECORD, 'turn_token', 'turn_until')
+return {'finished', render(record)}

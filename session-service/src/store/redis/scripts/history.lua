@@ -1,13 +1,21 @@
--- Reads a page of messages. ARGV: 2 "newest", "before" or "after", 3 seq, 4 the most messages, 5 the most bytes.
--- Answers {word, message count, seq of the first message, messages}.
+-- Reads a page of a session's messages. The prelude is not prepended.
+--
+-- Input
+--   KEYS[1] record   KEYS[2] history
+--   ARGV[1] session TTL in ms
+--   ARGV[2] 'latest', 'before' or 'after'   ARGV[3] seq for 'before' and 'after'
+--   ARGV[4] maximum number of messages      ARGV[5] maximum number of bytes
+-- Output
+--   {'found', message_count, seq of the first message, messages} | {'not_found'}
 
--- How many messages are read at a time. A message may take 192 KiB as JSON, and nothing else is done meanwhile.
-local AT_ONCE = 16
+-- Number of messages that are read at a time, to bound the time and memory of one command: a message may have 192 KiB.
+local CHUNK = 16
 
-local span, seq, size, budget = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local RECORD, HISTORY = KEYS[1], KEYS[2]
+local range, seq, size, max_bytes = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 
-local stored = redis.call('HGET', KEYS[1], 'message_count')
-if not stored and redis.call('EXISTS', KEYS[1]) == 0 then
+local stored = redis.call('HGET', RECORD, 'message_count')
+if not stored and redis.call('EXISTS', RECORD) == 0 then
   return {'not_found'}
 end
 local count = string.find(stored or '', '^%d+$') and tonumber(stored)
@@ -15,29 +23,29 @@ if not count then
   error('message_count is not a number')
 end
 
-local forward = span == 'after'
+local forward = range == 'after'
 local first, last
 if forward then
   first, last = seq + 1, math.min(seq + size, count)
 else
-  last = span == 'before' and math.min(seq - 1, count) or count
+  last = range == 'before' and math.min(seq - 1, count) or count
   first = math.max(last - size + 1, 1)
 end
 
--- The messages in order of reading, as many as the budget allows, but one at least.
-local function read()
+-- Returns the messages in reading order, up to the maximum number of bytes but at least one.
+local function read_page()
   local page, bytes = {}, 0
-  for taken = 0, last - first, AT_ONCE do
-    local from = forward and first + taken or math.max(last - taken - AT_ONCE + 1, first)
-    local to = forward and math.min(first + taken + AT_ONCE - 1, last) or last - taken
-    local some = redis.call('LRANGE', KEYS[2], from - 1, to - 1)
-    if #some <= to - from then
+  for done = 0, last - first, CHUNK do
+    local from = forward and first + done or math.max(last - done - CHUNK + 1, first)
+    local to = forward and math.min(first + done + CHUNK - 1, last) or last - done
+    local chunk = redis.call('LRANGE', HISTORY, from - 1, to - 1)
+    if #chunk <= to - from then
       error('there are fewer messages than message_count')
     end
-    for i = 1, #some do
-      local message = some[forward and i or #some + 1 - i]
+    for i = 1, #chunk do
+      local message = chunk[forward and i or #chunk + 1 - i]
       bytes = bytes + #message
-      if #page > 0 and bytes > budget then
+      if #page > 0 and bytes > max_bytes then
         return page
       end
       page[#page + 1] = message
@@ -46,7 +54,7 @@ local function read()
   return page
 end
 
-local page = read()
+local page = read_page()
 if forward then
   return {'found', count, first, page}
 end

@@ -1,35 +1,47 @@
--- Reads a page of an owner's places. KEYS: 1 index, 2 moves, 3 listing, 4 queue, and none of a session. ARGV: 2 the most
--- places, 3 how many always fit on a page; for a further page also 4 the listing's moment, 5 the expiry of the last
--- place, 6 its user_id or "" when all places of that expiry were read.
--- Returns {status, total, moment, user_ids, their expiries, expiry of the last place or false when this is the last page,
--- its user_id, how many members of the index were left out because they are no text}.
+-- Reads a page of an owner's index entries, in the order of the listing's snapshot time.
+--
+-- Input
+--   KEYS    list script
+--   ARGV[1] session TTL in ms
+--   ARGV[2] maximum number of entries        ARGV[3] number of entries that fit on a page whatever their metadata
+--   further pages only:
+--   ARGV[4] snapshot time of the listing     ARGV[5] expiry of the last entry
+--   ARGV[6] user_id of the last entry, or '' if all entries with this expiry were read
+-- Output
+--   {'found', total count, snapshot time, user_ids, their expiries,
+--     expiry of the last entry or false on the last page, its user_id, number of members that are not text}
+--   {'listing_expired'}
 
-local size = tonumber(ARGV[2])
+-- Maximum number of reads of one sorted set for a page.
+local MAX_READS = 8
+-- Minimum number of moves to read at a time.
+local MIN_MOVES = 128
+
+local size, min_items = tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = now_ms()
 redis.call('ZREMRANGEBYSCORE', INDEX, '-inf', '(' .. now)
 
 local since, last = listings(now)
 if last and try('ZRANGE', MOVES, 0, 0) == WRONG_TYPE then
-  since, last = forget_listings()
+  since, last = remove_listings()
 end
 
-local moment, from_score, from_user
+local snapshot_at, from_score, from_user
 if ARGV[4] then
-  moment, from_score, from_user = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
-  if not since or since > moment or moment + LISTING_MAX < now then
+  snapshot_at, from_score, from_user = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
+  if not since or since > snapshot_at or snapshot_at + LISTING_TTL < now then
     return {'listing_expired'}
   end
 else
-  moment = math.max(now, last or 0)
-  -- Moments may be some milliseconds ahead of the clock, for no two that matter are alike; what is far ahead comes from a
-  -- longer lifetime before.
+  snapshot_at = math.max(now, last or 0)
+  -- Scores can run slightly ahead of the clock to stay unique. A score far ahead belongs to a session created under a
+  -- longer TTL.
   local highest = redis.call('ZREVRANGEBYSCORE', INDEX, TIME_MAX, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  local top = tonumber(highest[2] or nil) or 0
-  top = math.floor(top)
+  local top = math.floor(tonumber(highest[2] or nil) or 0)
   if top - TTL < now + 1000 then
-    moment = math.max(moment, top - TTL)
+    snapshot_at = math.max(snapshot_at, top - TTL)
   end
-  from_score, from_user = math.max(moment + TTL, top) + 1, ''
+  from_score, from_user = math.max(snapshot_at + TTL, top) + 1, ''
 end
 
 -- Returns true if a member is UTF-8, as user ids are.
@@ -45,30 +57,32 @@ local function is_text(member)
   return not string.find(rest, '[\128-\255]')
 end
 
--- Places of a sorted set after the cursor, `size` and one more if it has them, and the expiry down to which they are
--- complete. Reads `most` members at a time, and all that share the last one's expiry: Redis orders equal scores the
--- other way round when it reads downwards. Members that `parse` leaves out are read past, within a limit.
-local function places_of(key, most, parse)
-  local places = {}
+-- Returns the entries of a sorted set after the cursor, `size` + 1 if there are as many, and the expiry down to which they
+-- are complete. `parse` returns the user_id of a member, or nil to skip it.
+--
+-- Reads `batch` members at a time, and then all with the last one's expiry, because Redis returns equal scores in
+-- descending order of members.
+local function read_entries(key, batch, parse)
+  local entries = {}
   local function add(members, score)
     for _, member in ipairs(members) do
       local user_id = parse(member)
       if user_id and (score < from_score or user_id > from_user) then
-        places[#places + 1] = {score = score, user_id = user_id}
+        entries[#entries + 1] = {score = score, user_id = user_id}
       end
     end
   end
-  -- Expiries are whole milliseconds; what a score has beyond is not part of the order.
-  local function add_all(score)
+  -- Entries are ordered by whole milliseconds. The fraction of a score only makes it unique.
+  local function add_all_with(score)
     add(redis.call('ZRANGEBYSCORE', key, score, '(' .. score + 1), score)
   end
   if from_user ~= '' then
-    add_all(from_score)
+    add_all_with(from_score)
   end
   local complete = from_score
-  for _ = 1, 8 do
-    local below = redis.call('ZREVRANGEBYSCORE', key, '(' .. complete, '-inf', 'WITHSCORES', 'LIMIT', 0, most)
-    complete = #below == 2 * most and math.floor(tonumber(below[#below])) or -math.huge
+  for _ = 1, MAX_READS do
+    local below = redis.call('ZREVRANGEBYSCORE', key, '(' .. complete, '-inf', 'WITHSCORES', 'LIMIT', 0, batch)
+    complete = #below == 2 * batch and math.floor(tonumber(below[#below])) or -math.huge
     for i = 1, #below, 2 do
       local score = math.floor(tonumber(below[i + 1]))
       if score > complete then
@@ -78,57 +92,58 @@ local function places_of(key, most, parse)
     if complete == -math.huge then
       break
     end
-    add_all(complete)
-    if #places > size then
+    add_all_with(complete)
+    if #entries > size then
       break
     end
   end
-  return places, complete
+  return entries, complete
 end
 
-local left_out = 0
-local places, complete = places_of(INDEX, size + 1, function(member)
+local skipped = 0
+local entries, complete = read_entries(INDEX, size + 1, function(member)
   if is_text(member) then
     return member
   end
-  left_out = left_out + 1
+  skipped = skipped + 1
 end)
--- A place that was left behind counts if that was after the listing's moment.
-if last and last >= moment then
-  local left, left_complete = places_of(MOVES, math.max(size + 1, 128), function(member)
-    local user_id, moved = string.match(member, '^(.*)\n(%d+)$')
-    return moved and tonumber(moved) > moment and is_text(user_id) and user_id
+-- An entry that was left after the snapshot is still part of it.
+if last and last >= snapshot_at then
+  local moves, moves_complete = read_entries(MOVES, math.max(size + 1, MIN_MOVES), function(member)
+    local user_id, moved_at = string.match(member, '^(.*)\n(%d+)$')
+    return moved_at and tonumber(moved_at) > snapshot_at and is_text(user_id) and user_id
   end)
-  complete = math.max(complete, left_complete)
-  for _, place in ipairs(left) do
-    places[#places + 1] = place
+  complete = math.max(complete, moves_complete)
+  for _, entry in ipairs(moves) do
+    entries[#entries + 1] = entry
   end
 end
-table.sort(places, function(a, b)
+table.sort(entries, function(a, b)
   return a.score > b.score or (a.score == b.score and a.user_id < b.user_id)
 end)
 
 local user_ids, expiries = {}, {}
 local next_score, next_user = false, ''
-for i, place in ipairs(places) do
-  if place.score < complete then
+for i, entry in ipairs(entries) do
+  if entry.score < complete then
     break
   end
   if #user_ids == size then
-    next_score, next_user = places[i - 1].score, places[i - 1].user_id
+    next_score, next_user = entries[i - 1].score, entries[i - 1].user_id
     break
   end
-  user_ids[#user_ids + 1] = place.user_id
-  expiries[#expiries + 1] = place.score
+  user_ids[#user_ids + 1] = entry.user_id
+  expiries[#expiries + 1] = entry.score
 end
 if not next_score and complete > -math.huge then
   next_score = complete
 end
 
--- A page of many sessions may be cut short for their size, and has a next one then.
-if next_score or #user_ids > tonumber(ARGV[3]) then
-  redis.call('HSET', LISTING, 'since', text(since or moment), 'last', text(math.max(last or 0, moment)))
-  redis.call('PEXPIREAT', LISTING, text(math.max(last or 0, moment) + LISTING_MAX))
+-- A page of many sessions may be cut at its maximum size, and then has a next page.
+if next_score or #user_ids > min_items then
+  local latest = math.max(last or 0, snapshot_at)
+  redis.call('HSET', LISTING, 'since', text(since or snapshot_at), 'last', text(latest))
+  redis.call('PEXPIREAT', LISTING, text(latest + LISTING_TTL))
 end
-local total = redis.call('ZCOUNT', INDEX, now, TIME_MAX)
-return {'found', total, moment, user_ids, expiries, next_score, next_user, left_out}
+local total_count = redis.call('ZCOUNT', INDEX, now, TIME_MAX)
+return {'found', total_count, snapshot_at, user_ids, expiries, next_score, next_user, skipped}

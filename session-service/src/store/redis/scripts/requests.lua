@@ -1,49 +1,55 @@
--- The field "recent_requests" remembers appends and turns, the oldest first, in entries of one width: the hash of the
--- request id, the fingerprint of its messages, and in hexadecimal digits the first seq (4), how many messages (2), and the
--- seq of the reply or 0 (4).
-local HASH = 12
-local WIDTH = 2 * HASH + 10
+-- The field recent_requests: appends and turns of a session, oldest first, for the detection of retries.
+--
+-- Each entry has the same width: digest of the request id (12 characters), fingerprint of the messages (12), and in
+-- hexadecimal digits the first seq (4), the number of messages (2), and the seq of the reply or 0 (4).
 
--- Returns the requests that a record remembers, which must be whole entries.
-local function known_requests(requests)
+local DIGEST_WIDTH = 12
+local ENTRY_WIDTH = 2 * DIGEST_WIDTH + 10
+
+-- Returns the field of a record, empty if there is none. Fails if it is corrupt.
+local function check_requests(requests)
   requests = requests or ''
-  if #requests % WIDTH ~= 0 or string.find(requests, '[^%w_-]') then
+  if #requests % ENTRY_WIDTH ~= 0 or string.find(requests, '[^%w_-]') then
     error('recent_requests is corrupt')
   end
   return requests
 end
 
--- Where the entry of a request begins; nil when it is not remembered.
-local function find_request(requests, key)
-  local at = string.find(requests, key, 1, true)
-  while at and (at - 1) % WIDTH ~= 0 do
-    at = string.find(requests, key, at + 1, true)
+-- Returns the request with this digest: position, fingerprint, first_seq, count and reply_seq; nil if there is none.
+local function find_request(requests, digest)
+  local position = digest ~= '' and string.find(requests, digest, 1, true)
+  while position and (position - 1) % ENTRY_WIDTH ~= 0 do
+    position = string.find(requests, digest, position + 1, true)
   end
-  return at
-end
-
-local function read_request(requests, at)
-  local function number(from, to)
-    return tonumber(string.sub(requests, at + from, at + to), 16)
+  if not position then
+    return nil
   end
+  local digits = position + 2 * DIGEST_WIDTH
   return {
-    fingerprint = string.sub(requests, at + HASH, at + 2 * HASH - 1),
-    first = number(2 * HASH, 2 * HASH + 3),
-    count = number(2 * HASH + 4, 2 * HASH + 5),
-    reply = number(2 * HASH + 6, 2 * HASH + 9),
+    position = position,
+    fingerprint = string.sub(requests, position + DIGEST_WIDTH, digits - 1),
+    first_seq = tonumber(string.sub(requests, digits, digits + 3), 16),
+    count = tonumber(string.sub(requests, digits + 4, digits + 5), 16),
+    reply_seq = tonumber(string.sub(requests, digits + 6, digits + 9), 16),
   }
 end
 
--- The requests with one more, the last REMEMBERED_MAX of them.
-local function remember_request(requests, key, fingerprint, first, count)
-  local entry = key .. fingerprint .. string.format('%04x%02x0000', first, count)
-  if #requests >= REMEMBERED_MAX * WIDTH then
-    requests = string.sub(requests, -(REMEMBERED_MAX - 1) * WIDTH)
+-- Returns the field with one more request, and without the oldest one if there are too many.
+local function add_request(requests, digest, fingerprint, first_seq, count)
+  local entry = digest .. fingerprint .. string.format('%04x%02x0000', first_seq, count)
+  if #requests >= REMEMBERED_REQUESTS * ENTRY_WIDTH then
+    requests = string.sub(requests, -(REMEMBERED_REQUESTS - 1) * ENTRY_WIDTH)
   end
   return requests .. entry
 end
 
--- The requests, with the seq of the reply to the one whose entry begins at `at`.
-local function with_reply(requests, at, seq)
-  return string.sub(requests, 1, at + WIDTH - 5) .. string.format('%04x', seq) .. string.sub(requests, at + WIDTH)
+-- Returns the field with the seq of the reply to a request.
+local function set_reply_seq(requests, request, reply_seq)
+  local following = request.position + ENTRY_WIDTH
+  return string.sub(requests, 1, following - 5) .. string.format('%04x', reply_seq) .. string.sub(requests, following)
+end
+
+-- Returns `count` messages from the seq on.
+local function read_messages(seq, count)
+  return redis.call('LRANGE', HISTORY, seq - 1, seq + count - 2)
 end

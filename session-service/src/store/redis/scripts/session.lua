@@ -1,84 +1,95 @@
--- What the scripts of a session share.
+-- Shared by the scripts that read or change a session.
 
--- A record mentions its session's lifetime when it is another one.
-local HOUR = '3600000'
+-- Timestamp issued by update_index.lua, the last argument of every change in a cluster. Its microsecond fraction makes it
+-- unique; the session's own fields have whole milliseconds. On a single node the script takes the time itself.
+local ISSUED = not INDEX and tonumber(ARGV[#ARGV])
 
--- The record of a live session, nil when there is none: 1 persona, 2 created_at, 3 last_activity, 4 ttl, 5 message_count,
--- 6 metadata, then the fields asked for. One that is not whole is an error, and no absence.
-local function read(...)
-  local record = redis.call('HMGET', KEYS[1], 'persona', 'created_at', 'last_activity', 'ttl', 'message_count',
+-- Returns the record of a live session with further fields, nil if there is none. Fails if the record is corrupt.
+local function read_record(...)
+  local values = redis.call('HMGET', RECORD, 'persona', 'created_at', 'last_activity', 'ttl', 'message_count',
     'metadata', ...)
-  if not (record[1] or record[2] or record[3] or record[5] or record[6]) then
+  local persona, created_at, last_activity, ttl, count, metadata = unpack(values, 1, 6)
+  if not (persona or created_at or last_activity or count or metadata) then
     return nil
   end
-  local created_at, last_activity, count = whole(record[2]), whole(record[3]), whole(record[5])
-  local ttl = whole(record[4] or HOUR)
-  if not (record[1] and created_at and last_activity and ttl and count) or created_at > TIME_MAX
-    or last_activity + ttl > TIME_MAX then
+  local created_ms, active_ms, ttl_ms = whole(created_at), whole(last_activity), whole(ttl or IMPLICIT_TTL)
+  count = whole(count)
+  if not (persona and created_ms and active_ms and ttl_ms and count) or created_ms > TIME_MAX
+    or active_ms + ttl_ms > TIME_MAX then
     error('the record is corrupt')
   end
-  -- The JSON itself is checked where it is decoded.
-  if not record[6] or string.byte(record[6], 1) ~= 123 or string.byte(record[6], -1) ~= 125 then
+  -- The rest of the JSON is checked where it is decoded.
+  if not metadata or string.byte(metadata, 1) ~= 123 or string.byte(metadata, -1) ~= 125 then
     error('metadata is corrupt')
   end
-  record[5] = count
+  local record = {
+    persona = persona,
+    created_at = created_at,
+    last_activity = last_activity,
+    ttl = ttl,
+    message_count = count,
+    metadata = metadata,
+  }
+  for i = 1, select('#', ...) do
+    record[select(i, ...)] = values[6 + i]
+  end
   return record
 end
 
--- Fails unless the session holds as many messages as its record says. Called before anything is written.
-local function check_messages(record)
-  if try('LLEN', KEYS[2]) ~= record[5] then
+-- Fails unless the number of messages is that of the record. Called before anything is written.
+local function check_message_count(record)
+  if try('LLEN', HISTORY) ~= record.message_count then
     error('message_count is not the number of messages')
   end
 end
 
--- What an answer shows of it, in the order of SESSION_FIELDS in store/redis/reply.rs.
-local function session(record)
-  return {record[1], record[2], record[3], record[4], record[5], record[6]}
+-- Returns the record as SESSION_FIELDS of reply.rs.
+local function render(record)
+  return {record.persona, record.created_at, record.last_activity, record.ttl, record.message_count, record.metadata}
 end
 
--- Gives a live session the moment of this change and, on one node, its place. Moments that were given may arrive in
--- another order than they were given in.
-local function slide(record, now)
-  local moment
-  if GIVEN then
-    -- A session that was made on one node, before it became a cluster, was given none.
-    local before = tonumber(redis.call('HGET', KEYS[1], 'given') or nil) or tonumber(record[3])
-    -- One that is far ahead is foreign data.
-    local given = before - GIVEN < AHEAD_MAX and math.max(GIVEN, before) or GIVEN
-    redis.call('HSET', KEYS[1], 'given', string.format('%.3f', given))
-    moment = math.floor(given)
+-- Sets last_activity and the expiry and, on a single node, the index entry.
+local function bump_expiry(record, now)
+  local timestamp
+  if ISSUED then
+    -- Issued timestamps may arrive out of order, so the maximum is kept. A session created on a single node has none.
+    local previous = tonumber(redis.call('HGET', RECORD, 'given') or nil) or tonumber(record.last_activity)
+    -- A previous timestamp far ahead is foreign data.
+    local latest = previous - ISSUED < MAX_CLOCK_LEAD and math.max(ISSUED, previous) or ISSUED
+    redis.call('HSET', RECORD, 'given', string.format('%.3f', latest))
+    timestamp = math.floor(latest)
   else
-    moment = move(ARGV[2], now)
+    timestamp = timestamp_after_listings(ARGV[2], now)
   end
-  record[3], record.expires_at = text(moment), text(moment + TTL)
-  if not GIVEN then
-    place(ARGV[2], record.expires_at, record.expires_at, moment + TTL - now)
+  record.last_activity, record.expires_at = text(timestamp), text(timestamp + TTL)
+  if not ISSUED then
+    put_index_entry(ARGV[2], record.expires_at, record.expires_at, timestamp + TTL - now)
   end
 end
 
--- Adds messages: `count` arguments from ARGV[from] on, each complete up to its timestamp.
-local function push(record, from, count)
-  local stamped, stamp = {}, record[3] .. '}'
+-- Appends `count` messages from ARGV[from] on, each encoded up to its timestamp.
+local function push_messages(record, from, count)
+  local messages, suffix = {}, record.last_activity .. '}'
   for i = 1, count do
-    stamped[i] = ARGV[from + i - 1] .. stamp
+    messages[i] = ARGV[from + i - 1] .. suffix
   end
-  redis.call('RPUSH', KEYS[2], unpack(stamped))
-  record[5] = record[5] + count
+  redis.call('RPUSH', HISTORY, unpack(messages))
+  record.message_count = record.message_count + count
 end
 
--- Stores what slide and push changed, with more fields, and moves the expiry.
+-- Writes the changed record with further fields, and sets the expiry of its keys.
 local function save(record, ...)
-  local ttl = ARGV[1] ~= HOUR and ARGV[1]
-  if ttl and ttl ~= record[4] then
-    redis.call('HSET', KEYS[1], 'ttl', ttl)
-  elseif record[4] and not ttl then
-    redis.call('HDEL', KEYS[1], 'ttl')
+  -- Records have a ttl unless it is the implicit one.
+  local ttl = ARGV[1] ~= IMPLICIT_TTL and ARGV[1]
+  if ttl and ttl ~= record.ttl then
+    redis.call('HSET', RECORD, 'ttl', ttl)
+  elseif record.ttl and not ttl then
+    redis.call('HDEL', RECORD, 'ttl')
   end
-  record[4] = ttl
-  redis.call('HSET', KEYS[1], 'last_activity', record[3], 'message_count', text(record[5]), ...)
-  redis.call('PEXPIREAT', KEYS[1], record.expires_at)
-  if record[5] > 0 then
-    redis.call('PEXPIREAT', KEYS[2], record.expires_at)
+  record.ttl = ttl
+  redis.call('HSET', RECORD, 'last_activity', record.last_activity, 'message_count', text(record.message_count), ...)
+  redis.call('PEXPIREAT', RECORD, record.expires_at)
+  if record.message_count > 0 then
+    redis.call('PEXPIREAT', HISTORY, record.expires_at)
   end
 end

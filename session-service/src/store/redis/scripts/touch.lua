@@ -1,9 +1,15 @@
--- Moves a live session's expiry. ARGV: 2 user_id. Answers {word, session}.
+-- Extends the lifetime of a live session.
+--
+-- Input
+--   KEYS    session script
+--   ARGV[1] session TTL in ms   ARGV[2] user_id
+-- Output
+--   {'touched', session} | {'not_found'}
 
-local record = read()
+local record = read_record()
 if not record then
   return {'not_found'}
 end
-slide(record, now_ms())
+bump_expiry(record, now_ms())
 save(record)
-return {'touched', session(record)}
+return {'touched', render(record)}

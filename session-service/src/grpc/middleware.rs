@@ -1,0 +1,236 @@
+//! Middleware that gives every call its span, metrics, log line and deadline, even if the caller disconnects.
+
+use super::{
+    metrics::{GrpcMetrics, Method},
+    status,
+};
+use crate::domain::limits::UNARY_CALL_TIMEOUT;
+use axum::{
+    body::{Body, HttpBody},
+    extract::{Request, State},
+    http::HeaderMap,
+    middleware::Next,
+    response::Response,
+};
+use http_body::Frame;
+use runtime::context::RequestContext;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tonic::{Code, Status};
+use tracing::{Instrument, Span, field, info_span};
+
+/// Path of health checks, which are too frequent for the log and traces.
+const HEALTH_PATH: &str = "/grpc.health.v1.Health/";
+
+/// State of the middleware.
+#[derive(Clone)]
+pub(super) struct CallLayerState {
+    pub(super) metrics: GrpcMetrics,
+    pub(super) stopping: CancellationToken,
+}
+
+pub(super) async fn observe_call(
+    State(state): State<CallLayerState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path();
+    let is_health = path.starts_with(HEALTH_PATH);
+    let method = state.metrics.method(path);
+    let span = if is_health { Span::none() } else { span_of(&method) };
+    let context = RequestContext::begin(request.headers(), &span);
+    let timeout = timeout_of(&method, request.headers());
+    let stopped = method.ends_at_shutdown.then(|| Box::pin(state.stopping.cancelled_owned()));
+    let record = CallRecord::begin(method, context.clone(), span.clone(), is_health);
+    let call = with_timeout(timeout, next.run(request)).instrument(span);
+    let mut response = context.scope(call).await;
+    let status = Status::from_header_map(response.headers());
+    if let Some(status) = status.as_ref().and_then(status::from_library) {
+        response = status.into_http();
+    }
+    context.write_response_headers(response.headers_mut());
+    match Status::from_header_map(response.headers()) {
+        Some(status) => {
+            record.end(status.code());
+            response
+        }
+        None => response.map(|body| Body::new(RecordedBody { body, stopped, context, record: Some(record) })),
+    }
+}
+
+fn span_of(method: &Method) -> Span {
+    info_span!(
+        "grpc",
+        otel.name = format!("{}/{}", method.service, method.name),
+        otel.kind = "server",
+        rpc.system = "grpc",
+        rpc.service = method.service,
+        rpc.method = method.name,
+        rpc.grpc.status_code = field::Empty,
+        otel.status_code = field::Empty,
+    )
+}
+
+/// Returns the timeout of a call: the caller's, and at most that of unary calls for those.
+fn timeout_of(method: &Method, headers: &HeaderMap) -> Option<Duration> {
+    let own = (!method.is_streaming).then_some(UNARY_CALL_TIMEOUT);
+    // The response must arrive before the caller's library reports a timeout with another code.
+    let margin =
+        |timeout: Duration| (timeout / 10).clamp(Duration::from_millis(5), Duration::from_millis(100));
+    let callers = grpc_timeout(headers).map(|timeout| timeout.saturating_sub(margin(timeout)));
+    own.into_iter().chain(callers).min()
+}
+
+/// Parses the `grpc-timeout` header: up to eight digits and a unit.
+fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let n: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
+    Some(match unit {
+        "H" => Duration::from_secs(n * 3600),
+        "M" => Duration::from_secs(n * 60),
+        "S" => Duration::from_secs(n),
+        "m" => Duration::from_millis(n),
+        "u" => Duration::from_micros(n),
+        "n" => Duration::from_nanos(n),
+        _ => return None,
+    })
+}
+
+async fn with_timeout(timeout: Option<Duration>, call: impl Future<Output = Response>) -> Response {
+    match timeout {
+        None => call.await,
+        Some(timeout) => match tokio::time::timeout(timeout, call).await {
+            Ok(response) => response,
+            Err(_) => status::deadline_exceeded().into_http(),
+        },
+    }
+}
+
+/// Record of a call in progress. If it is dropped before the end, the caller cancelled the call.
+struct CallRecord {
+    method: Arc<Method>,
+    context: RequestContext,
+    span: Span,
+    is_health: bool,
+    start: Instant,
+    is_over: bool,
+}
+
+impl CallRecord {
+    fn begin(method: Arc<Method>, context: RequestContext, span: Span, is_health: bool) -> Self {
+        method.begin();
+        Self { method, context, span, is_health, start: Instant::now(), is_over: false }
+    }
+
+    fn end(mut self, code: Code) {
+        self.write(code);
+    }
+
+    fn write(&mut self, code: Code) {
+        self.is_over = true;
+        let took = self.start.elapsed();
+        let code_name = self.method.end(code, took);
+        self.span.record("rpc.grpc.status_code", i32::from(code));
+        if matches!(code, Code::Internal | Code::Unknown | Code::DataLoss | Code::Unavailable) {
+            self.span.record("otel.status_code", "ERROR");
+        }
+        let (service, method) = (&self.method.service, &self.method.name);
+        let duration_ms = took.as_secs_f64() * 1000.0;
+        let (request_id, trace_id) = (self.context.request_id(), self.context.trace_id());
+        if self.is_health {
+            tracing::debug!(service, method, code = code_name, duration_ms, request_id, "call");
+        } else {
+            tracing::info!(service, method, code = code_name, duration_ms, request_id, trace_id, "call");
+        }
+    }
+}
+
+impl Drop for CallRecord {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.write(Code::Cancelled);
+        }
+    }
+}
+
+/// Body that records the status in its trailers. Endless streams end when the process stops.
+struct RecordedBody {
+    body: Body,
+    stopped: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    context: RequestContext,
+    record: Option<CallRecord>,
+}
+
+impl HttpBody for RecordedBody {
+    type Data = <Body as HttpBody>::Data;
+    type Error = <Body as HttpBody>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let is_stopped =
+            self.stopped.as_mut().is_some_and(|stopped| stopped.as_mut().poll(context).is_ready());
+        let mut frame = if is_stopped && self.record.is_some() {
+            Some(Ok(Frame::trailers(status::shutdown_trailers())))
+        } else {
+            let request = self.context.clone();
+            ready!(request.enter(|| Pin::new(&mut self.body).poll_frame(context)))
+        };
+        if let Some(trailers) = frame.as_mut().and_then(|frame| frame.as_mut().ok()?.trailers_mut()) {
+            replace_library_status(trailers);
+        }
+        let code = match &frame {
+            Some(Ok(frame)) => frame.trailers_ref().map(|trailers| {
+                Status::from_header_map(trailers).map_or(Code::Unknown, |status| status.code())
+            }),
+            Some(Err(_)) => Some(Code::Unknown),
+            None => Some(Code::Ok),
+        };
+        if let Some(code) = code
+            && let Some(record) = self.record.take()
+        {
+            record.end(code);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.record.is_none()
+    }
+}
+
+/// Replaces a status that a library raised.
+fn replace_library_status(trailers: &mut HeaderMap) {
+    let status = Status::from_header_map(trailers).filter(|status| status.code() != Code::Ok);
+    if let Some(status) = status.as_ref().and_then(status::from_library) {
+        // Without a valid replacement the trailers stay as they are.
+        let _ = status.add_header(trailers);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grpc_timeouts_are_parsed_in_every_unit() {
+        let read = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-timeout", text.parse().unwrap());
+            grpc_timeout(&headers)
+        };
+        assert_eq!(read("2S"), Some(Duration::from_secs(2)));
+        assert_eq!(read("150m"), Some(Duration::from_millis(150)));
+        assert_eq!(read("99999999H"), Some(Duration::from_secs(99_999_999 * 3600)));
+        for wrong in ["S", "1", "1x", "-1S", "123456789S", "1.5S"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+}

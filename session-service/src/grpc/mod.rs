@@ -1,0 +1,129 @@
+//! The gRPC services behind one port, with the middleware of every call.
+
+mod chat;
+mod config;
+mod health;
+mod metadata;
+mod metrics;
+mod middleware;
+mod owner;
+mod page_token;
+mod parse;
+mod reflection;
+mod render;
+mod session;
+mod status;
+
+use crate::{
+    domain::limits::GRPC_MESSAGE_MAX_BYTES,
+    model::Model,
+    personas::Personas,
+    store::{Policy, SessionStore},
+    turn::{TurnContext, TurnMetrics, Turns},
+};
+use axum::{Router, middleware::from_fn_with_state, response::Response};
+use chat::ChatApi;
+use config::ConfigApi;
+use metrics::GrpcMetrics;
+use middleware::{CallLayerState, observe_call};
+use nono_proto::{
+    chat::v1::chat_service_server::ChatServiceServer, config::v1::config_service_server::ConfigServiceServer,
+    session::v1::session_service_server::SessionServiceServer,
+};
+use prometheus_client::registry::Registry;
+use runtime::{Lifecycle, server::Port};
+use session::SessionApi;
+use std::{any::Any, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, sync::watch};
+use tonic::{codec::CompressionEncoding, service::Routes};
+use tonic_health::server::HealthReporter;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// Maximum age of a connection. Older ones are asked to close, so that new replicas get their share.
+pub const CONNECTION_MAX_AGE: Duration = Duration::from_secs(5 * 60);
+
+/// Dependencies of the service.
+pub struct Dependencies {
+    /// Store of the sessions.
+    pub store: Arc<dyn SessionStore>,
+    /// Policy of the store.
+    pub policy: Policy,
+    /// The configured personas.
+    pub personas: Arc<Personas>,
+    /// Model that generates replies.
+    pub model: Arc<dyn Model>,
+    /// Maximum number of messages in a prompt.
+    pub context_messages: usize,
+}
+
+/// The service, ready to be served on a port.
+#[derive(Clone)]
+pub struct Service {
+    router: Router,
+    store: Arc<dyn SessionStore>,
+    health: HealthReporter,
+    model_health: watch::Receiver<bool>,
+    turns: Turns,
+}
+
+impl Service {
+    /// Creates the service. It is healthy once the store was reachable.
+    pub async fn new(dependencies: Dependencies, lifecycle: &Lifecycle, registry: &mut Registry) -> Self {
+        let Dependencies { store, policy, personas, model, context_messages } = dependencies;
+        lifecycle.set_dependency(health::STORE, false);
+        let powered_by = model.name().to_owned();
+        let (model_health, model_health_changes) = watch::channel(true);
+        let turns = Turns::new(TurnContext {
+            store: store.clone(),
+            personas: personas.clone(),
+            model,
+            model_health,
+            context_messages,
+            lifecycle: lifecycle.clone(),
+            metrics: TurnMetrics::register(registry),
+        });
+        let (health, reporter) = health::service(store.clone()).await;
+        macro_rules! limited {
+            ($server:ident, $api:expr) => {
+                $server::new($api)
+                    .accept_compressed(CompressionEncoding::Gzip)
+                    .max_decoding_message_size(GRPC_MESSAGE_MAX_BYTES)
+                    .max_encoding_message_size(GRPC_MESSAGE_MAX_BYTES)
+            };
+        }
+        let routes =
+            Routes::new(limited!(SessionServiceServer, SessionApi { store: store.clone(), personas }))
+                .add_service(limited!(ChatServiceServer, ChatApi { turns: turns.clone() }))
+                .add_service(limited!(
+                    ConfigServiceServer,
+                    ConfigApi { store: store.clone(), policy, powered_by }
+                ))
+                .add_service(health.accept_compressed(CompressionEncoding::Gzip))
+                .add_service(reflection::v1().accept_compressed(CompressionEncoding::Gzip))
+                .add_service(reflection::v1alpha().accept_compressed(CompressionEncoding::Gzip));
+        let state =
+            CallLayerState { metrics: GrpcMetrics::register(registry), stopping: lifecycle.stopping_token() };
+        let router = routes
+            .into_axum_router()
+            .layer(CatchPanicLayer::custom(panic_response))
+            .layer(from_fn_with_state(state, observe_call));
+        Self { router, store, health: reporter, model_health: model_health_changes, turns }
+    }
+
+    /// Returns the service for callers in this process.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+}
+
+/// Serves on a port until the process stops, then waits until the calls and turns in progress have finished.
+pub async fn serve(listener: TcpListener, service: Service, port: Port, lifecycle: &Lifecycle) {
+    tokio::spawn(health::watch(service.store, service.model_health, service.health, lifecycle.clone()));
+    port.serve(listener, service.router, lifecycle).await;
+    service.turns.finish().await;
+}
+
+/// Returns the response to a panic. The log has its location, but not its message, which may quote a request.
+fn panic_response(_: Box<dyn Any + Send>) -> Response {
+    status::internal("a panic").into_http()
+}

@@ -1,0 +1,172 @@
+//! Errors as `google.rpc.Status`. No other module builds one.
+
+use crate::{
+    domain::limits::{GRPC_MESSAGE_MAX_BYTES, LISTING_TTL},
+    model::ModelError,
+    store::StoreError,
+    turn::TurnError,
+};
+use nono_proto::{OMITTED, Violations, reason};
+use std::{collections::HashMap, time::Duration};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// Retry delay while the store is unavailable.
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// Retry delay after a failure of the model, unless it names one.
+const MODEL_RETRY_DELAY: Duration = Duration::from_secs(2);
+/// Retry delay while another turn is running. Most replies are shorter than a lease.
+const TURN_RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// Returns the error for a request that is malformed or out of bounds.
+pub(super) fn invalid(violations: &Violations) -> Status {
+    let mut metadata = HashMap::new();
+    if violations.omitted() > 0 {
+        metadata.insert(OMITTED.to_owned(), violations.omitted().to_string());
+    }
+    let mut details = ErrorDetails::with_error_info(reason::INVALID_ARGUMENT, reason::DOMAIN, metadata);
+    for violation in violations.listed() {
+        details.add_bad_request_violation(&violation.field, &violation.description);
+    }
+    Status::with_error_details(Code::InvalidArgument, violations.to_string(), details)
+}
+
+/// Returns the status in our form if a library raised it; such a status has no error details. Returns `None` for our own.
+pub(super) fn from_library(status: &Status) -> Option<Status> {
+    if !status.details().is_empty() {
+        return None;
+    }
+    let is_response =
+        ["Error encoding", "Error compressing"].iter().any(|text| status.message().starts_with(text));
+    let (code, reason, text) = match status.code() {
+        Code::Internal | Code::Unknown if is_response => return Some(internal(status)),
+        Code::Internal | Code::Unknown => {
+            let text =
+                "the request is not a valid message of this method: check its encoding and compression";
+            (Code::InvalidArgument, reason::INVALID_ARGUMENT, text.to_owned())
+        }
+        Code::OutOfRange | Code::ResourceExhausted => {
+            let text = format!("the request must be at most {GRPC_MESSAGE_MAX_BYTES} bytes, decompressed");
+            (Code::InvalidArgument, reason::INVALID_ARGUMENT, text)
+        }
+        Code::Unimplemented if status.message().is_empty() => {
+            let text = "unknown method; reflection lists all methods";
+            (Code::Unimplemented, reason::UNIMPLEMENTED, text.to_owned())
+        }
+        Code::Unimplemented => {
+            let text = "the compression of the request is not supported: use gzip or none";
+            (Code::Unimplemented, reason::UNIMPLEMENTED, text.to_owned())
+        }
+        _ => return None,
+    };
+    // The metadata names the supported compressions.
+    let metadata = status.metadata().clone();
+    Some(Status::with_error_details_and_metadata(code, text, details(reason), metadata))
+}
+
+/// Returns the error of a call that exceeded its deadline.
+pub(super) fn deadline_exceeded() -> Status {
+    let text = "the deadline was exceeded; the call may or may not have been applied";
+    Status::with_error_details(Code::DeadlineExceeded, text, details(reason::DEADLINE_EXCEEDED))
+}
+
+/// Returns the error of a turn. The user's message stays stored.
+pub(super) fn from_turn(error: TurnError) -> Status {
+    match error {
+        TurnError::Store(error) => from_store(error),
+        TurnError::Model(error) => from_model(error),
+        TurnError::ShuttingDown => shutting_down(),
+    }
+}
+
+fn from_model(error: ModelError) -> Status {
+    tracing::warn!(%error, outcome = error.as_label(), "model unavailable");
+    let delay = match &error {
+        ModelError::RateLimited { retry_after: Some(delay), .. } => *delay,
+        _ => MODEL_RETRY_DELAY,
+    };
+    let mut details = details(reason::MODEL_UNAVAILABLE);
+    details.set_retry_info(Some(delay));
+    let text = "the model did not generate a reply; the message is stored: retry with the same request_id";
+    Status::with_error_details(Code::Unavailable, text, details)
+}
+
+fn shutting_down() -> Status {
+    let mut details = details(reason::MODEL_UNAVAILABLE);
+    details.set_retry_info(Some(MODEL_RETRY_DELAY));
+    let text = "the service is shutting down and the reply is incomplete; retry with the same request_id";
+    Status::with_error_details(Code::Unavailable, text, details)
+}
+
+/// Returns the trailers of a stream that ends because the service shuts down.
+pub(super) fn shutdown_trailers() -> http::HeaderMap {
+    let mut trailers = http::HeaderMap::new();
+    let status = Status::unavailable("the service is shutting down; reconnect");
+    status.add_header(&mut trailers).expect("the text is a header value");
+    trailers
+}
+
+/// Logs the cause of a bug and returns an error that does not reveal it.
+pub(super) fn internal(cause: impl std::fmt::Display) -> Status {
+    tracing::error!(%cause, "internal error");
+    let text = "internal error; the log of the service has the cause with this request id";
+    Status::with_error_details(Code::Internal, text, details(reason::INTERNAL))
+}
+
+/// Returns the error of the store.
+pub(super) fn from_store(error: StoreError) -> Status {
+    match error {
+        StoreError::NotFound => {
+            let text = "no live session has this user_id: it expired, was deleted or was never created";
+            Status::with_error_details(Code::NotFound, text, details(reason::SESSION_NOT_FOUND))
+        }
+        StoreError::AlreadyExists => {
+            let text =
+                "a live session has this user_id: use it, choose another user_id, or set if_exists to return";
+            Status::with_error_details(Code::AlreadyExists, text, details(reason::SESSION_EXISTS))
+        }
+        StoreError::SessionFull => {
+            let text = "the session would have more than 10000 messages: continue in a new one";
+            Status::with_error_details(Code::FailedPrecondition, text, details(reason::SESSION_FULL))
+        }
+        StoreError::TooManySessions => {
+            let text = "the maximum number of live sessions is reached: delete one or wait until one expires";
+            Status::with_error_details(Code::FailedPrecondition, text, details(reason::TOO_MANY_SESSIONS))
+        }
+        StoreError::RequestIdReused => invalid(&Violations::one(
+            "request_id",
+            "was used for a different request; choose a new one, or retry with the same request",
+        )),
+        StoreError::TurnInProgress(left) => {
+            let text = "another reply of this session is in progress: retry when it is complete";
+            let mut details = details(reason::TURN_IN_PROGRESS);
+            details.set_retry_info(Some(left.min(TURN_RETRY_DELAY)));
+            Status::with_error_details(Code::Aborted, text, details)
+        }
+        StoreError::TurnLost => {
+            let text = "another turn began before this reply was complete: see the history";
+            let mut details = details(reason::TURN_IN_PROGRESS);
+            details.set_retry_info(Some(TURN_RETRY_DELAY));
+            Status::with_error_details(Code::Aborted, text, details)
+        }
+        StoreError::ListingExpired => {
+            let minutes = LISTING_TTL.as_secs() / 60;
+            let text = format!(
+                "belongs to a listing that is older than {minutes} minutes or was lost; start again without it"
+            );
+            invalid(&Violations::one("page_token", text))
+        }
+        StoreError::Unavailable(cause) => {
+            tracing::warn!(%cause, "store unavailable");
+            let mut details = details(reason::STORE_UNAVAILABLE);
+            details.set_retry_info(Some(STORE_RETRY_DELAY));
+            Status::with_error_details(Code::Unavailable, "the store is unavailable: retry", details)
+        }
+        StoreError::Corrupt(cause) => internal(cause),
+    }
+}
+
+fn details(reason: &'static str) -> ErrorDetails {
+    ErrorDetails::with_error_info(reason, reason::DOMAIN, HashMap::new())
+}

@@ -1,0 +1,84 @@
+//! Finds corrupt data in a session's record and messages: everything that would fail a call.
+
+use crate::{
+    domain::{Owner, UserId, limits::SESSION_MAX_MESSAGES},
+    store::{
+        StoreError,
+        redis::{
+            client::read,
+            context::RedisStore,
+            keys,
+            reply::{messages, session},
+            sessions::read_record,
+        },
+    },
+};
+use bb8_redis::redis::{Value, cmd};
+
+/// Number of messages to read at a time.
+const CHUNK: u32 = 100;
+/// Width of an entry of recent_requests, as in scripts/requests.lua.
+const REQUEST_WIDTH: usize = 34;
+
+impl RedisStore {
+    /// Returns the key with corrupt data and the reason; `None` if the session is readable or absent.
+    pub(super) async fn find_corruption(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+    ) -> Result<Option<(String, String)>, StoreError> {
+        let [record, history] = keys::session(owner, user_id);
+        let mut requests = cmd("HGET");
+        requests.arg(&record).arg("recent_requests");
+        let replies = self.client.query_many(vec![read_record(owner, user_id), requests]).await?;
+        let mut replies = replies.into_iter();
+        let mut next = || replies.next().unwrap_or(Ok(Value::Nil));
+        let is_live = match (next(), next()) {
+            (Ok(fields), Ok(requests)) => check_record(user_id, fields, requests),
+            _ => Err("it is not a hash".to_owned()),
+        };
+        match is_live {
+            Err(cause) => Ok(Some((record, cause))),
+            Ok(false) => Ok(None),
+            Ok(true) => Ok(self.find_corrupt_message(&history).await?.map(|cause| (history, cause))),
+        }
+    }
+
+    /// Reads all messages of a session. Returns the reason if they are corrupt.
+    async fn find_corrupt_message(&self, history: &str) -> Result<Option<String>, StoreError> {
+        for first in (0..SESSION_MAX_MESSAGES).step_by(CHUNK as usize) {
+            let mut range = cmd("LRANGE");
+            range.arg(history).arg(first).arg(first + CHUNK - 1);
+            let Some(Ok(stored)) = self.client.query_many(vec![range]).await?.pop() else {
+                return Ok(Some("it is not a list".into()));
+            };
+            let stored: Vec<Vec<u8>> = read(stored)?;
+            let is_last = stored.len() < CHUNK as usize;
+            let texts: Result<Vec<_>, _> = stored.into_iter().map(String::from_utf8).collect();
+            let Ok(texts) = texts else { return Ok(Some("a message is not UTF-8".into())) };
+            if let Err(StoreError::Corrupt(cause)) = messages(first + 1, texts) {
+                return Ok(Some(cause.to_string()));
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Returns `true` if there is a record. The error is the reason why it is corrupt.
+fn check_record(user_id: &UserId, fields: Value, requests: Value) -> Result<bool, String> {
+    match session(user_id, fields) {
+        Ok(None) => return Ok(false),
+        Ok(Some(_)) => {}
+        Err(StoreError::Corrupt(cause)) => return Err(cause.to_string()),
+        Err(error) => return Err(error.to_string()),
+    }
+    match requests {
+        Value::BulkString(requests) if requests.len() % REQUEST_WIDTH != 0 || !requests.is_ascii() => {
+            Err("recent_requests has incomplete entries".into())
+        }
+        _ => Ok(true),
+    }
+}

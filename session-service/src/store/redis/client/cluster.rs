@@ -1,0 +1,184 @@
+//! Connection to a cluster: the driver's own, which knows the slots, replaced when its topology may be stale.
+//!
+//! The driver learns of a change from a node that responds. It would go on sending requests to a node that hangs, even
+//! after its replica has taken over. So after a timeout or a lost connection a new driver connection is created from
+//! the configured nodes, and replaces the old one once it is established.
+
+use super::{
+    connection::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT},
+    error::{describe, should_refresh_topology},
+};
+use bb8_redis::redis::{
+    Cmd, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, TlsCertificates,
+    Value,
+    aio::ConnectionLike,
+    cluster::{ClusterClient, ClusterClientBuilder},
+    cluster_async::ClusterConnection,
+    cluster_routing::{MultipleNodeRoutingInfo, Route, RoutingInfo, SingleNodeRoutingInfo, Slot, SlotAddr},
+    io::tcp::TcpSettings,
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+
+/// Timeout for a refresh: every node may be slow.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(4);
+/// Minimum pause between refreshes, with jitter, so that processes do not all connect at once.
+const REFRESH_BACKOFF: Duration = Duration::from_millis(150);
+
+#[derive(Clone)]
+pub(super) struct Cluster(Arc<Inner>);
+
+struct Inner {
+    client: ClusterClient,
+    topology: watch::Sender<Option<ClusterConnection>>,
+    is_refreshing: AtomicBool,
+}
+
+impl Cluster {
+    /// Creates a client and starts connecting in the background.
+    pub(super) fn new(
+        nodes: Vec<ConnectionInfo>,
+        certificates: Option<TlsCertificates>,
+    ) -> RedisResult<Self> {
+        // The driver's retries do not distinguish idempotent requests, so they are off and the caller retries.
+        let mut builder = ClusterClientBuilder::new(nodes)
+            .retries(0)
+            .connection_timeout(CONNECT_TIMEOUT)
+            .response_timeout(RESPONSE_TIMEOUT)
+            .tcp_settings(TcpSettings::default().set_nodelay(true));
+        if let Some(certificates) = certificates {
+            builder = builder.certs(certificates);
+        }
+        let cluster = Self(Arc::new(Inner {
+            client: builder.build()?,
+            topology: watch::Sender::new(None),
+            is_refreshing: AtomicBool::new(false),
+        }));
+        cluster.refresh_topology();
+        Ok(cluster)
+    }
+
+    /// Runs a command on the node that owns its first key.
+    pub(super) async fn send(&self, command: &Cmd) -> RedisResult<Value> {
+        let mut topology = self.topology().await?;
+        let reply = topology.req_packed_command(command).await;
+        match self.observe_error(reply.and_then(Value::extract_error)) {
+            Err(error) if is_ask(&error) => {
+                let mut pipeline = Pipeline::with_capacity(1);
+                pipeline.add_command(command.clone());
+                let reply = self.send_asking(&pipeline, &error).await?.pop();
+                reply.unwrap_or(Value::Nil).extract_error()
+            }
+            result => result,
+        }
+    }
+
+    /// Runs a command on the primary that owns `key`.
+    pub(super) async fn send_to_owner_of(&self, key: &str, command: &Cmd) -> RedisResult<Value> {
+        let route = Route::with_slot(Slot::for_key(key), SlotAddr::Master);
+        let route = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route));
+        let reply = self.topology().await?.route_command(command.clone(), route).await;
+        self.observe_error(reply.and_then(Value::extract_error))
+    }
+
+    /// Runs a command on the node with this address.
+    pub(super) async fn send_to_node(&self, address: &str, command: &Cmd) -> RedisResult<Value> {
+        let route = route_to(address).ok_or((ErrorKind::Client, "not the address of a node"))?;
+        let route = RoutingInfo::SingleNode(route);
+        let reply = self.topology().await?.route_command(command.clone(), route).await;
+        self.observe_error(reply.and_then(Value::extract_error))
+    }
+
+    /// Runs a command on each primary. Returns the replies with the addresses.
+    pub(super) async fn send_to_all(&self, command: &Cmd) -> RedisResult<Vec<(String, Value)>> {
+        let route = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
+        let replies =
+            self.observe_error(self.topology().await?.route_command(command.clone(), route).await)?;
+        let Value::Map(replies) = replies else {
+            return Err((ErrorKind::UnexpectedReturnType, "no reply per node").into());
+        };
+        let by_address = |(address, reply): (Value, Value)| {
+            Ok((bb8_redis::redis::from_redis_value(address)?, reply.extract_error()?))
+        };
+        replies.into_iter().map(by_address).collect()
+    }
+
+    /// Sends commands that share a slot. Per-command errors are returned in place, except redirects.
+    pub(super) async fn send_pipeline(&self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+        let mut topology = self.topology().await?;
+        match self.observe_error(topology.req_packed_commands(pipeline, 0, pipeline.len()).await) {
+            Err(error) if is_ask(&error) => self.send_asking(pipeline, &error).await,
+            result => result,
+        }
+    }
+
+    /// Retries the pipeline with `ASKING` on the node the slot is migrating to. Only the first command is asking.
+    async fn send_asking(&self, pipeline: &Pipeline, error: &RedisError) -> RedisResult<Vec<Value>> {
+        let route = error.redirect_node().and_then(|(node, _)| route_to(node));
+        let route = route.ok_or((ErrorKind::Client, "the redirect has no address"))?;
+        let mut asking = Pipeline::with_capacity(pipeline.len() + 1);
+        asking.cmd("ASKING");
+        for command in pipeline.cmd_iter() {
+            asking.add_command(command.clone());
+        }
+        let mut topology = self.topology().await?;
+        self.observe_error(topology.route_pipeline(asking, 1, pipeline.len(), route).await)
+    }
+
+    /// Returns the current connection, after waiting for the first one.
+    async fn topology(&self) -> RedisResult<ClusterConnection> {
+        if let Some(topology) = &*self.0.topology.borrow() {
+            return Ok(topology.clone());
+        }
+        self.refresh_topology();
+        let mut updates = self.0.topology.subscribe();
+        match timeout(CONNECT_TIMEOUT, updates.wait_for(Option::is_some)).await {
+            Ok(Ok(topology)) => Ok(topology.clone().expect("wait_for returned it")),
+            _ => Err((ErrorKind::Io, "no connection to any node of the cluster within 500 ms").into()),
+        }
+    }
+
+    fn observe_error<T>(&self, result: RedisResult<T>) -> RedisResult<T> {
+        if let Err(error) = &result
+            && should_refresh_topology(error)
+        {
+            self.refresh_topology();
+        }
+        result
+    }
+
+    /// Starts a refresh unless one is running.
+    fn refresh_topology(&self) {
+        let cluster = self.clone();
+        if cluster.0.is_refreshing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        tokio::spawn(async move {
+            match timeout(REFRESH_TIMEOUT, cluster.0.client.get_async_connection()).await {
+                Ok(Ok(topology)) => drop(cluster.0.topology.send_replace(Some(topology))),
+                Ok(Err(error)) => tracing::debug!(error = describe(&error), "topology refresh failed"),
+                Err(_) => tracing::debug!("topology refresh timed out"),
+            }
+            sleep(runtime::jittered(REFRESH_BACKOFF)).await;
+            cluster.0.is_refreshing.store(false, Ordering::Release);
+        });
+    }
+}
+
+fn route_to(address: &str) -> Option<SingleNodeRoutingInfo> {
+    let (host, port) = address.rsplit_once(':')?;
+    Some(SingleNodeRoutingInfo::ByAddress { host: host.to_owned(), port: port.parse().ok()? })
+}
+
+fn is_ask(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::Ask)
+}

@@ -1,0 +1,272 @@
+//! Client for all topologies: retries, redirects and the wait for replicas. Knows no session.
+
+mod cluster;
+mod connection;
+mod error;
+mod nodes;
+mod parse_url;
+mod pool;
+mod script;
+mod sentinel;
+mod tls;
+mod url;
+mod value;
+
+use crate::store::StoreError;
+use bb8_redis::redis::{Cmd, Pipeline, RedisResult, TlsCertificates, Value, cmd};
+use cluster::Cluster;
+use error::{classify, is_connection_lost, is_redirect, is_unknown_script, is_wrong_type};
+use futures_util::future::try_join_all;
+use pool::Pool;
+use std::time::Duration;
+use tokio::time::sleep;
+use url::Topology;
+use value::{first, into_result};
+
+pub(super) use script::{Script, ScriptCall, Scripts, Source};
+pub use tls::{RedisTls, SentinelCredentials};
+pub use url::{RedisSettings, RedisUrl};
+pub(super) use value::{corrupt, read};
+
+/// Timeout of a write's wait for replicas.
+const REPLICATION_TIMEOUT: Duration = Duration::from_millis(600);
+/// Pause before a redirected request is sent again.
+const REDIRECT_BACKOFF: Duration = Duration::from_millis(25);
+
+/// Permission to retry a request whose connection was lost before the response.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Idempotency {
+    Idempotent,
+    NonIdempotent,
+}
+
+/// Client of a standalone server, a Sentinel deployment or a cluster.
+pub(super) struct RedisClient {
+    servers: Servers,
+    /// Pool for writes that wait for replicas. They block their connection, and reads must not queue behind them.
+    wait_pool: Option<Servers>,
+    /// Number of replicas that must have a write before it is acknowledged.
+    replicas: u8,
+}
+
+enum Servers {
+    /// One server at a time owns all keys.
+    Single { pool: Pool, has_failover: bool },
+    /// Each server owns some of the keys.
+    Cluster(Cluster),
+}
+
+/// A request, sent in one round trip.
+enum Request<'a> {
+    Command(&'a Cmd),
+    CommandToOwnerOf(&'a str, &'a Cmd),
+    Pipeline(&'a Pipeline),
+    Script(&'a ScriptCall),
+    ReplicatedScript(&'a ScriptCall),
+}
+
+impl Servers {
+    fn new(
+        topology: Topology,
+        certificates: Option<TlsCertificates>,
+        scripts: Scripts,
+        replicated_writes: bool,
+    ) -> RedisResult<Self> {
+        Ok(match topology {
+            Topology::Standalone(server) => Self::Single {
+                pool: Pool::for_server(server, scripts, replicated_writes)?,
+                has_failover: false,
+            },
+            Topology::Sentinel(config) => Self::Single {
+                pool: Pool::for_sentinel(config, scripts, replicated_writes),
+                has_failover: true,
+            },
+            Topology::Cluster(nodes) => Self::Cluster(Cluster::new(nodes, certificates)?),
+        })
+    }
+
+    async fn send_pipeline(&self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+        match self {
+            Self::Single { pool, .. } => pool.connection().await?.send_pipeline(pipeline).await,
+            Self::Cluster(cluster) => Box::pin(cluster.send_pipeline(pipeline)).await,
+        }
+    }
+}
+
+impl RedisClient {
+    /// Creates a client and starts connecting in the background. Every connection loads `scripts`.
+    pub(super) fn new(settings: &RedisSettings, scripts: Scripts) -> Result<Self, String> {
+        let topology = settings.url.topology(&settings.tls, &settings.sentinel)?;
+        let certificates = settings.tls.certificates();
+        let servers = |replicated_writes| {
+            Servers::new(topology.clone(), certificates.clone(), scripts, replicated_writes)
+                .map_err(|_| "the store's URL or certificates are not usable")
+        };
+        let replicas = settings.min_replicas_ack;
+        let wait_pool = (replicas > 0).then(|| servers(true)).transpose()?;
+        Ok(Self { servers: servers(false)?, wait_pool, replicas })
+    }
+
+    /// Returns `true` if keys without a common hash tag may be on different servers.
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.servers, Servers::Cluster(_))
+    }
+
+    /// Runs a command on the node that owns its first key.
+    pub(super) async fn query(&self, command: &Cmd, idempotency: Idempotency) -> Result<Value, StoreError> {
+        self.send_and_classify(Request::Command(command), idempotency).await.map(first)
+    }
+
+    /// Runs an idempotent command on the node that owns `key`.
+    pub(super) async fn query_node_of(&self, key: &str, command: &Cmd) -> Result<Value, StoreError> {
+        let request = Request::CommandToOwnerOf(key, command);
+        self.send_and_classify(request, Idempotency::Idempotent).await.map(first)
+    }
+
+    /// Runs reads, in one round trip unless the keys are on several servers. A key of the wrong type fails its own read
+    /// only.
+    pub(super) async fn query_many(
+        &self,
+        commands: Vec<Cmd>,
+    ) -> Result<Vec<Result<Value, StoreError>>, StoreError> {
+        if self.is_cluster() {
+            return try_join_all(commands.iter().map(|command| self.query_one_of_many(command))).await;
+        }
+        let mut pipeline = Pipeline::with_capacity(commands.len());
+        for command in commands {
+            pipeline.add_command(command);
+        }
+        if pipeline.is_empty() {
+            return Ok(Vec::new());
+        }
+        let request = Request::Pipeline(&pipeline);
+        let replies = self.send_and_classify(request, Idempotency::Idempotent).await?;
+        Ok(replies.into_iter().map(|reply| into_result(reply).map_err(classify)).collect())
+    }
+
+    async fn query_one_of_many(&self, command: &Cmd) -> Result<Result<Value, StoreError>, StoreError> {
+        match self.send_with_retry(Request::Command(command), Idempotency::Idempotent).await {
+            Err(error) if is_wrong_type(&error) => Ok(Err(classify(error))),
+            replies => replies.map(|replies| Ok(first(replies))).map_err(classify),
+        }
+    }
+
+    /// Calls a script without waiting for replicas.
+    pub(super) async fn eval_read(
+        &self,
+        call: &ScriptCall,
+        idempotency: Idempotency,
+    ) -> Result<Value, StoreError> {
+        self.send_and_classify(Request::Script(call), idempotency).await.map(first)
+    }
+
+    /// Calls a script and waits until the required number of replicas has its writes.
+    pub(super) async fn eval_write(
+        &self,
+        call: &ScriptCall,
+        idempotency: Idempotency,
+    ) -> Result<Value, StoreError> {
+        if self.replicas == 0 {
+            return self.eval_read(call, idempotency).await;
+        }
+        let mut replies =
+            self.send_and_classify(Request::ReplicatedScript(call), idempotency).await?.into_iter();
+        let mut next = || replies.next().unwrap_or(Value::Nil);
+        let (reply, replicas) = (next(), read::<u8>(next())?);
+        if replicas < self.replicas {
+            let cause = format!(
+                "{replicas} of {} replicas acknowledged the write within {REPLICATION_TIMEOUT:?}",
+                self.replicas
+            );
+            return Err(StoreError::Unavailable(cause.into()));
+        }
+        Ok(reply)
+    }
+
+    async fn send_and_classify(
+        &self,
+        request: Request<'_>,
+        idempotency: Idempotency,
+    ) -> Result<Vec<Value>, StoreError> {
+        self.send_with_retry(request, idempotency).await.map_err(classify)
+    }
+
+    /// Sends the request, retrying redirects and, if idempotent, one lost connection. The caller enforces the timeout.
+    async fn send_with_retry(
+        &self,
+        request: Request<'_>,
+        idempotency: Idempotency,
+    ) -> RedisResult<Vec<Value>> {
+        let mut can_retry = idempotency == Idempotency::Idempotent;
+        loop {
+            match self.send(&request).await {
+                Err(error) if self.can_redirect() && is_redirect(&error) => sleep(REDIRECT_BACKOFF).await,
+                Err(error) if can_retry && is_connection_lost(&error) => can_retry = false,
+                result => return result,
+            }
+        }
+    }
+
+    /// Sends the request once. Rare branches are boxed so that they do not enlarge every call's future.
+    async fn send(&self, request: &Request<'_>) -> RedisResult<Vec<Value>> {
+        match request {
+            Request::Command(command) => self.send_command(command).await.map(|reply| vec![reply]),
+            Request::CommandToOwnerOf(key, command) => match &self.servers {
+                Servers::Single { .. } => self.send_command(command).await,
+                Servers::Cluster(cluster) => Box::pin(cluster.send_to_owner_of(key, command)).await,
+            }
+            .map(|reply| vec![reply]),
+            Request::Pipeline(pipeline) => {
+                let replies = self.servers.send_pipeline(pipeline).await?;
+                replies.into_iter().map(unless_wrong_type).collect()
+            }
+            Request::Script(call) => match self.send_command(call.evalsha()).await {
+                Err(error) if is_unknown_script(&error) => Box::pin(self.send_command(&call.eval())).await,
+                result => result,
+            }
+            .map(|reply| vec![reply]),
+            Request::ReplicatedScript(call) => match Box::pin(self.send_and_wait(call.evalsha())).await {
+                Err(error) if is_unknown_script(&error) => Box::pin(self.send_and_wait(&call.eval())).await,
+                result => result,
+            },
+        }
+    }
+
+    async fn send_command(&self, command: &Cmd) -> RedisResult<Value> {
+        match &self.servers {
+            Servers::Single { pool, .. } => pool.connection().await?.send(command).await,
+            Servers::Cluster(cluster) => Box::pin(cluster.send(command)).await,
+        }
+    }
+
+    /// Sends a write and waits for replicas. Returns the reply and the number of replicas that acknowledged.
+    async fn send_and_wait(&self, command: &Cmd) -> RedisResult<Vec<Value>> {
+        let timeout = u64::try_from(REPLICATION_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
+        let mut wait = cmd("WAIT");
+        wait.arg(self.replicas).arg(timeout);
+        let mut pipeline = Pipeline::with_capacity(2);
+        pipeline.add_command(command.clone()).add_command(wait);
+        let servers = self.wait_pool.as_ref().unwrap_or(&self.servers);
+        servers.send_pipeline(&pipeline).await?.into_iter().map(Value::extract_error).collect()
+    }
+
+    /// Returns `true` if another server may execute a request that this one rejected.
+    fn can_redirect(&self) -> bool {
+        match &self.servers {
+            Servers::Single { has_failover, .. } => *has_failover,
+            Servers::Cluster(_) => true,
+        }
+    }
+}
+
+/// Returns the reply to one command of a pipeline. An error about the type of its key is returned in place, because it
+/// does not concern the others. Any other error fails the pipeline.
+fn unless_wrong_type(reply: Value) -> RedisResult<Value> {
+    if !matches!(reply, Value::ServerError(_)) {
+        return Ok(reply);
+    }
+    match reply.clone().extract_error() {
+        Err(error) if !is_wrong_type(&error) => Err(error),
+        _ => Ok(reply),
+    }
+}

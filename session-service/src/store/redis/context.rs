@@ -1,0 +1,85 @@
+//! The adapter's state, and what every operation starts with.
+
+use super::{
+    client::{Idempotency, RedisClient, RedisSettings, RedisUrl, Script, ScriptCall},
+    corrupt::CorruptLog,
+    history, keys, scripts,
+};
+use crate::{
+    domain::{Owner, RequestId, UserId},
+    store::{Policy, StoreError},
+};
+use futures_util::FutureExt;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Timeout of a call of the store, with all its retries.
+const CALL_TIMEOUT: Duration = Duration::from_millis(1450);
+
+/// Sessions in Redis.
+pub struct RedisStore {
+    pub(super) policy: Policy,
+    pub(super) client: RedisClient,
+    /// One permit per message of a page that is read without the script.
+    pub(super) plain_messages: Semaphore,
+    pub(super) corrupt: CorruptLog,
+}
+
+impl RedisStore {
+    /// Creates a store and starts connecting in the background. The error is one sentence about the settings.
+    pub fn new(settings: &RedisSettings, policy: Policy) -> Result<Self, String> {
+        let client = RedisClient::new(settings, scripts::ALL)?;
+        let plain_messages = Semaphore::new(history::PLAIN_MESSAGES_MAX);
+        Ok(Self { policy, client, plain_messages, corrupt: CorruptLog::default() })
+    }
+
+    /// Creates a store with default settings for everything but the URL.
+    pub fn from_url(url: &str, policy: Policy) -> Result<Self, String> {
+        Self::new(&RedisSettings::from_url(RedisUrl::parse(url)?), policy)
+    }
+
+    /// Prepares the call of a script with its first argument.
+    pub(super) fn prepare(&self, script: &'static Script, keys: &[String]) -> ScriptCall {
+        let mut call = ScriptCall::new(script, keys);
+        call.arg(millis(self.policy.session_ttl));
+        call
+    }
+
+    /// Prepares the call of a session script with its first two arguments.
+    pub(super) fn prepare_change(
+        &self,
+        script: &'static Script,
+        owner: &Owner,
+        user_id: &UserId,
+    ) -> ScriptCall {
+        let mut names = Vec::from(keys::session(owner, user_id));
+        if !self.client.is_cluster() {
+            names.extend(keys::list(owner));
+        }
+        let mut call = self.prepare(script, &names);
+        call.arg(user_id.as_str());
+        call
+    }
+
+    /// Returns the maximum number of an owner's sessions as an argument of scripts, empty for no limit.
+    pub(super) fn session_limit(&self) -> String {
+        self.policy.max_sessions_per_owner.map(|limit| limit.to_string()).unwrap_or_default()
+    }
+}
+
+/// Returns [`Idempotency::Idempotent`] for a request with an idempotency key.
+pub(super) fn idempotency_of(request_id: Option<&RequestId>) -> Idempotency {
+    if request_id.is_some() { Idempotency::Idempotent } else { Idempotency::NonIdempotent }
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Applies the timeout of a call. Not an `async fn`, which would store the future twice.
+pub(super) fn with_timeout<T>(
+    call: impl Future<Output = Result<T, StoreError>>,
+) -> impl Future<Output = Result<T, StoreError>> {
+    let timed_out = || StoreError::Unavailable(format!("no response within {CALL_TIMEOUT:?}").into());
+    tokio::time::timeout(CALL_TIMEOUT, call).map(move |result| result.unwrap_or_else(|_| Err(timed_out())))
+}

@@ -1,0 +1,68 @@
+//! Metrics of turns.
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+use std::time::Duration;
+
+/// Outcomes of turns besides errors of store and model.
+const OUTCOMES: [&str; 4] = ["answered", "replayed", "stopped", "turn_in_progress"];
+/// Outcomes of turns that failed because of the model.
+const MODEL_OUTCOMES: [&str; 8] = [
+    "unreachable",
+    "unauthorized",
+    "rate_limited",
+    "failed",
+    "timeout",
+    "truncated",
+    "invalid_response",
+    "empty",
+];
+
+/// Metrics of turns.
+#[derive(Clone, Debug)]
+pub(crate) struct TurnMetrics {
+    turns: Family<Outcome, Counter>,
+    first_delta: Histogram,
+    running: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+impl TurnMetrics {
+    /// Registers the metrics. The known outcomes start at zero.
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let buckets = [0.002, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+        let metrics = Self {
+            turns: Family::default(),
+            first_delta: Histogram::new(buckets),
+            running: Gauge::default(),
+        };
+        for outcome in OUTCOMES.into_iter().chain(MODEL_OUTCOMES) {
+            drop(metrics.turns.get_or_create(&Outcome { outcome }));
+        }
+        let help = "Time from the request to the model to the first delta";
+        registry.register("nono_chat_turns", "Finished turns by outcome", metrics.turns.clone());
+        registry.register("nono_chat_first_delta_seconds", help, metrics.first_delta.clone());
+        registry.register("nono_chat_turns_running", "Turns in progress", metrics.running.clone());
+        metrics
+    }
+
+    pub(super) fn begin(&self) {
+        self.running.inc();
+    }
+
+    pub(super) fn first_delta(&self, after: Duration) {
+        self.first_delta.observe(after.as_secs_f64());
+    }
+
+    pub(super) fn end(&self, outcome: &'static str) {
+        self.running.dec();
+        self.turns.get_or_create(&Outcome { outcome }).inc();
+    }
+}

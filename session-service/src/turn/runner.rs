@@ -1,0 +1,235 @@
+//! Execution of turns. A turn runs in a task of its own and completes whether or not its caller listens.
+//!
+//! A lease in the store allows one turn per session at a time. Its token fences a turn that lost the lease: it can no
+//! longer store a reply.
+
+use super::{
+    events::{EventSink, TurnError, TurnEvent},
+    metrics::TurnMetrics,
+};
+use crate::{
+    domain::{Content, HistoryPage, HistoryRange, Metadata, NewReply, Owner, PageSize, Session},
+    model::{Model, ModelError, Prompt, ReplyEvent, context as prompt_context},
+    personas::Personas,
+    store::{FinishedTurn, SessionStore, StoreError, Turn, TurnRequest},
+};
+use futures_util::StreamExt;
+use runtime::{Lifecycle, context::RequestContext};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{MissedTickBehavior, interval, sleep},
+};
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+/// Maximum number of events buffered for a slow caller.
+const EVENT_BUFFER: usize = 64;
+/// Lease of a turn. The turn of a crashed process ends after it.
+const LEASE: Duration = Duration::from_secs(30);
+/// Interval between renewals of the lease, which survives two failed ones.
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(10);
+/// Maximum number of attempts to store a reply while the store is unavailable.
+const STORE_MAX_ATTEMPTS: u32 = 10;
+/// Delay between these attempts.
+const STORE_BACKOFF: Duration = Duration::from_secs(1);
+
+/// Dependencies of turns.
+pub(crate) struct TurnContext {
+    pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) personas: Arc<Personas>,
+    pub(crate) model: Arc<dyn Model>,
+    /// Result of the model's most recent call: `true` if it succeeded.
+    pub(crate) model_health: watch::Sender<bool>,
+    pub(crate) context_messages: usize,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) metrics: TurnMetrics,
+}
+
+/// Receiver of the events of a turn.
+pub(crate) type Events = mpsc::Receiver<Result<TurnEvent, TurnError>>;
+
+/// The running turns.
+#[derive(Clone)]
+pub(crate) struct Turns {
+    context: Arc<TurnContext>,
+    tasks: TaskTracker,
+}
+
+impl Turns {
+    pub(crate) fn new(context: TurnContext) -> Self {
+        Self { context: Arc::new(context), tasks: TaskTracker::new() }
+    }
+
+    pub(crate) fn personas(&self) -> &Personas {
+        &self.context.personas
+    }
+
+    /// Starts a turn. Returns its events once the user's message is stored. The turn runs to its end even if the returned
+    /// future or the receiver is dropped.
+    pub(crate) async fn start(&self, owner: Owner, request: TurnRequest) -> Result<Events, TurnError> {
+        let (begun, result) = oneshot::channel();
+        let (sender, events) = mpsc::channel(EVENT_BUFFER);
+        let runner =
+            TurnRunner { context: self.context.clone(), owner, request, events: EventSink::new(sender) };
+        let run = runner.run(begun).in_current_span();
+        self.tasks.spawn(RequestContext::propagate(run));
+        // The sender is dropped without a result only if the turn panicked.
+        result.await.unwrap_or(Err(TurnError::ShuttingDown))?;
+        Ok(events)
+    }
+
+    /// Waits until all turns have ended. No turn may start afterwards.
+    pub(crate) async fn finish(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// One turn.
+struct TurnRunner {
+    context: Arc<TurnContext>,
+    owner: Owner,
+    request: TurnRequest,
+    events: EventSink,
+}
+
+impl TurnRunner {
+    /// Runs the turn to its end. `begun` receives the result of storing the message and acquiring the turn.
+    async fn run(mut self, begun: oneshot::Sender<Result<(), TurnError>>) {
+        self.context.metrics.begin();
+        let outcome = match self.context.store.begin_turn(&self.owner, &self.request, LEASE).await {
+            Err(error) => {
+                let outcome = error.as_label();
+                // An unavailable store may have acquired the turn anyway.
+                let may_be_acquired = matches!(error, StoreError::Unavailable(_));
+                let _ = begun.send(Err(error.into()));
+                if may_be_acquired {
+                    self.release().await;
+                }
+                outcome
+            }
+            Ok(turn) => {
+                let _ = begun.send(Ok(()));
+                match self.reply(turn).await {
+                    Ok(outcome) => outcome,
+                    Err(error) => {
+                        let outcome = error.as_label();
+                        self.release().await;
+                        self.events.send(Err(error)).await;
+                        outcome
+                    }
+                }
+            }
+        };
+        self.context.metrics.end(outcome);
+        tracing::info!(outcome, "turn");
+    }
+
+    /// Replays the stored reply, or generates and stores one. Returns the outcome of the turn.
+    async fn reply(&mut self, turn: Turn) -> Result<&'static str, TurnError> {
+        let Turn { session, message, replayed, reply } = turn;
+        let accepted = TurnEvent::Accepted { session: session.clone(), message, replayed };
+        self.events.send(Ok(accepted)).await;
+        if let Some(reply) = reply {
+            self.events.send(Ok(TurnEvent::Delta(reply.content.as_str().to_owned()))).await;
+            self.events.send(Ok(TurnEvent::Done { session, reply })).await;
+            return Ok("replayed");
+        }
+        let (context, owner, request) = (self.context.clone(), self.owner.clone(), self.request.clone());
+        let reply = tokio::select! {
+            reply = self.generate(&session) => reply?,
+            error = renew_lease(&*context.store, &owner, &request) => return Err(error.into()),
+            () = context.lifecycle.force_shutdown() => return Err(TurnError::ShuttingDown),
+        };
+        let FinishedTurn { session, reply } = self.store_reply(&reply).await?;
+        self.events.send(Ok(TurnEvent::Done { session, reply })).await;
+        Ok("answered")
+    }
+
+    /// Generates the reply and sends each part to the caller.
+    async fn generate(&mut self, session: &Session) -> Result<NewReply, TurnError> {
+        let context = self.context.clone();
+        let size = i32::try_from(context.context_messages).unwrap_or(i32::MAX);
+        let size = PageSize::try_from(size).expect("the size is positive");
+        let page = HistoryPage { range: HistoryRange::Latest, size };
+        let history = context.store.history(&self.owner, &self.request.user_id, page).await?;
+        // A persona that is no longer configured is replaced by the default one.
+        let persona =
+            context.personas.get(session.persona.as_str()).unwrap_or_else(|| context.personas.default());
+        let prompt = prompt_context(persona, &history.messages, context.context_messages);
+        let reply = self.generate_from(prompt).await;
+        context
+            .model_health
+            .send_if_modified(|is_healthy| std::mem::replace(is_healthy, reply.is_ok()) != reply.is_ok());
+        Ok(reply?)
+    }
+
+    async fn generate_from(&mut self, prompt: Prompt) -> Result<NewReply, ModelError> {
+        let start = Instant::now();
+        let mut stream = self.context.model.reply(prompt).await?;
+        let mut text = String::new();
+        while let Some(event) = stream.next().await {
+            match event? {
+                ReplyEvent::Text(delta) => {
+                    if text.is_empty() {
+                        self.context.metrics.first_delta(start.elapsed());
+                    }
+                    text.push_str(&delta);
+                    self.events.send(Ok(TurnEvent::Delta(delta))).await;
+                }
+                ReplyEvent::Finish(finish_reason) => {
+                    let (content, metadata) = (Content::stored(text), Metadata::default());
+                    return Ok(NewReply { content, metadata, finish_reason });
+                }
+            }
+        }
+        Err(ModelError::Truncated("the stream has no finish event".into()))
+    }
+
+    /// Stores the reply, with retries: generating it again would be expensive.
+    async fn store_reply(&self, reply: &NewReply) -> Result<FinishedTurn, StoreError> {
+        let (store, owner, request) = (&self.context.store, &self.owner, &self.request);
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match store.finish_turn(owner, request, reply).await {
+                Err(StoreError::Unavailable(cause)) if attempts < STORE_MAX_ATTEMPTS => {
+                    tracing::warn!(%cause, attempts, "reply not stored yet");
+                    sleep(STORE_BACKOFF).await;
+                }
+                // An earlier attempt may have stored the reply although it failed.
+                Err(StoreError::TurnLost) if attempts > 1 => {
+                    let Turn { session, reply, .. } = store.begin_turn(owner, request, LEASE).await?;
+                    return Ok(FinishedTurn { session, reply: reply.ok_or(StoreError::TurnLost)? });
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn release(&self) {
+        let TurnRequest { user_id, token, .. } = &self.request;
+        if let Err(error) = self.context.store.release_turn(&self.owner, user_id, token).await {
+            tracing::warn!(%error, "turn not released; its lease ends by itself");
+        }
+    }
+}
+
+/// Renews the lease until the turn is lost. Returns the reason.
+async fn renew_lease(store: &dyn SessionStore, owner: &Owner, request: &TurnRequest) -> StoreError {
+    let mut ticks = interval(RENEWAL_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        match store.renew_turn(owner, &request.user_id, &request.token, LEASE).await {
+            Ok(()) => {}
+            Err(StoreError::Unavailable(cause)) => tracing::warn!(%cause, "lease not renewed"),
+            Err(error) => return error,
+        }
+    }
+}
