@@ -3,7 +3,7 @@
 //! A page of another site can send requests to this server, and can read the responses if it makes its own name resolve
 //! to this server's address (DNS rebinding). On a laptop there is no other barrier.
 
-use crate::{error::Problem, server::HostSettings};
+use crate::error::Problem;
 use axum::{
     extract::Request,
     http::{
@@ -14,6 +14,15 @@ use axum::{
 };
 use runtime::server::is_local_name;
 use std::sync::Arc;
+
+/// Host names under which browsers reach the gateway.
+#[derive(Clone, Debug, Default)]
+pub struct HostSettings {
+    /// Names besides IP addresses and `localhost`.
+    pub allowed: Vec<String>,
+    /// `true` if the port is bound to a loopback address. Other names are then rejected even if none is given.
+    pub is_loopback: bool,
+}
 
 /// Hosts that requests may name.
 #[derive(Clone)]

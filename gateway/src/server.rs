@@ -5,7 +5,7 @@ use crate::{
     backend::Backend,
     error::Problem,
     observe::{HttpMetrics, observe},
-    origin::AllowedHosts,
+    origin::{AllowedHosts, HostSettings},
     page::{self, Files},
     routes::{self, Api},
     settings::GatewaySettings,
@@ -24,15 +24,6 @@ use tower_http::catch_panic::CatchPanicLayer;
 const BACKEND: &str = "session service";
 /// Interval between health checks of the session service.
 const HEALTH_CHECK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Host names under which browsers reach the gateway.
-#[derive(Clone, Debug, Default)]
-pub struct HostSettings {
-    /// Names besides IP addresses and `localhost`.
-    pub allowed: Vec<String>,
-    /// `true` if the port is bound to a loopback address. Other names are then rejected even if none is given.
-    pub is_loopback: bool,
-}
 
 /// The gateway, ready to be served on a port.
 pub struct Gateway {

@@ -1,6 +1,6 @@
 //! Settings of the gateway.
 
-use crate::{page, server::HostSettings};
+use crate::{origin::HostSettings, page};
 use clap::Args;
 use http::Uri;
 use runtime::settings::plain_url;

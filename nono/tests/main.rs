@@ -5,10 +5,12 @@
 mod app;
 mod chat;
 mod connections;
+mod diagnosis;
 mod documents;
 mod faults;
 mod grpc;
 mod grpc_errors;
+mod import_cycles;
 mod output;
 mod page_folder;
 mod programs;

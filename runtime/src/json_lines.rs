@@ -200,7 +200,7 @@ mod tests {
         let _guard = tracing::subscriber::set_default(Registry::default().with(layer));
         let context = RequestContext::begin(&http::HeaderMap::new(), &tracing::Span::none());
         let log = || tracing::warn!(cause = "it broke", "failed");
-        let propagated = context.scope(async { RequestContext::propagate(async { log() }) }).await;
+        let propagated = context.enter(|| RequestContext::propagate(async { log() }));
         context.scope(async { log() }).await;
         propagated.await;
         context.enter(log);

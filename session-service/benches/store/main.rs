@@ -9,8 +9,8 @@ mod cpu;
 
 use session_service::{
     domain::{
-        Batch, Content, HistoryPage, HistoryRange, IfExists as Exists, Metadata, NewMessage as Said,
-        NewSession, Owner, PageSize, PersonaKey, Role as Speaker, UserId,
+        Batch, Content, HistoryPage, HistoryRange, IfExists, Metadata, NewMessage, NewSession, Owner,
+        PageSize, PersonaKey, Role, UserId,
     },
     store::{
         ListPage, Policy, SessionStore,
@@ -23,6 +23,10 @@ use std::{
 };
 use testkit::RedisServer;
 use tokio::task::JoinSet;
+
+/// The allocator of the programs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ROUNDS: usize = 9;
 const ROUND: Duration = Duration::from_secs(1);
@@ -170,7 +174,7 @@ fn session(name: &str) -> NewSession {
         user_id: id(name),
         persona: PersonaKey::new("default"),
         metadata: Metadata::default(),
-        if_exists: Exists::Return,
+        if_exists: IfExists::Return,
         request_id: None,
     }
 }
@@ -181,7 +185,7 @@ fn id(name: &str) -> UserId {
 
 fn batch(messages: usize) -> Batch {
     let content = Content::try_from("hello, this is a message of about fifty characters").unwrap();
-    let message = Said { role: Speaker::User, content, metadata: Metadata::default() };
+    let message = NewMessage { role: Role::User, content, metadata: Metadata::default() };
     Batch::try_from(vec![message; messages]).unwrap()
 }
 

@@ -1,20 +1,19 @@
 //! Models: the trait, prompts and replies, and its implementations. No protobuf, no store.
 
-mod context;
 mod demo;
 mod error;
 mod limited;
 pub mod limits;
 mod openai;
+mod prompt;
 
-pub use context::context;
 pub use demo::Demo;
 pub use error::{Cause, ModelError};
 pub use limited::LimitedModel;
 pub use openai::{ModelUrl, OpenAi, Secret};
+pub use prompt::{Prompt, PromptMessage, build_prompt};
 
 pub use crate::domain::FinishReason;
-use crate::domain::{PersonaKey, Role};
 use async_trait::async_trait;
 use futures_util::Stream;
 use std::pin::Pin;
@@ -27,32 +26,6 @@ pub trait Model: Send + Sync + 'static {
 
     /// Starts a reply. An error before its first part is returned here or as the first item of the stream.
     async fn reply(&self, prompt: Prompt) -> Result<ReplyStream, ModelError>;
-}
-
-/// Input of a model.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Prompt {
-    /// Key of the persona.
-    pub persona: PersonaKey,
-    /// Number of earlier replies in the session, as far as its newest messages show.
-    pub earlier_replies: usize,
-    /// System prompt.
-    pub system: String,
-    /// The conversation, oldest first.
-    pub messages: Vec<PromptMessage>,
-    /// Sampling temperature: 0 to 2.
-    pub temperature: f32,
-    /// Maximum length of the reply in tokens.
-    pub max_tokens: u32,
-}
-
-/// A message of the conversation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PromptMessage {
-    /// Author of the message.
-    pub role: Role,
-    /// Text of the message.
-    pub content: String,
 }
 
 /// A reply as a stream of texts, followed by one end or one error.
@@ -72,6 +45,7 @@ mod tests {
     //! Helpers of the model tests.
 
     use super::*;
+    use crate::domain::{PersonaKey, Role};
     use futures_util::StreamExt;
     use std::time::Duration;
 

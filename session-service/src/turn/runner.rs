@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     domain::{Content, HistoryPage, HistoryRange, Metadata, NewReply, Owner, PageSize, Session},
-    model::{Model, ModelError, Prompt, ReplyEvent, context as prompt_context},
+    model::{Model, ModelError, Prompt, ReplyEvent, build_prompt},
     personas::Personas,
     store::{FinishedTurn, SessionStore, StoreError, Turn, TurnRequest},
 };
@@ -160,7 +160,7 @@ impl TurnRunner {
         // A persona that is no longer configured is replaced by the default one.
         let persona =
             context.personas.get(session.persona.as_str()).unwrap_or_else(|| context.personas.default());
-        let prompt = prompt_context(persona, &history.messages, context.context_messages);
+        let prompt = build_prompt(persona, &history.messages, context.context_messages);
         let reply = self.generate_from(prompt).await;
         context
             .model_health

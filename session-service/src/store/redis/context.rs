@@ -3,7 +3,7 @@
 use super::{
     client::{Idempotency, RedisClient, RedisSettings, RedisUrl, Script, ScriptCall},
     corrupt::CorruptLog,
-    history, keys, scripts,
+    keys, scripts,
 };
 use crate::{
     domain::{Owner, RequestId, UserId},
@@ -15,6 +15,10 @@ use tokio::sync::Semaphore;
 
 /// Timeout of a call of the store, with all its retries.
 const CALL_TIMEOUT: Duration = Duration::from_millis(1450);
+
+/// Maximum number of messages that are read at a time without the script: 200 MiB of the longest ones, which Redis
+/// buffers until they are sent. Further pages are read by script.
+const PLAIN_MESSAGES_MAX: usize = 6400;
 
 /// Sessions in Redis.
 pub struct RedisStore {
@@ -29,7 +33,7 @@ impl RedisStore {
     /// Creates a store and starts connecting in the background. The error is one sentence about the settings.
     pub fn new(settings: &RedisSettings, policy: Policy) -> Result<Self, String> {
         let client = RedisClient::new(settings, scripts::ALL)?;
-        let plain_messages = Semaphore::new(history::PLAIN_MESSAGES_MAX);
+        let plain_messages = Semaphore::new(PLAIN_MESSAGES_MAX);
         Ok(Self { policy, client, plain_messages, corrupt: CorruptLog::default() })
     }
 

@@ -19,10 +19,6 @@ use bb8_redis::redis::{Cmd, Value, cmd};
 /// messages must not be sent in vain.
 const PLAIN_PAGE_MAX_ITEMS: u32 = 100;
 
-/// Maximum number of messages that are read at a time without the script: 200 MiB of the longest ones, which Redis
-/// buffers until they are sent. Further pages are read by script.
-pub(super) const PLAIN_MESSAGES_MAX: usize = 6400;
-
 impl RedisStore {
     pub(super) async fn read_history(
         &self,

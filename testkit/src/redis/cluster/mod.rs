@@ -15,12 +15,10 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use view::View;
+use view::{RESPONSE_TIMEOUT, View};
 
 const PRIMARIES: usize = 3;
 const NODES: usize = 2 * PRIMARIES;
-/// A node that takes longer is taken for one that is frozen.
-const LONGEST_ANSWER: Duration = Duration::from_millis(500);
 /// After this a replica that was told to take its primary's place has given it up.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(6);
 #[rustfmt::skip]
@@ -112,7 +110,7 @@ impl RedisCluster {
     /// The slot of a key.
     pub fn slot(&self, key: &str) -> u16 {
         let words = ["CLUSTER", "KEYSLOT", key];
-        let ask = |node: &RedisServer| node.ask_all(&[&words], LONGEST_ANSWER)?.remove(0).value.text();
+        let ask = |node: &RedisServer| node.ask_all(&[&words], RESPONSE_TIMEOUT)?.remove(0).value.text();
         let slot = self.nodes.iter().find_map(|node| ask(node).ok());
         slot.and_then(|slot| slot.parse().ok()).expect("a node answers")
     }
@@ -141,7 +139,7 @@ impl RedisCluster {
     /// All keys of all primaries, sorted.
     pub fn keys(&self) -> Vec<String> {
         let keys = |index: usize| {
-            let answer = self.nodes[index].ask_all(&[&["KEYS", "*"]], LONGEST_ANSWER)?.remove(0);
+            let answer = self.nodes[index].ask_all(&[&["KEYS", "*"]], RESPONSE_TIMEOUT)?.remove(0);
             answer.value.texts()
         };
         let keys = |index| keys(index).unwrap_or_else(|reason| panic!("node {index} has no keys: {reason}"));

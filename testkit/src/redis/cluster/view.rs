@@ -1,13 +1,14 @@
 //! What one node thinks of its cluster.
 
-use super::LONGEST_ANSWER;
 use crate::redis::{
     RedisServer,
     connection::{Answer, field},
     wait::ensure,
 };
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, time::Duration};
 
+/// Timeout after which a node counts as frozen.
+pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// How many slots a cluster has.
 pub(super) const SLOTS: u16 = 16_384;
 
@@ -37,7 +38,7 @@ impl View {
     /// Asks a node.
     pub(super) fn of(node: &RedisServer) -> Result<Self, String> {
         let commands: [&[&str]; 3] = [&["CLUSTER", "INFO"], &["CLUSTER", "NODES"], &["INFO", "replication"]];
-        let answers = node.ask_all(&commands, LONGEST_ANSWER)?;
+        let answers = node.ask_all(&commands, RESPONSE_TIMEOUT)?;
         let [info, nodes, replication] =
             <[Answer; 3]>::try_from(answers).unwrap_or_else(|_| panic!("each command is answered"));
         let nodes = nodes.value.text()?;

@@ -9,6 +9,7 @@ mod pool;
 mod script;
 mod sentinel;
 mod tls;
+mod topology;
 mod url;
 mod value;
 
@@ -20,7 +21,7 @@ use futures_util::future::try_join_all;
 use pool::Pool;
 use std::time::Duration;
 use tokio::time::sleep;
-use url::Topology;
+use topology::Topology;
 use value::{first, into_result};
 
 pub(super) use script::{Script, ScriptCall, Scripts, Source};

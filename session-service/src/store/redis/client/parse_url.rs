@@ -1,6 +1,6 @@
 //! Parser of `--store` for Redis. It uses or rejects every part of a URL, and never quotes it: it may contain a password.
 
-use super::url::{SentinelConfig, Topology};
+use super::topology::{SentinelConfig, Topology};
 use bb8_redis::redis::{ConnectionInfo, IntoConnectionInfo, io::tcp::TcpSettings};
 use percent_encoding::percent_decode_str;
 use runtime::settings::is_host;

@@ -8,7 +8,7 @@ use super::{
     error::describe,
     script::{self, Scripts},
     sentinel::PrimaryAddress,
-    url::SentinelConfig,
+    topology::SentinelConfig,
 };
 use bb8_redis::{
     bb8::{self, ErrorSink, ManageConnection},

@@ -2,7 +2,7 @@
 
 use super::{
     connection::{HostPort, connect},
-    url::SentinelConfig,
+    topology::SentinelConfig,
 };
 use bb8_redis::redis::{
     Client, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError, RedisResult, Value,

@@ -1,17 +1,43 @@
 //! Prompts: the newest messages of a conversation, as many as fit.
 
-use super::{Prompt, PromptMessage, limits::CONTEXT_MAX_CHARS};
+use super::limits::CONTEXT_MAX_CHARS;
 use crate::{
     domain::{Message, PersonaKey, Role},
     personas::Persona,
 };
+
+/// Input of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prompt {
+    /// Key of the persona.
+    pub persona: PersonaKey,
+    /// Number of earlier replies in the session, as far as its newest messages show.
+    pub earlier_replies: usize,
+    /// System prompt.
+    pub system: String,
+    /// The conversation, oldest first.
+    pub messages: Vec<PromptMessage>,
+    /// Sampling temperature: 0 to 2.
+    pub temperature: f32,
+    /// Maximum length of the reply in tokens.
+    pub max_tokens: u32,
+}
+
+/// A message of the conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromptMessage {
+    /// Author of the message.
+    pub role: Role,
+    /// Text of the message.
+    pub content: String,
+}
 
 /// Returns the prompt for a reply to the newest of the stored messages `history`, which are oldest first.
 ///
 /// It holds at most `max_messages` messages and [`CONTEXT_MAX_CHARS`] characters of them, and always the last one of
 /// the user. A conversation that was shortened does not begin with a reply whose question is gone: many models
 /// refuse one that does.
-pub fn context(persona: &Persona, history: &[Message], max_messages: usize) -> Prompt {
+pub fn build_prompt(persona: &Persona, history: &[Message], max_messages: usize) -> Prompt {
     let question = history.iter().rposition(|message| message.role == Role::User);
     let first = first_that_fits(history, question, max_messages);
     let is_whole = first == 0 && unseen(history) == 0;
@@ -22,7 +48,7 @@ pub fn context(persona: &Persona, history: &[Message], max_messages: usize) -> P
         persona: PersonaKey::new(&persona.key),
         earlier_replies: earlier_replies(history),
         system: persona.system_prompt.clone(),
-        messages: messages.map(told).collect(),
+        messages: messages.map(prompt_message).collect(),
         temperature: persona.temperature,
         max_tokens: persona.max_tokens,
     }
@@ -53,7 +79,7 @@ fn earlier_replies(history: &[Message]) -> usize {
     unseen(history) / 2 + history.iter().filter(|message| message.role == Role::Assistant).count()
 }
 
-fn told(message: &Message) -> PromptMessage {
+fn prompt_message(message: &Message) -> PromptMessage {
     PromptMessage { role: message.role, content: message.content.as_str().to_owned() }
 }
 
@@ -81,11 +107,11 @@ mod tests {
     }
 
     fn prompt(history: &[Message], max_messages: usize) -> Prompt {
-        context(Personas::built_in().resolve("technical_support").unwrap(), history, max_messages)
+        build_prompt(Personas::built_in().resolve("technical_support").unwrap(), history, max_messages)
     }
 
     /// Returns the messages of the prompt, a long message as `U`.
-    fn told(history: &[Message], max_messages: usize) -> String {
+    fn prompt_text(history: &[Message], max_messages: usize) -> String {
         let short = |m: PromptMessage| if m.content.len() > 9 { "U".to_owned() } else { m.content };
         prompt(history, max_messages).messages.into_iter().map(short).collect::<Vec<_>>().join(" ")
     }
@@ -103,25 +129,25 @@ mod tests {
 
     #[test]
     fn the_newest_messages_that_fit_are_in_the_prompt_oldest_first() {
-        assert_eq!(told(&history(1, "uauau"), 20), "u1 a2 u3 a4 u5");
-        assert_eq!(told(&history(1, "uauau"), 3), "u3 a4 u5");
-        assert_eq!(told(&history(1, "UUUu"), 20), "U U u4");
-        assert_eq!(told(&[], 20), "");
+        assert_eq!(prompt_text(&history(1, "uauau"), 20), "u1 a2 u3 a4 u5");
+        assert_eq!(prompt_text(&history(1, "uauau"), 3), "u3 a4 u5");
+        assert_eq!(prompt_text(&history(1, "UUUu"), 20), "U U u4");
+        assert_eq!(prompt_text(&[], 20), "");
     }
 
     #[test]
     fn the_last_user_message_is_always_in_the_prompt() {
-        assert_eq!(told(&history(1, "uauUsss"), 3), "U s6 s7");
-        assert_eq!(told(&history(1, "uuss"), 1), "u2");
-        assert_eq!(told(&history(1, "uUUUU"), 20), "U U U");
-        assert_eq!(told(&history(1, "u"), 0), "u1");
+        assert_eq!(prompt_text(&history(1, "uauUsss"), 3), "U s6 s7");
+        assert_eq!(prompt_text(&history(1, "uuss"), 1), "u2");
+        assert_eq!(prompt_text(&history(1, "uUUUU"), 20), "U U U");
+        assert_eq!(prompt_text(&history(1, "u"), 0), "u1");
     }
 
     #[test]
     fn truncated_prompts_do_not_start_with_a_reply() {
-        assert_eq!(told(&history(1, "uauau"), 4), "u3 a4 u5");
-        assert_eq!(told(&history(7, "aau"), 20), "u9");
-        assert_eq!(told(&history(1, "au"), 20), "a1 u2", "this is how it began");
+        assert_eq!(prompt_text(&history(1, "uauau"), 4), "u3 a4 u5");
+        assert_eq!(prompt_text(&history(7, "aau"), 20), "u9");
+        assert_eq!(prompt_text(&history(1, "au"), 20), "a1 u2", "this is how it began");
     }
 
     #[test]

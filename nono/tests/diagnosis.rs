@@ -1,0 +1,88 @@
+//! Information for operators: the model in `/health`, and the ids in log lines that report a cause.
+
+use crate::app::{App, Program};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use testkit::{Behaviour, ModelServer, RedisServer};
+
+async fn start(arguments: &[&str]) -> (Program, App) {
+    let mut program = Program::nono(arguments, &[]);
+    let greeting = program.greeting().await;
+    let at = greeting.find("http://").unwrap();
+    program.says("store reachable").await;
+    (program, App::at(greeting[at..].split_whitespace().next().unwrap()))
+}
+
+fn unavailable() -> Behaviour {
+    Behaviour::Status { code: 500, retry_after: None, body: "{}".into() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_reports_the_result_of_the_most_recent_model_call() {
+    let model = ModelServer::start().await;
+    let (_program, app) = start(&["--model-url", &model.url()]).await;
+    app.create("a").await;
+    let status = async || {
+        let response = app.get("/health").await;
+        let health = response.json();
+        (response.status.as_u16(), health["dependencies"]["model"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(status().await, (200, "healthy".into()));
+    for (behaviour, expected) in
+        [(unavailable(), (503, "unhealthy")), (Behaviour::Reply(vec!["hi".into()]), (200, "healthy"))]
+    {
+        model.script(behaviour);
+        app.post("/api/session/a/chat", &json!({ "message": "hi" })).await;
+        // The state is reported by a task of its own.
+        while status().await != (expected.0, expected.1.to_owned()) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Returns the lines of a log whose message is one of these, each with its request id and trace id.
+fn causes(log: &[String], messages: &[&str]) -> Vec<(String, String, String)> {
+    let lines = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    lines
+        .filter(|line| messages.contains(&line["message"].as_str().unwrap_or_default()))
+        .map(|line| (text(&line["message"]), text(&line["request_id"]), text(&line["trace_id"])))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn log_lines_that_report_a_cause_carry_the_ids_of_the_request() {
+    let (mut redis, model) = (RedisServer::start(), ModelServer::start().await);
+    let (mut program, app) = start(&["--store", &redis.url(), "--model-url", &model.url()]).await;
+    app.create("a").await;
+    let log = program.collect_log();
+    let send = async |request_id: &str, events: bool| {
+        let accept = if events { "text/event-stream" } else { "application/json" };
+        let request = app.request(reqwest::Method::POST, "/api/session/a/chat");
+        let request = request.header("x-request-id", request_id).header("accept", accept);
+        app.send(request.json(&json!({ "message": "hi" }))).await
+    };
+    for (request_id, events) in [("plain", false), ("streamed", true)] {
+        model.script(unavailable());
+        send(request_id, events).await;
+    }
+    redis.ask(&["HSET", "session:{a}", "message_count", "canary"]);
+    assert_eq!(send("corrupt", false).await.status, 500);
+    redis.kill();
+    assert_eq!(send("stopped", false).await.status, 503);
+    program.signal(Signal::SIGTERM);
+    let found =
+        causes(&log.await.unwrap(), &["model unavailable", "store unavailable", "internal error", "turn"]);
+    let of = |request_id: &str| {
+        let lines: Vec<_> = found.iter().filter(|(_, id, _)| id == request_id).collect();
+        assert!(lines.iter().all(|(_, _, trace_id)| trace_id.len() == 32), "{lines:?}");
+        let mut messages: Vec<_> = lines.iter().map(|(message, ..)| message.as_str()).collect();
+        messages.sort_unstable();
+        messages
+    };
+    assert_eq!(of("plain"), ["model unavailable", "turn"]);
+    assert_eq!(of("streamed"), ["model unavailable", "turn"]);
+    assert_eq!(of("corrupt"), ["internal error", "turn"]);
+    assert_eq!(of("stopped"), ["store unavailable", "turn"]);
+    assert_eq!(of(""), [""; 0], "every cause can be attributed");
+}
