@@ -42,7 +42,7 @@ struct Settings {
 }
 
 fn main() -> ExitCode {
-    match runtime::settings::parse::<Settings>(&[], |_| Ok(())) {
+    match runtime::settings::parse(&[], Ok::<Settings, _>) {
         Ok(settings) => runtime::run("gateway", &settings.process.clone(), |process| run(settings, process)),
         Err(code) => code,
     }

@@ -6,7 +6,7 @@ use gateway::{backend::Backend, server::Gateway, settings::GatewaySettings};
 use runtime::{Process, listen, output, server::Protocol, settings::ProcessSettings};
 use session_service::{
     grpc::{CONNECTION_MAX_AGE, Service},
-    settings::{SECRETS, ServiceSettings, StoreUrl},
+    settings::{ResolvedService, ResolvedStore, SECRETS, ServiceSettings, StoreUrl},
 };
 use std::{net::SocketAddr, process::ExitCode};
 
@@ -46,23 +46,38 @@ struct Settings {
     process: ProcessSettings,
 }
 
+/// Valid settings of the program.
+struct Resolved {
+    http_listen: SocketAddr,
+    grpc_listen: SocketAddr,
+    admin_listen: SocketAddr,
+    service: ResolvedService,
+    gateway: GatewaySettings,
+    process: ProcessSettings,
+}
+
 fn main() -> ExitCode {
-    let validate = |settings: &Settings| settings.service.validate(&settings.store);
-    match runtime::settings::parse(&SECRETS, validate) {
+    match runtime::settings::parse(&SECRETS, resolve) {
         Ok(settings) => runtime::run("nono", &settings.process.clone(), |process| run(settings, process)),
         Err(code) => code,
     }
 }
 
-async fn run(settings: Settings, process: Process) -> Result<()> {
+fn resolve(settings: Settings) -> Result<Resolved, String> {
+    let Settings { http_listen, grpc_listen, admin_listen, store, service, gateway, process } = settings;
+    let service = service.resolve(store)?;
+    Ok(Resolved { http_listen, grpc_listen, admin_listen, service, gateway, process })
+}
+
+async fn run(settings: Resolved, process: Process) -> Result<()> {
     let http = listen(settings.http_listen).await?;
     let grpc = listen(settings.grpc_listen).await?;
     let admin = listen(settings.admin_listen).await?;
-    let store = settings.store;
+    let is_in_memory = matches!(settings.service.store, ResolvedStore::Memory);
     let mut registry = process.registry("nono");
-    let dependencies = settings.service.build(&store, &mut registry).map_err(anyhow::Error::msg)?;
+    let dependencies = settings.service.build(&mut registry).map_err(anyhow::Error::msg)?;
     let service = Service::new(dependencies, &process.lifecycle, &mut registry).await;
-    // No network between the two, but everything else that a call passes through.
+    // The gateway calls the service without a network, through all other layers.
     let gateway = Gateway::new(
         Backend::local(service.router()),
         &settings.gateway,
@@ -71,7 +86,7 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
         &mut registry,
     );
     tracing::debug!(http = %http.local_addr()?, grpc = %grpc.local_addr()?, admin = %admin.local_addr()?, "listening");
-    greet(http.local_addr()?, grpc.local_addr()?, &store);
+    greet(http.local_addr()?, grpc.local_addr()?, is_in_memory);
     process.serve_admin(admin, registry);
     let http_port = process.port("http", Protocol::Http, None);
     let grpc_port = process.port("grpc", Protocol::Grpc, Some(CONNECTION_MAX_AGE));
@@ -83,9 +98,9 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
 }
 
 /// Prints the address of the page and the next steps.
-fn greet(http: SocketAddr, grpc: SocketAddr, store: &StoreUrl) {
+fn greet(http: SocketAddr, grpc: SocketAddr, is_in_memory: bool) {
     output::print(format_args!("Nono is ready: http://{http}  (gRPC on {grpc}, Ctrl-C stops it)\n"));
-    if *store == StoreUrl::Memory {
+    if is_in_memory {
         output::print(format_args!(
             "Sessions live in memory and end with the program; keep them: --store redis://127.0.0.1:6379\n"
         ));

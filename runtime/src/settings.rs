@@ -110,21 +110,20 @@ pub struct SecretSetting {
 
 /// Parses the settings from flags, environment variables and secret files. An empty variable counts as unset.
 ///
-/// `check` validates the combination of settings.
+/// `resolve` validates the combination of settings and returns what the program uses of them.
 ///
 /// # Errors
 ///
 /// Returns the exit code of the program. Help and version are printed to standard output, an invalid setting is reported
 /// in one sentence on standard error.
-pub fn parse<S: Parser>(
+pub fn parse<S: Parser, R>(
     secrets: &[SecretSetting],
-    check: impl FnOnce(&S) -> Result<(), String>,
-) -> Result<S, ExitCode> {
+    resolve: impl FnOnce(S) -> Result<R, String>,
+) -> Result<R, ExitCode> {
     let parsed = with_secrets(without_empty_variables(S::command()), secrets).and_then(|command| {
         let matches = command.try_get_matches().map_err(ConfigError::Usage)?;
         let settings = S::from_arg_matches(&matches).map_err(ConfigError::Usage)?;
-        check(&settings).map_err(ConfigError::Conflict)?;
-        Ok(settings)
+        resolve(settings).map_err(ConfigError::Conflict)
     });
     parsed.map_err(|wrong| match wrong {
         ConfigError::Usage(error)

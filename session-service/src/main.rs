@@ -6,8 +6,8 @@ use runtime::{Process, listen, output, server::Protocol, settings::ProcessSettin
 use session_service::{
     doctor,
     grpc::{CONNECTION_MAX_AGE, Service, serve},
-    settings::{SECRETS, ServiceSettings, StoreUrl},
-    store::redis::RedisUrl,
+    settings::{ResolvedService, ResolvedStore, SECRETS, ServiceSettings, StoreUrl},
+    store::{Policy, redis::RedisSettings},
 };
 use std::{net::SocketAddr, process::ExitCode};
 
@@ -58,44 +58,73 @@ enum Command {
     },
 }
 
+/// Valid settings of the program.
+enum Resolved {
+    Serve {
+        grpc_listen: SocketAddr,
+        admin_listen: SocketAddr,
+        service: ResolvedService,
+        process: ProcessSettings,
+    },
+    Doctor {
+        store: RedisSettings,
+        policy: Policy,
+        repair: bool,
+        limit: usize,
+    },
+}
+
 fn main() -> ExitCode {
-    match runtime::settings::parse(&SECRETS, validate) {
-        Ok(Settings { store: Some(StoreUrl::Redis(url)), service, command: Some(doctor), .. }) => {
-            run_doctor(&url, &service, &doctor)
+    match runtime::settings::parse(&SECRETS, resolve) {
+        Ok(Resolved::Serve { grpc_listen, admin_listen, service, process: settings }) => {
+            runtime::run("session-service", &settings, |process| {
+                serve_sessions(grpc_listen, admin_listen, service, process)
+            })
         }
-        Ok(settings) => {
-            runtime::run("session-service", &settings.process.clone(), |process| run(settings, process))
-        }
+        Ok(Resolved::Doctor { store, policy, repair, limit }) => run_doctor(&store, policy, limit, repair),
         Err(code) => code,
     }
 }
 
-fn validate(settings: &Settings) -> Result<(), String> {
-    let store =
-        settings.store.as_ref().ok_or("the following required arguments were not provided: --store <URL>")?;
-    if settings.command.is_some() && *store == StoreUrl::Memory {
-        return Err("memory: needs no doctor: it ends with the program".into());
+fn resolve(settings: Settings) -> Result<Resolved, String> {
+    let Settings { grpc_listen, admin_listen, store, service, process, command } = settings;
+    let store = store.ok_or("the following required arguments were not provided: --store <URL>")?;
+    let service = service.resolve(store)?;
+    let Some(Command::Doctor { repair, limit }) = command else {
+        return Ok(Resolved::Serve { grpc_listen, admin_listen, service, process });
+    };
+    match service.store {
+        ResolvedStore::Redis(store) => Ok(Resolved::Doctor { store, policy: service.policy, repair, limit }),
+        ResolvedStore::Memory => Err("memory: needs no doctor: it ends with the program".into()),
     }
-    settings.service.validate(store)
 }
 
-fn run_doctor(url: &RedisUrl, service: &ServiceSettings, command: &Command) -> ExitCode {
-    let Command::Doctor { repair, limit } = command;
-    let settings = service.store.redis(url).expect("it was checked");
-    let runtime = tokio::runtime::Runtime::new().expect("the system gives a process its threads");
-    let report = runtime.block_on(doctor::run(&settings, service.policy(), *limit, *repair));
+fn run_doctor(store: &RedisSettings, policy: Policy, limit: usize, repair: bool) -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::complain(format_args!("error: threads cannot be created: {error}\n"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let report = runtime.block_on(doctor::run(store, policy, limit, repair));
     output::print(format_args!("{}", report.text));
     if report.errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn run(settings: Settings, process: Process) -> Result<()> {
-    let grpc = listen(settings.grpc_listen).await?;
-    let admin = listen(settings.admin_listen).await?;
-    let store = settings.store.expect("it is required");
+async fn serve_sessions(
+    grpc_listen: SocketAddr,
+    admin_listen: SocketAddr,
+    service: ResolvedService,
+    process: Process,
+) -> Result<()> {
+    let grpc = listen(grpc_listen).await?;
+    let admin = listen(admin_listen).await?;
     let mut registry = process.registry("session-service");
-    let dependencies = settings.service.build(&store, &mut registry).map_err(anyhow::Error::msg)?;
+    let store = service.store.to_string();
+    let dependencies = service.build(&mut registry).map_err(anyhow::Error::msg)?;
     let service = Service::new(dependencies, &process.lifecycle, &mut registry).await;
-    tracing::info!(grpc = %grpc.local_addr()?, admin = %admin.local_addr()?, ?store, "listening");
+    tracing::info!(grpc = %grpc.local_addr()?, admin = %admin.local_addr()?, store, "listening");
     process.serve_admin(admin, registry);
     let port = process.port("grpc", Protocol::Grpc, Some(CONNECTION_MAX_AGE));
     process.finish("gRPC", serve(grpc, service, port, &process.lifecycle)).await;

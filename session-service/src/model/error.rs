@@ -1,18 +1,22 @@
 //! Errors of models.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, time::Duration};
+use thiserror::Error as ThisError;
 
 /// Cause of an error, for the log only. It contains no key, no address with a key and no text of a conversation.
 pub type Cause = Box<dyn Error + Send + Sync>;
 
 /// Error of a model.
-#[derive(Debug)]
+#[derive(Debug, ThisError)]
 pub enum ModelError {
     /// The model is unreachable.
+    #[error("the model is unreachable: {0}")]
     Unreachable(Cause),
     /// The model rejected the API key.
+    #[error("the model rejected the API key: {0}")]
     Unauthorized(Cause),
     /// The model's rate limit or quota is exhausted.
+    #[error("the rate limit of the model is exceeded: {cause}")]
     RateLimited {
         /// Delay that the model requests.
         retry_after: Option<Duration>,
@@ -20,6 +24,7 @@ pub enum ModelError {
         cause: Cause,
     },
     /// The model returned an error.
+    #[error("the model returned an error: {cause}")]
     Failed {
         /// HTTP status.
         status: u16,
@@ -27,12 +32,16 @@ pub enum ModelError {
         cause: Cause,
     },
     /// The model stalled for longer than the timeout.
+    #[error("the model stalled")]
     Timeout,
     /// The reply was truncated.
+    #[error("the reply of the model was truncated: {0}")]
     Truncated(Cause),
     /// The response of the model is invalid.
+    #[error("invalid response of the model: {0}")]
     InvalidResponse(Cause),
     /// The reply was empty.
+    #[error("the reply of the model is empty")]
     Empty,
 }
 
@@ -51,20 +60,3 @@ impl ModelError {
         }
     }
 }
-
-impl fmt::Display for ModelError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreachable(cause) => write!(f, "the model is unreachable: {cause}"),
-            Self::Unauthorized(cause) => write!(f, "the model rejected the API key: {cause}"),
-            Self::RateLimited { cause, .. } => write!(f, "the rate limit of the model is exceeded: {cause}"),
-            Self::Failed { cause, .. } => write!(f, "the model returned an error: {cause}"),
-            Self::Timeout => f.write_str("the model stalled"),
-            Self::Truncated(cause) => write!(f, "the reply of the model was truncated: {cause}"),
-            Self::InvalidResponse(cause) => write!(f, "invalid response of the model: {cause}"),
-            Self::Empty => f.write_str("the reply of the model is empty"),
-        }
-    }
-}
-
-impl Error for ModelError {}

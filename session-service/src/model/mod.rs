@@ -10,7 +10,7 @@ mod prompt;
 pub use demo::Demo;
 pub use error::{Cause, ModelError};
 pub use limited::LimitedModel;
-pub use openai::{ModelUrl, OpenAi, Secret};
+pub use openai::{ApiKey, ModelUrl, OpenAi};
 pub use prompt::{Prompt, PromptMessage, build_prompt};
 
 pub use crate::domain::FinishReason;

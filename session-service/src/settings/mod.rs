@@ -4,7 +4,7 @@ mod store;
 
 use crate::{
     grpc::Dependencies,
-    model::{Demo, LimitedModel, Model, ModelUrl, OpenAi, Secret, limits::STALL_TIMEOUT},
+    model::{ApiKey, Demo, LimitedModel, Model, ModelUrl, OpenAi, limits::STALL_TIMEOUT},
     personas::Personas,
     store::{
         Policy,
@@ -16,7 +16,7 @@ use prometheus_client::registry::Registry;
 use runtime::settings::{SecretSetting, positive_duration};
 use std::{fs, sync::Arc, time::Duration};
 
-pub use store::{FileContent, Password, StoreSettings, StoreUrl};
+pub use store::{FileContent, ResolvedStore, StoreSettings, StoreUrl};
 
 /// Settings of the service besides its addresses and its store.
 #[derive(Args, Clone, Debug)]
@@ -58,7 +58,7 @@ pub struct ServiceSettings {
         hide_env_values = true,
         help_heading = "Model"
     )]
-    pub model_api_key: Option<Secret>,
+    pub model_api_key: Option<ApiKey>,
 
     /// Maximum number of a session's newest messages in a prompt.
     #[arg(
@@ -84,37 +84,46 @@ fn personas(path: &str) -> Result<Arc<Personas>, String> {
     Personas::parse(&text).map(Arc::new)
 }
 
+/// Valid settings of the service.
+pub struct ResolvedService {
+    /// Policy of the store.
+    pub policy: Policy,
+    /// The store.
+    pub store: ResolvedStore,
+    personas: Arc<Personas>,
+    model: Arc<dyn Model>,
+    context_messages: usize,
+}
+
 impl ServiceSettings {
-    /// Returns the policy for sessions.
-    pub fn policy(&self) -> Policy {
-        Policy { session_ttl: self.session_ttl, max_sessions_per_owner: self.max_sessions_per_owner }
-    }
-
-    /// Validates the combination of settings. The error is one sentence.
-    pub fn validate(&self, url: &StoreUrl) -> Result<(), String> {
-        self.store.validate(url).and_then(|()| self.model().map(drop))
-    }
-
-    /// Creates the dependencies of the service and starts connecting to the store at `url`. The error is one sentence.
-    pub fn build(&self, url: &StoreUrl, registry: &mut Registry) -> Result<Dependencies, String> {
-        let policy = self.policy();
-        let (store, system) = self.store.store(url, policy)?;
-        let store = Arc::new(InstrumentedStore::new(store, system, StoreMetrics::register(registry)));
-        let personas = self.personas.clone().unwrap_or_else(|| Arc::new(Personas::built_in()));
-        Ok(Dependencies {
-            store,
-            policy,
-            personas,
-            model: self.model()?,
+    /// Validates the settings together with the URL of the store. The error is one sentence.
+    pub fn resolve(self, store: StoreUrl) -> Result<ResolvedService, String> {
+        let model: Arc<dyn Model> = match (&self.model_url, &self.model) {
+            (Some(url), Some(name)) => {
+                let model = OpenAi::new(url, name, self.model_api_key.as_ref())?;
+                Arc::new(LimitedModel::new(model, STALL_TIMEOUT))
+            }
+            _ => Arc::new(LimitedModel::new(Demo::default(), STALL_TIMEOUT)),
+        };
+        Ok(ResolvedService {
+            policy: Policy {
+                session_ttl: self.session_ttl,
+                max_sessions_per_owner: self.max_sessions_per_owner,
+            },
+            store: self.store.resolve(store)?,
+            personas: self.personas.unwrap_or_else(|| Arc::new(Personas::built_in())),
+            model,
             context_messages: self.context_messages.into(),
         })
     }
+}
 
-    fn model(&self) -> Result<Arc<dyn Model>, String> {
-        let (Some(url), Some(name)) = (&self.model_url, &self.model) else {
-            return Ok(Arc::new(LimitedModel::new(Demo::default(), STALL_TIMEOUT)));
-        };
-        let model = OpenAi::new(url, name, self.model_api_key.as_ref())?;
-        Ok(Arc::new(LimitedModel::new(model, STALL_TIMEOUT)))
+impl ResolvedService {
+    /// Creates the dependencies of the service and starts connecting to the store. The error is one sentence.
+    pub fn build(self, registry: &mut Registry) -> Result<Dependencies, String> {
+        let Self { policy, store, personas, model, context_messages } = self;
+        let (store, system) = store.build(policy)?;
+        let store = Arc::new(InstrumentedStore::new(store, system, StoreMetrics::register(registry)));
+        Ok(Dependencies { store, policy, personas, model, context_messages })
     }
 }

@@ -6,6 +6,7 @@ use crate::store::{
     redis::{RedisSettings, RedisStore, RedisTls, RedisUrl, SentinelCredentials},
 };
 use clap::Args;
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use std::{fmt, fs, str::FromStr, sync::Arc};
 
 /// URL of the store.
@@ -73,70 +74,52 @@ pub struct StoreSettings {
         value_name = "PASSWORD",
         hide_env_values = true
     )]
-    pub store_sentinel_password: Option<Password>,
-}
-
-/// A password that is never printed.
-#[derive(Clone)]
-pub struct Password(String);
-
-impl From<&str> for Password {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(...)")
-    }
+    pub store_sentinel_password: Option<SecretString>,
 }
 
 /// Content of a file, read at the start. It may be a key.
-#[derive(Clone)]
-pub struct FileContent(Arc<[u8]>);
-
-impl fmt::Debug for FileContent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FileContent(...)")
-    }
-}
+pub type FileContent = SecretSlice<u8>;
 
 fn file(path: &str) -> Result<FileContent, String> {
     let content = fs::read(path).map_err(|error| format!("it cannot be read: {error}"))?;
-    Ok(FileContent(content.into()))
+    Ok(content.into())
+}
+
+/// A store that can be created from valid settings.
+#[derive(Clone, Debug)]
+pub enum ResolvedStore {
+    /// Sessions in memory.
+    Memory,
+    /// Sessions in Redis.
+    Redis(RedisSettings),
 }
 
 impl StoreSettings {
-    /// Returns the settings of the Redis at `url`. The error is one sentence.
-    pub fn redis(&self, url: &RedisUrl) -> Result<RedisSettings, String> {
-        let bytes = |file: &FileContent| file.0.to_vec();
-        let client = self.store_tls_cert.as_ref().zip(self.store_tls_key.as_ref());
+    /// Validates the settings together with the URL. The error is one sentence.
+    pub(super) fn resolve(self, url: StoreUrl) -> Result<ResolvedStore, String> {
+        let url = match url {
+            StoreUrl::Memory if self.has_redis_settings() => {
+                return Err("--min-replicas-ack and --store-... are for Redis, and --store is memory:".into());
+            }
+            StoreUrl::Memory => return Ok(ResolvedStore::Memory),
+            StoreUrl::Redis(url) => url,
+        };
+        let bytes = |file: FileContent| file.expose_secret().to_vec();
+        let client = self.store_tls_cert.zip(self.store_tls_key);
         let settings = RedisSettings {
-            url: url.clone(),
+            url,
             tls: RedisTls {
-                ca: self.store_tls_ca.as_ref().map(bytes),
+                ca: self.store_tls_ca.map(bytes),
                 client: client.map(|(cert, key)| (bytes(cert), bytes(key))),
             },
             sentinel: SentinelCredentials {
-                user: self.store_sentinel_user.clone(),
-                password: self.store_sentinel_password.as_ref().map(|password| password.0.clone()),
+                user: self.store_sentinel_user,
+                password: self.store_sentinel_password,
             },
             min_replicas_ack: self.min_replicas_ack,
         };
         settings.validate()?;
-        Ok(settings)
-    }
-
-    /// Validates the settings. The error is one sentence.
-    pub(super) fn validate(&self, url: &StoreUrl) -> Result<(), String> {
-        match url {
-            StoreUrl::Memory if self.has_redis_settings() => {
-                Err("--min-replicas-ack and --store-... are for Redis, and --store is memory:".into())
-            }
-            StoreUrl::Memory => Ok(()),
-            StoreUrl::Redis(url) => self.redis(url).map(drop),
-        }
+        Ok(ResolvedStore::Redis(settings))
     }
 
     fn has_redis_settings(&self) -> bool {
@@ -146,21 +129,28 @@ impl StoreSettings {
             || self.store_sentinel_user.is_some()
             || self.store_sentinel_password.is_some()
     }
+}
 
-    /// Creates the store at `url` and starts connecting to it. Returns its name in traces, too.
-    pub(super) fn store(
-        &self,
-        url: &StoreUrl,
-        policy: Policy,
-    ) -> Result<(Arc<dyn SessionStore>, &'static str), String> {
-        Ok(match url {
-            StoreUrl::Memory => (Arc::new(MemoryStore::new(policy)), "memory"),
-            StoreUrl::Redis(url) => {
-                let store = Arc::new(RedisStore::new(&self.redis(url)?, policy)?);
+impl ResolvedStore {
+    /// Creates the store and starts connecting to it. Also returns its name in traces.
+    pub(super) fn build(&self, policy: Policy) -> Result<(Arc<dyn SessionStore>, &'static str), String> {
+        Ok(match self {
+            Self::Memory => (Arc::new(MemoryStore::new(policy)), "memory"),
+            Self::Redis(settings) => {
+                let store = Arc::new(RedisStore::new(settings, policy)?);
                 tokio::spawn(log_recommendations(store.clone()));
                 (store, "redis")
             }
         })
+    }
+}
+
+impl fmt::Display for ResolvedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("memory:"),
+            Self::Redis(settings) => write!(f, "{:?}", settings.url),
+        }
     }
 }
 

@@ -1,29 +1,40 @@
 //! Errors of the store.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, time::Duration};
+use thiserror::Error as ThisError;
 
 /// Error of a store operation.
-#[derive(Debug)]
+#[derive(Debug, ThisError)]
 pub enum StoreError {
     /// No live session has this name.
+    #[error("no live session has this name")]
     NotFound,
     /// A live session has this name.
+    #[error("a live session has this name")]
     AlreadyExists,
     /// The session would have too many messages.
+    #[error("the session has too many messages")]
     SessionFull,
     /// The owner has as many sessions as the policy allows.
+    #[error("the owner has too many sessions")]
     TooManySessions,
     /// The request id belongs to a different request.
+    #[error("the request id belongs to a different request")]
     RequestIdReused,
     /// Another turn of the session is in progress. Its lease ends after this duration unless it is renewed.
+    #[error("another turn is in progress")]
     TurnInProgress(Duration),
     /// The turn was released, or another one was acquired since.
+    #[error("the turn was lost")]
     TurnLost,
     /// The listing can no longer be continued.
+    #[error("the listing has expired")]
     ListingExpired,
     /// The store did not respond in time. A write may or may not have been applied.
+    #[error("the store is unavailable: {0}")]
     Unavailable(Cause),
     /// The store contains data that Nono cannot have written.
+    #[error("corrupt data in the store: {0}")]
     Corrupt(Cause),
 }
 
@@ -47,15 +58,3 @@ impl StoreError {
         }
     }
 }
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unavailable(cause) => write!(f, "the store is unavailable: {cause}"),
-            Self::Corrupt(cause) => write!(f, "corrupt data in the store: {cause}"),
-            other => f.write_str(other.as_label()),
-        }
-    }
-}
-
-impl Error for StoreError {}

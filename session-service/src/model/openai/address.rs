@@ -2,6 +2,7 @@
 
 use reqwest::{Url, header::HeaderValue};
 use runtime::settings::plain_url;
+use secrecy::{ExposeSecret, SecretString};
 use std::{fmt, net::IpAddr, str::FromStr};
 
 /// Base URL of an OpenAI-compatible endpoint, such as `http://localhost:11434/v1`.
@@ -29,7 +30,7 @@ impl FromStr for ModelUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // The text is not repeated, for it may hold a password.
+        // The error does not quote the text, which may contain a password.
         plain_url(text, &["http", "https"]).and_then(|_| text.parse().ok()).map(Self).ok_or_else(|| {
             "it must be an http:// or https:// URL without user, query and fragment, such as \
              http://localhost:11434/v1"
@@ -44,41 +45,35 @@ impl fmt::Display for ModelUrl {
     }
 }
 
-/// An API key that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(HeaderValue);
+/// API key of a model.
+#[derive(Clone, Debug)]
+pub struct ApiKey(SecretString);
 
-impl Secret {
+impl ApiKey {
     /// Returns the header with the key, marked as sensitive.
     pub(super) fn as_header(&self) -> HeaderValue {
-        self.0.clone()
+        let header = format!("Bearer {}", self.0.expose_secret());
+        let mut header = HeaderValue::from_str(&header).expect("the key is printable ASCII");
+        header.set_sensitive(true);
+        header
     }
 
     /// Replaces the key in a text.
     pub(super) fn redact(&self, text: &str) -> String {
-        let key = self.0.to_str().expect("it is printable ASCII").trim_start_matches("Bearer ");
-        text.replace(key, "[redacted]")
+        text.replace(self.0.expose_secret(), "[redacted]")
     }
 }
 
-impl FromStr for Secret {
+impl FromStr for ApiKey {
     type Err = String;
 
-    /// White space around the key, such as a line end of a file, is not part of it.
+    /// Ignores white space around the key, such as the line end of a file.
     fn from_str(text: &str) -> Result<Self, String> {
         let key = text.trim();
         if key.is_empty() || !key.chars().all(|c| c.is_ascii_graphic()) {
             return Err("it must be one word of printable ASCII".into());
         }
-        let mut header = HeaderValue::from_str(&format!("Bearer {key}")).expect("it is printable ASCII");
-        header.set_sensitive(true);
-        Ok(Self(header))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(...)")
+        Ok(Self(key.into()))
     }
 }
 
@@ -137,12 +132,12 @@ mod tests {
 
     #[test]
     fn api_keys_are_one_word_and_hidden_by_debug() {
-        let key: Secret = " sk-123\n".parse().unwrap();
+        let key: ApiKey = " sk-123\n".parse().unwrap();
         assert_eq!(key.as_header(), "Bearer sk-123");
         assert!(!format!("{key:?} {:?}", key.as_header()).contains("123"));
         assert_eq!(key.redact("wrong key sk-123: sk-123"), "wrong key [redacted]: [redacted]");
         for text in ["", " \n", "a b", "a\nb", "schlüssel"] {
-            assert!(text.parse::<Secret>().is_err(), "{text:?}");
+            assert!(text.parse::<ApiKey>().is_err(), "{text:?}");
         }
     }
 }

@@ -8,7 +8,7 @@ mod lines;
 mod text;
 mod wire;
 
-pub use address::{ModelUrl, Secret};
+pub use address::{ApiKey, ModelUrl};
 
 use super::{
     Model, ModelError, Prompt, ReplyStream,
@@ -50,12 +50,12 @@ pub struct OpenAi {
     client: Client,
     endpoint: String,
     model: String,
-    key: Option<Secret>,
+    key: Option<ApiKey>,
 }
 
 impl OpenAi {
     /// Creates a client of the model `model` at `url`. The error is one sentence.
-    pub fn new(url: &ModelUrl, model: &str, key: Option<&Secret>) -> Result<Self, String> {
+    pub fn new(url: &ModelUrl, model: &str, key: Option<&ApiKey>) -> Result<Self, String> {
         let mut headers = HeaderMap::from_iter([
             (ACCEPT, HeaderValue::from_static("text/event-stream")),
             (CONTENT_TYPE, HeaderValue::from_static("application/json")),
@@ -152,7 +152,7 @@ fn tls(url: &ModelUrl) -> Result<ClientConfig, String> {
 }
 
 /// Returns the error and its causes in words, without the address and without the key.
-fn causes(error: reqwest::Error, key: Option<&Secret>) -> String {
+fn causes(error: reqwest::Error, key: Option<&ApiKey>) -> String {
     let error = error.without_url();
     let causes = std::iter::successors(Some(&error as &dyn Error), |&error| error.source());
     let text = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");

@@ -4,6 +4,7 @@ use bb8_redis::redis::{
     Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, RedisConnectionInfo, TlsCertificates,
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject};
+use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 
 /// TLS certificates as PEM. By default the system's authorities and no client certificate are used.
@@ -54,18 +55,12 @@ impl RedisTls {
 }
 
 /// Credentials for the Sentinels, which are separate from those of Redis.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct SentinelCredentials {
     /// User name; `None` for the default user.
     pub user: Option<String>,
     /// Password; `None` if the Sentinels require none.
-    pub password: Option<String>,
-}
-
-impl fmt::Debug for SentinelCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SentinelCredentials {{ user: {:?}, password: {} }}", self.user, self.password.is_some())
-    }
+    pub password: Option<SecretString>,
 }
 
 impl SentinelCredentials {
@@ -76,7 +71,7 @@ impl SentinelCredentials {
             settings = settings.set_username(user);
         }
         if let Some(password) = &self.password {
-            settings = settings.set_password(password);
+            settings = settings.set_password(password.expose_secret());
         }
         info.set_redis_settings(settings)
     }

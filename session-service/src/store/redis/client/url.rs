@@ -6,6 +6,7 @@ use super::{
     topology::{SentinelConfig, Topology},
 };
 use bb8_redis::redis::ConnectionInfo;
+use secrecy::{ExposeSecret, SecretString};
 use std::{fmt, sync::Arc};
 
 /// Settings of the connection to Redis.
@@ -47,7 +48,7 @@ impl RedisSettings {
 /// URL of a Redis deployment. It may contain a password, which `Debug` does not show.
 #[derive(Clone)]
 pub struct RedisUrl {
-    text: String,
+    text: SecretString,
     topology: Arc<Topology>,
 }
 
@@ -60,7 +61,7 @@ impl RedisUrl {
     /// Parses a URL. The error is one sentence and does not quote the URL.
     pub fn parse(text: &str) -> Result<Self, String> {
         let topology = Arc::new(parse_url::topology(text)?);
-        Ok(Self { text: text.to_owned(), topology })
+        Ok(Self { text: text.into(), topology })
     }
 
     /// Returns the servers with these certificates and credentials.
@@ -104,7 +105,7 @@ impl fmt::Debug for RedisUrl {
 
 impl PartialEq for RedisUrl {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        self.text.expose_secret() == other.text.expose_secret()
     }
 }
 
@@ -128,8 +129,10 @@ mod tests {
     fn sentinel_credentials_are_used_or_rejected() {
         let check = |url: &str, user: Option<&str>, password: Option<&str>| {
             let mut settings = RedisSettings::from_url(RedisUrl::parse(url).unwrap());
-            settings.sentinel =
-                SentinelCredentials { user: user.map(str::to_owned), password: password.map(str::to_owned) };
+            settings.sentinel = SentinelCredentials {
+                user: user.map(str::to_owned),
+                password: password.map(SecretString::from),
+            };
             settings.validate()
         };
         assert_eq!(check("redis+sentinel://a/main", Some("u"), Some("p")), Ok(()));
