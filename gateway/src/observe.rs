@@ -42,11 +42,7 @@ struct RouteLabels {
 
 impl HttpMetrics {
     pub(crate) fn register(registry: &mut Registry) -> Self {
-        let new: fn() -> Histogram = || {
-            Histogram::new([
-                0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0,
-            ])
-        };
+        let new: fn() -> Histogram = runtime::metrics::call_duration_histogram;
         let metrics = Self { requests: Family::default(), seconds: Family::new_with_constructor(new) };
         registry.register("http_requests", "Finished requests by status", metrics.requests.clone());
         registry.register("http_request_duration_seconds", "Duration of requests", metrics.seconds.clone());

@@ -5,6 +5,7 @@ pub mod context;
 mod jitter;
 mod json_lines;
 pub mod lifecycle;
+pub mod metrics;
 pub mod output;
 mod run;
 pub mod server;

@@ -88,11 +88,7 @@ impl GrpcMetrics {
     /// Registers the metrics of every method and code, starting at zero.
     pub(super) fn register(registry: &mut Registry) -> Self {
         let families = Families::default();
-        let new: fn() -> Histogram = || {
-            Histogram::new([
-                0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0,
-            ])
-        };
+        let new: fn() -> Histogram = runtime::metrics::call_duration_histogram;
         let seconds = Family::new_with_constructor(new);
         registry.register("grpc_server_started", "Started calls", families.started.clone());
         registry.register("grpc_server_handled", "Finished calls by code", families.handled.clone());
