@@ -50,7 +50,7 @@ mod tests {
     use std::time::Duration;
 
     /// Stall timeout in tests of stalling models.
-    pub(super) const PATIENCE: Duration = Duration::from_millis(400);
+    pub(super) const SHORT_STALL_TIMEOUT: Duration = Duration::from_millis(400);
 
     /// A prompt whose last message is `text`.
     pub(super) fn prompt(text: &str) -> Prompt {

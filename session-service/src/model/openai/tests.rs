@@ -4,7 +4,7 @@ use super::*;
 use crate::model::{
     FinishReason, LimitedModel, ReplyEvent,
     limits::{REPLY_MAX_BYTES, STALL_TIMEOUT},
-    tests::{PATIENCE, prompt, read},
+    tests::{SHORT_STALL_TIMEOUT, prompt, read},
 };
 use futures_util::StreamExt;
 use testkit::{Behaviour, ModelServer};
@@ -117,7 +117,7 @@ async fn stalled_servers_time_out() {
         (Behaviour::Stall(vec![]), &[]),
         (Behaviour::Stall(pieces(&["a"])), &["a"]),
     ] {
-        assert_eq!(reply_within(PATIENCE, behaviour).await, (pieces(texts), Err("timeout")));
+        assert_eq!(reply_within(SHORT_STALL_TIMEOUT, behaviour).await, (pieces(texts), Err("timeout")));
     }
 }
 
