@@ -2,21 +2,21 @@
 
 import { createApi } from './core/api.js';
 import { createChat } from './core/chat.js';
-import { createJournal } from './core/journal.js';
+import { createJournal } from './core/indexeddb-mirror.js';
 import { createRouter } from './core/router.js';
 import { browserDatabases, browserStorage, createStorage } from './core/storage.js';
 import { createTabs } from './core/tabs.js';
 import { browserTimers } from './core/timers.js';
 import { createAnnouncer } from './ui/announcer.js';
-import { createBanners } from './ui/banner.js';
+import { createBanners } from './ui/banners.js';
 import { createComposer } from './ui/composer.js';
 import { find } from './ui/dom.js';
 import { createHeader } from './ui/header.js';
-import { createLog } from './ui/log.js';
-import { createNewSession } from './ui/new-session.js';
-import { createSessions } from './ui/sessions.js';
+import { createLog } from './ui/message-log.js';
+import { createNewSession } from './ui/new-session-dialog.js';
+import { createSessions } from './ui/sessions-dialog.js';
 import { createTheme } from './ui/theme.js';
-import { createToasts } from './ui/toast.js';
+import { createToasts } from './ui/toasts.js';
 import { createWelcome } from './ui/welcome.js';
 
 const storage = createStorage(browserStorage(window), createJournal(browserDatabases(window), browserTimers));

@@ -1,6 +1,6 @@
 // Every call to the service: paths, bodies, time limits, refusals. The only file that names a path of the REST API.
 
-import { ApiError, readProblem } from './problem.js';
+import { ApiError, readProblem } from './api-error.js';
 import { readEvents } from './sse.js';
 import { browserTimers } from './timers.js';
 

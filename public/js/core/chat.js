@@ -5,10 +5,10 @@ import { createDeletions } from './deletions.js';
 import { createDrafts } from './drafts.js';
 import { createExpiry, createServerClock } from './expiry.js';
 import { createOutbox } from './outbox.js';
-import { createPatience } from './patience.js';
+import { createPatience } from './retry.js';
 import { BUILT_IN, readPersonas } from './personas.js';
-import { createReplies } from './replies.js';
-import { createSessionList } from './sessions.js';
+import { createReplies } from './reply-controller.js';
+import { createSessionList } from './session-list.js';
 import { INITIAL_STATE, createStore } from './store.js';
 
 /**

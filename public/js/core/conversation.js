@@ -1,6 +1,6 @@
 // The open conversation: loading it, older pages, catching up with what other tabs wrote. Knows the state's shape, not the page.
 
-import { rowOfReply } from './rows.js';
+import { rowOfReply } from './message-rows.js';
 
 /** Messages asked for at a time. */
 export const PAGE = 50;

@@ -1,6 +1,6 @@
 // Messages on their way: one request id each, minted once and kept over every retry, stored until the server has accepted them.
 
-import { storedProblem } from './problem.js';
+import { storedProblem } from './api-error.js';
 
 const PREFIX = 'nono:outbox:';
 const KEEP_MS = 7 * 24 * 60 * 60 * 1000;

@@ -1,6 +1,6 @@
 // Where messages are written: Enter, drafts, growing with the text, faults beside the field.
 
-import { limitsOf, messageFault } from '../core/limits.js';
+import { limitsOf, messageFault } from '../core/validation.js';
 import { cautionOf } from '../core/personas.js';
 import { find, setText } from './dom.js';
 

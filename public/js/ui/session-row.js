@@ -1,6 +1,6 @@
 // One session in the Sessions dialog: a button that opens it, ways to export and to delete it, and undo while there is time.
 
-import { fullTime, moment } from '../core/times.js';
+import { fullTime, moment } from '../core/format-time.js';
 import { element } from './dom.js';
 
 const FORMATS = [

@@ -3,7 +3,7 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import { inSlowTime, stopClock } from '../support/clock.js';
 import { address, expect, fill, gate, scripted, store, test } from '../support/fixture.js';
-import { settled } from '../support/settled.js';
+import { settled } from '../support/stable-layout.js';
 
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22a', 'wcag22aa'];
 const LOOKS = [

@@ -1,7 +1,7 @@
 // Everything by keyboard alone.
 
 import { expect, test } from '../support/fixture.js';
-import { settled } from '../support/settled.js';
+import { settled } from '../support/stable-layout.js';
 
 test('a session is created, written in, switched and deleted without a mouse', async ({ page, chat, name }) => {
   await page.goto('/');

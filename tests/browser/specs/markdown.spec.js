@@ -2,7 +2,7 @@
 
 import { stopClock } from '../support/clock.js';
 import { address, expect, gate, scripted as test, store } from '../support/fixture.js';
-import { expectMeasured, settled } from '../support/settled.js';
+import { expectMeasured, settled } from '../support/stable-layout.js';
 
 const REPLY = `## Three steps
 

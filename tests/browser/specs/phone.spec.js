@@ -1,7 +1,7 @@
 // A phone: touch, a small screen, its own rules for Enter, and dialogs as sheets.
 
 import { address, expect, fill, test } from '../support/fixture.js';
-import { settled } from '../support/settled.js';
+import { settled } from '../support/stable-layout.js';
 
 test.use({ viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true });
 

@@ -3,7 +3,7 @@
 import { stopClock } from '../support/clock.js';
 import { address, expect, fill, gate, scripted, store, test } from '../support/fixture.js';
 import { startProgram } from '../support/program.js';
-import { settled } from '../support/settled.js';
+import { settled } from '../support/stable-layout.js';
 
 const FOLDER = new URL('../screenshots/', import.meta.url).pathname;
 const WIDTHS = [1280, 768, 360];

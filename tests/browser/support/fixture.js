@@ -2,8 +2,8 @@
 
 import { test as base, expect } from '@playwright/test';
 import { startFakeServer } from '../fake-server.js';
-import { createMortalBrowser } from './mortal.js';
-import { keepFrames, settled } from './settled.js';
+import { createMortalBrowser } from './killable-browser.js';
+import { keepFrames, settled } from './stable-layout.js';
 import { startProgram } from './program.js';
 
 /** A demo reply of the program takes a second or two, longer beside a compiler. */

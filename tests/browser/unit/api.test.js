@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createApi } from '../../../public/js/core/api.js';
-import { retryAfter } from '../../../public/js/core/problem.js';
-import { eventAnswer, fakeTimers, jsonAnswer, scriptedFetch, settle } from './support.js';
+import { retryAfter } from '../../../public/js/core/api-error.js';
+import { eventAnswer, fakeTimers, jsonAnswer, scriptedFetch, settle } from './fakes.js';
 
 async function refusal(answer) {
   const api = createApi({ fetch: scriptedFetch(answer) });

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { open } from './service.js';
-import { settle } from './support.js';
+import { open } from './fake-service.js';
+import { settle } from './fakes.js';
 
 test('the address says which session is opened, else the last visit does', async () => {
   const map = new Map();

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createDrafts } from '../../../public/js/core/drafts.js';
 import { createStorage } from '../../../public/js/core/storage.js';
-import { fakeLocalStorage, fakeTimers } from './support.js';
+import { fakeLocalStorage, fakeTimers } from './fakes.js';
 
 function desk() {
   const timers = fakeTimers();

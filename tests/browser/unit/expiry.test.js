@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createExpiry, createServerClock } from '../../../public/js/core/expiry.js';
-import { fakeTimers } from './support.js';
+import { fakeTimers } from './fakes.js';
 
 function watch({ serverAheadMs = 0 } = {}) {
   const timers = fakeTimers();

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { highlight, languageOf, loadLanguage } from '../../../public/js/markdown/highlight.js';
-import { shown } from './support.js';
+import { shown } from './fakes.js';
 
 const LANGUAGES = readdirSync(new URL('../../../public/vendor/highlight/languages/', import.meta.url)).map((file) => file.replace('.js', ''));
 const text = (piece) => (typeof piece === 'string' ? piece : piece.children.map(text).join(''));

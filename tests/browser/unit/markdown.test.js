@@ -7,7 +7,7 @@ import { renderBlock } from '../../../public/js/markdown/render.js';
 import { createReader } from '../../../public/js/markdown/tokens.js';
 import { hasMarkdown } from '../../../public/js/ui/prose.js';
 import { lexer as lex } from '../../../public/vendor/marked/marked.js';
-import { shown } from './support.js';
+import { shown } from './fakes.js';
 
 const trees = (text) => lex(text).flatMap(renderBlock);
 const html = (text) => trees(text).map(shown).join('');

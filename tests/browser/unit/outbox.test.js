@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createOutbox } from '../../../public/js/core/outbox.js';
-import { createPatience } from '../../../public/js/core/patience.js';
-import { ApiError } from '../../../public/js/core/problem.js';
+import { createPatience } from '../../../public/js/core/retry.js';
+import { ApiError } from '../../../public/js/core/api-error.js';
 import { createStorage } from '../../../public/js/core/storage.js';
-import { countingIds, fakeLocalStorage, fakeTimers, settle } from './support.js';
+import { countingIds, fakeLocalStorage, fakeTimers, settle } from './fakes.js';
 
 const SESSION = { user_id: 'Ada', session_id: 'session_Ada_1' };
 

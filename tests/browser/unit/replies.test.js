@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ApiError } from '../../../public/js/core/problem.js';
-import { AT, answered, asked, gate, gone, open } from './service.js';
+import { ApiError } from '../../../public/js/core/api-error.js';
+import { AT, answered, asked, gate, gone, open } from './fake-service.js';
 
 test('a reply that streams in is shown frame by frame and becomes one stored message', async () => {
   const seen = [];

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 
 const FOLDER = new URL('../specs/', import.meta.url);
 /** The spec of the waiting helpers measures after they have returned. */
-const OWN = 'settled.spec.js';
+const OWN = 'stable-layout.spec.js';
 const specs = readdirSync(FOLDER)
   .filter((name) => name.endsWith('.spec.js') && name !== OWN)
   .map((name) => [name, readFileSync(new URL(name, FOLDER), 'utf8')]);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSseParser, readEvents } from '../../../public/js/core/sse.js';
-import { eventAnswer } from './support.js';
+import { eventAnswer } from './fakes.js';
 
 const bytes = (text) => new TextEncoder().encode(text);
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createStorage } from '../../../public/js/core/storage.js';
-import { fakeLocalStorage } from './support.js';
+import { fakeLocalStorage } from './fakes.js';
 
 /** What journal.js does, in memory. */
 function fakeJournal(revision = 0, entries = {}) {

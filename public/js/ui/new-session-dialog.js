@@ -1,8 +1,8 @@
 // The New Session dialog: a name, a voice, and what to do when the name is in use. What was typed stays until it succeeded.
 
 import { waitingText } from '../core/banners.js';
-import { fallbackName, limitsOf, nameFault } from '../core/limits.js';
-import { seconds } from '../core/times.js';
+import { fallbackName, limitsOf, nameFault } from '../core/validation.js';
+import { seconds } from '../core/format-time.js';
 import { eachSecond, element, find, setText } from './dom.js';
 
 /** @param {{chat: object, newId: () => string, onDone: () => void}} deps `onDone` runs when a session is open */

@@ -1,7 +1,7 @@
 // What axe cannot see: what a screen reader reads, small and zoomed windows, less motion, the system's own colours, paper.
 
 import { address, expect, fill, gate, scripted, store, test } from '../support/fixture.js';
-import { expectMeasured } from '../support/settled.js';
+import { expectMeasured } from '../support/stable-layout.js';
 
 test('the log reads as a conversation', async ({ page, chat, name, request }) => {
   await store(request, name, [['user', 'What is this?'], ['assistant', 'A **list**:\n\n- one\n- two\n\n```js\nlet a;\n```']], { persona: 'technical_support' });

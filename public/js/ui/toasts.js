@@ -1,6 +1,6 @@
 // Undo for a deletion while the Sessions dialog, which offers it in place, is closed.
 
-import { seconds } from '../core/times.js';
+import { seconds } from '../core/format-time.js';
 import { arrange, eachSecond, element, find, setText } from './dom.js';
 
 /** @param {{chat: object, onLeave: () => void}} deps `onLeave` runs when the toast that had the focus went away */

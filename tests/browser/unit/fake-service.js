@@ -1,10 +1,10 @@
 // A page's core on a service in memory, and a service that answers turn by turn as a test wants it.
 
 import { createChat } from '../../../public/js/core/chat.js';
-import { ApiError } from '../../../public/js/core/problem.js';
+import { ApiError } from '../../../public/js/core/api-error.js';
 import { createRouter } from '../../../public/js/core/router.js';
 import { createStorage } from '../../../public/js/core/storage.js';
-import { countingIds, fakeLocalStorage, fakeTimers } from './support.js';
+import { countingIds, fakeLocalStorage, fakeTimers } from './fakes.js';
 
 export const gone = () => new ApiError({ status: 404, reason: 'SESSION_NOT_FOUND' });
 

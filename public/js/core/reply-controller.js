@@ -1,8 +1,8 @@
 // Replies as the conversation sees them: heard while they stream, found in the history where they were not, asked for again.
 
-import { createLookout } from './lookout.js';
-import { replyKey, sentKey } from './rows.js';
-import { createTurns } from './turns.js';
+import { createLookout } from './reply-poller.js';
+import { replyKey, sentKey } from './message-rows.js';
+import { createTurns } from './pending-replies.js';
 
 /** @param {{tell: (sessionId: string) => void}} deps `tell` says to other tabs that something was stored */
 export function createReplies({ store, storage, timers, clock, patience, conversation, tell }) {

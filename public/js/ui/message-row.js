@@ -1,6 +1,6 @@
 // One row of the conversation: a day mark or a message with its author, time, text and, while it is not stored, its state.
 
-import { fullTime } from '../core/times.js';
+import { fullTime } from '../core/format-time.js';
 import { element, setText } from './dom.js';
 import { showProse } from './prose.js';
 

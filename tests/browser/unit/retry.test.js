@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ATTEMPTS, createPatience, delayMs } from '../../../public/js/core/patience.js';
-import { ApiError } from '../../../public/js/core/problem.js';
-import { fakeTimers, settle } from './support.js';
+import { ATTEMPTS, createPatience, delayMs } from '../../../public/js/core/retry.js';
+import { ApiError } from '../../../public/js/core/api-error.js';
+import { fakeTimers, settle } from './fakes.js';
 
 const busy = (retryAfterMs = null) => new ApiError({ status: 503, reason: 'STORE_UNAVAILABLE', retryAfterMs });
 

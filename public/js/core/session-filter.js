@@ -1,7 +1,7 @@
 // The list of sessions as it is read: those that match a search, in groups by the day of their last activity.
 
 import { nameOf } from './personas.js';
-import { periodOf } from './times.js';
+import { periodOf } from './format-time.js';
 
 /**
  * @param {{items: object[], query: string, limit: number}} list

@@ -1,6 +1,6 @@
 // Replies in the making, at most one per session: what of them can be shown, and which message still waits for one, also after a refresh.
 
-import { storedProblem } from './problem.js';
+import { storedProblem } from './api-error.js';
 
 const PREFIX = 'nono:turn:';
 const KEEP_MS = 24 * 60 * 60 * 1000;

@@ -1,7 +1,7 @@
 // The conversation as rows to draw: day marks, stored messages, messages on their way, the reply being written.
 
 import { nameOf } from './personas.js';
-import { clockTime, dayOf } from './times.js';
+import { clockTime, dayOf } from './format-time.js';
 
 /** @returns {{key: string, kind: 'day' | 'message', ...}[]} a row whose fields are equal need not be drawn again */
 export function rowsOf({ messages, pending, reply, personas, session, view }, nowMs) {

@@ -1,7 +1,7 @@
 // The notices above the conversation. Their text is an alert; the countdown beside it is not, or it would be read out each second.
 
 import { bannersOf } from '../core/banners.js';
-import { minutes, seconds } from '../core/times.js';
+import { minutes, seconds } from '../core/format-time.js';
 import { arrange, eachSecond, element, find, setText } from './dom.js';
 
 /**

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { renderBlock } from '../../../public/js/markdown/render.js';
 import { lexer as lex } from '../../../public/vendor/marked/marked.js';
-import { HOSTILE } from '../support/hostile.js';
-import { shown } from './support.js';
+import { HOSTILE } from '../support/injections.js';
+import { shown } from './fakes.js';
 
 const TAGS = 'p h3 h4 h5 h6 strong em del code pre blockquote ul ol li table thead tbody tr th td hr br a'.split(' ');
 const ATTRIBUTES = 'dir class start data-align href title target rel'.split(' ');

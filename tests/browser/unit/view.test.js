@@ -3,16 +3,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bannersOf } from '../../../public/js/core/banners.js';
-import { fallbackName, limitsOf, messageFault, nameFault } from '../../../public/js/core/limits.js';
+import { fallbackName, limitsOf, messageFault, nameFault } from '../../../public/js/core/validation.js';
 import { BUILT_IN, cautionOf, nameOf, readPersonas } from '../../../public/js/core/personas.js';
-import { ApiError } from '../../../public/js/core/problem.js';
+import { ApiError } from '../../../public/js/core/api-error.js';
 import { createRouter } from '../../../public/js/core/router.js';
-import { replyKey, rowOfReply, rowsOf, sentKey } from '../../../public/js/core/rows.js';
+import { replyKey, rowOfReply, rowsOf, sentKey } from '../../../public/js/core/message-rows.js';
 import { createStorage } from '../../../public/js/core/storage.js';
 import { INITIAL_STATE, createStore } from '../../../public/js/core/store.js';
 import { createTabs } from '../../../public/js/core/tabs.js';
-import { dayOf, minutes, seconds } from '../../../public/js/core/times.js';
-import { fakeLocalStorage } from './support.js';
+import { dayOf, minutes, seconds } from '../../../public/js/core/format-time.js';
+import { fakeLocalStorage } from './fakes.js';
 
 const NOW = Date.parse('2024-10-20T12:00:00Z');
 const OPEN = { ...INITIAL_STATE, view: 'open', personas: BUILT_IN, session: { user_id: 'Ada', session_id: 's1', persona: 'default' } };

@@ -1,8 +1,8 @@
 // Texts that try to run something, in every place where the page shows what somebody else wrote: nothing runs, nothing is loaded.
 
 import { address, expect, store, test } from '../support/fixture.js';
-import { HOSTILE } from '../support/hostile.js';
-import { measured } from '../support/settled.js';
+import { HOSTILE } from '../support/injections.js';
+import { measured } from '../support/stable-layout.js';
 
 /** Opens nothing yet: what a text that got through would call, and every address that the page asks for outside its origin. */
 async function watch(page) {

@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { countText, listingOf } from '../../../public/js/core/listing.js';
-import { createPatience } from '../../../public/js/core/patience.js';
+import { countText, listingOf } from '../../../public/js/core/session-filter.js';
+import { createPatience } from '../../../public/js/core/retry.js';
 import { BUILT_IN } from '../../../public/js/core/personas.js';
-import { createSessionList } from '../../../public/js/core/sessions.js';
+import { createSessionList } from '../../../public/js/core/session-list.js';
 import { INITIAL_STATE, createStore } from '../../../public/js/core/store.js';
-import { periodOf } from '../../../public/js/core/times.js';
-import { fakeTimers, settle } from './support.js';
+import { periodOf } from '../../../public/js/core/format-time.js';
+import { fakeTimers, settle } from './fakes.js';
 
 const NOW = new Date(2024, 9, 20, 12).getTime();
 const before = (days, hour = 12) => new Date(2024, 9, 20 - days, hour).toISOString();

@@ -1,9 +1,9 @@
 // The Sessions dialog: every live session by the day of its last activity, searching, and deleting with undo in place.
 
 import { waitingText } from '../core/banners.js';
-import { countText, listingOf } from '../core/listing.js';
+import { countText, listingOf } from '../core/session-filter.js';
 import { nameOf } from '../core/personas.js';
-import { seconds } from '../core/times.js';
+import { seconds } from '../core/format-time.js';
 import { arrange, eachSecond, element, find, setText } from './dom.js';
 import { deletedRow, sessionRow } from './session-row.js';
 

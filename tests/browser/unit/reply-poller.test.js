@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ApiError } from '../../../public/js/core/problem.js';
-import { AT, answered, asked, open, storedBy } from './service.js';
-import { settle } from './support.js';
+import { ApiError } from '../../../public/js/core/api-error.js';
+import { AT, answered, asked, open, storedBy } from './fake-service.js';
+import { settle } from './fakes.js';
 
 test('a stopped reply is shown no further, and whole once it is stored', async () => {
   const history = [];

@@ -1,9 +1,9 @@
 // The conversation: draws rows where they changed, offers older ones, says when it is busy.
 
 import { nameOf } from '../core/personas.js';
-import { rowsOf } from '../core/rows.js';
+import { rowsOf } from '../core/message-rows.js';
 import { arrange, find, setText } from './dom.js';
-import { createRow, updateRow } from './message.js';
+import { createRow, updateRow } from './message-row.js';
 import { createScroll } from './scroll.js';
 
 /** How near to the top older messages are asked for without a click, in pixels. */
