@@ -1,15 +1,20 @@
-//! Assets of the page: compressed once, and served under a path that contains their version.
+//! Assets of the page: without comments, compressed once, and served under a path that contains their version.
 //!
 //! Browsers may cache versioned paths indefinitely, because they revalidate `index.html`, which links to the others. Those
 //! refer to each other by relative paths, so they keep the version.
 
-use super::folder::{self, OpenFile};
+use super::{
+    comments,
+    folder::{self, OpenFile},
+    preload,
+};
 use axum::body::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use rust_embed::{EmbeddedFile, RustEmbed};
+use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 use std::{
-    collections::HashMap,
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
     io::Write,
     path::PathBuf,
     sync::{Arc, LazyLock},
@@ -21,6 +26,8 @@ pub(super) const INDEX_HTML: &str = "index.html";
 const PREFIX: &str = "assets/";
 /// Beginnings of the links in the index that receive a version.
 const FOLDERS: [&str; 3] = ["\"css/", "\"js/", "\"vendor/"];
+/// Ending of type declarations, which are for work on the page only.
+const TYPES: &str = ".d.ts";
 /// Minimum size of a file that is worth compressing.
 const COMPRESSED_MIN_BYTES: usize = 256;
 /// Quality of Brotli: 9 makes the files 1 to 2 % smaller and takes 20 times as long.
@@ -101,45 +108,50 @@ pub(super) enum Found {
 
 impl Bundle {
     fn new() -> Self {
-        let files: Vec<_> = Embedded::iter()
-            .map(|name| (name.to_string(), Embedded::get(&name).expect("it was just named")))
-            .collect();
-        let mut digests: Vec<_> =
-            files.iter().map(|(name, file)| (name, file.metadata.sha256_hash())).collect();
-        digests.sort_unstable();
+        let mut files = served_files();
+        let read = |name: &str| files.get(name).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let index = preload::insert_links(read(INDEX_HTML).expect("the page has an index"), read);
         let mut all = Sha256::new();
-        for (name, digest) in digests {
+        all.update(&index);
+        for (name, bytes) in &files {
             all.update(name);
-            all.update(digest);
+            all.update(Sha256::digest(bytes));
         }
         let version = short(&all.finalize());
-        let asset = |(name, file): (String, EmbeddedFile)| {
-            let of_version = (name == INDEX_HTML).then_some(version.as_str());
-            let asset = Asset::new(file, of_version);
+        files.insert(INDEX_HTML.to_owned(), with_version(&index, &version).into());
+        let asset = |(name, bytes): (String, Bytes)| {
+            let asset = Asset::new(&name, bytes);
             (name, Arc::new(asset))
         };
-        Self { files: files.into_iter().map(asset).collect(), version: version.clone() }
+        Self { files: files.into_iter().map(asset).collect(), version }
     }
 }
 
+/// Returns the embedded files as they are served, apart from the links in the index.
+fn served_files() -> BTreeMap<String, Bytes> {
+    let names = Embedded::iter().filter(|name| !name.ends_with(TYPES));
+    let read = |name: Cow<'_, str>| {
+        let data = Embedded::get(&name).expect("it was just named").data;
+        let source = comments::are_removed_from(&name).then(|| String::from_utf8_lossy(&data));
+        let bytes = source.map_or_else(|| data.to_vec(), |source| comments::remove(&source).into_bytes());
+        (name.into_owned(), Bytes::from(bytes))
+    };
+    names.map(read).collect()
+}
+
+/// Inserts the version into the links of the index.
+fn with_version(index: &str, version: &str) -> String {
+    FOLDERS.iter().fold(index.to_owned(), |text, folder| {
+        text.replace(folder, &format!("\"/{PREFIX}{version}/{}", &folder[1..]))
+    })
+}
+
 impl Asset {
-    /// Creates an asset. The version is inserted into the links of the index.
-    fn new(file: EmbeddedFile, version: Option<&str>) -> Self {
-        let content_type = with_charset(file.metadata.mimetype());
-        let plain = match version {
-            None => Bytes::from(file.data.into_owned()),
-            Some(version) => {
-                let mut text = String::from_utf8_lossy(&file.data).into_owned();
-                for folder in FOLDERS {
-                    text = text.replace(folder, &format!("\"/{PREFIX}{version}/{}", &folder[1..]));
-                }
-                Bytes::from(text)
-            }
-        };
+    fn new(name: &str, plain: Bytes) -> Self {
         let etag = short(&Sha256::digest(&plain));
         let (of_brotli, of_gzip) = (plain.clone(), plain.clone());
         Self {
-            content_type,
+            content_type: with_charset(mime_guess::from_path(name).first_or_octet_stream().as_ref()),
             etag,
             plain,
             brotli: LazyLock::new(Box::new(move || brotli(&of_brotli))),
@@ -192,4 +204,48 @@ fn brotli(plain: &[u8]) -> Bytes {
     brotli::BrotliCompress(&mut &plain[..], &mut compressed, &parameters)
         .expect("writing to memory cannot fail");
     compressed.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// Returns the values of an attribute in the served index that begin with the path of a module, without the version.
+    fn modules_in_index(bundle: &Bundle, attribute: &str) -> BTreeSet<String> {
+        let index = std::str::from_utf8(&bundle.files[INDEX_HTML].plain).unwrap();
+        let start = format!("{attribute}=\"/{PREFIX}{}/", bundle.version);
+        let paths = index.split(&start).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+        paths.filter(|path| path.ends_with(".js")).collect()
+    }
+
+    #[test]
+    fn the_index_preloads_exactly_the_modules_that_main_imports() {
+        let bundle = Bundle::new();
+        let (preloaded, scripts) = (modules_in_index(&bundle, "href"), modules_in_index(&bundle, "src"));
+        assert!(preloaded.len() > 30, "{preloaded:?}");
+        assert!(preloaded.is_disjoint(&scripts));
+        // Relative to the folder of a module: imports lead to siblings or to another folder of js/.
+        let mut imported = BTreeSet::new();
+        for module in preloaded.union(&scripts) {
+            let text = std::str::from_utf8(&bundle.files[module].plain).unwrap();
+            let folder = module.rsplit_once('/').unwrap().0;
+            for path in text.split(" from '").skip(1).map(|rest| rest.split('\'').next().unwrap()) {
+                let resolved = match path.strip_prefix("../") {
+                    Some(path) => format!("js/{path}"),
+                    None => format!("{folder}/{}", path.strip_prefix("./").unwrap()),
+                };
+                imported.insert(resolved);
+            }
+        }
+        assert_eq!(preloaded, imported.difference(&scripts).cloned().collect());
+    }
+
+    #[test]
+    fn files_are_served_without_comments_and_types() {
+        let bundle = Bundle::new();
+        let main = std::str::from_utf8(&bundle.files["js/main.js"].plain).unwrap();
+        assert!(main.contains("import ") && !main.contains("@ts-check"), "{main}");
+        assert!(!bundle.files.keys().any(|name| name.ends_with(".d.ts")));
+    }
 }

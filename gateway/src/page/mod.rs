@@ -1,7 +1,9 @@
 //! The chat page: static files from the program or a folder, under a strict Content-Security-Policy.
 
 mod assets;
+mod comments;
 pub(crate) mod folder;
+mod preload;
 
 use crate::{error::Problem, header_list, routes::DOCS};
 use assets::{Asset, Encoding, Found, INDEX_HTML, with_charset};
