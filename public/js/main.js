@@ -1,54 +1,58 @@
-// Wires the page: the browser's own things go into core, core goes into each part of the page.
+// Creates the core with the browser's APIs, and the parts of the page with the core.
+// @ts-check
 
 import { createApi } from './core/api.js';
 import { createChat } from './core/chat.js';
-import { createJournal } from './core/indexeddb-mirror.js';
+import { createServerClock } from './core/expiry.js';
+import { createMirror } from './core/indexeddb-mirror.js';
 import { createRouter } from './core/router.js';
 import { browserDatabases, browserStorage, createStorage } from './core/storage.js';
 import { createTabs } from './core/tabs.js';
-import { browserTimers } from './core/timers.js';
+import { browserTimers as timers } from './core/timers.js';
 import { createAnnouncer } from './ui/announcer.js';
 import { createBanners } from './ui/banners.js';
 import { createComposer } from './ui/composer.js';
 import { find } from './ui/dom.js';
 import { createHeader } from './ui/header.js';
-import { createLog } from './ui/message-log.js';
-import { createNewSession } from './ui/new-session-dialog.js';
-import { createSessions } from './ui/sessions-dialog.js';
-import { createTheme } from './ui/theme.js';
+import { createMessageLog } from './ui/message-log.js';
+import { createNewSessionDialog } from './ui/new-session-dialog.js';
+import { createSessionsDialog } from './ui/sessions-dialog.js';
+import { createThemeButton } from './ui/theme.js';
 import { createToasts } from './ui/toasts.js';
 import { createWelcome } from './ui/welcome.js';
 
-const storage = createStorage(browserStorage(window), createJournal(browserDatabases(window), browserTimers));
+const clock = createServerClock(timers);
+const storage = createStorage(browserStorage(window), createMirror(browserDatabases(window), timers));
 const chat = createChat({
-  makeApi: (onServerTime) => createApi({ fetch: (...call) => window.fetch(...call), onServerTime }),
-  makeTabs: (onChanged) => createTabs(window.BroadcastChannel, onChanged),
+  api: createApi({ fetch: (...call) => window.fetch(...call), onServerTime: clock.observe }),
+  clock,
+  tabs: createTabs(window.BroadcastChannel),
   storage,
   router: createRouter({ scope: window, storage }),
-  timers: browserTimers,
+  timers,
   newId,
 });
 
 chat.listen(window);
 
 const composer = createComposer({ chat });
-const newSession = createNewSession({ chat, newId, onDone: composer.focus });
-const openNew = (persona) => newSession.open(persona);
-const sessions = createSessions({ chat, openNew, onSwitch: composer.focus });
-const openSessions = () => sessions.open();
+const newSession = createNewSessionDialog({ chat, newId, onDone: composer.focus });
+const sessions = createSessionsDialog({ chat, openNew: newSession.open, onSwitch: composer.focus });
+const dialogs = { openNew: newSession.open, openSessions: sessions.open };
 
-createTheme(find('theme-button'));
-createHeader({ chat, openNew, openSessions });
-createWelcome({ chat, openNew, openSessions });
-createLog({ chat, edit: composer.takeBack, onRetry: composer.focus });
-createToasts({ chat, onLeave: composer.focus });
+createThemeButton(find('theme-button'));
+createHeader({ chat, ...dialogs });
+createWelcome({ chat, ...dialogs });
+createMessageLog({ chat, edit: composer.edit, onRetry: composer.focus });
+createToasts({ chat, onFocusLost: composer.focus });
 createAnnouncer(chat);
-const { wake, startAgain, reload, keep, dismissNotice } = chat;
-createBanners(chat, { wake, startAgain, reload, keep, dismissNotice, newSession: () => openNew() }, composer.focus);
+const { retryNow, recreateSession, reload, extendSession, dismissNotice } = chat;
+const actions = { retryNow, recreateSession, reload, extendSession, dismissNotice, newSession: () => newSession.open() };
+createBanners({ chat, actions, onFocusLost: composer.focus });
 
 void chat.start();
 
-/** `crypto.randomUUID` exists on https and localhost only; a page served plainly on a local network needs ids too. */
+/** Returns a random id. `crypto.randomUUID` exists only on https and localhost, and the page may be served over plain http. */
 function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -1,108 +1,130 @@
-// Every call to the service: paths, bodies, time limits, refusals. The only file that names a path of the REST API.
+// Calls of the REST API: paths, bodies, timeouts and errors. The only file that names a path of the API.
+// @ts-check
 
-import { ApiError, readProblem } from './api-error.js';
+import { ApiError } from './api-error.js';
 import { readEvents } from './sse.js';
 import { browserTimers } from './timers.js';
+import { readChatEvent, readConfig, readCreated, readError, readHistory, readList, readPersonas, readSession } from './wire.js';
 
-/** A call without an answer by then counts as unreachable. The service itself gives up after 5 s. */
+/** Timeout of a call. The service itself gives up after 5 s. */
 const CALL_TIMEOUT_MS = 10_000;
-/** A reply in which nothing is heard for so long is cut off: the service gives a sign of life every 15 s. */
-const SILENCE_MS = 45_000;
-const REPLY_EVENTS = ['accepted', 'delta', 'done'];
+/** Timeout between two chunks of a chat stream. The service sends a heartbeat every 15 s. */
+const STREAM_IDLE_TIMEOUT_MS = 45_000;
 
 /**
- * @param {{fetch: typeof fetch, base?: string, timers?: object, onServerTime?: (serverMs: number) => void}} deps
+ * @param {{fetch: typeof globalThis.fetch, base?: string, timers?: Timers, onServerTime?: (serverMs: number) => void}} deps
+ * @returns {Api}
  */
 export function createApi({ fetch, base = 'api', timers = browserTimers, onServerTime = () => {} }) {
-  async function begin(method, path, { body, signal, keepalive = false, accept = 'application/json' }) {
-    const request = { method, keepalive, cache: 'no-store', headers: { accept }, signal };
-    if (body !== undefined) {
-      request.headers['content-type'] = 'application/json';
-      request.body = JSON.stringify(body);
-    }
-    const response = await fetch(`${base}/${path}`, request);
-    const served = Date.parse(response.headers.get('date') ?? '');
-    if (!Number.isNaN(served)) onServerTime(served);
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {RequestOptions} options
+   */
+  async function request(method, path, { body, signal, keepalive = false, accept = 'application/json' }) {
+    const response = await fetch(`${base}/${path}`, {
+      method,
+      keepalive,
+      cache: 'no-store',
+      headers: body === undefined ? { accept } : { accept, 'content-type': 'application/json' },
+      signal,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const serverMs = Date.parse(response.headers.get('date') ?? '');
+    if (!Number.isNaN(serverMs)) onServerTime(serverMs);
     return response;
   }
 
-  async function call(method, path, { signal, ...more } = {}) {
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {RequestOptions} [options]
+   */
+  async function call(method, path, { signal, ...options } = {}) {
     const timeout = AbortSignal.timeout(CALL_TIMEOUT_MS);
     let response;
-    let answer;
+    let body;
     try {
-      response = await begin(method, path, { ...more, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
-      answer = await readJson(response);
+      response = await request(method, path, { ...options, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
+      body = await readJson(response);
     } catch (cause) {
       if (signal?.aborted) throw cause;
       throw unreachable();
     }
-    if (!response.ok) throw readProblem(response.status, response.headers, answer, timers.now());
-    return answer;
+    if (!response.ok) throw readError(response.status, response.headers, body, timers.now());
+    return body;
   }
 
-  /** Sends a message and yields what comes back, calling `stillThere` for whatever comes. */
-  async function* converse(path, body, signal, stillThere) {
-    const response = await begin('POST', path, { body, signal, accept: 'text/event-stream' });
-    if (!/^text\/event-stream\b/.test(response.headers.get('content-type') ?? '')) {
-      throw readProblem(response.ok ? 502 : response.status, response.headers, await readJson(response), timers.now());
+  /**
+   * Sends a message and yields the events of its stream. Calls `onActivity` for every chunk.
+   *
+   * @param {string} path
+   * @param {object} body
+   * @param {AbortSignal} signal
+   * @param {() => void} onActivity
+   */
+  async function* streamChat(path, body, signal, onActivity) {
+    const response = await request('POST', path, { body, signal, accept: 'text/event-stream' });
+    const { status, headers } = response;
+    if (!response.body || !/^text\/event-stream\b/.test(headers.get('content-type') ?? '')) {
+      throw readError(response.ok ? 502 : status, headers, await readJson(response), timers.now());
     }
-    for await (const { type, data } of readEvents(response.body, stillThere)) {
-      const said = JSON.parse(data);
-      if (type === 'error') throw readProblem(said.status, response.headers, said, timers.now());
-      if (REPLY_EVENTS.includes(type)) yield { ...said, type };
+    for await (const { type, data } of readEvents(response.body, onActivity)) {
+      const wire = JSON.parse(data);
+      if (type === 'error') throw readError(wire.status, headers, wire, timers.now());
+      const event = readChatEvent(type, wire);
+      if (event) yield event;
       if (type === 'done') return;
     }
     throw unreachable();
   }
 
-  const session = (userId) => `session/${encodeURIComponent(userId)}`;
-
   return {
-    config: () => call('GET', 'config'),
+    getConfig: async () => readConfig(await call('GET', 'config')),
 
-    personas: async () => (await call('GET', 'personas')).personas,
+    listPersonas: async () => readPersonas(await call('GET', 'personas')),
 
-    /** `ifExists` is `fail` or `return`. The same `requestId` makes a second attempt safe. */
-    create: ({ userId, persona, ifExists = 'fail', requestId }, signal) =>
-      call('POST', 'session/create', {
-        body: { user_id: userId, ...(persona ? { persona } : {}), if_exists: ifExists, request_id: requestId },
-        signal,
-      }),
+    /** Creates a session. The same `requestId` makes a retry idempotent. */
+    async createSession({ userId, persona, ifExists = 'fail', requestId }, signal) {
+      const body = { user_id: userId, ...(persona ? { persona } : {}), if_exists: ifExists, request_id: requestId };
+      return readCreated(await call('POST', 'session/create', { body, signal }));
+    },
 
-    list: ({ pageSize, pageToken }, signal) =>
-      call('GET', `sessions${query({ page_size: pageSize, page_token: pageToken })}`, { signal }),
+    async listSessions({ pageSize, pageToken }, signal) {
+      return readList(await call('GET', `sessions${query({ page_size: pageSize, page_token: pageToken })}`, { signal }));
+    },
 
-    session: (userId, signal) => call('GET', session(userId), { signal }),
+    getSession: async (userId, signal) => readSession(await call('GET', sessionPath(userId), { signal })),
 
-    /** One page, oldest first. `before` and `after` are exclusive seqs. */
-    history: (userId, { limit, before, after }, signal) =>
-      call('GET', `${session(userId)}/history${query({ limit, before, after })}`, { signal }),
+    /** Returns a page of messages, oldest first. `before` and `after` are exclusive. */
+    async getHistory(userId, { limit, before, after }, signal) {
+      return readHistory(await call('GET', `${sessionPath(userId)}/history${query({ limit, before, after })}`, { signal }));
+    },
 
-    touch: (userId, signal) => call('POST', `${session(userId)}/touch`, { signal }),
+    /** Extends a session's lifetime. */
+    touchSession: async (userId) => readSession(await call('POST', `${sessionPath(userId)}/touch`)),
 
-    /** Where the whole conversation can be had as a file; `format` is `markdown` or `json`. */
-    exportAddress: (userId, format) => `${base}/${session(userId)}/export${query({ format })}`,
+    /** Returns the URL of the whole conversation as a file. `format` is `markdown` or `json`. */
+    exportUrl: (userId, format) => `${base}/${sessionPath(userId)}/export${query({ format })}`,
 
-    /** `keepalive` lets the call outlive the page. */
-    remove: (userId, { keepalive = false } = {}) => call('DELETE', session(userId), { keepalive }),
+    /** Deletes a session. A call with `keepalive` outlives the page. */
+    deleteSession: (userId, { keepalive = false } = {}) => call('DELETE', sessionPath(userId), { keepalive }),
 
     /**
-     * Sends one message and yields what becomes of it: `accepted {message, replayed}` when it is stored, `delta {text}` as the
-     * reply grows, `done {message, finish_reason}` when the reply is stored. Throws where that breaks off. Safe to repeat with
-     * the same `requestId`.
+     * Sends a message and yields `accepted` once it is stored, `delta` as the reply grows and `done` once the reply is stored.
+     * Throws if the stream breaks. The same `requestId` makes a retry idempotent.
      */
-    async *send({ userId, content, requestId }, signal) {
-      const quiet = new AbortController();
-      const giveUp = () => quiet.abort();
-      let timer = timers.set(giveUp, CALL_TIMEOUT_MS);
-      const stillThere = () => {
+    async *chat({ userId, content, requestId }, signal) {
+      const idle = new AbortController();
+      const abort = () => idle.abort();
+      let timer = timers.set(abort, CALL_TIMEOUT_MS);
+      const resetIdleTimer = () => {
         timers.clear(timer);
-        timer = timers.set(giveUp, SILENCE_MS);
+        timer = timers.set(abort, STREAM_IDLE_TIMEOUT_MS);
       };
       try {
-        const either = signal ? AbortSignal.any([signal, quiet.signal]) : quiet.signal;
-        yield* converse(`${session(userId)}/chat`, { message: content, request_id: requestId }, either, stillThere);
+        const either = signal ? AbortSignal.any([signal, idle.signal]) : idle.signal;
+        yield* streamChat(`${sessionPath(userId)}/chat`, { message: content, request_id: requestId }, either, resetIdleTimer);
       } catch (cause) {
         if (signal?.aborted || cause instanceof ApiError) throw cause;
         throw unreachable();
@@ -113,15 +135,18 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
   };
 }
 
+const sessionPath = (/** @type {string} */ userId) => `session/${encodeURIComponent(userId)}`;
+
 const unreachable = () => new ApiError({ status: 0, detail: 'the service cannot be reached' });
 
-function query(parameters) {
+/** Returns the query string of the parameters that have a value. */
+function query(/** @type {Record<string, unknown>} */ parameters) {
   const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== null);
-  return given.length ? `?${new URLSearchParams(given)}` : '';
+  return given.length ? `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}` : '';
 }
 
-/** The body as JSON; null where there is none or it is something else, such as a proxy's error page. */
-async function readJson(response) {
+/** Reads a JSON body. Returns null if there is none or if it is not JSON, such as a proxy's error page. */
+async function readJson(/** @type {Response} */ response) {
   if (response.status === 204 || !/[/+]json\b/.test(response.headers.get('content-type') ?? '')) return null;
   const text = await response.text();
   try {

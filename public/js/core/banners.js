@@ -1,13 +1,12 @@
-// The error table: which notices stand above the conversation in which state, and what each offers.
+// The error table: the banners above the conversation for each state, and the action that each offers.
+// @ts-check
 
-import { nameOf } from './personas.js';
+import { personaName } from './personas.js';
 
-/**
- * @returns {{id: string, tone: 'danger' | 'warn' | 'info', text: string, until?: number, leftMs?: number, action?: string, label?: string}[]}
- *   `until` (this machine's clock) and `leftMs` are shown as a countdown; `action` is a name that the page knows how to do
- */
-export function bannersOf(state) {
-  const { view, session, problem, waiting, online, endingMs, personas, notice } = state;
+/** @returns {Banner[]} */
+export function buildBanners(/** @type {State} */ state) {
+  const { view, session, problem, wait, online, remainingMs, personas, notice } = state;
+  /** @type {Banner[]} */
   const banners = [];
 
   if (!online) {
@@ -16,8 +15,8 @@ export function bannersOf(state) {
       tone: 'warn',
       text: 'You are offline. What you write is kept, and goes out when the connection is back.',
     });
-  } else if (waiting) {
-    banners.push({ id: 'waiting', tone: 'warn', text: waitingText(waiting), until: waiting.until, action: 'wake', label: 'Try now' });
+  } else if (wait) {
+    banners.push({ id: 'waiting', tone: 'warn', text: describeWait(wait), until: wait.until, action: 'retryNow', label: 'Try now' });
   }
 
   if (view === 'gone') {
@@ -25,29 +24,29 @@ export function bannersOf(state) {
       id: 'gone',
       tone: 'danger',
       text: 'This session has ended. What you wrote is kept.',
-      action: 'startAgain',
-      label: `Start again as ${session.user_id}`,
+      action: 'recreateSession',
+      label: `Start again as ${session?.userId}`,
     });
   } else if (view === 'failed') {
     banners.push({
       id: 'failed',
       tone: 'danger',
-      text: `The conversation could not be loaded. ${problem.explanation}`,
+      text: `The conversation could not be loaded. ${problem?.explanation}`,
       action: 'reload',
       label: 'Try again',
     });
-  } else if (view === 'open' && endingMs !== null) {
+  } else if (view === 'open' && remainingMs !== null) {
     banners.push({
       id: 'ending',
       tone: 'info',
-      text: `This session with ${nameOf(personas, session.persona)} ends soon.`,
-      leftMs: endingMs,
-      action: 'keep',
+      text: `This session with ${personaName(personas, session?.persona)} ends soon.`,
+      leftMs: remainingMs,
+      action: 'extendSession',
       label: 'Keep this session',
     });
   }
 
-  if (state.pending.some((entry) => entry.problem?.reason === 'SESSION_FULL')) {
+  if (state.unsent.some((entry) => entry.problem?.reason === 'SESSION_FULL')) {
     banners.push({
       id: 'full',
       tone: 'danger',
@@ -60,8 +59,8 @@ export function bannersOf(state) {
   return banners;
 }
 
-/** What keeps a call from succeeding, in words. */
-export function waitingText({ kind, reason }) {
+/** Describes the reason for a wait in a sentence. */
+export function describeWait(/** @type {Pick<Wait, 'kind' | 'reason'>} */ { kind, reason }) {
   if (kind === 'unreachable') return 'The service cannot be reached.';
   if (reason === 'TURN_IN_PROGRESS') return 'A reply is still being written.';
   if (reason === 'MODEL_UNAVAILABLE') return 'The assistant cannot be reached for the moment.';

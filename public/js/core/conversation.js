@@ -1,89 +1,91 @@
-// The open conversation: loading it, older pages, catching up with what other tabs wrote. Knows the state's shape, not the page.
+// The open conversation: loads it and its older pages, and fetches messages that were added elsewhere.
+// @ts-check
 
-import { rowOfReply } from './message-rows.js';
+import { pendingReplyKey } from './message-rows.js';
+import { unknownSession } from './state.js';
 
-/** Messages asked for at a time. */
-export const PAGE = 50;
-/** Rounds of catching up before the conversation is simply loaded anew. */
-const CATCH_UP_ROUNDS = 10;
+/** Messages per page. */
+export const PAGE_SIZE = 50;
+/** Pages that are fetched to catch up before the conversation is loaded from scratch instead. */
+const MAX_CATCH_UP_PAGES = 10;
 
-export function createConversation({ api, store, patience, onOpen }) {
+/** @param {Pick<Deps, 'api' | 'store' | 'retrier'>} deps @returns {Conversation} */
+export function createConversation({ api, store, retrier }) {
   let opening = new AbortController();
+  /** @type {Set<(session: Session) => void>} */
+  const listeners = new Set();
 
-  const isOpen = (userId) => store.state.session?.user_id === userId && store.state.view === 'open';
+  const lastSeq = () => store.state.messages.at(-1)?.seq ?? 0;
+  const publishOpened = (/** @type {Session} */ session) => listeners.forEach((listener) => listener(session));
 
-  /** Stops what is being loaded and shows `patch` from a clean start. */
-  function begin(patch) {
+  /** Aborts what is loading and shows another conversation. */
+  function reset(/** @type {Partial<State>} */ patch) {
     opening.abort();
     opening = new AbortController();
-    store.set({ messages: [], hasOlder: false, loadingOlder: false, reply: null, problem: null, pending: [], ...patch });
+    store.set({ messages: [], hasOlder: false, loadingOlder: false, turn: null, problem: null, unsent: [], ...patch });
     return opening.signal;
   }
 
-  async function open(userId) {
-    const signal = begin({ view: 'loading', session: { user_id: userId } });
+  /** Loads a session with its newest messages. */
+  async function open(/** @type {string} */ userId) {
+    const signal = reset({ view: 'loading', session: unknownSession(userId) });
     try {
-      const [session, page] = await patience.run(
-        () => Promise.all([api.session(userId, signal), api.history(userId, { limit: PAGE }, signal)]),
+      const [session, page] = await retrier.run(
+        () => Promise.all([api.getSession(userId, signal), api.getHistory(userId, { limit: PAGE_SIZE }, signal)]),
         { signal },
       );
       signal.throwIfAborted();
-      store.set({ view: 'open', session, messages: page.messages, hasOlder: page.has_more });
-      onOpen(session);
+      store.set({ view: 'open', session, messages: page.messages, hasOlder: page.hasMore });
+      publishOpened(session);
     } catch (problem) {
       if (!signal.aborted) store.set({ view: problem.kind === 'gone' ? 'gone' : 'failed', problem });
     }
   }
 
-  /** Notes that the open session is no more. What is on the screen stays. */
-  function end(userId, problem) {
-    if (store.state.session?.user_id === userId) store.set({ view: 'gone', problem });
+  /** Records that a session has ended. Its messages remain visible. */
+  function end(/** @type {string} */ userId, /** @type {ApiError} */ problem) {
+    if (store.state.session?.userId === userId) store.set({ view: 'gone', problem });
   }
 
-  /** Fetches what was added since, and the session's new times. */
+  /** Fetches the session and the messages that were added since. */
   async function catchUp() {
     const { session, view } = store.state;
-    if (view !== 'open') return;
+    if (view !== 'open' || !session) return;
     const { signal } = opening;
     try {
-      const fresh = await api.session(session.user_id, signal);
-      if (fresh.session_id !== session.session_id) {
-        await open(session.user_id);
-        return;
-      }
-      store.set({ session: fresh });
-      for (let round = 0; lastSeq() < fresh.message_count; round += 1) {
-        if (round === CATCH_UP_ROUNDS) return void (await open(session.user_id));
-        const page = await api.history(session.user_id, { limit: PAGE, after: lastSeq() }, signal);
+      const current = await api.getSession(session.userId, signal);
+      if (current.sessionId !== session.sessionId) return await open(session.userId);
+      store.set({ session: current });
+      for (let pages = 0; lastSeq() < current.messageCount; pages += 1) {
+        if (pages === MAX_CATCH_UP_PAGES) return await open(session.userId);
+        const page = await api.getHistory(session.userId, { limit: PAGE_SIZE, after: lastSeq() }, signal);
         signal.throwIfAborted();
         merge(page.messages);
         if (page.messages.length === 0) return;
       }
     } catch (problem) {
-      // Only the news that it is over matters here: anything else will be met again by the next send or load.
-      if (!signal.aborted && problem.kind === 'gone') end(session.user_id, problem);
+      // Other errors are reported by the next call of the user.
+      if (!signal.aborted && problem.kind === 'gone') end(session.userId, problem);
     }
   }
 
-  const lastSeq = () => store.state.messages.at(-1)?.seq ?? 0;
-
-  /** Adds messages by seq. A message that is already there keeps its `key`, and so its place on the screen, and how it finished. */
-  function merge(incoming) {
+  /** Merges messages by `seq`. A known message keeps its row and its finish reason. */
+  function merge(/** @type {Message[]} */ incoming) {
     const bySeq = new Map(store.state.messages.map((message) => [message.seq, message]));
     for (const message of incoming) {
-      const old = bySeq.get(message.seq);
-      bySeq.set(message.seq, { ...message, key: old?.key ?? message.key ?? rowOfReply(store.state, message), finish: message.finish ?? old?.finish });
+      const known = bySeq.get(message.seq);
+      const key = known?.key ?? message.key ?? pendingReplyKey(store.state, message);
+      bySeq.set(message.seq, { ...message, key, finish: message.finish ?? known?.finish });
     }
     store.set({ messages: [...bySeq.values()].sort((a, b) => a.seq - b.seq) });
   }
 
-  /** The session as it must be now that this message is stored: the event does not say, and a call for it would be one too many. */
-  function since({ seq, timestamp }) {
-    const { session, config } = store.state;
-    const ttlMs = config?.session_ttl_seconds * 1000;
-    const endMs = Math.max(Date.parse(timestamp) + ttlMs, Date.parse(session.expires_at));
-    const times = Number.isNaN(endMs) ? {} : { expires_at: new Date(endMs).toISOString() };
-    return { ...session, ...times, message_count: Math.max(session.message_count ?? 0, seq) };
+  /** Returns the session after a message was stored. Computed here, because events of a stream do not carry the session. */
+  function withActivity(/** @type {Session} */ session, /** @type {Message} */ { seq, timestamp }) {
+    const ttlMs = Number(store.state.config?.sessionTtlSeconds) * 1000;
+    const endMs = Math.max(Date.parse(timestamp) + ttlMs, Date.parse(session.expiresAt));
+    const expiresAt = Number.isNaN(endMs) ? session.expiresAt : new Date(endMs).toISOString();
+    return { ...session, expiresAt, messageCount: Math.max(session.messageCount, seq) };
   }
 
   return {
@@ -91,40 +93,44 @@ export function createConversation({ api, store, patience, onOpen }) {
     end,
     catchUp,
 
-    /** Shows a session that was created a moment ago: nothing to load. */
-    adopt(session) {
-      begin({ view: 'open', session: { message_count: 0, metadata: {}, ...session } });
-      onOpen(store.state.session);
+    /** Calls `listener` whenever a session was opened: loaded, or shown after its creation. */
+    onOpened: (listener) => listeners.add(listener),
+
+    /** Shows a session that was just created and has no messages. */
+    showCreated(session) {
+      reset({ view: 'open', session });
+      publishOpened(session);
     },
 
     close() {
-      begin({ view: 'welcome', session: null });
+      reset({ view: 'welcome', session: null });
     },
 
-    /** A message was stored. `key` is the row that already shows it. */
-    accept({ user_id: userId, session_id: sessionId }, message, key) {
-      if (!isOpen(userId) || store.state.session.session_id !== sessionId) return;
+    /** Adds a message that was just stored, if its session is open. */
+    add({ userId, sessionId }, message) {
+      const { session, view } = store.state;
+      if (view !== 'open' || session?.userId !== userId || session.sessionId !== sessionId) return;
       if (message.seq > lastSeq() + 1) return void catchUp();
-      merge([{ ...message, key }]);
-      store.set({ session: since(message) });
+      merge([message]);
+      store.set({ session: withActivity(session, message) });
     },
 
-    /** Puts the page before the oldest message in front. */
+    /** Loads the page before the oldest message. */
     async loadOlder() {
       const { session, messages, hasOlder, loadingOlder } = store.state;
-      if (!hasOlder || loadingOlder) return;
+      if (!session || !hasOlder || loadingOlder) return;
       const { signal } = opening;
       store.set({ loadingOlder: true });
       try {
-        const before = messages[0].seq;
-        const page = await patience.run(() => api.history(session.user_id, { limit: PAGE, before }, signal), { signal });
+        const range = { limit: PAGE_SIZE, before: messages[0].seq };
+        const page = await retrier.run(() => api.getHistory(session.userId, range, signal), { signal });
         signal.throwIfAborted();
         merge(page.messages);
-        store.set({ hasOlder: page.has_more, loadingOlder: false });
+        store.set({ hasOlder: page.hasMore, loadingOlder: false });
       } catch (problem) {
         if (signal.aborted) return;
         store.set({ loadingOlder: false });
-        if (problem.kind === 'gone') end(session.user_id, problem);
+        if (problem.kind === 'gone') end(session.userId, problem);
         else store.set({ notice: `Earlier messages could not be loaded. ${problem.explanation}` });
       }
     },

@@ -1,23 +1,30 @@
-// What was typed and not yet sent, per session, on this device. Kept by user_id, so a draft outlives an expired session.
+// Unsent text per session, stored on this device. Keyed by user id, so that a draft outlives an expired session.
+// @ts-check
 
 const PREFIX = 'nono:draft:';
-/** Short enough that a crash costs at most a letter or two. */
-const SAVE_AFTER_MS = 65;
-/** Longer, so that select-all and a slip of the finger can still be undone before the stored text goes. */
-const SAVE_EMPTY_AFTER_MS = 850;
-const KEEP_MS = 7 * 24 * 60 * 60 * 1000;
+/** Delay before a draft is saved: short enough that a crash costs at most a letter or two. */
+const SAVE_DELAY_MS = 65;
+/** Delay before an empty text removes the draft: long enough to undo an accidental deletion. */
+const SAVE_EMPTY_DELAY_MS = 850;
+const TTL_MS = 7 * 24 * 60 * 60 * 1000;
 
+/** @param {Pick<Deps, 'storage' | 'timers'>} deps @returns {Drafts} */
 export function createDrafts({ storage, timers }) {
   /** @type {{userId: string, text: string, timer: unknown} | null} */
   let unsaved = null;
-  /** What stands in this tab's box. Tabs share the stored text of a session, and another may have sent and removed its own. */
-  let own = null;
+  /**
+   * The text in this tab's message box. Tabs share the stored draft of a session, and another tab may send and remove its own.
+   *
+   * @type {{userId: string, text: string} | null}
+   */
+  let current = null;
 
-  function save(userId, text) {
+  function save(/** @type {string} */ userId, /** @type {string} */ text) {
     if (text === '') storage.remove(PREFIX + userId);
-    else storage.write(PREFIX + userId, { text, saved_at: timers.now() });
+    else storage.write(PREFIX + userId, { text, savedAt: timers.now() });
   }
 
+  /** Saves the draft now. */
   function flush() {
     if (!unsaved) return;
     const { userId, text, timer } = unsaved;
@@ -26,54 +33,55 @@ export function createDrafts({ storage, timers }) {
     save(userId, text);
   }
 
+  /** @returns {string} */
+  function read(/** @type {string} */ userId) {
+    if (unsaved?.userId === userId) return unsaved.text;
+    return storage.read(PREFIX + userId)?.text ?? '';
+  }
+
+  function remove(/** @type {string} */ userId) {
+    if (current?.userId === userId) current = null;
+    if (unsaved?.userId === userId) {
+      timers.clear(unsaved.timer);
+      unsaved = null;
+    }
+    storage.remove(PREFIX + userId);
+  }
+
   return {
-    /** Notes a keystroke. */
-    note(userId, text) {
+    flush,
+    read,
+    remove,
+
+    /** Records the text after a keystroke. */
+    update(userId, text) {
       if (unsaved && unsaved.userId !== userId) flush();
-      own = { userId, text };
+      current = { userId, text };
       timers.clear(unsaved?.timer);
-      const timer = timers.set(flush, text === '' ? SAVE_EMPTY_AFTER_MS : SAVE_AFTER_MS);
+      const timer = timers.set(flush, text === '' ? SAVE_EMPTY_DELAY_MS : SAVE_DELAY_MS);
       unsaved = { userId, text, timer };
     },
 
-    read(userId) {
-      if (unsaved?.userId === userId) return unsaved.text;
-      return storage.read(PREFIX + userId)?.text ?? '';
+    /** Removes a draft that was sent, unless another tab has stored a different text in the meantime. */
+    clearIfSent(userId, text) {
+      if (read(userId).trimEnd() === text) remove(userId);
     },
 
-    /** This text has found another home. What another tab has noted meanwhile is not this text, and stays. */
-    settle(userId, text) {
-      if (this.read(userId).trimEnd() === text) this.drop(userId);
-    },
-
-    /** Stores what stands in this tab's box again if nothing is stored any more. */
+    /** Saves the text of this tab's message box again if no draft is stored any more. */
     restore() {
-      if (own && own.text !== '' && this.read(own.userId) === '') save(own.userId, own.text);
+      if (current && current.text !== '' && read(current.userId) === '') save(current.userId, current.text);
     },
 
-    /** Nobody wants it any more: its session was deleted. */
-    drop(userId) {
-      if (own?.userId === userId) own = null;
-      if (unsaved?.userId === userId) {
-        timers.clear(unsaved.timer);
-        unsaved = null;
-      }
-      storage.remove(PREFIX + userId);
-    },
-
-    /** Writes what is still waiting. */
-    flush,
-
-    /** The box is about to show another session. */
-    leave() {
+    /** Saves the draft before the message box shows another session. */
+    detach() {
       flush();
-      own = null;
+      current = null;
     },
 
-    /** Forgets drafts of sessions that nobody came back to within a week. */
+    /** Removes drafts that are older than a week. */
     prune() {
       for (const key of storage.keys(PREFIX)) {
-        if (!(storage.read(key)?.saved_at > timers.now() - KEEP_MS)) storage.remove(key);
+        if (!(storage.read(key)?.savedAt > timers.now() - TTL_MS)) storage.remove(key);
       }
     },
   };

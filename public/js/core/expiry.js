@@ -1,15 +1,20 @@
-// When the open session ends, by the server's clock. Says how long is left in the last two minutes, and when it is over.
+// The expiry of the open session, by the server's clock: reports the remaining time in its last two minutes, and the end.
+// @ts-check
 
-/** From here on the page warns. WCAG 2.2.1 asks for at least 20 s. */
-export const WARN_MS = 120_000;
-/** The server forgets a session a moment after its time; asking in that same instant would be too soon. */
+/** Remaining time from which the page warns. WCAG 2.2.1 requires at least 20 s. */
+export const WARNING_MS = 120_000;
+/** Delay after the expiry, because the server removes a session slightly late. */
 const GRACE_MS = 500;
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
-/** `Date` headers carry whole seconds, so smaller differences mean nothing. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+/** Smaller differences are ignored, because `Date` headers have whole seconds. */
 const CLOCK_TOLERANCE_MS = 2_000;
 
-/** The server's clock as seen from here: this machine's may be wrong. */
-export function createServerClock(timers) {
+/**
+ * Creates an estimate of the server's clock, because this machine's may be wrong.
+ *
+ * @returns {ServerClock}
+ */
+export function createServerClock(/** @type {Timers} */ timers) {
   let offsetMs = 0;
   return {
     now: () => timers.now() + offsetMs,
@@ -20,29 +25,30 @@ export function createServerClock(timers) {
   };
 }
 
-/** @param {{clock: object, timers: object, onLeft: (ms: number | null) => void, onOver: () => void}} deps */
-export function createExpiry({ clock, timers, onLeft, onOver }) {
+/** @param {ExpiryDeps} deps */
+export function createExpiryTimer({ clock, timers, onRemaining, onExpired }) {
+  /** @type {unknown} */
   let timer = null;
 
-  function tick(endMs) {
-    const left = endMs - clock.now();
-    if (left <= 0) {
-      onLeft(0);
-      timer = timers.set(onOver, GRACE_MS);
+  function tick(/** @type {number} */ endMs) {
+    const remaining = endMs - clock.now();
+    if (remaining <= 0) {
+      onRemaining(0);
+      timer = timers.set(onExpired, GRACE_MS);
       return;
     }
-    onLeft(left <= WARN_MS ? left : null);
-    // The whole second is what people see: wake exactly when it changes.
-    const next = left > WARN_MS ? left - WARN_MS : left % 1000 || 1000;
-    timer = timers.set(() => tick(endMs), Math.min(next, LONGEST_TIMER_MS));
+    onRemaining(remaining <= WARNING_MS ? remaining : null);
+    // The page shows whole seconds, so the next tick is when the second changes.
+    const next = remaining > WARNING_MS ? remaining - WARNING_MS : remaining % 1000 || 1000;
+    timer = timers.set(() => tick(endMs), Math.min(next, MAX_TIMER_MS));
   }
 
   return {
-    /** Follows the session that ends at `expiresAt` (RFC 3339), or none. */
-    follow(expiresAt) {
+    /** Starts the countdown to `expiresAt` (RFC 3339), or stops it if that is null. */
+    start(/** @type {string | null} */ expiresAt) {
       timers.clear(timer);
       const endMs = Date.parse(expiresAt ?? '');
-      if (Number.isNaN(endMs)) onLeft(null);
+      if (Number.isNaN(endMs)) onRemaining(null);
       else tick(endMs);
     },
   };

@@ -1,19 +1,29 @@
-// A second copy of what the page keeps, in IndexedDB. Browsers write localStorage to disk seconds late, so that a crash would take the
-// newest of it; what IndexedDB has committed is with the operating system. Knows keys and texts, not what they mean.
+// A second copy of the stored records in IndexedDB. Browsers write localStorage to disk seconds late, so a crash would lose the
+// newest records; a transaction of IndexedDB is with the operating system once it is committed.
+// @ts-check
 
-const NAME = 'nono';
+const DATABASE = 'nono';
 const STORE = 'kept';
-/** The entry that says how new the copy is. No key of the page is a number. */
+/** Key of the copy's revision. No record has a number as its key. */
 const REVISION = 0;
-/** A page does not wait longer than this for what the copy may hold. Notes are taken whenever it opens. */
-const PATIENCE_MS = 1_000;
+/** Timeout for reading the copy when the page starts. Writes are not limited. */
+const READ_TIMEOUT_MS = 1_000;
 
-/** @param {IDBFactory | undefined} factory absent or refused in some private modes: then there is no second copy */
-export function createJournal(factory, timers) {
+/**
+ * @param {IDBFactory | undefined} factory absent or refused in some private modes; then there is no second copy
+ * @param {Timers} timers
+ * @returns {Mirror}
+ */
+export function createMirror(factory, timers) {
   const opened = open(factory);
 
-  /** Runs `work` on the store. Answers what the function that it returns has to say when all is committed, or null. */
-  async function run(mode, work) {
+  /**
+   * Runs a transaction. `work` returns a function that is called for the result once the transaction is committed.
+   *
+   * @param {IDBTransactionMode} mode
+   * @param {(store: IDBObjectStore) => (() => any) | void} work
+   */
+  async function transact(mode, work) {
     const database = await opened;
     if (!database) return null;
     return new Promise((resolve) => {
@@ -25,23 +35,23 @@ export function createJournal(factory, timers) {
   }
 
   return {
-    /** Notes one entry, or with null that it is gone. */
-    note: (revision, key, text) =>
-      run('readwrite', (store) => {
+    /** Writes a record, or removes it if `text` is null. */
+    write: (revision, key, text) =>
+      transact('readwrite', (store) => {
         if (text === null) store.delete(key);
         else store.put(text, key);
         const known = store.get(REVISION);
-        // Two tabs may note at once: the higher number stays.
+        // Two tabs may write concurrently: the higher revision is kept.
         known.onsuccess = () => store.put(Math.max(known.result ?? 0, revision), REVISION);
       }),
 
-    /** The whole copy, `{revision, entries}`, or null. */
+    /** Reads the whole copy. Returns null if there is none. */
     async read() {
-      const reading = run('readonly', (store) => {
+      const reading = transact('readonly', (store) => {
         const [keys, texts] = [store.getAllKeys(), store.getAll()];
         return () => keys.result.map((key, index) => [key, texts.result[index]]);
       });
-      const found = await within(timers, reading);
+      const found = await withTimeout(timers, reading);
       if (!found) return null;
       const entries = new Map(found);
       const revision = entries.get(REVISION) ?? 0;
@@ -49,9 +59,9 @@ export function createJournal(factory, timers) {
       return { revision, entries };
     },
 
-    /** Makes the copy what it would be if every note had arrived, unless a newer one has. */
+    /** Replaces the copy, unless it has this revision or a newer one. */
     replace: (revision, entries) =>
-      run('readwrite', (store) => {
+      transact('readwrite', (store) => {
         const known = store.get(REVISION);
         known.onsuccess = () => {
           if ((known.result ?? 0) >= revision) return;
@@ -63,12 +73,14 @@ export function createJournal(factory, timers) {
   };
 }
 
-function open(factory) {
-  return new Promise((resolve) => {
-    const request = factory.open(NAME, 1);
+/** @returns {Promise<IDBDatabase | null>} */
+function open(/** @type {IDBFactory | undefined} */ factory) {
+  return new Promise((/** @type {(database: IDBDatabase | null) => void} */ resolve) => {
+    // Without a factory this throws, which rejects the promise.
+    const request = /** @type {IDBFactory} */ (factory).open(DATABASE, 1);
     request.onupgradeneeded = () => request.result.createObjectStore(STORE);
     request.onsuccess = () => {
-      // Another version of the page must not wait for this tab.
+      // A newer version of the page in another tab must not wait for this one.
       request.result.onversionchange = () => request.result.close();
       resolve(request.result);
     };
@@ -76,6 +88,7 @@ function open(factory) {
   }).catch(() => null);
 }
 
-function within(timers, promise) {
-  return Promise.race([promise, new Promise((resolve) => timers.set(() => resolve(null), PATIENCE_MS))]);
+/** Resolves to null if `promise` takes longer than the timeout. */
+function withTimeout(/** @type {Timers} */ timers, /** @type {Promise<any>} */ promise) {
+  return Promise.race([promise, new Promise((resolve) => timers.set(() => resolve(null), READ_TIMEOUT_MS))]);
 }

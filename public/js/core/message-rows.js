@@ -1,95 +1,112 @@
-// The conversation as rows to draw: day marks, stored messages, messages on their way, the reply being written.
+// The rows of the conversation: day separators, stored messages, unsent messages and the pending reply.
+// @ts-check
 
-import { nameOf } from './personas.js';
-import { clockTime, dayOf } from './format-time.js';
+import { formatDay, formatTime } from './format-time.js';
+import { personaName } from './personas.js';
 
-/** @returns {{key: string, kind: 'day' | 'message', ...}[]} a row whose fields are equal need not be drawn again */
-export function rowsOf({ messages, pending, reply, personas, session, view }, nowMs) {
+/**
+ * @param {Pick<State, 'messages' | 'unsent' | 'turn' | 'personas' | 'session' | 'view'>} state
+ * @param {number} nowMs
+ * @returns {Row[]}
+ */
+export function buildRows({ messages, unsent, turn, personas, session, view }, nowMs) {
+  /** @type {Row[]} */
   const rows = [];
-  const persona = nameOf(personas, session?.persona);
-  const lastIsMine = messages.at(-1)?.role === 'user' && !reply;
-  // Nothing came of the reply: then the message itself says so.
-  const unanswered = reply?.state === 'failed' && reply.text === '' ? reply : null;
-  // A message is stored a moment before it leaves the outbox: it is one row all the while.
-  const stored = new Set(messages.map(({ key }) => key));
+  const persona = personaName(personas, session?.persona);
+  const isLastFromUser = messages.at(-1)?.role === 'user' && !turn;
+  // A reply that failed without any text is reported by the row of its message.
+  const unanswered = turn?.state === 'failed' && turn.text === '' ? turn : null;
+  // A message is stored shortly before it leaves the outbox, and must not be shown twice.
+  const storedKeys = new Set(messages.map(({ key }) => key));
   let day = '';
 
-  const add = (row) => {
-    const rowDay = dayOf(row.timestamp, nowMs);
+  function add(/** @type {MessageRow} */ row) {
+    const rowDay = formatDay(row.timestamp, nowMs);
     if (rowDay && rowDay !== day) rows.push({ key: `day ${rowDay}`, kind: 'day', content: rowDay });
     day = rowDay || day;
-    rows.push({ kind: 'message', author: authorOf(row.role, persona), time: clockTime(row.timestamp), ...row });
-  };
+    rows.push({ kind: 'message', author: authorName(row.role, persona), time: formatTime(row.timestamp), ...row });
+  }
 
   messages.forEach((message, index) => {
     const { seq, role, content, timestamp, key, finish } = message;
-    const newest = index === messages.length - 1;
+    const isNewest = index === messages.length - 1;
     const row = { key: key ?? `seq ${seq}`, role, content, timestamp };
     if (unanswered?.seq === seq && role === 'user') {
-      add({ ...row, state: 'unanswered', requestId: unanswered.request_id, fault: replyFault(unanswered) });
-    } else add({ ...row, state: newest && lastIsMine ? 'sent' : (FINISHES[finish] ?? 'stored') });
+      add({ ...row, state: 'unanswered', requestId: unanswered.requestId, error: replyError(unanswered) });
+    } else add({ ...row, state: isNewest && isLastFromUser ? 'sent' : (FINISH_STATES.get(finish) ?? 'stored') });
   });
-  if (reply && !unanswered && !stored.has(replyKey(reply.request_id))) {
-    add({
-      key: replyKey(reply.request_id),
-      role: 'assistant',
-      content: reply.text,
-      timestamp: reply.started_at,
-      state: reply.state === 'failed' ? 'cut' : reply.state,
-      requestId: reply.request_id,
-      fault: replyFault(reply),
-      note: reply.state === 'stopped' ? STOPPED : '',
-    });
-  }
-  for (const entry of pending.filter(({ request_id: id }) => !stored.has(sentKey(id)))) {
-    add({
-      key: sentKey(entry.request_id),
-      role: 'user',
-      content: entry.content,
-      timestamp: entry.created_at,
-      state: entry.state,
-      requestId: entry.request_id,
-      fault: entry.state === 'failed' ? faultOf(entry, session) : '',
-      // A session that is no more takes nothing: it must be started again first, and then takes this by itself.
-      retriable: view !== 'gone',
-    });
+  if (turn && !unanswered && !storedKeys.has(replyKey(turn.requestId))) add(replyRow(turn));
+  for (const entry of unsent) {
+    if (!storedKeys.has(messageKey(entry.requestId))) add(unsentRow(entry, session, view));
   }
   return rows;
 }
 
-/** The row of a message and, once stored, of the same message: one row, so it is neither redrawn nor read out twice. */
-export const sentKey = (requestId) => `sent ${requestId}`;
-export const replyKey = (requestId) => `reply ${requestId}`;
+/** Returns the key of a message's row. It does not change when the message is stored, so the row is not announced twice. */
+export const messageKey = (/** @type {string} */ requestId) => `sent ${requestId}`;
+/** Returns the key of a reply's row, which does not change when the reply is stored. */
+export const replyKey = (/** @type {string} */ requestId) => `reply ${requestId}`;
 
-/** The row in which this message is drawn already, if it is the reply that was being waited for. */
-export function rowOfReply({ reply, messages }, { role, seq }) {
-  if (!reply || reply.state === 'streaming' || role !== 'assistant' || seq <= reply.seq) return undefined;
-  const key = replyKey(reply.request_id);
+/**
+ * Returns the key of the row that shows the pending reply, if `message` is that reply and came with the history.
+ *
+ * @param {Pick<State, 'turn' | 'messages'>} state
+ * @param {Pick<Message, 'role' | 'seq'>} message
+ */
+export function pendingReplyKey({ turn, messages }, { role, seq }) {
+  if (!turn || turn.state === 'streaming' || role !== 'assistant' || seq <= turn.seq) return undefined;
+  const key = replyKey(turn.requestId);
   return messages.some((message) => message.key === key) ? undefined : key;
 }
 
-/** Why a message was not sent: what the service said, or what can be seen from the entry itself. */
-function faultOf({ problem, session_id: meantFor }, session) {
+/** @returns {MessageRow} */
+const replyRow = (/** @type {Turn} */ turn) => ({
+  key: replyKey(turn.requestId),
+  role: 'assistant',
+  content: turn.text,
+  timestamp: turn.startedAt,
+  state: turn.state === 'failed' ? 'cut' : turn.state,
+  requestId: turn.requestId,
+  error: replyError(turn),
+  note: turn.state === 'stopped' ? STOPPED_NOTE : '',
+});
+
+/** @returns {MessageRow} */
+const unsentRow = (/** @type {OutboxEntry} */ entry, /** @type {Session | null} */ session, /** @type {State['view']} */ view) => ({
+  key: messageKey(entry.requestId),
+  role: 'user',
+  content: entry.content,
+  timestamp: entry.createdAt,
+  state: entry.state,
+  requestId: entry.requestId,
+  error: entry.state === 'failed' ? sendError(entry, session) : '',
+  // A session that has ended is created again first, which sends its failed messages.
+  retriable: view !== 'gone',
+});
+
+function sendError(/** @type {OutboxEntry} */ { problem, sessionId }, /** @type {Session | null} */ session) {
   if (problem) return problem.explanation;
-  return meantFor === session.session_id ? 'It could not be sent.' : 'It was meant for an earlier session of this name.';
+  return sessionId === session?.sessionId ? 'It could not be sent.' : 'It was meant for an earlier session of this name.';
 }
 
-/** What became of a reply that did not come as it should. */
-function replyFault({ state, text, problem }) {
+function replyError(/** @type {Turn} */ { state, text, problem }) {
   if (state === 'failed') {
-    const what = text === '' ? 'Your message is stored, but no reply came.' : 'The reply broke off.';
-    return `${what} ${problem.explanation}`;
+    const summary = text === '' ? 'Your message is stored, but no reply came.' : 'The reply broke off.';
+    return `${summary} ${problem?.explanation}`;
   }
   if (state !== 'cut') return '';
   return problem ? 'The connection was lost before the reply was complete.' : 'No reply has come so far.';
 }
 
-const STOPPED = 'You stopped watching. The reply is still being written and stored, and will be shown here once it is complete.';
+const STOPPED_NOTE = 'You stopped watching. The reply is still being written and stored, and will be shown here once it is complete.';
 
-/** How a stored reply ended, where it was not by itself. */
-const FINISHES = { length: 'shortened', content_filter: 'filtered' };
+/** @type {Map<string | undefined, RowState>} finish reason to state, for replies that did not end by themselves */
+const FINISH_STATES = new Map([
+  ['length', 'shortened'],
+  ['content_filter', 'filtered'],
+]);
 
-function authorOf(role, persona) {
+function authorName(/** @type {Message['role']} */ role, /** @type {string} */ persona) {
   if (role === 'user') return 'You';
   return role === 'assistant' ? persona : 'System';
 }

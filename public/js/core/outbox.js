@@ -1,148 +1,143 @@
-// Messages on their way: one request id each, minted once and kept over every retry, stored until the server has accepted them.
+// Messages that the server has not accepted yet. Each keeps its request id over all retries and is stored until it is accepted.
+// @ts-check
 
-import { storedProblem } from './api-error.js';
+import { restoreError } from './api-error.js';
 
 const PREFIX = 'nono:outbox:';
-const KEEP_MS = 7 * 24 * 60 * 60 * 1000;
+const TTL_MS = 7 * 24 * 60 * 60 * 1000;
 
-/**
- * An entry is `{request_id, user_id, session_id, content, created_at, state, problem}`; `state` is `sending` or `failed`.
- *
- * @param {{api: object, storage: object, patience: object, timers: object, newId: () => string,
- *   onChange: () => void, onEvent: (entry: object, event: object) => void}} deps
- */
-export function createOutbox({ api, storage, patience, timers, newId, onChange, onEvent }) {
+/** @param {OutboxDeps} deps @returns {Outbox} */
+export function createOutbox({ api, storage, retrier, timers, newId, onChange, onEvent }) {
+  /** @type {Map<string, OutboxEntry>} request id to entry */
   const entries = new Map();
-  /** One message at a time per session: the order of sending is the order of the conversation. */
+  /** @type {Map<string, Promise<void>>} user id to its last delivery: one at a time keeps messages in order */
   const queues = new Map();
-  /** user_id to what ends the stream of the reply that is being read. */
+  /** @type {Map<string, AbortController>} user id to the stream of its reply */
   const streams = new Map();
 
-  function keep(entry) {
-    entries.set(entry.request_id, entry);
-    storage.write(PREFIX + entry.request_id, entry);
+  function save(/** @type {OutboxEntry} */ entry) {
+    entries.set(entry.requestId, entry);
+    storage.write(PREFIX + entry.requestId, entry);
     onChange();
   }
 
-  function forget(requestId) {
+  function remove(/** @type {string} */ requestId) {
     entries.delete(requestId);
     storage.remove(PREFIX + requestId);
     onChange();
   }
 
-  function queue(entry, isWanted) {
-    const before = queues.get(entry.user_id) ?? Promise.resolve();
-    const after = before.then(() => deliver(entry, isWanted));
-    queues.set(entry.user_id, after);
-    return after;
+  function enqueue(/** @type {Delivery} */ delivery, /** @type {() => boolean} */ isWanted) {
+    const previous = queues.get(delivery.userId) ?? Promise.resolve();
+    const next = previous.then(() => deliver(delivery, isWanted));
+    queues.set(delivery.userId, next);
+    return next;
   }
 
-  /** `request_id` says which; the entry as it is kept now may be meant for another session than before. */
-  const queueEntry = ({ request_id: id }) => queue(entries.get(id), () => entries.get(id)?.state === 'sending');
+  const enqueueEntry = (/** @type {OutboxEntry} */ entry) =>
+    enqueue(entry, () => entries.get(entry.requestId)?.state === 'sending');
 
-  /** Sends until the server has accepted. From then on the message is safe, and a lost reply is for the person to ask for again. */
-  async function deliver(entry, isWanted) {
+  /** Sends a message until the server accepts it. An error after that is reported, but not retried. */
+  async function deliver(/** @type {Delivery} */ delivery, /** @type {() => boolean} */ isWanted) {
+    const { requestId, userId, content } = delivery;
     const stream = new AbortController();
     let accepted = false;
 
-    async function attempt() {
-      // Given up meanwhile, or its session deleted: a later attempt must not reach another session of that name.
+    async function send() {
+      // Discarded, or its session deleted: another session of the same name must not receive it.
       if (!isWanted()) return;
-      const message = { userId: entry.user_id, content: entry.content, requestId: entry.request_id };
-      for await (const event of api.send(message, stream.signal)) {
+      for await (const event of api.chat({ userId, content, requestId }, stream.signal)) {
         if (event.type === 'accepted') {
           accepted = true;
-          streams.set(entry.user_id, stream);
+          streams.set(userId, stream);
         }
-        onEvent(entry, event);
-        if (event.type === 'accepted') forget(entry.request_id);
+        onEvent(delivery, event);
+        if (event.type === 'accepted') remove(requestId);
       }
     }
 
     try {
-      await patience.run(() =>
-        attempt().catch((problem) => {
+      await retrier.run(() =>
+        send().catch((problem) => {
           if (!accepted) throw problem;
-          if (!stream.signal.aborted) onEvent(entry, { type: 'cut', problem });
+          if (!stream.signal.aborted) onEvent(delivery, { type: 'cut', problem });
         }),
       );
     } catch (problem) {
-      if (entries.has(entry.request_id)) fail(entry, problem);
-      else if (isWanted()) onEvent(entry, { type: 'cut', problem });
+      const entry = entries.get(requestId);
+      if (entry) {
+        save({ ...entry, state: 'failed', problem });
+        onEvent(delivery, { type: 'failed', problem });
+      } else if (isWanted()) onEvent(delivery, { type: 'cut', problem });
     } finally {
-      if (streams.get(entry.user_id) === stream) streams.delete(entry.user_id);
+      if (streams.get(userId) === stream) streams.delete(userId);
     }
   }
 
-  function fail(entry, problem) {
-    keep({ ...entry, state: 'failed', problem });
-    onEvent(entry, { type: 'failed', problem });
-  }
+  const list = (/** @type {string} */ userId) => [...entries.values()].filter((entry) => entry.userId === userId);
 
   return {
-    /** Takes a message over from the composer and sends it after those before it. */
-    add(session, content) {
-      const entry = {
-        request_id: newId(),
-        user_id: session.user_id,
-        session_id: session.session_id,
-        content,
-        created_at: new Date(timers.now()).toISOString(),
-        state: 'sending',
-      };
-      keep(entry);
-      return queueEntry(entry);
+    /** Returns the entries of a session, oldest first. */
+    list,
+
+    /** Adds a message and sends it after the previous ones. */
+    add({ userId, sessionId }, content) {
+      /** @type {OutboxEntry} */
+      const entry = { requestId: newId(), userId, sessionId, content, createdAt: new Date(timers.now()).toISOString(), state: 'sending' };
+      save(entry);
+      return enqueueEntry(entry);
     },
 
-    /** The same message with the same request id once more, to the session that now bears the name. */
+    /** Sends a failed message again with the same request id, to the session that has the name now. */
     retry(requestId, session) {
       const entry = entries.get(requestId);
       if (entry?.state !== 'failed') return Promise.resolve();
-      keep({ ...entry, session_id: session.session_id, state: 'sending', problem: null });
-      return queueEntry(entry);
+      /** @type {OutboxEntry} */
+      const retried = { ...entry, sessionId: session.sessionId, state: 'sending', problem: null };
+      save(retried);
+      return enqueueEntry(retried);
     },
 
-    /** Asks for the reply to a message that is stored, with the message's own request id, while `isWanted` answers true. */
-    resume: (turn, isWanted) => queue(turn, isWanted),
+    /** Requests the reply to a stored message again, with the message's request id, while `isWanted` returns true. */
+    requestReply: (turn, isWanted) => enqueue(turn, isWanted),
 
-    /** Reads no further in the reply that is streaming. The server finishes it all the same. */
+    /** Stops reading the reply that is streaming. The server completes it. */
     stop: (userId) => streams.get(userId)?.abort(),
 
-    /** Gives up on a message that has not been accepted. Returns its text. */
+    /** Removes a message that has not been accepted. Returns its text. */
     discard(requestId) {
       const content = entries.get(requestId)?.content ?? '';
-      forget(requestId);
+      remove(requestId);
       return content;
     },
 
-    of: (userId) => [...entries.values()].filter((entry) => entry.user_id === userId),
-
     /**
-     * Takes up what an earlier visit left behind for this session and sends it: the request id makes that safe.
-     * What was meant for an earlier session of the same name is shown as failed instead, and is the person's to decide.
+     * Restores the entries that an earlier visit has stored for this session, and sends them: the request id makes that safe.
+     * An entry for an earlier session of the same name is restored as failed instead, so that the user decides.
      */
     restore(session) {
       for (const key of storage.keys(PREFIX)) {
         const stored = storage.read(key);
-        if (!(Date.parse(stored?.created_at) > timers.now() - KEEP_MS)) storage.remove(key);
-        else if (stored.user_id === session.user_id && !entries.has(stored.request_id)) {
-          const same = stored.session_id === session.session_id;
-          keep({ ...stored, state: same ? stored.state : 'failed', problem: same ? storedProblem(stored.problem) : null });
-          if (same && stored.state === 'sending') queueEntry(stored);
+        if (!(Date.parse(stored?.createdAt) > timers.now() - TTL_MS)) storage.remove(key);
+        else if (stored.userId === session.userId && !entries.has(stored.requestId)) {
+          const isSame = stored.sessionId === session.sessionId;
+          save({ ...stored, state: isSame ? stored.state : 'failed', problem: isSame ? restoreError(stored.problem) : null });
+          if (isSame && stored.state === 'sending') enqueueEntry(stored);
         }
       }
     },
 
-    /** The session was started again: what had failed to reach the old one goes to the new one. */
-    readdress(session) {
-      const moved = this.of(session.user_id).filter((entry) => entry.state === 'failed');
-      for (const entry of moved) keep({ ...entry, session_id: session.session_id, state: 'sending', problem: null });
-      return Promise.all(moved.map(queueEntry));
+    /** Sends the failed messages to a session that was created again under the same name. */
+    retarget({ userId, sessionId }) {
+      const failed = list(userId).filter((entry) => entry.state === 'failed');
+      const moved = failed.map((entry) => /** @type {OutboxEntry} */ ({ ...entry, sessionId, state: 'sending', problem: null }));
+      moved.forEach(save);
+      return Promise.all(moved.map(enqueueEntry));
     },
 
-    /** The session was deleted by hand, and what was never sent with it. */
-    clear(userId) {
-      for (const entry of this.of(userId)) forget(entry.request_id);
+    /** Removes all entries of a deleted session. */
+    removeAll(userId) {
+      for (const { requestId } of list(userId)) remove(requestId);
     },
   };
 }

@@ -1,140 +1,143 @@
-// Replies in the making, at most one per session: what of them can be shown, and which message still waits for one, also after a refresh.
+// Turns whose reply is not stored yet, at most one per session. They are stored, so that a later visit can go on from them.
+// @ts-check
 
-import { storedProblem } from './api-error.js';
+import { restoreError } from './api-error.js';
 
 const PREFIX = 'nono:turn:';
-const KEEP_MS = 24 * 60 * 60 * 1000;
-/** A reply that was asked for longer ago is not on its way any more. */
-const ON_ITS_WAY_MS = 5 * 60_000;
+const TTL_MS = 24 * 60 * 60 * 1000;
+/** A reply that was requested longer ago is not expected any more. */
+const EXPECTED_MS = 5 * 60_000;
 
-/**
- * A turn is `{request_id, user_id, session_id, content, seq, text, started_at, state, problem}`: the message by its `content` and
- * `seq`, the reply by its `text`. `state` is `streaming`, `waiting` (asked for and not heard of yet), `stopped` (not shown any
- * further, by wish), `cut` (the connection was lost, or no reply came in time) or `failed` (the service said why).
- *
- * @param {{storage: object, timers: object, clock: object, onChange: (userId: string) => void}} deps
- */
-export function createTurns({ storage, timers, clock, onChange }) {
+/** @param {PendingRepliesDeps} deps @returns {PendingReplies} */
+export function createPendingReplies({ storage, timers, clock, onChange }) {
+  /** @type {Map<string, Turn>} user id to turn */
   const turns = new Map();
-  /** Text that waits for the next frame, by request id. */
-  const heard = new Map();
+  /** @type {Map<string, string>} request id to text that is shown with the next frame */
+  const buffered = new Map();
+  /** @type {unknown} */
   let frame = null;
 
-  function put(turn) {
-    turns.set(turn.user_id, turn);
-    onChange(turn.user_id);
+  function put(/** @type {Turn} */ turn) {
+    turns.set(turn.userId, turn);
+    onChange(turn.userId);
   }
 
-  const same = (entry) => {
-    const turn = turns.get(entry.user_id);
-    return turn?.request_id === entry.request_id ? turn : null;
-  };
-
-  function current(session) {
-    const turn = turns.get(session?.user_id);
-    return turn && turn.session_id === session.session_id ? turn : null;
+  function byId(/** @type {TurnId} */ { requestId, userId }) {
+    const turn = turns.get(userId);
+    return turn?.requestId === requestId ? turn : null;
   }
 
-  function change(entry, patch) {
-    draw();
-    const turn = same(entry);
+  /** Returns the pending turn of a session, or null. */
+  function find(/** @type {Pick<Session, 'userId' | 'sessionId'> | null} */ session) {
+    const turn = session && turns.get(session.userId);
+    return turn && turn.sessionId === session.sessionId ? turn : null;
+  }
+
+  function update(/** @type {TurnId} */ id, /** @type {Partial<Turn>} */ patch) {
+    flush();
+    const turn = byId(id);
     if (turn) put({ ...turn, ...patch });
   }
 
-  function draw() {
+  /** Adds the buffered text to its turns. */
+  function flush() {
     frame = null;
     for (const turn of [...turns.values()]) {
-      const more = heard.get(turn.request_id);
-      if (!more) continue;
-      heard.delete(turn.request_id);
-      put({ ...turn, text: (turn.fresh ? '' : turn.text) + more, fresh: false });
+      const text = buffered.get(turn.requestId);
+      if (!text) continue;
+      buffered.delete(turn.requestId);
+      put({ ...turn, text: (turn.fresh ? '' : turn.text) + text, fresh: false });
     }
-    heard.clear();
+    buffered.clear();
   }
 
-  /** What a later visit, and another tab of this one, need to go on from. */
-  function keep({ request_id, user_id, session_id, content, seq, accepted_at }, problem = null) {
-    storage.write(PREFIX + request_id, { request_id, user_id, session_id, content, seq, accepted_at, problem });
+  /** Stores the fields from which a later visit, or another tab, can go on. */
+  function save(/** @type {Omit<Turn, 'text' | 'startedAt' | 'state' | 'problem'>} */ turn, /** @type {ApiError | null} */ problem = null) {
+    const { requestId, userId, sessionId, content, seq, acceptedAt } = turn;
+    storage.write(PREFIX + requestId, { requestId, userId, sessionId, content, seq, acceptedAt, problem });
   }
 
-  function drop(turn) {
-    turns.delete(turn.user_id);
-    heard.delete(turn.request_id);
-    storage.remove(PREFIX + turn.request_id);
-    onChange(turn.user_id);
+  function remove(/** @type {Turn} */ turn) {
+    turns.delete(turn.userId);
+    buffered.delete(turn.requestId);
+    storage.remove(PREFIX + turn.requestId);
+    onChange(turn.userId);
+  }
+
+  /** Restores a stored turn, unless this tab knows more of it than another tab has stored. */
+  function takeOver(/** @type {any} */ stored, /** @type {Message} */ newest, /** @type {Turn | null} */ known) {
+    if (known && ['streaming', 'stopped'].includes(known.state)) return;
+    const problem = restoreError(stored.problem);
+    if (known && (known.state === 'failed') === (problem !== null)) return;
+    const isExpected = timers.now() - stored.acceptedAt < EXPECTED_MS;
+    const state = problem ? 'failed' : isExpected ? 'waiting' : 'cut';
+    put({ ...stored, text: known?.text ?? '', startedAt: newest.timestamp, state, problem });
+  }
+
+  function storedTurns(/** @type {string} */ userId) {
+    return storage.keys(PREFIX).flatMap((key) => {
+      const stored = storage.read(key);
+      return stored?.userId === userId ? [stored] : [];
+    });
   }
 
   return {
-    /** The turn of this very session, or null. */
-    of: current,
+    find,
 
-    /** The message is stored, the reply begins. What an earlier attempt brought stays until there is something newer. */
-    begin({ request_id, user_id, session_id, content }, { seq }) {
-      const { text = '' } = same({ user_id, request_id }) ?? {};
-      const turn = { request_id, user_id, session_id, content, seq, accepted_at: timers.now() };
-      keep(turn);
-      put({ ...turn, text, started_at: new Date(clock.now()).toISOString(), fresh: true, state: 'streaming', problem: null });
+    /** Adds a turn whose message was stored. The text of an earlier attempt is shown until the first new text. */
+    start({ requestId, userId, sessionId, content }, { seq }) {
+      const { text = '' } = byId({ userId, requestId }) ?? {};
+      const turn = { requestId, userId, sessionId, content, seq, acceptedAt: timers.now() };
+      save(turn);
+      put({ ...turn, text, startedAt: new Date(clock.now()).toISOString(), fresh: true, state: 'streaming', problem: null });
     },
 
-    /** Shown with the next frame: a fast model speaks more often than a screen is drawn. */
-    grow({ request_id: requestId }, text) {
-      heard.set(requestId, (heard.get(requestId) ?? '') + text);
-      frame ??= timers.frame(draw);
+    /** Appends text with the next frame, because a model can stream faster than the screen is painted. */
+    append({ requestId }, text) {
+      buffered.set(requestId, (buffered.get(requestId) ?? '') + text);
+      frame ??= timers.nextFrame(flush);
     },
 
-    /** A lost connection says nothing of the reply; a refusal is the service's own word, and is kept. */
-    cut(entry, problem) {
-      const failed = problem.status !== 0;
-      const turn = same(entry);
-      if (failed && turn) keep(turn, problem);
-      change(entry, { state: failed ? 'failed' : 'cut', problem });
+    /** Records that the stream ended early. Errors of the service are stored; a lost connection says nothing about the reply. */
+    interrupt(id, problem) {
+      const isFailure = problem.status !== 0;
+      const turn = byId(id);
+      if (isFailure && turn) save(turn, problem);
+      update(id, { state: isFailure ? 'failed' : 'cut', problem });
     },
-    stop: (entry) => change(entry, { state: 'stopped', problem: null }),
-    /** It is asked for once more. */
+
+    stop: (id) => update(id, { state: 'stopped', problem: null }),
+
+    /** Records that the reply was requested again. */
     wait(turn) {
-      keep({ ...turn, accepted_at: timers.now() });
-      change(turn, { state: 'waiting', problem: null });
-    },
-    /** No reply came for as long as somebody looked. */
-    giveUp: (entry) => change(entry, { state: 'cut', problem: null }),
-
-    /** The reply is stored. */
-    done(entry) {
-      const turn = same(entry);
-      if (turn) drop(turn);
+      save({ ...turn, acceptedAt: timers.now() });
+      update(turn, { state: 'waiting', problem: null });
     },
 
-    /** The session is no more, nor is anything that waited for a reply in it. */
-    clear(userId) {
+    /** Records that no reply came in time. */
+    timeOut: (id) => update(id, { state: 'cut', problem: null }),
+
+    /** Removes a turn whose reply is stored, or whose session is gone. */
+    complete(id) {
+      const turn = byId(id);
+      if (turn) remove(turn);
+    },
+
+    /** Removes the turns of a deleted session. */
+    removeAll(userId) {
       const turn = turns.get(userId);
-      if (turn) drop(turn);
-      for (const stored of storedTurns(userId)) storage.remove(PREFIX + stored.request_id);
+      if (turn) remove(turn);
+      for (const { requestId } of storedTurns(userId)) storage.remove(PREFIX + requestId);
     },
 
-    /** Takes up what an earlier visit or another tab was waiting for, if it is the newest message and still without a reply. */
+    /** Restores the turn that an earlier visit or another tab has stored, if its message is the newest one of the session. */
     restore(session, newest) {
-      for (const stored of storedTurns(session.user_id)) {
-        const age = timers.now() - stored.accepted_at;
-        const sameSession = stored.session_id === session.session_id;
-        if (!sameSession || !(age < KEEP_MS) || newest?.seq > stored.seq) storage.remove(PREFIX + stored.request_id);
-        else if (newest?.seq === stored.seq && newest.role === 'user') takeUp(stored, newest, age, current(session));
+      for (const stored of storedTurns(session.userId)) {
+        const isExpired = !(timers.now() - stored.acceptedAt < TTL_MS);
+        const isOutdated = newest !== undefined && newest.seq > stored.seq;
+        if (stored.sessionId !== session.sessionId || isExpired || isOutdated) storage.remove(PREFIX + stored.requestId);
+        else if (newest?.seq === stored.seq && newest?.role === 'user') takeOver(stored, newest, find(session));
       }
     },
   };
-
-  /** `known` is what this page has of the turn already: its own ears come before what another tab noted. */
-  function takeUp(stored, newest, age, known) {
-    if (['streaming', 'stopped'].includes(known?.state)) return;
-    const problem = storedProblem(stored.problem);
-    if (known && (known.state === 'failed') === (problem !== null)) return;
-    const state = problem ? 'failed' : age < ON_ITS_WAY_MS ? 'waiting' : 'cut';
-    put({ ...stored, text: known?.text ?? '', started_at: newest.timestamp, state, problem });
-  }
-
-  function storedTurns(userId) {
-    return storage.keys(PREFIX).flatMap((key) => {
-      const stored = storage.read(key);
-      return stored?.user_id === userId ? [stored] : [];
-    });
-  }
 }

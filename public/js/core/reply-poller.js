@@ -1,50 +1,53 @@
-// Looks for a reply that this page does not hear itself: after a refresh, a cut or a stop, or because another tab asked for it.
+// Polls for a reply that does not stream to this tab: after a reload, a cut or a stop, or because another tab requested it.
+// @ts-check
 
-/** A second apart at first: whoever waits sees the reply within a second of its being stored. Then more and more gently. */
-const STEPS = [
-  { untilMs: 60_000, everyMs: 900 },
-  { untilMs: 120_000, everyMs: 4_000 },
-  { untilMs: 300_000, everyMs: 15_000 },
+/** Polling intervals. The first shows a reply within a second after it is stored; later ones spare the service. */
+const INTERVALS = [
+  { untilMs: 60_000, intervalMs: 900 },
+  { untilMs: 120_000, intervalMs: 4_000 },
+  { untilMs: 300_000, intervalMs: 15_000 },
 ];
-/** An older message without a reply is not waiting for one. */
+/** No reply is expected to an older message. */
 const RECENT_MS = 5 * 60_000;
 
 /**
- * Looking ends after five minutes. Whoever comes back to the page later sees the reply anyway: it looks then, too.
+ * Polling ends after five minutes. A reply that comes later is shown when the page is focused or opened again.
  *
- * @param {{timers: object, look: () => Promise<void>, onGivenUp: () => void}} deps `look` fetches what is new
+ * @param {{timers: Timers, poll: () => Promise<void>, onTimeout: () => void}} deps
  */
-export function createLookout({ timers, look, onGivenUp }) {
-  let awaited = null;
+export function createReplyPoller({ timers, poll, onTimeout }) {
+  /** @type {string | null} */
+  let expected = null;
+  /** @type {unknown} */
   let timer = null;
 
-  function next(beganMs) {
-    const step = STEPS.find(({ untilMs }) => timers.now() - beganMs < untilMs);
-    if (!step) return onGivenUp();
+  function schedule(/** @type {number} */ startedMs) {
+    const step = INTERVALS.find(({ untilMs }) => timers.now() - startedMs < untilMs);
+    if (!step) return onTimeout();
     timer = timers.set(async () => {
-      const before = awaited;
-      await look();
-      if (awaited === before) next(beganMs);
-    }, step.everyMs);
+      const before = expected;
+      await poll();
+      if (expected === before) schedule(startedMs);
+    }, step.intervalMs);
   }
 
   return {
-    /** Follows the conversation: looks while its newest message waits for a reply. */
-    follow(state, nowMs) {
-      const name = awaitedIn(state, nowMs);
-      if (name === awaited) return;
+    /** Polls while the newest message waits for a reply. */
+    update(/** @type {State} */ state, /** @type {number} */ nowMs) {
+      const next = expectedReply(state, nowMs);
+      if (next === expected) return;
       timers.clear(timer);
-      awaited = name;
-      if (name !== null) next(timers.now());
+      expected = next;
+      if (next !== null) schedule(timers.now());
     },
   };
 }
 
-/** A name for what is waited for, or null. */
-function awaitedIn({ view, session, messages, reply }, nowMs) {
+/** Returns an identifier of the expected reply, or null. */
+function expectedReply(/** @type {State} */ { view, session, messages, turn }, /** @type {number} */ nowMs) {
   const newest = messages.at(-1);
   if (view !== 'open' || newest?.role !== 'user') return null;
-  if (reply?.state === 'streaming' || reply?.state === 'failed') return null;
-  const recent = reply !== null || nowMs - Date.parse(newest.timestamp) < RECENT_MS;
-  return recent ? `${session.session_id} ${newest.seq}` : null;
+  if (turn?.state === 'streaming' || turn?.state === 'failed') return null;
+  const isRecent = turn !== null || nowMs - Date.parse(newest.timestamp) < RECENT_MS;
+  return isRecent ? `${session?.sessionId} ${newest.seq}` : null;
 }

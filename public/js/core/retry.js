@@ -1,83 +1,105 @@
-// Trying again: how long to wait after a refusal, and one place that says who waits until when. Knows no call by name.
+// Retries failed calls with exponential backoff and jitter, and publishes the current wait.
+// @ts-check
 
-/** Attempts before a task is given up. Waiting for the network to come back does not count. */
-export const ATTEMPTS = 6;
-const FIRST_WAIT_MS = 1_000;
-const LONGEST_WAIT_MS = 30_000;
-const LONGEST_JITTER_MS = 5_000;
-/** A reply that is being written is waited for longer than a service in trouble, and asked after more often. */
-const TURN_PATIENCE_MS = 5 * 60_000;
-const LONGEST_TURN_WAIT_MS = 5_000;
+/** Attempts per call. Attempts made while offline do not count. */
+export const MAX_ATTEMPTS = 6;
+const FIRST_BACKOFF_MS = 1_000;
+const MAX_BACKOFF_MS = 30_000;
+const MAX_JITTER_MS = 5_000;
+/** Calls that are rejected because a turn is in progress are retried for this time, rather than up to a number of attempts. */
+const TURN_TIMEOUT_MS = 5 * 60_000;
+const MAX_TURN_BACKOFF_MS = 5_000;
 
-/** Never sooner than the server asked for; a random part on top, so that many pages do not return at the same instant. */
+/**
+ * Returns the delay before a retry: never less than the server requests, plus jitter so that clients do not return at once.
+ *
+ * @param {number} attempt the number of failed attempts
+ * @param {number | null} retryAfterMs
+ * @param {() => number} random
+ */
 export function delayMs(attempt, retryAfterMs, random) {
-  const base = retryAfterMs ?? Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
-  return Math.round(base + Math.min(base / 4, LONGEST_JITTER_MS) * random());
+  const base = retryAfterMs ?? Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (attempt - 1));
+  return Math.round(base + Math.min(base / 4, MAX_JITTER_MS) * random());
 }
 
-/** The wait after `error`, the `attempt`th in a row. */
-function waitFor(error, attempt, random) {
-  if (!isTurn(error)) return delayMs(attempt, error.retryAfterMs, random);
-  const growing = Math.min(LONGEST_TURN_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
+/**
+ * @param {ApiError} error
+ * @param {number} attempt
+ * @param {() => number} random
+ */
+function backoffMs(error, attempt, random) {
+  if (!isTurnInProgress(error)) return delayMs(attempt, error.retryAfterMs, random);
+  const growing = Math.min(MAX_TURN_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (attempt - 1));
   return delayMs(1, Math.max(growing, error.retryAfterMs ?? 0), random);
 }
 
-const isTurn = (error) => error.reason === 'TURN_IN_PROGRESS';
+const isTurnInProgress = (/** @type {ApiError} */ error) => error.reason === 'TURN_IN_PROGRESS';
 
-/**
- * @param {{timers: object, random?: () => number, isOnline?: () => boolean, onWaiting: (waiting: object | null) => void}} deps
- */
-export function createPatience({ timers, random = Math.random, isOnline = () => true, onWaiting }) {
-  const waits = new Set();
+/** @param {RetrierDeps} deps @returns {Retrier} */
+export function createRetrier({ timers, random = Math.random, isOnline = () => true, onWaitChange }) {
+  /** @type {Set<{wait: Wait, isShared: boolean, end: () => void}>} */
+  const pauses = new Set();
 
   function publish() {
-    const soonest = [...waits].filter((wait) => wait.shared).sort((a, b) => a.until - b.until)[0];
-    onWaiting(soonest ? { kind: soonest.kind, reason: soonest.reason, until: soonest.until } : null);
+    const shared = [...pauses].filter(({ isShared }) => isShared).map(({ wait }) => wait);
+    onWaitChange(shared.sort((a, b) => a.until - b.until)[0] ?? null);
   }
 
-  /** Ends when the time is up, when somebody wakes us, or with an error when `signal` aborts. */
-  function pause(error, ms, signal, onWait) {
+  /**
+   * Waits for `ms`, until `retryNow` is called, or until `signal` aborts, which is an error.
+   *
+   * @param {ApiError} error
+   * @param {number} ms
+   * @param {AbortSignal} [signal]
+   * @param {WaitListener} [onOwnWait]
+   * @returns {Promise<void>}
+   */
+  function pause({ kind, reason }, ms, signal, onOwnWait) {
     return new Promise((resolve, reject) => {
-      const wait = { kind: error.kind, reason: error.reason, until: timers.now() + ms, shared: !onWait, wake: () => end(resolve) };
-      const stop = () => end(() => reject(signal.reason));
-      const timer = Number.isFinite(ms) ? timers.set(wait.wake, ms) : null;
-      function end(settle) {
+      const pause = { wait: { kind, reason, until: timers.now() + ms }, isShared: !onOwnWait, end: () => finish(resolve) };
+      const abort = () => finish(() => reject(signal?.reason));
+      const timer = Number.isFinite(ms) ? timers.set(pause.end, ms) : null;
+      function finish(/** @type {() => void} */ settle) {
         timers.clear(timer);
-        signal?.removeEventListener('abort', stop);
-        waits.delete(wait);
-        if (onWait) onWait(null);
+        signal?.removeEventListener('abort', abort);
+        pauses.delete(pause);
+        if (onOwnWait) onOwnWait(null);
         else publish();
         settle();
       }
-      signal?.addEventListener('abort', stop);
-      waits.add(wait);
-      if (onWait) onWait({ kind: wait.kind, reason: wait.reason, until: wait.until });
+      signal?.addEventListener('abort', abort);
+      pauses.add(pause);
+      if (onOwnWait) onOwnWait(pause.wait);
       else publish();
     });
   }
 
   return {
-    /** Runs `task` until it succeeds, fails for good, or its attempts are used up. With `onWait` the caller shows the wait itself. */
-    async run(task, { signal, onWait } = {}) {
-      const began = timers.now();
-      const isUsedUp = (error, attempt) => (isTurn(error) ? timers.now() - began >= TURN_PATIENCE_MS : attempt >= ATTEMPTS);
+    /**
+     * Runs `call` until it succeeds, fails permanently or exhausts its attempts. With an `onWaitChange` of its own, the wait is
+     * reported to the caller only.
+     */
+    async run(call, { signal, onWaitChange: onOwnWait } = {}) {
+      const startedMs = timers.now();
+      const isExhausted = (/** @type {ApiError} */ error, /** @type {number} */ attempt) =>
+        isTurnInProgress(error) ? timers.now() - startedMs >= TURN_TIMEOUT_MS : attempt >= MAX_ATTEMPTS;
       for (let attempt = 1; ; attempt += 1) {
         signal?.throwIfAborted();
         try {
-          return await task();
+          return await call();
         } catch (error) {
           if (!error.retryable || signal?.aborted) throw error;
           const offline = error.kind === 'unreachable' && !isOnline();
           if (offline) attempt -= 1;
-          else if (isUsedUp(error, attempt)) throw error;
-          await pause(error, offline ? Infinity : waitFor(error, attempt, random), signal, onWait);
+          else if (isExhausted(error, attempt)) throw error;
+          await pause(error, offline ? Infinity : backoffMs(error, attempt, random), signal, onOwnWait);
         }
       }
     },
 
-    /** Whoever waits tries now. */
-    wake() {
-      for (const wait of [...waits]) wait.wake();
+    /** Ends all waits, so that every pending call is retried now. */
+    retryNow() {
+      for (const { end } of [...pauses]) end();
     },
   };
 }

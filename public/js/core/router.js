@@ -1,30 +1,31 @@
-// Which session is open, as the address bar and the memory of the last visit say it. `/?session=John%20Doe` is the truth.
+// The open session in the address bar (`/?session=John%20Doe`), and the last visit on this device.
+// @ts-check
 
-const LAST = 'nono:last';
+const LAST_VISIT = 'nono:last';
 
-/** @param {{scope: Window, storage: object}} deps `scope` is `window`: its `location` and `history` */
-export function createRouter({ scope, storage }) {
+/** @param {{scope: Pick<Window, 'location' | 'history'>, storage: Records}} deps @returns {Router} */
+export function createRouter({ scope: { location, history }, storage }) {
+  const currentUserId = () => new URLSearchParams(location.search).get('session') || null;
+
   return {
-    /** The user_id in the address, or null. */
-    named: () => sessionIn(scope.location.search),
+    /** Returns the user id in the address, or null. */
+    currentUserId,
 
-    /** Puts a session into the address; null means the welcome page. `replace` adds no step to Back. */
-    show(userId, { replace = false } = {}) {
-      if (sessionIn(scope.location.search) === userId) return;
-      const address = `${scope.location.pathname}${userId === null ? '' : `?${new URLSearchParams({ session: userId })}`}`;
-      if (replace) scope.history.replaceState(null, '', address);
-      else scope.history.pushState(null, '', address);
+    /** Puts a session into the address; null is the welcome page. `replace` adds no entry to the browser's history. */
+    navigate(userId, { replace = false } = {}) {
+      if (currentUserId() === userId) return;
+      const url = `${location.pathname}${userId === null ? '' : `?${new URLSearchParams({ session: userId })}`}`;
+      if (replace) history.replaceState(null, '', url);
+      else history.pushState(null, '', url);
     },
 
-    /** `{user_id, persona}` of the session that was open last on this device, or null. */
-    last: () => storage.read(LAST),
-    remember: ({ user_id, persona }) => storage.write(LAST, { user_id, persona }),
-    forget(userId) {
-      if (storage.read(LAST)?.user_id === userId) storage.remove(LAST);
+    /** Returns the session that was last open on this device, or null. */
+    lastVisit: () => storage.read(LAST_VISIT),
+
+    saveLastVisit: ({ userId, persona }) => storage.write(LAST_VISIT, { userId, persona }),
+
+    clearLastVisit(userId) {
+      if (storage.read(LAST_VISIT)?.userId === userId) storage.remove(LAST_VISIT);
     },
   };
-}
-
-function sessionIn(search) {
-  return new URLSearchParams(search).get('session') || null;
 }

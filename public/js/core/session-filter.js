@@ -1,39 +1,48 @@
-// The list of sessions as it is read: those that match a search, in groups by the day of their last activity.
+// Filters the list of sessions by a search and groups it by the day of the last activity.
+// @ts-check
 
-import { nameOf } from './personas.js';
-import { periodOf } from './format-time.js';
+import { formatPeriod } from './format-time.js';
+import { personaName } from './personas.js';
 
 /**
- * @param {{items: object[], query: string, limit: number}} list
- * @returns {{groups: {label: string, sessions: object[]}[], matching: number, shown: number}}
+ * @param {Pick<ListState, 'items' | 'query' | 'limit'>} list
+ * @param {Persona[]} personas
+ * @param {number} nowMs
+ * @returns {FilteredSessions}
  */
-export function listingOf({ items, query, limit }, personas, nowMs) {
-  const words = plain(query).split(/\s+/).filter(Boolean);
+export function filterSessions({ items, query, limit }, personas, nowMs) {
+  const words = normalize(query).split(/\s+/).filter(Boolean);
   const matching = words.length === 0 ? items : items.filter((session) => matches(session, words, personas));
   const shown = matching.slice(0, limit);
+  /** @type {FilteredSessions['groups']} */
   const groups = [];
   for (const session of shown) {
-    const label = periodOf(session.last_activity, nowMs);
+    const label = formatPeriod(session.lastActivity, nowMs);
     if (groups.at(-1)?.label !== label) groups.push({ label, sessions: [] });
-    groups.at(-1).sessions.push(session);
+    groups.at(-1)?.sessions.push(session);
   }
   return { groups, matching: matching.length, shown: shown.length };
 }
 
-/** How many there are and how many were found, as a sentence without a full stop. */
-export function countText({ count, query, status, items }, { matching }) {
-  const all = count === 1 ? '1 session' : `${number(count)} sessions`;
+/**
+ * Describes the number of sessions, and of those that match, without a full stop.
+ *
+ * @param {Pick<ListState, 'count' | 'query' | 'status' | 'items'>} list
+ * @param {Pick<FilteredSessions, 'matching'>} filtered
+ */
+export function describeCount({ count, query, status, items }, { matching }) {
+  const all = count === 1 ? '1 session' : `${formatNumber(count)} sessions`;
   if (query.trim() === '') return all;
-  if (status === 'loading') return `Searching, ${number(items.length)} of ${all} so far`;
-  return `${number(matching)} of ${all}`;
+  if (status === 'loading') return `Searching, ${formatNumber(items.length)} of ${all} so far`;
+  return `${formatNumber(matching)} of ${all}`;
 }
 
-function matches({ user_id, persona }, words, personas) {
-  const text = plain(`${user_id} ${nameOf(personas, persona)}`);
+function matches(/** @type {Session} */ { userId, persona }, /** @type {string[]} */ words, /** @type {Persona[]} */ personas) {
+  const text = normalize(`${userId} ${personaName(personas, persona)}`);
   return words.every((word) => text.includes(word));
 }
 
-/** Without case and accents: who searches for `zoe` finds `Zoë`. */
-const plain = (text) => text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
+/** Removes case and accents, so that `zoe` finds `Zoë`. */
+const normalize = (/** @type {string} */ text) => text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
 
-const number = (value) => new Intl.NumberFormat().format(value);
+const formatNumber = (/** @type {number} */ value) => new Intl.NumberFormat().format(value);

@@ -1,29 +1,33 @@
-// The list of live sessions as the Sessions dialog needs it: page by page, and to its end where somebody searches.
+// The list of live sessions: loaded page by page, and to its end during a search.
+// @ts-check
 
-const PAGE = 100;
-/** As many at once as the service gives, for a search; and where a search ends. */
-const SEARCH_PAGE = 1_000;
-const SEARCH_AT_MOST = 10_000;
+const PAGE_SIZE = 100;
+/** Page size during a search: the maximum of the service. */
+const SEARCH_PAGE_SIZE = 1_000;
+/** Number of items after which a search loads no more. */
+const SEARCH_MAX_ITEMS = 10_000;
 
-export function createSessionList({ api, store, patience }) {
+/** @param {Pick<Deps, 'api' | 'store' | 'retrier'>} deps @returns {SessionList} */
+export function createSessionList({ api, store, retrier }) {
   let loading = new AbortController();
 
-  const now = () => store.state.list;
-  const set = (patch) => store.set({ list: { ...now(), ...patch } });
-  const isSearching = () => now().query.trim() !== '';
+  const get = () => store.state.list;
+  const set = (/** @type {Partial<ListState>} */ patch) => store.set({ list: { ...get(), ...patch } });
+  const isSearching = () => get().query.trim() !== '';
 
-  async function load(pageToken) {
+  async function load(/** @type {string | null} */ pageToken) {
     loading.abort();
-    const { signal } = (loading = new AbortController());
-    set({ status: 'loading', problem: null, waiting: null });
+    loading = new AbortController();
+    const { signal } = loading;
+    set({ status: 'loading', problem: null, wait: null });
     try {
-      for (let token = pageToken; ; token = now().nextToken) {
-        const task = () => api.list({ pageSize: isSearching() ? SEARCH_PAGE : PAGE, pageToken: token }, signal);
-        const page = await patience.run(task, { signal, onWait: (waiting) => set({ waiting }) });
+      for (let token = pageToken; ; token = get().nextToken) {
+        const range = { pageSize: isSearching() ? SEARCH_PAGE_SIZE : PAGE_SIZE, pageToken: token };
+        const page = await retrier.run(() => api.listSessions(range, signal), { signal, onWaitChange: (wait) => set({ wait }) });
         signal.throwIfAborted();
-        const items = token ? [...now().items, ...page.sessions] : page.sessions;
-        set({ items, count: page.count, nextToken: page.next_page_token || null });
-        if (!now().nextToken || !isSearching() || items.length >= SEARCH_AT_MOST) break;
+        const items = token ? [...get().items, ...page.sessions] : page.sessions;
+        set({ items, count: page.count, nextToken: page.nextToken });
+        if (!page.nextToken || !isSearching() || items.length >= SEARCH_MAX_ITEMS) break;
       }
       set({ status: 'ready' });
     } catch (problem) {
@@ -32,33 +36,33 @@ export function createSessionList({ api, store, patience }) {
   }
 
   return {
-    /** Asks for the first page again; the old rows stay in sight meanwhile. */
-    refresh: () => load(),
+    /** Loads the first page again. The current rows are shown in the meantime. */
+    refresh: () => load(null),
 
-    /** Shows a page more, and loads it where it is not there yet. */
-    more() {
-      const limit = now().limit + PAGE;
+    /** Shows one page more, and loads it if necessary. */
+    showMore() {
+      const limit = get().limit + PAGE_SIZE;
       set({ limit });
-      if (now().items.length < limit && now().nextToken) void load(now().nextToken);
+      if (get().items.length < limit && get().nextToken) void load(get().nextToken);
     },
 
-    /** Shows what matches. What has not been loaded cannot match, so the rest is loaded first. */
+    /** Shows the sessions that match `query`. The rest of the list is loaded, because only loaded sessions can match. */
     search(query) {
-      set({ query, limit: PAGE });
-      if (isSearching() && now().nextToken && now().status === 'ready') void load(now().nextToken);
+      set({ query, limit: PAGE_SIZE });
+      if (isSearching() && get().nextToken && get().status === 'ready') void load(get().nextToken);
     },
 
-    /** Drops a row that is known to be gone. */
-    forget(userId) {
-      const { items, count } = now();
-      const kept = items.filter((session) => session.user_id !== userId);
+    /** Removes the row of a deleted session. */
+    remove(userId) {
+      const { items, count } = get();
+      const kept = items.filter((session) => session.userId !== userId);
       if (kept.length < items.length) set({ items: kept, count: count - 1 });
     },
 
-    /** Nobody looks any more. */
-    stop: () => {
+    /** Stops loading and resets the search, after the dialog was closed. */
+    stop() {
       loading.abort();
-      set({ waiting: null, query: '', limit: PAGE });
+      set({ wait: null, query: '', limit: PAGE_SIZE });
     },
   };
 }

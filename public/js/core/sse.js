@@ -1,15 +1,17 @@
-// Reads a stream of server-sent events, however its bytes were split on the way. Knows the format, not what the events mean.
+// Parses a stream of server-sent events, independent of how its bytes are split.
+// @ts-check
 
-/** `push` takes bytes and answers the events they complete: `{type, data}`. Comments, ids and retry times are of no use here. */
+/** Creates a parser. Comments, ids and retry times are ignored. */
 export function createSseParser() {
   const decoder = new TextDecoder();
   let line = '';
-  /** A LF right behind a CR belongs to the same line end, also when it comes with the next bytes. */
+  /** A LF after a CR belongs to the same line end, even if it arrives with the next chunk. */
   let afterCr = false;
   let type = '';
+  /** @type {string[]} */
   let data = [];
 
-  function endLine(events) {
+  function endLine(/** @type {ServerSentEvent[]} */ events) {
     const ended = line;
     line = '';
     if (ended === '') {
@@ -26,7 +28,9 @@ export function createSseParser() {
   }
 
   return {
-    push(bytes) {
+    /** Parses a chunk and returns the events that it completes. */
+    push(/** @type {Uint8Array} */ bytes) {
+      /** @type {ServerSentEvent[]} */
       const events = [];
       for (const piece of decoder.decode(bytes, { stream: true }).split(/(\r|\n)/)) {
         if (piece === '') continue;
@@ -42,23 +46,23 @@ export function createSseParser() {
 }
 
 /**
- * The events of a body, as they come. What an event began and the end of the body cut off is not an event.
+ * Yields the events of a body. An event that is incomplete at the end of the body is dropped.
  *
  * @param {ReadableStream<Uint8Array>} body
- * @param {() => void} onBytes called for every piece, comments included: somebody is there
+ * @param {() => void} onChunk called for every chunk, also if it has comments only
  */
-export async function* readEvents(body, onBytes = () => {}) {
+export async function* readEvents(body, onChunk = () => {}) {
   const parser = createSseParser();
   const reader = body.getReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      onBytes();
+      onChunk();
       yield* parser.push(value);
     }
   } finally {
-    // Whoever looks no further lets the connection go. It may have failed already: then there is nothing to let go.
+    // Closes the connection if the caller stops early. Fails if the connection has failed already.
     reader.cancel().catch(() => {});
   }
 }

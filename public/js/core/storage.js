@@ -1,73 +1,84 @@
-// What the browser keeps for us between visits. Where it refuses (private mode, a full disk), memory stands in, so that callers need no second path.
+// Records in localStorage. If the browser refuses to store one (private mode, a full disk), it is kept in memory.
+// @ts-check
 
 const PREFIX = 'nono:';
-/** Counts the changes, so that of two copies the newer is known. */
+/** Key of a counter of changes, by which the newer of two copies is known. */
 const REVISION = 'nono:revision';
 
 /**
  * @param {Storage | null} backing usually `localStorage`
- * @param {object | null} journal its second copy, which outlives a crash of the browser
+ * @param {Mirror | null} mirror a second copy, which survives a crash of the browser
+ * @returns {Records}
  */
-export function createStorage(backing, journal = null) {
+export function createStorage(backing, mirror = null) {
+  /** @type {Map<string, string>} */
   const memory = new Map();
+  // Without localStorage, every access throws and is handled like a refusal.
+  const local = /** @type {Storage} */ (backing);
 
-  const revision = () => Number(attempt(() => backing.getItem(REVISION))) || 0;
-  const storedKeys = () => attempt(() => Array.from({ length: backing.length }, (_, index) => backing.key(index))) ?? [];
+  const revision = () => Number(attempt(() => local.getItem(REVISION))) || 0;
+  const storedKeys = () => attempt(() => Array.from({ length: local.length }, (_, index) => String(local.key(index)))) ?? [];
   const ownKeys = () => storedKeys().filter((key) => key.startsWith(PREFIX) && key !== REVISION);
 
-  function note(key, text) {
-    if (!journal) return;
+  function writeToMirror(/** @type {string} */ key, /** @type {string | null} */ text) {
+    if (!mirror) return;
     const next = revision() + 1;
-    attempt(() => backing.setItem(REVISION, String(next)));
-    void journal.note(next, key, text);
+    attempt(() => local.setItem(REVISION, String(next)));
+    void mirror.write(next, key, text);
   }
 
   return {
-    /** The value as it was written, or null. */
+    /** Returns a record, or null. */
     read(key) {
-      if (memory.has(key)) return memory.get(key);
-      return parse(attempt(() => backing.getItem(key)));
+      return parse(memory.get(key) ?? attempt(() => local.getItem(key)));
     },
 
     write(key, value) {
-      const text = JSON.stringify(value);
-      const kept = attempt(() => {
-        backing.setItem(key, text);
+      const text = JSON.stringify(value, (_, field) => renameKeys(field, toSnakeCase));
+      const isStored = attempt(() => {
+        local.setItem(key, text);
         return true;
       });
-      if (kept) memory.delete(key);
-      else memory.set(key, value);
-      note(key, text);
+      if (isStored) memory.delete(key);
+      else memory.set(key, text);
+      writeToMirror(key, text);
     },
 
     remove(key) {
-      const known = memory.delete(key) || (attempt(() => backing.getItem(key)) ?? null) !== null;
-      attempt(() => backing.removeItem(key));
-      if (known) note(key, null);
+      const existed = memory.delete(key) || (attempt(() => local.getItem(key)) ?? null) !== null;
+      attempt(() => local.removeItem(key));
+      if (existed) writeToMirror(key, null);
     },
 
     keys: (prefix) => [...new Set([...storedKeys(), ...memory.keys()])].filter((key) => key.startsWith(prefix)),
 
-    /** After a crash the journal may be newer than what the browser had written down; after a hasty end it may be older. */
+    /** Restores the newer of the two copies. After a crash that is the mirror; if the page was closed abruptly, localStorage. */
     async recover() {
-      const copy = await journal?.read();
-      if (!copy) return;
+      const copy = await mirror?.read();
+      if (!mirror || !copy) return;
       const known = revision();
       if (copy.revision > known) {
-        for (const key of ownKeys()) if (!copy.entries.has(key)) attempt(() => backing.removeItem(key));
-        for (const [key, text] of copy.entries) attempt(() => backing.setItem(key, text));
-        attempt(() => backing.setItem(REVISION, String(copy.revision)));
+        for (const key of ownKeys()) if (!copy.entries.has(key)) attempt(() => local.removeItem(key));
+        for (const [key, text] of copy.entries) attempt(() => local.setItem(key, text));
+        attempt(() => local.setItem(REVISION, String(copy.revision)));
       } else if (copy.revision < known) {
-        await journal.replace(known, ownKeys().map((key) => [key, backing.getItem(key)]));
+        await mirror.replace(known, ownKeys().map((key) => [key, String(local.getItem(key))]));
       }
     },
   };
 }
 
-/** A store of the browser by its name, or null where even naming it throws. */
+/** Returns localStorage, or null if access to it is denied. */
 export const browserStorage = (scope = globalThis) => attempt(() => scope.localStorage) ?? null;
+/** Returns IndexedDB, or undefined if access to it is denied. */
 export const browserDatabases = (scope = globalThis) => attempt(() => scope.indexedDB) ?? undefined;
 
+/**
+ * Returns the result of `task`, or undefined if it throws.
+ *
+ * @template Result
+ * @param {() => Result} task
+ */
 function attempt(task) {
   try {
     return task();
@@ -76,7 +87,17 @@ function attempt(task) {
   }
 }
 
-function parse(text) {
+/** @returns {any} */
+function parse(/** @type {unknown} */ text) {
   if (typeof text !== 'string') return null;
-  return attempt(() => JSON.parse(text)) ?? null;
+  return attempt(() => JSON.parse(text, (_, field) => renameKeys(field, toCamelCase))) ?? null;
+}
+
+// Stored records have keys in snake_case, because earlier versions of the page wrote them so.
+const toSnakeCase = (/** @type {string} */ key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+const toCamelCase = (/** @type {string} */ key) => key.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
+
+function renameKeys(/** @type {any} */ value, /** @type {(key: string) => string} */ rename) {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, field]) => [rename(key), field]));
 }

@@ -1,11 +1,14 @@
-// The page's state in one frozen object, and who wants to hear when parts of it change. Knows nothing of what the parts mean.
+// A container for frozen state with listeners per key. Knows nothing of the state's content.
+// @ts-check
 
 /**
- * @template {object} State
- * @param {State} initial
+ * @template {object} S
+ * @param {S} initial
+ * @returns {Store<S>}
  */
 export function createStore(initial) {
   let state = Object.freeze({ ...initial });
+  /** @type {Set<{keys: (keyof S)[], listener: (state: Readonly<S>) => void}>} */
   const watchers = new Set();
 
   return {
@@ -13,50 +16,21 @@ export function createStore(initial) {
       return state;
     },
 
-    /** Replaces the named parts. Watchers of a part hear of it only when it is a different value. */
+    /** Replaces the given keys and calls the watchers of those whose value changed. */
     set(patch) {
       const before = state;
       state = Object.freeze({ ...state, ...patch });
-      for (const watcher of [...watchers]) {
-        if (watcher.keys.some((key) => before[key] !== state[key])) watcher.tell(state);
+      for (const { keys, listener } of [...watchers]) {
+        if (keys.some((key) => before[key] !== state[key])) listener(state);
       }
     },
 
-    /** Calls `tell` now and again whenever one of `keys` changes. Returns the way to stop. */
-    watch(keys, tell) {
-      const watcher = { keys, tell };
+    /** Calls `listener` now and whenever one of `keys` changes. Returns a function that removes it. */
+    watch(keys, listener) {
+      const watcher = { keys, listener };
       watchers.add(watcher);
-      tell(state);
+      listener(state);
       return () => watchers.delete(watcher);
     },
   };
 }
-
-/** What a page that has just been opened knows. */
-export const INITIAL_STATE = {
-  config: null,
-  personas: [],
-  /** `welcome`, `loading`, `open`, `gone` (expired or deleted) or `failed` (could not be loaded). */
-  view: 'welcome',
-  /** The open session as the server described it, or `{user_id}` while it loads. */
-  session: null,
-  /** Stored messages, oldest first, dense by `seq`. */
-  messages: [],
-  hasOlder: false,
-  loadingOlder: false,
-  /** Messages of the open session that the server has not accepted yet. */
-  pending: [],
-  /** The open session's turn while its reply is not stored, as turns.js describes it. */
-  reply: null,
-  /** Why the open session could not be loaded or used. */
-  problem: null,
-  /** The next attempt after a refusal: `{kind, reason, until}`. */
-  waiting: null,
-  online: true,
-  /** Milliseconds left, in the session's last two minutes only. */
-  endingMs: null,
-  /** The list in the Sessions dialog. `status` is `idle`, `loading`, `ready` or `failed`; of what matches `query`, `limit` are shown. */
-  list: { status: 'idle', items: [], count: 0, nextToken: null, problem: null, waiting: null, shown: false, query: '', limit: 100 },
-  /** Sessions in their time of undo: `{user_id, until}`. */
-  deletions: [],
-};

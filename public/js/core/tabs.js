@@ -1,19 +1,26 @@
-// Word between the tabs of one browser. A note says which session changed, never what: the receiver asks the server.
+// Notifications between the tabs of one browser. A notification names the session that changed; the receiver asks the server.
+// @ts-check
 
 const CHANNEL = 'nono:v1';
+/** Field of a notification, which tabs with an earlier version of the page use too. */
+const SESSION_ID = 'session_id';
 
 /**
- * @param {typeof BroadcastChannel | undefined} Channel absent in old browsers: then each tab is alone
- * @param {(sessionId: string) => void} onChanged called for notes from other tabs
+ * @param {typeof BroadcastChannel | undefined} Channel absent in old browsers; then tabs do not notify each other
+ * @returns {Tabs}
  */
-export function createTabs(Channel, onChanged) {
+export function createTabs(Channel) {
   const channel = Channel ? new Channel(CHANNEL) : null;
-  channel?.addEventListener('message', ({ data }) => {
-    if (typeof data?.session_id === 'string') onChanged(data.session_id);
-  });
 
   return {
-    tell: (sessionId) => channel?.postMessage({ session_id: sessionId }),
-    close: () => channel?.close(),
+    /** Calls `listener` when another tab has changed a session. */
+    onChanged(listener) {
+      channel?.addEventListener('message', ({ data }) => {
+        if (typeof data?.[SESSION_ID] === 'string') listener(data[SESSION_ID]);
+      });
+    },
+
+    /** Notifies the other tabs that a session has changed. */
+    notify: (sessionId) => channel?.postMessage({ [SESSION_ID]: sessionId }),
   };
 }

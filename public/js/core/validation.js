@@ -1,31 +1,33 @@
-// What a name and a message may be, checked before a call is made. The server decides; this only spares a round trip.
+// Validates names and messages before a call, which saves a round trip. The server decides.
+// @ts-check
 
-const DEFAULTS = { user_id_max_bytes: 128, message_content_max_bytes: 32 * 1024 };
+/** @type {Limits} */
+const DEFAULT_LIMITS = { userIdMaxBytes: 128, messageContentMaxBytes: 32 * 1024 };
 
-/** The limits of `GET /api/config`, completed where it is silent. */
-export function limitsOf(config) {
+/** Returns the configured limits, with defaults for those that are missing. */
+export function resolveLimits(/** @type {Pick<Config, 'limits'> | null} */ config) {
   const given = Object.entries(config?.limits ?? {}).filter(([, value]) => Number.isFinite(value));
-  return { ...DEFAULTS, ...Object.fromEntries(given) };
+  return /** @type {Limits} */ ({ ...DEFAULT_LIMITS, ...Object.fromEntries(given) });
 }
 
-/** What is wrong with a trimmed display name, as a sentence, or null. */
-export function nameFault(name, limits) {
-  // A browser reads these as steps in a path, however they are escaped: such a session could not be asked for.
+/** Validates a trimmed display name. Returns an error as a sentence, or null. */
+export function validateName(/** @type {string} */ name, /** @type {Limits} */ { userIdMaxBytes }) {
+  // Browsers resolve these as path segments even if they are escaped, so no call could name such a session.
   if (name === '.' || name === '..') return 'A name needs more than dots.';
   if (/\p{Cc}/u.test(name)) return 'A name cannot contain control characters.';
-  if (bytes(name) > limits.user_id_max_bytes) return `This name is too long: at most ${limits.user_id_max_bytes} bytes, please.`;
+  if (byteLength(name) > userIdMaxBytes) return `This name is too long: at most ${userIdMaxBytes} bytes, please.`;
   return null;
 }
 
-/** What is wrong with a message, as a sentence, or null. */
-export function messageFault(text, limits) {
-  const size = bytes(text);
-  if (size <= limits.message_content_max_bytes) return null;
-  const number = new Intl.NumberFormat();
-  return `This message is too long: ${number.format(size)} of at most ${number.format(limits.message_content_max_bytes)} bytes.`;
+/** Validates a message. Returns an error as a sentence, or null. */
+export function validateMessage(/** @type {string} */ text, /** @type {Limits} */ { messageContentMaxBytes }) {
+  const size = byteLength(text);
+  if (size <= messageContentMaxBytes) return null;
+  const { format } = new Intl.NumberFormat();
+  return `This message is too long: ${format(size)} of at most ${format(messageContentMaxBytes)} bytes.`;
 }
 
-/** The name of a session whose creator gave none. */
-export const fallbackName = (nowMs) => `user_${Math.floor(nowMs / 1000)}`;
+/** Returns the name of a session that was created without one. */
+export const defaultName = (/** @type {number} */ nowMs) => `user_${Math.floor(nowMs / 1000)}`;
 
-const bytes = (text) => new TextEncoder().encode(text).length;
+const byteLength = (/** @type {string} */ text) => new TextEncoder().encode(text).length;

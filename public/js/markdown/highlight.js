@@ -1,10 +1,11 @@
-// Code as coloured pieces, by highlight.js, which is loaded when code first comes, each language on its own. Knows no document.
+// Highlights code with highlight.js, which is loaded when it is first needed, and each language separately.
+// @ts-check
 
-/** Longer code is shown in one colour: colouring it would hold the page up. */
-const LONGEST_CODE = 50_000;
+/** Longer code is not highlighted, because that would block the page. */
+const MAX_CODE_LENGTH = 50_000;
 
-/** Every language that is there to be loaded, with its other names. */
-const NAMES = {
+/** The languages in vendor/highlight/languages, with their aliases. */
+const ALIASES = {
   bash: ['sh', 'zsh', 'shell', 'console', 'shellsession'],
   c: ['h'],
   cpp: ['c++', 'cc', 'hpp'],
@@ -29,36 +30,40 @@ const NAMES = {
   xml: ['html', 'svg', 'xhtml'],
   yaml: ['yml'],
 };
-/** What stands inside another language. */
-const WITHIN = { xml: ['css', 'javascript'], php: ['xml'] };
+/** @type {Record<string, string[]>} languages that can contain others */
+const EMBEDDED = { xml: ['css', 'javascript'], php: ['xml'] };
 
-const BY_NAME = new Map(Object.entries(NAMES).flatMap(([name, others]) => [name, ...others].map((other) => [other, name])));
+const LANGUAGES = new Map(
+  Object.entries(ALIASES).flatMap(([language, aliases]) => [language, ...aliases].map((alias) => [alias, language])),
+);
 
-/** Our name for the language that a block of code says it is in, or null. */
-export const languageOf = (said) => BY_NAME.get(said.toLowerCase()) ?? null;
+/** Returns the language that has this name or alias, or null. */
+export const findLanguage = (/** @type {string} */ name) => LANGUAGES.get(name.toLowerCase()) ?? null;
 
+/** @type {Promise<any> | null} */
 let core = null;
+/** @type {any} */
 let highlighter = null;
-/** Language to the promise of its being there. */
+/** @type {Map<string, Promise<void>>} */
 const loading = new Map();
 
-/** Loads a language and what it needs. A failure may be followed by another attempt. */
-export function loadLanguage(language) {
-  if (!loading.has(language)) {
-    const loaded = register(language);
-    loading.set(language, loaded);
-    loaded.catch(() => loading.delete(language));
-  }
-  return loading.get(language);
+/** Loads a language and those that it can contain. After a failure, the next call tries again. */
+export function loadLanguage(/** @type {string} */ language) {
+  const known = loading.get(language);
+  if (known) return known;
+  const loaded = register(language);
+  loading.set(language, loaded);
+  loaded.catch(() => loading.delete(language));
+  return loaded;
 }
 
-async function register(language) {
+async function register(/** @type {string} */ language) {
   core ??= import('../../vendor/highlight/core.js');
   try {
     const [{ default: library }, { default: grammar }] = await Promise.all([
       core,
       import(`../../vendor/highlight/languages/${language}.js`),
-      ...(WITHIN[language] ?? []).map(loadLanguage),
+      ...(EMBEDDED[language] ?? []).map(loadLanguage),
     ]);
     library.registerLanguage(language, grammar);
     highlighter = library;
@@ -68,17 +73,23 @@ async function register(language) {
   }
 }
 
-/** The pieces of `code` as `{tag, attributes, children}` and text, or null where it cannot be coloured (yet). */
-export function highlight(code, language) {
-  if (code.length > LONGEST_CODE || !highlighter?.getLanguage(language)) return null;
-  // The tree behind the HTML is not public; a test pins its shape, and anything else is shown as plain text.
+/**
+ * Returns `code` as highlighted trees, or null if it is too long or its language is not loaded.
+ *
+ * @returns {Tree[] | null}
+ */
+export function highlight(/** @type {string} */ code, /** @type {string} */ language) {
+  if (code.length > MAX_CODE_LENGTH || !highlighter?.getLanguage(language)) return null;
+  // This tree is not public. A unit test checks its shape, and a tree of another shape leaves the code plain.
   const root = highlighter.highlight(code, { language, ignoreIllegals: true })._emitter?.rootNode;
-  return Array.isArray(root?.children) ? root.children.map(piece) : null;
+  return Array.isArray(root?.children) ? root.children.map(toTree) : null;
 }
 
-function piece(part) {
+/** @returns {Tree} */
+function toTree(/** @type {any} */ part) {
   if (typeof part === 'string') return part;
   const [scope] = (part.scope ?? '').split('.');
+  /** @type {Record<string, string>} */
   const attributes = /^[a-z_-]+$/.test(scope) ? { class: `hl-${scope}` } : {};
-  return { tag: 'span', attributes, children: part.children.map(piece) };
+  return { tag: 'span', attributes, children: part.children.map(toTree) };
 }

@@ -1,32 +1,34 @@
-// Which addresses in a message may become links, and what character references in its text stand for. Knows no nodes.
+// Link targets that are safe to follow, and character references.
+// @ts-check
 
 const PROTOCOLS = ['http:', 'https:', 'mailto:'];
-const LONGEST_ADDRESS = 2_000;
+const MAX_URL_LENGTH = 2_000;
 
-/** The address to link to, or null: only whole http, https and mailto addresses are links. */
-export function safeAddress(href) {
-  const address = decode(href ?? '').trim();
-  if (address.length > LONGEST_ADDRESS || !URL.canParse(address)) return null;
+/** Returns the URL to link to, or null: only absolute http, https and mailto URLs become links. */
+export function safeUrl(/** @type {string | null | undefined} */ href) {
+  const address = decodeReferences(href ?? '').trim();
+  if (address.length > MAX_URL_LENGTH || !URL.canParse(address)) return null;
   const url = new URL(address);
   return PROTOCOLS.includes(url.protocol) ? url.href : null;
 }
 
-/** Text with its character references decoded: marked leaves them as they were written. */
-export function decode(text) {
-  return text.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]\w{1,15}));/gi, (whole, decimal, hex, name) => {
-    if (name) return NAMED[name] ?? whole;
-    return characterOf(decimal ? Number(decimal) : Number.parseInt(hex, 16));
+/** Decodes the character references in a text, which marked leaves as they are. */
+export function decodeReferences(/** @type {string} */ text) {
+  return text.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]\w{1,15}));/gi, (reference, decimal, hex, name) => {
+    if (name) return NAMED_REFERENCES[name] ?? reference;
+    return toCharacter(decimal ? Number(decimal) : Number.parseInt(hex, 16));
   });
 }
 
-/** As the CommonMark specification has it: what is no character is the replacement character. */
-function characterOf(code) {
+/** Returns the character of a code point, or the replacement character if it is invalid, as CommonMark specifies. */
+function toCharacter(/** @type {number} */ code) {
   const valid = code > 0 && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff);
   return valid ? String.fromCodePoint(code) : '\ufffd';
 }
 
-/** Those that people and models write. Any other stays as it is written. */
-const NAMED = {
+/** @type {Record<string, string>} the common references; others are not decoded */
+const NAMED_REFERENCES = {
+  // @ts-expect-error a prototype is no string
   __proto__: null,
   amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0', shy: '\u00ad', ensp: '\u2002', emsp: '\u2003', thinsp: '\u2009',
   copy: '©', reg: '®', trade: '™', sect: '§', para: '¶', deg: '°', micro: 'µ', middot: '·', bull: '•', hellip: '…',

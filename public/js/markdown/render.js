@@ -1,92 +1,107 @@
-// Markdown tokens as a tree of plain objects, `{tag, attributes, children}` or text. What is not listed here becomes text; knows no document.
+// Renders Markdown tokens as trees of plain objects. Tokens that are not listed here are rendered as text.
+// @ts-check
 
-import { decode, safeAddress } from './links.js';
+import { decodeReferences, safeUrl } from './links.js';
 
-/** Headings in a message stand below the page's own h1 and the days' h2. */
+/** Headings in a message are below the page's h1 and the h2 of each day. */
 const HEADING_OFFSET = 2;
-/** Nesting beyond this is shown as it was written: nobody reads it, and every level costs the stack. */
-const DEEPEST = 24;
-
-/** The tree of one block. */
-export const renderBlock = (token) => block(token, 0);
-
-const node = (tag, attributes, ...children) => ({ tag, attributes, children: children.flat().filter((child) => child !== '') });
-/** A node that stands as its first letter runs: a browser would not look into children that have a direction of their own. */
-const placed = (tag, raw, attributes, ...children) => {
-  const letter = /\p{L}/u.exec(raw)?.[0];
-  return node(tag, letter ? { dir: RIGHT_TO_LEFT.test(letter) ? 'rtl' : 'ltr', ...attributes } : attributes, ...children);
-};
+/** Deeper nesting is rendered as it is written, which limits recursion. */
+const MAX_DEPTH = 24;
 const RIGHT_TO_LEFT = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
-/** A node whose text may run in either direction. */
-const own = (tag, ...children) => node(tag, { dir: 'auto' }, ...children);
 
-function block(token, depth) {
-  if (depth > DEEPEST) return [token.raw];
+/** Renders one block. */
+export const renderBlock = (/** @type {Token} */ token) => renderToken(token, 0);
+
+/** @returns {TreeNode} */
+const node = (/** @type {string} */ tag, /** @type {Attributes} */ attributes, /** @type {(Tree | Tree[])[]} */ ...children) => ({
+  tag,
+  attributes,
+  children: children.flat().filter((child) => child !== ''),
+});
+
+/** Creates a container in the direction of its first letter. `dir=auto` does not look into children that have a direction. */
+function container(/** @type {string} */ tag, /** @type {string} */ raw, /** @type {Attributes} */ attributes, /** @type {Tree[]} */ children) {
+  const letter = /\p{L}/u.exec(raw)?.[0];
+  /** @type {Attributes} */
+  const direction = letter ? { dir: RIGHT_TO_LEFT.test(letter) ? 'rtl' : 'ltr' } : {};
+  return node(tag, { ...direction, ...attributes }, children);
+}
+
+/** @returns {Tree[]} */
+function renderToken(/** @type {Token} */ token, /** @type {number} */ depth) {
+  if (depth > MAX_DEPTH) return [token.raw];
   switch (token.type) {
     case 'space':
     case 'def':
       return [];
     case 'paragraph':
-      return [own('p', inline(token.tokens, depth))];
+      return [node('p', { dir: 'auto' }, renderInline(token.tokens, depth))];
     case 'heading':
-      return [own(`h${Math.min(6, token.depth + HEADING_OFFSET)}`, inline(token.tokens, depth))];
+      return [node(`h${Math.min(6, token.depth + HEADING_OFFSET)}`, { dir: 'auto' }, renderInline(token.tokens, depth))];
     case 'code':
       return [{ tag: 'pre', language: (token.lang ?? '').trim().split(/\s/)[0], children: [token.text] }];
     case 'blockquote':
-      return [placed('blockquote', token.raw, {}, blocks(token.tokens, depth))];
+      return [container('blockquote', token.raw, {}, renderBlocks(token.tokens, depth))];
     case 'list':
-      return [list(token, depth)];
+      return [renderList(token, depth)];
     case 'table':
-      return [table(token, depth)];
+      return [renderTable(token, depth)];
     case 'hr':
       return [node('hr', {})];
     case 'text':
-      return token.tokens ? inline(token.tokens, depth) : [decode(token.text)];
+      return token.tokens ? renderInline(token.tokens, depth) : [decodeReferences(token.text)];
     case 'html':
       return [node('p', { dir: 'auto', class: 'as-written' }, token.raw.trimEnd())];
     default:
-      return inline([token], depth);
+      return renderInline([token], depth);
   }
 }
 
-const blocks = (tokens, depth) => tokens.flatMap((token) => block(token, depth + 1));
+const renderBlocks = (/** @type {Token[]} */ tokens, /** @type {number} */ depth) =>
+  tokens.flatMap((token) => renderToken(token, depth + 1));
 
-function list({ raw, ordered, start, loose, items }, depth) {
+function renderList(/** @type {Token} */ { raw, ordered, start, loose, items }, /** @type {number} */ depth) {
   const attributes = { ...(ordered && start !== 1 ? { start: String(start) } : {}), ...(loose ? { class: 'loose' } : {}) };
-  const rows = items.map((item) => node('li', item.task ? { class: 'task' } : {}, blocks(item.tokens, depth)));
-  return placed(ordered ? 'ol' : 'ul', raw, attributes, rows);
+  const rows = items.map((/** @type {Token} */ item) => node('li', item.task ? { class: 'task' } : {}, renderBlocks(item.tokens, depth)));
+  return container(ordered ? 'ol' : 'ul', raw, attributes, rows);
 }
 
-function table({ raw, header, rows }, depth) {
-  const cell = (tag) => ({ tokens, align }) => node(tag, align ? { dir: 'auto', 'data-align': align } : { dir: 'auto' }, inline(tokens, depth));
-  const head = node('thead', {}, node('tr', {}, header.map(cell('th'))));
-  return placed('table', raw, {}, head, node('tbody', {}, rows.map((row) => node('tr', {}, row.map(cell('td'))))));
+function renderTable(/** @type {Token} */ { raw, header, rows }, /** @type {number} */ depth) {
+  const row = (/** @type {Token[]} */ cells, /** @type {string} */ tag) =>
+    node('tr', {}, cells.map(({ tokens, align }) => node(tag, { dir: 'auto', ...(align ? { 'data-align': align } : {}) }, renderInline(tokens, depth))));
+  const body = rows.map((/** @type {Token[]} */ cells) => row(cells, 'td'));
+  return container('table', raw, {}, [node('thead', {}, row(header, 'th')), node('tbody', {}, body)]);
 }
 
-/** `linked` says that we are in a link already: links do not nest. */
-function inline(tokens = [], depth, linked = false) {
-  if (depth > DEEPEST) return tokens.map(({ raw }) => raw);
+/**
+ * @param {Token[]} tokens
+ * @param {number} depth
+ * @param {boolean} isInLink true inside a link, because links cannot be nested
+ * @returns {Tree[]}
+ */
+function renderInline(tokens = [], depth, isInLink = false) {
+  if (depth > MAX_DEPTH) return tokens.map(({ raw }) => raw);
   return tokens.flatMap((token) => {
-    const within = () => inline(token.tokens, depth + 1, linked);
+    const children = () => renderInline(token.tokens, depth + 1, isInLink);
     switch (token.type) {
       case 'strong':
       case 'em':
       case 'del':
-        return [node(token.type, {}, within())];
+        return [node(token.type, {}, children())];
       case 'codespan':
         return [node('code', { dir: 'ltr' }, token.text)];
       case 'br':
         return [node('br', {})];
       case 'link':
-        return link(token.href, () => inline(token.tokens, depth + 1, true), linked);
+        return renderLink(token.href, () => renderInline(token.tokens, depth + 1, true), isInLink);
       case 'image':
-        return link(token.href, () => [`[image: ${decode(token.text) || 'no description'}]`], linked);
+        return renderLink(token.href, () => [`[image: ${decodeReferences(token.text) || 'no description'}]`], isInLink);
       case 'checkbox':
         return [token.checked ? '☑ ' : '☐ '];
       case 'escape':
         return [token.text];
       case 'text':
-        return token.tokens ? within() : [decode(token.text)];
+        return token.tokens ? children() : [decodeReferences(token.text)];
       case 'html':
         return /^<br\s*\/?>$/i.test(token.raw) ? [node('br', {})] : [token.raw];
       default:
@@ -95,9 +110,9 @@ function inline(tokens = [], depth, linked = false) {
   });
 }
 
-/** A link opens beside the page, tells the other side nothing of it, and shows where it leads. */
-function link(href, children, linked) {
-  const address = linked ? null : safeAddress(href);
-  if (!address) return children();
-  return [node('a', { href: address, title: address, target: '_blank', rel: 'noopener noreferrer nofollow' }, children())];
+/** Renders a link that opens in a new tab, sends no referrer and shows its target in a tooltip. */
+function renderLink(/** @type {string} */ href, /** @type {() => Tree[]} */ children, /** @type {boolean} */ isInLink) {
+  const url = isInLink ? null : safeUrl(href);
+  if (!url) return children();
+  return [node('a', { href: url, title: url, target: '_blank', rel: 'noopener noreferrer nofollow' }, children())];
 }

@@ -1,33 +1,39 @@
-// Markdown as blocks of tokens, by marked's lexer. Knows no nodes, and of marked nothing that makes HTML.
+// Splits Markdown into blocks of tokens with marked's lexer. Nothing of marked that creates HTML is used.
+// @ts-check
 
 import { lexer } from '../../vendor/marked/marked.js';
 
 /**
- * Reads a text that grows at its end. Answers its blocks as marked's tokens; a block that did not change is the same object as
- * before, so it need not be drawn again.
+ * Creates a reader of a text that grows at its end. It returns the blocks of the text. A block that has not changed is the same
+ * object as before, so that it need not be rendered again.
  */
 export function createReader() {
+  /** @type {Token[]} */
   let blocks = [];
 
-  return function read(given, { complete }) {
+  return function read(/** @type {string} */ given, /** @type {{complete: boolean}} */ { complete }) {
     const text = given.replace(/\r\n?/g, '\n');
-    // A definition of a link may stand anywhere, so a complete text is read as a whole.
-    const kept = complete ? [] : blocks.slice(0, settledOf(blocks));
+    // A link definition can follow its use, so a complete text is parsed as a whole.
+    const kept = complete ? [] : blocks.slice(0, countStable(blocks));
     const keptText = kept.map(({ raw }) => raw).join('');
     if (!text.startsWith(keptText)) return read(given, { complete: true });
-    const fresh = [...lexer(text.slice(keptText.length))].map((block, index) => reuse(blocks[kept.length + index], block));
-    blocks = [...kept, ...fresh];
+    const added = [...lexer(text.slice(keptText.length))].map((block, index) => reuse(blocks[kept.length + index], block));
+    blocks = [...kept, ...added];
     return blocks;
   };
 }
 
-/** How many leading blocks more text cannot change: all before the last two, between which a list or a heading may still decide. */
-function settledOf(blocks) {
+/** Returns the number of leading blocks that more text cannot change: all but the last two, whose boundary may still move. */
+function countStable(/** @type {Token[]} */ blocks) {
   let open = 2;
   let index = blocks.length;
-  while (index > 0 && open > 0) if (blocks[(index -= 1)].type !== 'space') open -= 1;
+  while (index > 0 && open > 0) {
+    index -= 1;
+    if (blocks[index].type !== 'space') open -= 1;
+  }
   return index;
 }
 
-/** Equal text may still mean something else: a definition further down has made links of its brackets. */
-const reuse = (old, block) => (old?.raw === block.raw && JSON.stringify(old) === JSON.stringify(block) ? old : block);
+/** Returns the old block if it is equal. Equal text is not enough, because a link definition changes the meaning of brackets. */
+const reuse = (/** @type {Token} */ old, /** @type {Token} */ block) =>
+  old?.raw === block.raw && JSON.stringify(old) === JSON.stringify(block) ? old : block;

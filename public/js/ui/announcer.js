@@ -1,35 +1,39 @@
-// Says in a polite live region what can be seen but not heard. The conversation itself is a log and speaks for itself.
+// Announces changes in a polite live region. Messages are announced by the conversation itself, which is a log.
+// @ts-check
 
-import { nameOf } from '../core/personas.js';
+import { personaName } from '../core/personas.js';
 import { find } from './dom.js';
 
-/** Says `words` where they are heard: while a dialog is open, what is outside it is mute. */
-export function say(words) {
+/** Announces a text. While a dialog is open, only the region inside it is read out. */
+export function announce(/** @type {string} */ text) {
   const region = document.querySelector('dialog[open] .announcer') ?? find('announcer');
-  // The same words again are news only if the text differs.
-  region.textContent = region.textContent === words ? `${words}\u00a0` : words;
+  // A text that is announced twice in a row must differ from the first to be read out.
+  region.textContent = region.textContent === text ? `${text}\u00a0` : text;
 }
 
-export function createAnnouncer(chat) {
+export function createAnnouncer(/** @type {Chat} */ chat) {
   let previous = chat.store.state;
 
-  chat.store.watch(['reply', 'view', 'pending', 'deletions'], (state) => {
-    const said = wordsFor(previous, state);
+  chat.store.watch(['turn', 'view', 'unsent', 'deletions'], (state) => {
+    const text = announcementFor(previous, state);
     previous = state;
-    if (said) say(said);
+    if (text) announce(text);
   });
 }
 
-function wordsFor(before, now) {
-  const [was, is] = [before.reply?.state, now.reply?.state];
+function announcementFor(/** @type {State} */ before, /** @type {State} */ now) {
+  const [was, is] = [before.turn?.state, now.turn?.state];
   if (was !== 'streaming' && is === 'streaming') return 'Assistant is replying.';
   if (was === 'streaming' && is === 'stopped') return 'Stopped. The reply will still be stored.';
-  // What went wrong is an alert in the conversation.
+  // Errors are alerts in the conversation.
   if (was && !is && before.view === 'open' && now.view === 'open') return 'The reply is complete.';
-  if (before.view !== 'open' && now.view === 'open') {
-    const { user_id: name, persona, message_count: count } = now.session;
-    return `Session of ${name} with ${nameOf(now.personas, persona)} is open, ${count === 1 ? '1 message' : `${count} messages`}.`;
+  if (before.view !== 'open' && now.view === 'open' && now.session) {
+    const { userId, persona, messageCount } = now.session;
+    const count = messageCount === 1 ? '1 message' : `${messageCount} messages`;
+    return `Session of ${userId} with ${personaName(now.personas, persona)} is open, ${count}.`;
   }
-  if (now.deletions.length > before.deletions.length) return `Session of ${now.deletions.at(-1).user_id} deleted. Undo is available for 10 seconds.`;
+  if (now.deletions.length > before.deletions.length) {
+    return `Session of ${now.deletions.at(-1)?.userId} deleted. Undo is available for 10 seconds.`;
+  }
   return '';
 }

@@ -1,52 +1,57 @@
-// The notices above the conversation. Their text is an alert; the countdown beside it is not, or it would be read out each second.
+// The banners above the conversation. The text of a banner is an alert; its countdown is not, or each second would be read out.
+// @ts-check
 
-import { bannersOf } from '../core/banners.js';
-import { minutes, seconds } from '../core/format-time.js';
-import { arrange, eachSecond, element, find, setText } from './dom.js';
+import { buildBanners } from '../core/banners.js';
+import { formatMinutes, formatSeconds } from '../core/format-time.js';
+import { element, everySecond, find, reconcile, setText } from './dom.js';
 
 /**
- * @param {Record<string, () => void>} actions what a banner's button may do, by name
- * @param {() => void} onLeave runs when the banner that had the focus went away
+ * @param {{chat: Chat, actions: Record<BannerAction, () => void>, onFocusLost: () => void}} deps `onFocusLost` is called when the
+ *   banner that had the focus was removed
  */
-export function createBanners(chat, actions, onLeave) {
+export function createBanners({ chat, actions, onFocusLost }) {
   const region = find('banners');
+  /** @type {Map<string, ReturnType<typeof createBanner>>} */
   const shown = new Map();
 
-  const run = eachSecond(() => {
-    let counting = false;
+  const runCountdown = everySecond(() => {
+    let isCounting = false;
     for (const { data, countdown } of shown.values()) {
+      if (!countdown) continue;
       if (data.until !== undefined) {
-        setText(countdown, `Trying again in ${seconds(data.until - Date.now())}`);
-        counting = true;
-      } else if (data.leftMs !== undefined) setText(countdown, minutes(data.leftMs));
+        setText(countdown, `Trying again in ${formatSeconds(data.until - Date.now())}`);
+        isCounting = true;
+      } else if (data.leftMs !== undefined) setText(countdown, formatMinutes(data.leftMs));
     }
-    return counting;
+    return isCounting;
   });
 
-  chat.store.watch(['view', 'session', 'problem', 'waiting', 'online', 'endingMs', 'pending', 'notice', 'personas'], (state) => {
-    const banners = bannersOf(state);
+  chat.store.watch(['view', 'session', 'problem', 'wait', 'online', 'remainingMs', 'unsent', 'notice', 'personas'], (state) => {
+    const banners = buildBanners(state);
     for (const id of [...shown.keys()]) if (!banners.some((banner) => banner.id === id)) shown.delete(id);
-    for (const data of banners) {
-      const banner = shown.get(data.id) ?? make(data, actions);
+    const nodes = banners.map((data) => {
+      const banner = shown.get(data.id) ?? createBanner(data, actions);
       banner.data = data;
       setText(banner.text, data.text);
-      if (banner.button) setText(banner.button, data.label);
+      if (banner.button) setText(banner.button, data.label ?? '');
       shown.set(data.id, banner);
-    }
-    const focused = region.contains(document.activeElement);
-    arrange(region, banners.map(({ id }) => shown.get(id).node));
-    if (focused && !region.contains(document.activeElement)) onLeave();
-    run();
+      return banner.node;
+    });
+    const hadFocus = region.contains(document.activeElement);
+    reconcile(region, nodes);
+    if (hadFocus && !region.contains(document.activeElement)) onFocusLost();
+    runCountdown();
   });
 }
 
-function make(data, actions) {
+function createBanner(/** @type {Banner} */ data, /** @type {Record<BannerAction, () => void>} */ actions) {
+  const { id, tone, action } = data;
   const text = element('p', { class: 'banner-text', role: 'alert', dir: 'auto' });
-  const counts = data.until !== undefined || data.leftMs !== undefined;
-  const countdown = counts ? element('span', { class: 'countdown', role: 'timer', 'aria-live': 'off' }) : null;
-  const button = data.action
-    ? element('button', { type: 'button', class: 'button small', dir: 'auto', on: { click: () => actions[data.action]() } })
+  const hasCountdown = data.until !== undefined || data.leftMs !== undefined;
+  const countdown = hasCountdown ? element('span', { class: 'countdown', role: 'timer', 'aria-live': 'off' }) : null;
+  const button = action
+    ? element('button', { type: 'button', class: 'button small', dir: 'auto', on: { click: () => actions[action]() } })
     : null;
-  const node = element('div', { class: 'banner', 'data-tone': data.tone, 'data-id': data.id }, text, countdown, button);
+  const node = element('div', { class: 'banner', 'data-tone': tone, 'data-id': id }, text, countdown, button);
   return { node, text, countdown, button, data };
 }

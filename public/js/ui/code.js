@@ -1,20 +1,25 @@
-// A block of code: its language, a Copy button, and its text in colours once the language is loaded.
+// A code block: its language, a Copy button, and its text, highlighted once the language is loaded.
+// @ts-check
 
-import { highlight, languageOf, loadLanguage } from '../markdown/highlight.js';
-import { say } from './announcer.js';
-import { build, element, setText } from './dom.js';
+import { findLanguage, highlight, loadLanguage } from '../markdown/highlight.js';
+import { announce } from './announcer.js';
+import { element, renderTree, setText } from './dom.js';
 
-/** How long the button says what became of it. */
-const SAID_MS = 2_000;
+/** Time for which the button shows the result. */
+const RESULT_MS = 2_000;
 
-/** @param {boolean} settled no more of it will come: only then is it worth colouring */
-export function createCode(text, said, settled) {
-  const language = languageOf(said);
+/**
+ * @param {string} text
+ * @param {string} label the language as the message names it
+ * @param {boolean} complete only complete code is highlighted
+ */
+export function createCode(text, label, complete) {
+  const language = findLanguage(label);
   const code = element('code', {}, text);
-  const name = said || 'text';
+  const name = label || 'text';
   const copy = element('button', { type: 'button', class: 'button quiet small copy', 'aria-label': `Copy ${name} code` }, 'Copy');
   copy.addEventListener('click', () => void copyText(text, code, copy));
-  if (settled && language) colour(code, text, language);
+  if (complete && language) highlightCode(code, text, language);
   return element(
     'div',
     { class: 'code', dir: 'ltr' },
@@ -23,26 +28,26 @@ export function createCode(text, said, settled) {
   );
 }
 
-function colour(code, text, language) {
-  const paint = () => {
-    const pieces = highlight(text, language);
-    if (pieces) code.replaceChildren(...pieces.map((piece) => build(piece)));
-    return pieces !== null;
+function highlightCode(/** @type {Element} */ code, /** @type {string} */ text, /** @type {string} */ language) {
+  const apply = () => {
+    const trees = highlight(text, language);
+    if (trees) code.replaceChildren(...trees.map((tree) => renderTree(tree)));
+    return trees !== null;
   };
-  // Without colours the code is still code.
-  if (!paint()) loadLanguage(language).then(paint, () => {});
+  // If the language cannot be loaded, the code remains plain.
+  if (!apply()) loadLanguage(language).then(apply, () => {});
 }
 
-/** The clipboard is there on https and localhost only; elsewhere the old command does, and else the text is at least selected. */
-async function copyText(text, code, button) {
-  const copied = await navigator.clipboard?.writeText(text).then(
+/** Copies the code. Without the clipboard API, which needs https or localhost, it uses `execCommand`, or else selects the code. */
+async function copyText(/** @type {string} */ text, /** @type {Element} */ code, /** @type {Element} */ button) {
+  const isCopied = await navigator.clipboard?.writeText(text).then(
     () => true,
     () => false,
   );
-  if (!copied) getSelection().selectAllChildren(code);
-  const done = copied || document.execCommand('copy');
-  if (done && !copied) getSelection().removeAllRanges();
-  setText(button, done ? 'Copied' : 'Selected');
-  say(done ? 'Code copied.' : 'Code selected: copy it with the keyboard.');
-  setTimeout(() => setText(button, 'Copy'), SAID_MS);
+  if (!isCopied) getSelection()?.selectAllChildren(code);
+  const isDone = isCopied || document.execCommand('copy');
+  if (isDone && !isCopied) getSelection()?.removeAllRanges();
+  setText(button, isDone ? 'Copied' : 'Selected');
+  announce(isDone ? 'Code copied.' : 'Code selected: copy it with the keyboard.');
+  setTimeout(() => setText(button, 'Copy'), RESULT_MS);
 }

@@ -1,55 +1,66 @@
-// Where messages are written: Enter, drafts, growing with the text, faults beside the field.
+// The message box: Enter, drafts, growth with the text, and validation errors.
+// @ts-check
 
-import { limitsOf, messageFault } from '../core/validation.js';
-import { cautionOf } from '../core/personas.js';
-import { find, setText } from './dom.js';
+import { disclaimerFor } from '../core/personas.js';
+import { resolveLimits, validateMessage } from '../core/validation.js';
+import { find, findButton, findInput, setFieldError, setText } from './dom.js';
 
 const HINT = 'Enter sends, Shift+Enter starts a new line.';
-const BUSY_HINT = 'You can write on, and send when the reply is complete.';
+const REPLYING_HINT = 'You can write on, and send when the reply is complete.';
 
+/** @param {{chat: Chat}} deps */
 export function createComposer({ chat }) {
   const form = find('composer');
-  const field = find('message');
-  const send = find('send');
-  const stop = find('stop');
-  /** With a finger on glass, Enter breaks the line and focus would raise the keyboard unasked. */
+  const field = findInput('message');
+  const send = findButton('send');
+  const stop = findButton('stop');
+  /** On a touch screen, Enter starts a new line, and the field is not focused because that would open the keyboard. */
   const touch = matchMedia('(pointer: coarse)');
-  const grows = CSS.supports('field-sizing', 'content');
+  const growsByItself = CSS.supports('field-sizing', 'content');
+  /** @type {string | null} */
   let userId = null;
-  const isReplying = () => chat.store.state.reply?.state === 'streaming';
 
-  function write(text) {
+  const isReplying = () => chat.store.state.turn?.state === 'streaming';
+  const validate = (/** @type {string} */ text) => validateMessage(text, resolveLimits(chat.store.state.config));
+  const showError = (/** @type {string | null} */ error) => setFieldError(field, 'message-error', error);
+
+  function setValue(/** @type {string} */ text) {
     field.value = text;
     grow();
-    showFault(null);
+    showError(null);
   }
 
   function grow() {
-    if (grows) return;
+    if (growsByItself) return;
     field.style.height = 'auto';
     field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
-  }
-
-  function showFault(fault) {
-    setText(find('message-error'), fault ?? '');
-    if (fault) field.setAttribute('aria-invalid', 'true');
-    else field.removeAttribute('aria-invalid');
   }
 
   function submit() {
     const text = field.value.trimEnd();
     if (chat.store.state.view !== 'open' || text.trim() === '' || isReplying()) return;
-    const fault = messageFault(text, limitsOf(chat.store.state.config));
-    if (fault) return showFault(fault);
+    const error = validate(text);
+    if (error) return showError(error);
     void chat.send(text);
-    write('');
+    setValue('');
     focus();
   }
 
-  /** Where the person goes on: the box, or the way to a session while there is none. */
+  /** Focuses the message box, or the Sessions button if no session is open. */
   function focus() {
     if (form.hidden) find('sessions-button').focus();
     else if (!touch.matches) field.focus();
+  }
+
+  /** Removes an unsent message from the outbox and puts its text into the message box. */
+  function edit(/** @type {string} */ requestId, /** @type {string | null} */ error = null) {
+    const text = chat.discard(requestId);
+    setValue(field.value ? `${field.value.trimEnd()}\n\n${text}` : text);
+    // Saved without delay, because the outbox does not have the text any more.
+    if (userId) chat.drafts.update(userId, field.value);
+    chat.drafts.flush();
+    showError(error);
+    field.focus();
   }
 
   form.addEventListener('submit', (event) => {
@@ -59,11 +70,11 @@ export function createComposer({ chat }) {
   stop.addEventListener('click', () => chat.stop());
   field.addEventListener('input', () => {
     grow();
-    showFault(messageFault(field.value, limitsOf(chat.store.state.config)));
-    if (userId) chat.drafts.note(userId, field.value);
+    showError(validate(field.value));
+    if (userId) chat.drafts.update(userId, field.value);
   });
   field.addEventListener('keydown', (event) => {
-    // Safari reports the Enter that ends a composition with isComposing false; its keyCode 229 tells.
+    // In Safari, the Enter that ends a composition has keyCode 229 and `isComposing` false.
     if (event.isComposing || event.keyCode === 229) return;
     if (event.key !== 'Enter' || event.shiftKey || event.altKey || event.metaKey || touch.matches) return;
     event.preventDefault();
@@ -74,40 +85,30 @@ export function createComposer({ chat }) {
     form.hidden = view === 'welcome';
     find('skip').hidden = form.hidden;
     send.disabled = view !== 'open';
-    const caution = session ? cautionOf(session.persona) : null;
-    find('caution').hidden = !caution;
-    setText(find('caution'), caution ?? '');
-    if (session?.user_id === userId) return;
-    userId = session?.user_id ?? null;
-    write(userId ? chat.drafts.read(userId) : '');
+    const disclaimer = session ? disclaimerFor(session.persona) : null;
+    find('disclaimer').hidden = !disclaimer;
+    setText(find('disclaimer'), disclaimer ?? '');
+    if (session?.userId === userId) return;
+    userId = session?.userId ?? null;
+    setValue(userId ? chat.drafts.read(userId) : '');
   });
 
-  // While a reply is written, Stop stands where Send was.
-  chat.store.watch(['reply'], () => {
+  // While a reply streams, the Stop button replaces the Send button.
+  chat.store.watch(['turn'], () => {
     const replying = isReplying();
     if (stop.hidden === !replying) return;
-    const focused = [send, stop].includes(document.activeElement);
+    const hadFocus = document.activeElement === send || document.activeElement === stop;
     stop.hidden = !replying;
     send.hidden = replying;
-    setText(find('message-hint'), replying ? BUSY_HINT : HINT);
-    if (focused) focus();
+    setText(find('message-hint'), replying ? REPLYING_HINT : HINT);
+    if (hadFocus) focus();
   });
 
-  // A message that the server does not accept as it is comes back to where it can be changed, if nothing new stands there.
-  chat.store.watch(['pending'], ({ pending }) => {
-    const refused = pending.find((entry) => entry.problem?.kind === 'invalid');
-    if (refused && field.value === '') takeBack(refused.request_id, refused.problem.explanation);
+  // A message that the server rejects as invalid returns to the message box, unless another text is in it.
+  chat.store.watch(['unsent'], ({ unsent }) => {
+    const rejected = unsent.find((entry) => entry.problem?.kind === 'invalid');
+    if (rejected?.problem && field.value === '') edit(rejected.requestId, rejected.problem.explanation);
   });
 
-  function takeBack(requestId, fault = null) {
-    const text = chat.discard(requestId);
-    write(field.value ? `${field.value.trimEnd()}\n\n${text}` : text);
-    // At once: the text has left the outbox, and must not be nowhere for a moment.
-    if (userId) chat.drafts.note(userId, field.value);
-    chat.drafts.flush();
-    showFault(fault);
-    field.focus();
-  }
-
-  return { focus, takeBack };
+  return { focus, edit };
 }

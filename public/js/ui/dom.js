@@ -1,51 +1,77 @@
-// Building and finding elements. The only way a node is made here is createElement and text: no HTML strings.
+// Finds, creates and updates elements. The only way to create a node is createElement and text: there are no HTML strings.
+// @ts-check
 
-/** The element of index.html with this id, which must exist. */
-export function find(id) {
+/** Returns the element of index.html with this id, which must exist. */
+export function find(/** @type {string} */ id) {
   const found = document.getElementById(id);
   if (!found) throw new Error(`index.html has no #${id}`);
   return found;
 }
 
+/** Returns a form control, a dialog or another element of a known type. */
+export const findInput = (/** @type {string} */ id) => /** @type {HTMLInputElement} */ (find(id));
+export const findButton = (/** @type {string} */ id) => /** @type {HTMLButtonElement} */ (find(id));
+export const findDialog = (/** @type {string} */ id) => /** @type {HTMLDialogElement} */ (find(id));
+
 /**
- * `element('button', { class: 'quiet', type: 'button', on: { click } }, 'Undo')`.
- * A property that is null or undefined is left out; `true` makes an attribute without a value.
+ * Creates an element: `element('button', { class: 'quiet', type: 'button', on: { click } }, 'Undo')`. An attribute that is null,
+ * undefined or false is left out; `true` makes an attribute without a value.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, AttributeValue | Listeners> & {on?: Listeners}} [attributes]
+ * @param {(Node | string | null | undefined)[]} children
+ * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function element(tag, { on = {}, ...attributes } = {}, ...children) {
-  const made = document.createElement(tag);
+  const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value === true ? '' : value);
+    if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value === true ? '' : String(value));
   }
-  for (const [type, listener] of Object.entries(on)) made.addEventListener(type, listener);
-  made.append(...children.filter((child) => child !== null && child !== undefined && child !== ''));
-  return made;
+  for (const [type, listener] of Object.entries(on)) node.addEventListener(type, listener);
+  for (const child of children) if (child !== null && child !== undefined && child !== '') node.append(child);
+  return node;
 }
 
-/** The node of a tree of `{tag, attributes, children}` and text, as js/markdown makes them. `makers` makes some tags in its own way. */
-export function build(tree, makers = {}) {
+/**
+ * Creates the node of a tree that js/markdown has rendered. A tag that `renderers` has is rendered by it.
+ *
+ * @param {Tree} tree
+ * @param {Record<string, Renderer>} [renderers]
+ * @returns {Node}
+ */
+export function renderTree(tree, renderers = {}) {
   if (typeof tree === 'string') return document.createTextNode(tree);
-  const make = makers[tree.tag];
-  if (make) return make(tree);
-  return element(tree.tag, tree.attributes, ...tree.children.map((child) => build(child, makers)));
+  const render = renderers[tree.tag];
+  if (render) return render(tree);
+  const tag = /** @type {keyof HTMLElementTagNameMap} */ (tree.tag);
+  return element(tag, tree.attributes, ...tree.children.map((child) => renderTree(child, renderers)));
 }
 
-/** Sets text only where it differs, so that live regions and selections are left alone. */
-export function setText(node, text) {
+/** Sets the text of a node only if it differs, which preserves live regions and selections. */
+export function setText(/** @type {Node} */ node, /** @type {string} */ text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Makes `parent` hold exactly `nodes`, in this order, moving as few as possible. */
-export function arrange(parent, nodes) {
-  const wanted = new Set(nodes);
-  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+/** Shows an error below a form field, or removes it if it is null. */
+export function setFieldError(/** @type {HTMLElement} */ field, /** @type {string} */ errorId, /** @type {string | null} */ error) {
+  setText(find(errorId), error ?? '');
+  if (error) field.setAttribute('aria-invalid', 'true');
+  else field.removeAttribute('aria-invalid');
+}
+
+/** Makes `nodes` the children of `parent`, in this order, and moves as few as possible. */
+export function reconcile(/** @type {Element} */ parent, /** @type {Element[]} */ nodes) {
+  const kept = new Set(nodes);
+  for (const child of [...parent.children]) if (!kept.has(child)) child.remove();
   nodes.forEach((node, index) => {
     if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] ?? null);
   });
 }
 
-/** Calls `tick` each second while it answers true. Calling the result starts it; a second call while it runs changes nothing. */
-export function eachSecond(tick) {
-  let timer = null;
+/** Returns a function that calls `tick` now and then each second while it returns true. */
+export function everySecond(/** @type {() => boolean} */ tick) {
+  let timer = 0;
   return function run() {
     clearTimeout(timer);
     if (tick()) timer = setTimeout(run, 1000);

@@ -1,8 +1,10 @@
-// The header: what this is, who powers it, whose session is open; and the page's title.
+// The header: the title, the model, the open session and the buttons. Sets the document's title too.
+// @ts-check
 
-import { nameOf } from '../core/personas.js';
+import { personaName } from '../core/personas.js';
 import { find, setText } from './dom.js';
 
+/** @param {{chat: Chat, openNew: () => void, openSessions: () => void}} deps */
 export function createHeader({ chat, openNew, openSessions }) {
   find('new-button').addEventListener('click', () => openNew());
   find('sessions-button').addEventListener('click', () => openSessions());
@@ -10,11 +12,11 @@ export function createHeader({ chat, openNew, openSessions }) {
   chat.store.watch(['config', 'session', 'personas'], ({ config, session, personas }) => {
     const title = config?.title || 'Nono Chat Bot';
     setText(find('title'), title);
-    setText(find('powered-by'), config?.powered_by ? `Powered by ${config.powered_by}` : 'Powered by Nono');
-    find('who').hidden = !session;
-    setText(find('user-id'), session?.user_id ?? '');
-    find('user-id').title = session?.user_id ?? '';
-    setText(find('persona'), session?.persona ? nameOf(personas, session.persona) : '');
-    document.title = session ? `${session.user_id} · ${title}` : title;
+    setText(find('powered-by'), config?.poweredBy ? `Powered by ${config.poweredBy}` : 'Powered by Nono');
+    find('current-user').hidden = !session;
+    setText(find('user-id'), session?.userId ?? '');
+    find('user-id').title = session?.userId ?? '';
+    setText(find('persona'), session?.persona ? personaName(personas, session.persona) : '');
+    document.title = session ? `${session.userId} · ${title}` : title;
   });
 }

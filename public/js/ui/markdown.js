@@ -1,45 +1,49 @@
-// Markdown as nodes, block by block, so that a growing reply redraws its end only. Loaded when a reply first needs it.
+// Renders Markdown block by block, so that a growing reply updates its end only. Loaded when a reply first needs it.
+// @ts-check
 
 import { renderBlock } from '../markdown/render.js';
 import { createReader } from '../markdown/tokens.js';
 import { createCode } from './code.js';
-import { build, element } from './dom.js';
+import { element, renderTree } from './dom.js';
 
-/** What was drawn into a body: `{read, blocks}`, where each block is `{token, settled, nodes}`. */
-const drawings = new WeakMap();
+/** @type {WeakMap<Element, {read: ReturnType<typeof createReader>, blocks: Block[]}>} */
+const renderings = new WeakMap();
 
-/** Draws `text` into `body`. `complete` says that no more of it will come. */
-export function draw(body, text, complete) {
-  const drawing = drawings.get(body) ?? begin(body);
-  const drawn = new Map(drawing.blocks.map((block) => [block.token, block]));
-  const tokens = drawing.read(text, { complete });
-  drawing.blocks = tokens.map((token, index) => {
-    // The last block of a growing text is still being written.
-    const settled = complete || index < tokens.length - 1;
-    const old = drawn.get(token);
-    return old && (old.settled || !settled) ? old : { token, settled, nodes: renderBlock(token).map((tree) => build(tree, makersFor(settled))) };
+/** Shows `text` in `body`. `complete` is false while more text is expected. */
+export function renderMarkdown(/** @type {HTMLElement} */ body, /** @type {string} */ text, /** @type {boolean} */ complete) {
+  const rendering = renderings.get(body) ?? start(body);
+  const known = new Map(rendering.blocks.map((block) => [block.token, block]));
+  const tokens = rendering.read(text, { complete });
+  rendering.blocks = tokens.map((token, index) => {
+    const isComplete = complete || index < tokens.length - 1;
+    const old = known.get(token);
+    if (old && (old.complete || !isComplete)) return old;
+    const renderers = renderersFor(isComplete);
+    return { token, complete: isComplete, nodes: renderBlock(token).map((tree) => renderTree(tree, renderers)) };
   });
-  place(body, drawing.blocks.flatMap(({ nodes }) => nodes));
+  replaceEnd(body, rendering.blocks.flatMap(({ nodes }) => nodes));
 }
 
-function begin(body) {
-  const drawing = { read: createReader(), blocks: [] };
-  drawings.set(body, drawing);
+function start(/** @type {HTMLElement} */ body) {
+  /** @type {{read: ReturnType<typeof createReader>, blocks: Block[]}} */
+  const rendering = { read: createReader(), blocks: [] };
+  renderings.set(body, rendering);
   body.classList.add('prose');
   body.replaceChildren();
-  return drawing;
+  return rendering;
 }
 
-/** Puts `nodes` in place of what differs from the first difference on: before it, selections and scrolled code stay as they are. */
-function place(body, nodes) {
+/** Replaces the nodes from the first difference on. Selections and scrolled code before it are preserved. */
+function replaceEnd(/** @type {HTMLElement} */ body, /** @type {Node[]} */ nodes) {
   let same = 0;
   while (same < nodes.length && body.childNodes[same] === nodes[same]) same += 1;
-  while (body.childNodes.length > same) body.lastChild.remove();
+  while (body.childNodes.length > same) body.lastChild?.remove();
   body.append(...nodes.slice(same));
 }
 
-/** What needs more than a node. A table that is too wide scrolls by itself, also by keyboard. */
-const makersFor = (settled) => ({
-  pre: ({ language, children }) => createCode(children[0], language, settled),
-  table: (tree) => element('div', { class: 'table', role: 'group', 'aria-label': 'Table', tabindex: '0' }, build(tree)),
+/** Returns the renderers of tags that need more than an element. A wide table scrolls by itself and is focusable for that. */
+const renderersFor = (/** @type {boolean} */ complete) => ({
+  pre: (/** @type {TreeNode} */ { language = '', children }) => createCode(String(children[0]), language, complete),
+  table: (/** @type {Tree} */ tree) =>
+    element('div', { class: 'table', role: 'group', 'aria-label': 'Table', tabindex: '0' }, renderTree(tree)),
 });

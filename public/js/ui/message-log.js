@@ -1,31 +1,32 @@
-// The conversation: draws rows where they changed, offers older ones, says when it is busy.
+// The conversation: updates the rows that changed, loads older messages, and reports when it is busy.
+// @ts-check
 
-import { nameOf } from '../core/personas.js';
-import { rowsOf } from '../core/message-rows.js';
-import { arrange, find, setText } from './dom.js';
+import { buildRows } from '../core/message-rows.js';
+import { personaName } from '../core/personas.js';
+import { createAutoScroll } from './auto-scroll.js';
+import { find, findButton, reconcile, setText } from './dom.js';
 import { createRow, updateRow } from './message-row.js';
-import { createScroll } from './scroll.js';
 
-/** How near to the top older messages are asked for without a click, in pixels. */
-const NEAR_TOP = 200;
+/** Distance from the top, in pixels, at which older messages are loaded. */
+const LOAD_OLDER_PX = 200;
 
 /**
- * @param {{chat: object, edit: (requestId: string) => void, onRetry: () => void}} deps `edit` brings a failed message back to the
- *   composer; `onRetry` runs when one is sent, or its reply asked for, again
+ * @param {{chat: Chat, edit: (requestId: string) => void, onRetry: () => void}} deps `edit` moves a failed message to the message
+ *   box; `onRetry` is called after the user has requested a retry
  */
-export function createLog({ chat, edit, onRetry }) {
+export function createMessageLog({ chat, edit, onRetry }) {
   const box = find('log');
   const list = find('messages');
-  const older = find('older');
-  const scroll = createScroll(box, list, find('new-messages'));
-  /** Row key to `{node, row}` as drawn. */
-  let drawn = new Map();
-  /** What the reader came for last: another session, or a message of their own. Either leads to the end. */
+  const older = findButton('older');
+  const scroll = createAutoScroll(box, list, findButton('new-messages'));
+  /** @type {Map<string, {node: HTMLElement, row: Row}>} */
+  let rendered = new Map();
+  /** Changes when the user opens a session or sends a message. Either scrolls to the end. */
   let intent = '';
 
   const actions = {
     edit,
-    retry: (requestId) => {
+    retry(/** @type {string} */ requestId) {
       scroll.pin();
       void chat.retry(requestId);
       onRetry();
@@ -34,44 +35,49 @@ export function createLog({ chat, edit, onRetry }) {
   older.addEventListener('click', () => void chat.loadOlder());
   box.addEventListener('scroll', () => {
     const { view, messages } = chat.store.state;
-    if (view === 'open' && messages.length > 0 && box.scrollTop < NEAR_TOP && scroll.isReading()) void chat.loadOlder();
+    if (view === 'open' && messages.length > 0 && box.scrollTop < LOAD_OLDER_PX && !scroll.isPinned()) void chat.loadOlder();
   });
 
-  chat.store.watch(['messages', 'pending', 'reply', 'session', 'personas', 'view', 'hasOlder', 'loadingOlder'], (state) => {
-    const rows = state.session ? rowsOf(state, Date.now()) : [];
-    const added = rows.length > 0 && !drawn.has(rows.at(-1).key);
-    showFrame(state);
-    scroll.around(() => arrange(list, draw(rows)), added);
-    const next = `${state.session?.user_id} ${state.pending.at(-1)?.request_id ?? ''}`;
-    if (next !== intent && (added || rows.length === 0)) scroll.pin();
-    intent = next;
+  chat.store.watch(['messages', 'unsent', 'turn', 'session', 'personas', 'view', 'hasOlder', 'loadingOlder'], (state) => {
+    const rows = state.session ? buildRows(state, Date.now()) : [];
+    const newest = rows.at(-1);
+    const isAdded = newest !== undefined && !rendered.has(newest.key);
+    updateFrame(state);
+    scroll.preserve(() => reconcile(list, render(rows)), isAdded);
+    const nextIntent = `${state.session?.userId} ${state.unsent.at(-1)?.requestId ?? ''}`;
+    if (nextIntent !== intent && (isAdded || rows.length === 0)) scroll.pin();
+    intent = nextIntent;
   });
 
-  function draw(rows) {
+  function render(/** @type {Row[]} */ rows) {
     const next = new Map();
-    for (const row of rows) {
-      const old = drawn.get(row.key);
+    const nodes = rows.map((row) => {
+      const old = rendered.get(row.key);
       const node = old?.node ?? createRow(row);
-      if (!old || !same(old.row, row)) updateRow(node, row, actions);
+      if (!old || !isEqual(old.row, row)) updateRow(node, row, actions);
       next.set(row.key, { node, row });
-    }
-    drawn = next;
-    return rows.map(({ key }) => next.get(key).node);
+      return node;
+    });
+    rendered = next;
+    return nodes;
   }
 
-  /** What stands around the rows. */
-  function showFrame({ view, session, personas, messages, pending, reply, hasOlder, loadingOlder }) {
+  /** Updates everything but the rows. */
+  function updateFrame(/** @type {State} */ { view, session, personas, messages, unsent, turn, hasOlder, loadingOlder }) {
     find('conversation').hidden = view === 'welcome';
-    box.setAttribute('aria-busy', String(view === 'loading' || loadingOlder || reply?.state === 'streaming'));
+    box.setAttribute('aria-busy', String(view === 'loading' || loadingOlder || turn?.state === 'streaming'));
     older.hidden = !hasOlder;
     setText(older, loadingOlder ? 'Loading earlier messages…' : 'Load earlier messages');
     find('loading').hidden = view !== 'loading';
-    const empty = view === 'open' && messages.length === 0 && pending.length === 0 && !reply;
-    find('empty').hidden = !empty;
-    if (!empty) return;
-    setText(find('empty-persona'), nameOf(personas, session.persona));
-    setText(find('empty-description'), personas.find(({ key }) => key === session.persona)?.description ?? '');
+    const isEmpty = view === 'open' && messages.length === 0 && unsent.length === 0 && !turn;
+    find('empty').hidden = !isEmpty;
+    if (!isEmpty) return;
+    setText(find('empty-persona'), personaName(personas, session?.persona));
+    setText(find('empty-description'), personas.find(({ key }) => key === session?.persona)?.description ?? '');
   }
 }
 
-const same = (a, b) => Object.keys(b).every((key) => a[key] === b[key]);
+function isEqual(/** @type {Row} */ a, /** @type {Row} */ b) {
+  const keys = /** @type {(keyof Row)[]} */ (Object.keys(b));
+  return keys.every((key) => a[key] === b[key]);
+}

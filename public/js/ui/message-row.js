@@ -1,13 +1,16 @@
-// One row of the conversation: a day mark or a message with its author, time, text and, while it is not stored, its state.
+// A row of the conversation: a day separator, or a message with its author, time, text and state.
+// @ts-check
 
-import { fullTime } from '../core/format-time.js';
+import { formatFull } from '../core/format-time.js';
 import { element, setText } from './dom.js';
 import { showProse } from './prose.js';
 
-const STATES = {
+/** @type {Record<RowState, string>} */
+const STATE_LABELS = {
   sending: 'Sending…',
   failed: 'Not sent',
   sent: 'Sent',
+  stored: '',
   unanswered: 'No reply',
   streaming: 'Writing…',
   waiting: 'Waiting for the reply…',
@@ -17,55 +20,60 @@ const STATES = {
   filtered: 'Ended by the content filter',
 };
 
-export function createRow(row) {
+/** @type {(keyof Row)[]} */
+const OUTCOME_FIELDS = ['state', 'error', 'note', 'retriable'];
+
+/** @type {WeakMap<Element, RowParts>} message nodes to their parts */
+const partsOf = new WeakMap();
+
+/** @returns {HTMLElement} */
+export function createRow(/** @type {Row} */ row) {
   if (row.kind === 'day') return element('h2', { class: 'day' }, row.content);
   const author = element('span', { class: 'author', dir: 'auto' });
   const time = element('time', { class: 'time' });
   const status = element('span', { class: 'status' });
   const body = element('div', { class: 'body', dir: 'auto' });
-  const node = element('article', { class: 'message', 'data-role': row.role }, body, element('footer', {}, author, time, status));
-  if (row.role !== 'user') node.prepend(node.lastChild);
-  parts.set(node, { author, time, status, body, state: null });
+  const footer = element('footer', {}, author, time, status);
+  const parts = row.role === 'user' ? [body, footer] : [footer, body];
+  const node = element('article', { class: 'message', 'data-role': row.role }, ...parts);
+  partsOf.set(node, { author, time, status, body, outcome: null, shown: null });
   return node;
 }
 
-/** @param {{retry: (id: string) => void, edit: (id: string) => void}} actions for a message that was not sent or not answered */
-export function updateRow(node, row, actions) {
-  const part = parts.get(node);
-  if (!part) return setText(node, row.content);
-  setText(part.author, row.author);
-  if (row.role === 'assistant') showProse(part.body, row.content, row.state !== 'streaming');
-  else setText(part.body, row.content);
-  setText(part.time, row.time);
-  if (row.timestamp) part.time.dateTime = row.timestamp;
-  part.time.title = fullTime(row.timestamp);
-  node.setAttribute('aria-label', row.author);
-  if (part.state === row.state && part.fault === row.fault && part.note === row.note && part.retriable === row.retriable) return;
-  part.state = row.state;
-  part.fault = row.fault;
-  part.note = row.note;
-  part.retriable = row.retriable;
-  node.dataset.state = row.state;
-  setText(part.status, STATES[row.state] ?? '');
-  part.below?.remove();
-  part.below = below(row, actions);
-  if (part.below) node.append(part.below);
+export function updateRow(/** @type {HTMLElement} */ node, /** @type {Row} */ row, /** @type {RowActions} */ actions) {
+  const parts = partsOf.get(node);
+  if (!parts) return setText(node, row.content);
+  const { author = '', time = '', timestamp, state = 'stored' } = row;
+  setText(parts.author, author);
+  if (row.role === 'assistant') showProse(parts.body, row.content, state !== 'streaming');
+  else setText(parts.body, row.content);
+  setText(parts.time, time);
+  if (timestamp) parts.time.dateTime = timestamp;
+  parts.time.title = formatFull(timestamp);
+  node.setAttribute('aria-label', author);
+  const { shown } = parts;
+  parts.shown = row;
+  // An alert that is replaced would be read out again.
+  if (shown && OUTCOME_FIELDS.every((field) => shown[field] === row[field])) return;
+  node.dataset.state = state;
+  setText(parts.status, STATE_LABELS[state]);
+  parts.outcome?.remove();
+  parts.outcome = createOutcome(row, actions);
+  if (parts.outcome) node.append(parts.outcome);
 }
 
-/** What makes a row: the parts that change. Kept beside the nodes, not on them. */
-const parts = new WeakMap();
-
-/** What stands below a message that did not fare well, and what can be done about it. */
-function below(row, { retry, edit }) {
+/** Creates the note or the error below a message, with the actions that it offers. */
+function createOutcome(/** @type {Row} */ row, /** @type {RowActions} */ { retry, edit }) {
   if (row.note) return element('p', { class: 'note' }, row.note);
-  if (!row.fault) return null;
-  const button = (label, act) => element('button', { type: 'button', class: 'button small', on: { click: () => act(row.requestId) } }, label);
-  // What is stored can be asked about again, but not taken back.
-  const ways = [row.retriable === false ? null : button('Retry', retry), row.state === 'failed' ? button('Edit', edit) : null];
+  if (!row.error) return null;
+  const button = (/** @type {string} */ label, /** @type {(requestId: string) => void} */ act) =>
+    element('button', { type: 'button', class: 'button small', on: { click: () => act(row.requestId ?? '') } }, label);
+  // Only an unsent message can be edited.
+  const buttons = [row.retriable === false ? null : button('Retry', retry), row.state === 'failed' ? button('Edit', edit) : null];
   return element(
     'div',
     { class: 'failure' },
-    element('p', { role: 'alert', dir: 'auto' }, row.fault),
-    element('span', { class: 'failure-actions' }, ...ways),
+    element('p', { role: 'alert', dir: 'auto' }, row.error),
+    element('span', { class: 'failure-actions' }, ...buttons),
   );
 }

@@ -1,146 +1,149 @@
-// The New Session dialog: a name, a voice, and what to do when the name is in use. What was typed stays until it succeeded.
+// The New Session dialog: a name, a persona, and the options if the name is in use. The input is kept until a session is created.
+// @ts-check
 
-import { waitingText } from '../core/banners.js';
-import { fallbackName, limitsOf, nameFault } from '../core/validation.js';
-import { seconds } from '../core/format-time.js';
-import { eachSecond, element, find, setText } from './dom.js';
+import { describeWait } from '../core/banners.js';
+import { formatSeconds } from '../core/format-time.js';
+import { defaultName, resolveLimits, validateName } from '../core/validation.js';
+import { element, everySecond, find, findButton, findDialog, findInput, setFieldError, setText } from './dom.js';
 
-/** @param {{chat: object, newId: () => string, onDone: () => void}} deps `onDone` runs when a session is open */
-export function createNewSession({ chat, newId, onDone }) {
-  const dialog = find('new-dialog');
-  const form = find('new-form');
-  const name = find('display-name');
-  const persona = find('persona-select');
-  /** What was last tried: the same values keep the same request id, so a retry after a lost answer is safe. */
-  let attempt = null;
+/** @param {{chat: Chat, newId: () => string, onDone: () => void}} deps `onDone` is called when a session is open */
+export function createNewSessionDialog({ chat, newId, onDone }) {
+  const dialog = findDialog('new-dialog');
+  const form = /** @type {HTMLFormElement} */ (find('new-form'));
+  const name = findInput('display-name');
+  const persona = /** @type {HTMLSelectElement} */ (find('persona-select'));
+  /**
+   * The last request. While the input is unchanged, its request id is kept, so that a retry after a lost response is idempotent.
+   *
+   * @type {{userId: string, persona: string, requestId: string} | null}
+   */
+  let request = null;
+  /** @type {AbortController | null} */
   let running = null;
-  let waiting = null;
+  /** @type {Wait | null} */
+  let wait = null;
 
-  const countdown = eachSecond(() => {
-    find('new-waiting').hidden = !waiting;
-    if (waiting) setText(find('new-countdown'), `Trying again in ${seconds(waiting.until - Date.now())}`);
-    return waiting !== null;
+  const runCountdown = everySecond(() => {
+    find('new-waiting').hidden = !wait;
+    if (wait) setText(find('new-countdown'), `Trying again in ${formatSeconds(wait.until - Date.now())}`);
+    return wait !== null;
   });
 
-  async function create(ifExists) {
+  async function create() {
+    if (!request) return;
     running?.abort();
     running = new AbortController();
     const { signal } = running;
     setBusy(true);
     try {
-      await chat.create({ ...attempt, ifExists, signal, onWait });
+      await chat.createSession({ ...request, ifExists: 'fail', signal, onWaitChange });
       finish();
     } catch (problem) {
-      if (!signal.aborted) refuse(problem);
+      if (!signal.aborted) showProblem(problem);
     } finally {
       if (!signal.aborted) setBusy(false);
     }
   }
 
   async function openExisting() {
-    const opening = chat.open(attempt.userId);
+    if (!request) return;
+    const opening = chat.openSession(request.userId);
     finish();
     await opening;
   }
 
   function finish() {
-    attempt = null;
+    request = null;
     form.reset();
     dialog.close();
     onDone();
   }
 
-  function onWait(next) {
-    waiting = next;
-    setText(find('new-error'), next ? waitingText(next) : '');
-    countdown();
+  function onWaitChange(/** @type {Wait | null} */ next) {
+    wait = next;
+    setText(find('new-error'), next ? describeWait(next) : '');
+    runCountdown();
   }
 
-  function refuse(problem) {
+  function showProblem(/** @type {ApiError} */ problem) {
     if (problem.kind === 'exists') {
-      setText(find('exists-text'), `“${attempt.userId}” is in use.`);
+      setText(find('exists-text'), `“${request?.userId}” is in use.`);
       find('exists').hidden = false;
       find('open-existing').focus();
       return;
     }
-    const nameWords = problem.violationOf('user_id');
-    const personaWords = problem.violationOf('persona');
-    showFault(name, 'name-error', nameWords);
-    showFault(persona, 'persona-error', personaWords);
-    if (!nameWords && !personaWords) setText(find('new-error'), problem.explanation);
-    (personaWords && !nameWords ? persona : name).focus();
+    const nameError = problem.violationOf('user_id');
+    const personaError = problem.violationOf('persona');
+    setFieldError(name, 'name-error', nameError);
+    setFieldError(persona, 'persona-error', personaError);
+    if (!nameError && !personaError) setText(find('new-error'), problem.explanation);
+    (personaError && !nameError ? persona : name).focus();
   }
 
-  function clearFaults() {
+  function clearErrors() {
     find('exists').hidden = true;
-    showFault(name, 'name-error', null);
-    showFault(persona, 'persona-error', null);
-    onWait(null);
+    setFieldError(name, 'name-error', null);
+    setFieldError(persona, 'persona-error', null);
+    onWaitChange(null);
   }
 
-  function setBusy(busy) {
-    find('create').disabled = busy;
+  function setBusy(/** @type {boolean} */ busy) {
+    findButton('create').disabled = busy;
     form.setAttribute('aria-busy', String(busy));
+  }
+
+  function showDescription() {
+    const selected = chat.store.state.personas.find(({ key }) => key === persona.value);
+    setText(find('persona-hint'), selected?.description ?? '');
   }
 
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    clearFaults();
-    const userId = name.value.trim() || attempt?.userId || fallbackName(chat.clock.now());
-    const fault = nameFault(userId, limitsOf(chat.store.state.config));
-    if (fault) {
-      showFault(name, 'name-error', fault);
+    clearErrors();
+    const userId = name.value.trim() || request?.userId || defaultName(chat.clock.now());
+    const error = validateName(userId, resolveLimits(chat.store.state.config));
+    if (error) {
+      setFieldError(name, 'name-error', error);
       return name.focus();
     }
-    attempt ??= { userId, persona: persona.value, requestId: newId() };
-    void create('fail');
+    request ??= { userId, persona: persona.value, requestId: newId() };
+    void create();
   });
   form.addEventListener('input', () => {
-    attempt = null;
-    clearFaults();
-    describe();
+    request = null;
+    clearErrors();
+    showDescription();
   });
   find('open-existing').addEventListener('click', () => void openExisting());
   find('choose-another').addEventListener('click', () => {
-    clearFaults();
-    attempt = null;
+    clearErrors();
+    request = null;
     name.focus();
     name.select();
   });
-  find('new-try-now').addEventListener('click', () => chat.wake());
+  find('new-try-now').addEventListener('click', () => chat.retryNow());
   find('new-cancel').addEventListener('click', () => dialog.close());
   dialog.addEventListener('close', () => {
     running?.abort();
-    clearFaults();
+    clearErrors();
     setBusy(false);
   });
 
   chat.store.watch(['personas'], ({ personas }) => {
-    const chosen = persona.value;
-    persona.replaceChildren(...personas.map(({ key, name: words }) => element('option', { value: key }, words)));
-    if (personas.some(({ key }) => key === chosen)) persona.value = chosen;
-    describe();
+    const selected = persona.value;
+    persona.replaceChildren(...personas.map(({ key, name: label }) => element('option', { value: key }, label)));
+    if (personas.some(({ key }) => key === selected)) persona.value = selected;
+    showDescription();
   });
 
-  function describe() {
-    const chosen = chat.store.state.personas.find(({ key }) => key === persona.value);
-    setText(find('persona-hint'), chosen?.description ?? '');
-  }
-
   return {
-    /** Opens the dialog, with a persona chosen beforehand if one was clicked. */
-    open(key) {
+    /** Opens the dialog, with a persona selected if one is given. */
+    open(/** @type {string} */ key = '') {
       void chat.loadPersonas();
       if (key) persona.value = key;
-      describe();
+      showDescription();
       if (!dialog.open) dialog.showModal();
       name.focus();
     },
   };
-}
-
-function showFault(field, id, fault) {
-  setText(find(id), fault ?? '');
-  if (fault) field.setAttribute('aria-invalid', 'true');
-  else field.removeAttribute('aria-invalid');
 }

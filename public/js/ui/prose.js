@@ -1,43 +1,48 @@
-// The text of a reply: plain at once, and drawn as Markdown when it has any and what draws it has been loaded.
+// The text of a reply: shown as plain text at once, and as Markdown once the renderer is loaded.
+// @ts-check
 
 import { element, setText } from './dom.js';
 
-/** Everything that drawing takes, asked for together, so that no file waits until another has been read. */
+/** The renderer's style sheets and modules. All are requested together, so that none waits for another to be parsed. */
 const SHEETS = ['../../css/prose.css', '../../css/code.css'];
-const PARTS = ['./markdown.js', './code.js', '../markdown/tokens.js', '../markdown/render.js', '../markdown/links.js', '../markdown/highlight.js'];
+const MODULES = ['./markdown.js', './code.js', '../markdown/tokens.js', '../markdown/render.js', '../markdown/links.js', '../markdown/highlight.js'];
 
-let draw = null;
+/** @type {((body: HTMLElement, text: string, complete: boolean) => void) | null} */
+let render = null;
+/** @type {Promise<void> | null} */
 let loading = null;
-/** The newest text of bodies that wait, as `[text, complete]`. */
+/** @type {Map<HTMLElement, [string, boolean]>} bodies that wait for the renderer, to their newest text */
 const waiting = new Map();
 
-/** Whether drawing would change anything: most short replies are plain sentences. */
-export const hasMarkdown = (text) => /[*_`~#<>[\]|\\&]|https?:|^ {0,3}(?:[-+]|\d+[.)]) |^ {0,3}[-=]{2,}|\n/m.test(text);
+/** Returns true if a text looks different as Markdown. Most short replies are plain sentences. */
+export const hasMarkdown = (/** @type {string} */ text) =>
+  /[*_`~#<>[\]|\\&]|https?:|^ {0,3}(?:[-+]|\d+[.)]) |^ {0,3}[-=]{2,}|\n/m.test(text);
 
-/** Shows `text` in `body`. `complete` says that no more of it will come. */
-export function showProse(body, text, complete) {
-  if (draw && (hasMarkdown(text) || body.classList.contains('prose'))) return draw(body, text, complete);
+/** Shows `text` in `body`. `complete` is false while more text is expected. */
+export function showProse(/** @type {HTMLElement} */ body, /** @type {string} */ text, /** @type {boolean} */ complete) {
+  if (render && (hasMarkdown(text) || body.classList.contains('prose'))) return render(body, text, complete);
   setText(body, text);
   if (!hasMarkdown(text)) return;
   waiting.set(body, [text, complete]);
-  loading ??= Promise.all([...PARTS.map((part) => import(part)), ...SHEETS.map(loadSheet)]).then(drawWaiting, giveUp);
+  loading ??= Promise.all([...MODULES.map((module) => import(module)), ...SHEETS.map(loadSheet)]).then(renderWaiting, giveUp);
 }
 
-/** Resolves when the sheet holds, also if that is never: unadorned is still readable. */
-function loadSheet(name) {
+/** Resolves when the style sheet is loaded, or has failed: the reply is readable without it. */
+function loadSheet(/** @type {string} */ name) {
   return new Promise((resolve) => {
-    const done = () => resolve();
+    const done = () => resolve(undefined);
     document.head.append(element('link', { rel: 'stylesheet', href: new URL(name, import.meta.url).href, on: { load: done, error: done } }));
   });
 }
 
-function drawWaiting([markdown]) {
-  draw = markdown.draw;
-  for (const [body, [text, complete]] of waiting) draw(body, text, complete);
+function renderWaiting(/** @type {any[]} */ [markdown]) {
+  const { renderMarkdown } = markdown;
+  render = renderMarkdown;
+  for (const [body, [text, complete]] of waiting) renderMarkdown(body, text, complete);
   waiting.clear();
 }
 
-/** It can be read all the same; the next reply asks again. */
+/** Leaves the text plain. The next reply tries again. */
 function giveUp() {
   loading = null;
   waiting.clear();

@@ -1,49 +1,52 @@
-// One session in the Sessions dialog: a button that opens it, ways to export and to delete it, and undo while there is time.
+// A row of the Sessions dialog: opens, exports or deletes a session, or undoes its deletion.
+// @ts-check
 
-import { fullTime, moment } from '../core/format-time.js';
+import { formatDayAndTime, formatFull } from '../core/format-time.js';
 import { element } from './dom.js';
 
-const FORMATS = [
+const EXPORT_FORMATS = [
   ['markdown', 'Markdown'],
   ['json', 'JSON'],
 ];
 
 /**
- * @param {object} session as the service lists it
- * @param {{current: boolean, persona: string, exporting: boolean}} how
- * @param {{open: () => void, remove: () => void, exporting: (shown: boolean) => void, address: (format: string) => string}} actions
+ * @param {Session} session
+ * @param {{isCurrent: boolean, persona: string, isExpanded: boolean}} options `isExpanded` shows the export options
+ * @param {{open: () => void, remove: () => void, onExpand: (isExpanded: boolean) => void, exportUrl: (format: string) => string}} actions
  */
-export function sessionRow(session, { current, persona, exporting }, actions) {
-  const { user_id: userId, message_count: messages } = session;
-  const count = messages === 1 ? '1 message' : `${messages} messages`;
-  const open = element(
+export function createSessionRow(session, { isCurrent, persona, isExpanded }, { open, remove, onExpand, exportUrl }) {
+  const { userId, messageCount, createdAt, lastActivity } = session;
+  const count = messageCount === 1 ? '1 message' : `${messageCount} messages`;
+  const badge = isCurrent ? element('span', { class: 'badge' }, 'Current') : null;
+  const openButton = element(
     'button',
-    { type: 'button', class: 'session-open', 'aria-current': current ? 'true' : null, on: { click: actions.open } },
-    element('span', { class: 'session-name' }, element('bdi', {}, userId), current ? element('span', { class: 'badge' }, 'Current') : null),
+    { type: 'button', class: 'session-open', 'aria-current': isCurrent ? 'true' : null, on: { click: open } },
+    element('span', { class: 'session-name' }, element('bdi', {}, userId), badge),
     element('span', { class: 'session-persona' }, element('bdi', {}, persona), ' · ', element('bdi', {}, count)),
-    element('span', { class: 'session-facts' }, 'Created ', time(session.created_at)),
-    element('span', { class: 'session-facts' }, 'Last activity ', time(session.last_activity)),
+    element('span', { class: 'session-times' }, 'Created ', createTime(createdAt)),
+    element('span', { class: 'session-times' }, 'Last activity ', createTime(lastActivity)),
   );
-  const ways = exportWays(session, exporting, actions.address);
-  const expands = { 'aria-expanded': String(exporting), 'aria-controls': ways.id };
-  const more = element('button', { type: 'button', class: 'button quiet plain small', 'aria-label': `Export session ${userId}`, ...expands }, 'Export');
-  more.addEventListener('click', () => {
-    ways.hidden = !ways.hidden;
-    more.setAttribute('aria-expanded', String(!ways.hidden));
-    actions.exporting(!ways.hidden);
+  const links = createExportLinks(session, isExpanded, exportUrl);
+  const expands = { 'aria-expanded': String(isExpanded), 'aria-controls': links.id };
+  const button = { type: 'button', class: 'button quiet muted small' };
+  const exportButton = element('button', { ...button, 'aria-label': `Export session ${userId}`, ...expands }, 'Export');
+  exportButton.addEventListener('click', () => {
+    links.hidden = !links.hidden;
+    exportButton.setAttribute('aria-expanded', String(!links.hidden));
+    onExpand(!links.hidden);
   });
-  const remove = element(
-    'button',
-    { type: 'button', class: 'button quiet plain danger small', 'aria-label': `Delete session ${userId}`, on: { click: actions.remove } },
-    'Delete',
+  const removal = { class: 'button quiet muted danger small', 'aria-label': `Delete session ${userId}`, on: { click: remove } };
+  const actions = element('div', { class: 'session-actions' }, exportButton, element('button', { ...button, ...removal }, 'Delete'));
+  return element(
+    'li',
+    { class: isCurrent ? 'session current' : 'session', 'data-user': userId },
+    element('div', { class: 'session-main' }, openButton, actions),
+    links,
   );
-  const shell = { class: current ? 'session current' : 'session', 'data-user': userId };
-  const actionsNode = element('div', { class: 'session-actions' }, more, remove);
-  return element('li', shell, element('div', { class: 'session-main' }, open, actionsNode), ways);
 }
 
-/** What stands in the row's place until the deletion is sent. */
-export function deletedRow({ user_id: userId }, undo) {
+/** Creates the row of a session whose deletion can be undone. */
+export function createDeletedRow(/** @type {Session} */ { userId }, /** @type {() => void} */ undo) {
   return element(
     'li',
     { class: 'session deleted', 'data-user': userId },
@@ -53,12 +56,15 @@ export function deletedRow({ user_id: userId }, undo) {
   );
 }
 
-/** Links, so that the browser saves what comes under the name that the service gives it. */
-function exportWays({ session_id: id, user_id: userId }, shown, address) {
-  const links = FORMATS.map(([format, words]) =>
-    element('a', { class: 'button small', href: address(format), download: true, 'aria-label': `Export ${userId} as ${words}` }, words),
-  );
-  return element('div', { class: 'export-ways', id: `export ${id}`.replace(/\s/g, '_'), hidden: !shown }, 'Save as', ...links);
+/** Creates download links. The browser saves each file under the name that the service sends. */
+function createExportLinks(/** @type {Session} */ session, /** @type {boolean} */ shown, /** @type {(format: string) => string} */ exportUrl) {
+  const links = EXPORT_FORMATS.map(([format, label]) => {
+    const name = `Export ${session.userId} as ${label}`;
+    return element('a', { class: 'button small', href: exportUrl(format), download: true, 'aria-label': name }, label);
+  });
+  const id = `export ${session.sessionId}`.replace(/\s/g, '_');
+  return element('div', { class: 'export-links', id, hidden: !shown }, 'Save as', ...links);
 }
 
-const time = (iso) => element('time', { datetime: iso, title: fullTime(iso) }, moment(iso, Date.now()));
+const createTime = (/** @type {string} */ iso) =>
+  element('time', { datetime: iso, title: formatFull(iso) }, formatDayAndTime(iso, Date.now()));

@@ -1,34 +1,36 @@
-// The Sessions dialog: every live session by the day of its last activity, searching, and deleting with undo in place.
+// The Sessions dialog: the live sessions by the day of their last activity, with a search, export, and deletion with undo.
+// @ts-check
 
-import { waitingText } from '../core/banners.js';
-import { countText, listingOf } from '../core/session-filter.js';
-import { nameOf } from '../core/personas.js';
-import { seconds } from '../core/format-time.js';
-import { arrange, eachSecond, element, find, setText } from './dom.js';
-import { deletedRow, sessionRow } from './session-row.js';
+import { describeWait } from '../core/banners.js';
+import { formatSeconds } from '../core/format-time.js';
+import { personaName } from '../core/personas.js';
+import { describeCount, filterSessions } from '../core/session-filter.js';
+import { element, everySecond, find, findDialog, findInput, reconcile, setText } from './dom.js';
+import { createDeletedRow, createSessionRow } from './session-row.js';
 
-/** Below this many a search box is only in the way. */
-const WORTH_SEARCHING = 5;
+/** Number of sessions from which the search is shown. */
+const SEARCH_MIN_SESSIONS = 5;
 
-/** @param {{chat: object, openNew: () => void, onSwitch: () => void}} deps `onSwitch` runs when a session was chosen */
-export function createSessions({ chat, openNew, onSwitch }) {
-  const dialog = find('sessions-dialog');
+/** @param {{chat: Chat, openNew: () => void, onSwitch: () => void}} deps `onSwitch` is called when a session was selected */
+export function createSessionsDialog({ chat, openNew, onSwitch }) {
+  const dialog = findDialog('sessions-dialog');
   const list = find('session-list');
-  const search = find('search');
-  /** session_id to `{node, signature}` as drawn, and the label of a group to its nodes. */
-  let rows = new Map();
-  const sections = new Map();
-  /** session_id of the rows that show how they can be exported. */
-  const exporting = new Set();
+  const search = findInput('search');
+  /** @type {RenderedRows} */
+  let rendered = new Map();
+  /** @type {Map<string, {node: HTMLElement, list: HTMLElement}>} label to group */
+  const groups = new Map();
+  /** @type {Set<string>} ids of the sessions whose export options are shown */
+  const expanded = new Set();
 
-  const countdown = eachSecond(() => {
-    const { list: shown, deletions } = chat.store.state;
-    for (const { user_id: userId, until } of deletions) {
+  const runCountdown = everySecond(() => {
+    const { list: sessions, deletions } = chat.store.state;
+    for (const { userId, until } of deletions) {
       const label = list.querySelector(`[data-undo="${CSS.escape(userId)}"]`);
-      if (label) setText(label, seconds(until - Date.now()));
+      if (label) setText(label, formatSeconds(until - Date.now()));
     }
-    if (shown.waiting) setText(find('list-countdown'), `Trying again in ${seconds(shown.waiting.until - Date.now())}`);
-    return dialog.open && (deletions.length > 0 || Boolean(shown.waiting));
+    if (sessions.wait) setText(find('list-countdown'), `Trying again in ${formatSeconds(sessions.wait.until - Date.now())}`);
+    return dialog.open && (deletions.length > 0 || sessions.wait !== null);
   });
 
   find('sessions-new').addEventListener('click', () => {
@@ -36,11 +38,11 @@ export function createSessions({ chat, openNew, onSwitch }) {
     openNew();
   });
   find('sessions-close').addEventListener('click', () => dialog.close());
-  find('more-sessions').addEventListener('click', () => chat.list.more());
-  find('list-retry').addEventListener('click', () => (chat.store.state.list.waiting ? chat.wake() : void chat.list.refresh()));
+  find('more-sessions').addEventListener('click', () => chat.list.showMore());
+  find('list-retry').addEventListener('click', () => (chat.store.state.list.wait ? chat.retryNow() : void chat.list.refresh()));
   search.addEventListener('input', () => chat.list.search(search.value));
   search.addEventListener('keydown', (event) => {
-    // The first Escape clears the search, the next closes the dialog.
+    // The first Escape clears the search, the second closes the dialog.
     if (event.key !== 'Escape' || search.value === '') return;
     event.preventDefault();
     search.value = '';
@@ -48,95 +50,104 @@ export function createSessions({ chat, openNew, onSwitch }) {
   });
   dialog.addEventListener('close', () => {
     search.value = '';
-    exporting.clear();
+    expanded.clear();
     chat.showList(false);
   });
 
   chat.store.watch(['list', 'deletions', 'session', 'personas'], (state) => {
-    const held = list.contains(document.activeElement) ? document.activeElement.closest('li') : null;
-    const listing = listingOf(state.list, state.personas, Date.now());
-    arrange(list, draw(listing.groups, state));
-    if (held && !list.contains(document.activeElement)) focusAfter(held);
-    showStatus(state.list, listing);
-    countdown();
+    const focusedRow = list.contains(document.activeElement) ? document.activeElement?.closest('li') : null;
+    const filtered = filterSessions(state.list, state.personas, Date.now());
+    reconcile(list, render(filtered, state));
+    if (focusedRow && !list.contains(document.activeElement)) restoreFocus(focusedRow);
+    showStatus(state.list, filtered);
+    runCountdown();
   });
 
-  function draw(groups, state) {
+  function render(/** @type {FilteredSessions} */ filtered, /** @type {State} */ state) {
+    /** @type {RenderedRows} */
     const next = new Map();
-    const drawn = groups.map(({ label, sessions }) => {
-      const section = sections.get(label) ?? makeSection(label);
-      arrange(section.list, sessions.map((session) => rowOf(session, state, next)));
-      return section.node;
+    const nodes = filtered.groups.map(({ label, sessions }) => {
+      const group = groups.get(label) ?? createGroup(label);
+      reconcile(group.list, sessions.map((session) => renderRow(session, state, next)));
+      return group.node;
     });
-    rows = next;
-    return drawn;
+    rendered = next;
+    return nodes;
   }
 
-  function makeSection(label) {
-    const id = `sessions-${sections.size}`;
-    const section = { list: element('ul', { class: 'session-rows', 'aria-labelledby': id }) };
-    section.node = element('section', {}, element('h3', { class: 'period', id }, label), section.list);
-    sections.set(label, section);
-    return section;
+  function createGroup(/** @type {string} */ label) {
+    const id = `sessions-${groups.size}`;
+    const rows = element('ul', { class: 'session-rows', 'aria-labelledby': id });
+    const group = { list: rows, node: element('section', {}, element('h3', { class: 'period', id }, label), rows) };
+    groups.set(label, group);
+    return group;
   }
 
-  /** The row as it was drawn before, unless something about it has changed. */
-  function rowOf(item, { deletions, session, personas }, next) {
-    const current = item.user_id === session?.user_id;
-    const deletion = deletions.find(({ user_id: userId }) => userId === item.user_id);
-    const persona = nameOf(personas, item.persona);
-    const signature = JSON.stringify([item, current, deletion?.until, persona]);
-    const old = rows.get(item.session_id);
-    const node = old?.signature === signature ? old.node : deletion ? deletedRow(item, () => void chat.undo(item.user_id)) : liveRow(item, current, persona);
-    next.set(item.session_id, { node, signature });
+  /** Returns the row of a session: the existing node, unless the row has changed. */
+  function renderRow(/** @type {Session} */ item, /** @type {State} */ state, /** @type {RenderedRows} */ next) {
+    const isCurrent = item.userId === state.session?.userId;
+    const deletion = state.deletions.find(({ userId }) => userId === item.userId);
+    const persona = personaName(state.personas, item.persona);
+    const signature = JSON.stringify([item, isCurrent, deletion?.until, persona]);
+    const old = rendered.get(item.sessionId);
+    let node = old?.node;
+    if (!node || old?.signature !== signature) {
+      node = deletion ? createDeletedRow(item, () => void chat.undoRemoval(item.userId)) : createLiveRow(item, isCurrent, persona);
+    }
+    next.set(item.sessionId, { node, signature });
     return node;
   }
 
-  function liveRow(item, current, persona) {
-    const { user_id: userId, session_id: id } = item;
-    return sessionRow(item, { current, persona, exporting: exporting.has(id) }, {
-      open: () => choose(userId),
-      remove: () => chat.remove(item),
-      exporting: (shown) => (shown ? exporting.add(id) : exporting.delete(id)),
-      address: (format) => chat.exportAddress(userId, format),
+  function createLiveRow(/** @type {Session} */ item, /** @type {boolean} */ isCurrent, /** @type {string} */ persona) {
+    const { userId, sessionId } = item;
+    return createSessionRow(item, { isCurrent, persona, isExpanded: expanded.has(sessionId) }, {
+      open: () => select(userId),
+      remove: () => chat.removeSession(item),
+      onExpand: (isExpanded) => void (isExpanded ? expanded.add(sessionId) : expanded.delete(sessionId)),
+      exportUrl: (format) => chat.exportUrl(userId, format),
     });
   }
 
-  function choose(userId) {
+  function select(/** @type {string} */ userId) {
     dialog.close();
-    const already = chat.store.state.session?.user_id === userId && chat.store.state.view === 'open';
-    if (!already) void chat.open(userId);
+    const { session, view } = chat.store.state;
+    if (session?.userId !== userId || view !== 'open') void chat.openSession(userId);
     onSwitch();
   }
 
-  /** The row that had the focus was drawn anew or is gone: the focus stays with its session, or in the dialog. */
-  function focusAfter(held) {
-    const same = list.querySelector(`[data-user="${CSS.escape(held.dataset.user)}"] :is(.session-open, .session-deleted ~ button)`);
-    (same ?? list.querySelector('button') ?? find('sessions-new')).focus();
+  /** Moves the focus, whose row was replaced or removed, to the new row of the session, or else into the dialog. */
+  function restoreFocus(/** @type {HTMLElement} */ row) {
+    const selector = `[data-user="${CSS.escape(row.dataset.user ?? '')}"] :is(.session-open, .session-deleted ~ button)`;
+    /** @type {HTMLElement | null} */
+    const target = list.querySelector(selector) ?? list.querySelector('button');
+    (target ?? find('sessions-new')).focus();
   }
 
-  function showStatus(state, listing) {
-    const { status, items, count, nextToken, problem, waiting, query } = state;
-    const settled = status === 'ready';
+  function showStatus(/** @type {ListState} */ sessions, /** @type {FilteredSessions} */ filtered) {
+    const { status, items, count, nextToken, problem, wait, query } = sessions;
+    const isReady = status === 'ready';
+    const isSearching = query.trim() !== '';
     list.setAttribute('aria-busy', String(status === 'loading'));
-    find('session-search').hidden = count < WORTH_SEARCHING && query === '';
-    find('no-sessions').hidden = !(settled && items.length === 0);
-    find('no-match').hidden = !(settled && items.length > 0 && listing.matching === 0);
+    find('session-search').hidden = count < SEARCH_MIN_SESSIONS && query === '';
+    find('no-sessions').hidden = !(isReady && items.length === 0);
+    find('no-match').hidden = !(isReady && items.length > 0 && filtered.matching === 0);
     setText(find('no-match'), `No session matches “${query.trim()}”.`);
-    find('list-loading').hidden = !(status === 'loading' && items.length === 0 && !waiting);
-    find('more-sessions').hidden = !(listing.matching > listing.shown || (nextToken && query.trim() === ''));
-    setText(find('session-count'), items.length > 0 ? countText(state, listing) : '');
-    find('list-trouble').hidden = !(waiting || problem);
-    setText(find('list-error'), waiting ? waitingText(waiting) : (problem?.explanation ?? ''));
-    setText(find('list-retry'), waiting ? 'Try now' : 'Try again');
-    if (!waiting) setText(find('list-countdown'), '');
+    find('list-loading').hidden = !(status === 'loading' && items.length === 0 && !wait);
+    find('more-sessions').hidden = !(filtered.matching > filtered.shown || (nextToken && !isSearching));
+    setText(find('session-count'), items.length > 0 ? describeCount(sessions, filtered) : '');
+    find('list-problem').hidden = !(wait || problem);
+    setText(find('list-error'), wait ? describeWait(wait) : (problem?.explanation ?? ''));
+    setText(find('list-retry'), wait ? 'Try now' : 'Try again');
+    if (!wait) setText(find('list-countdown'), '');
   }
 
   return {
     open() {
       chat.showList(true);
       if (!dialog.open) dialog.showModal();
-      (list.querySelector('[aria-current]') ?? list.querySelector('.session-open') ?? find('sessions-close')).focus();
+      /** @type {HTMLElement | null} */
+      const target = list.querySelector('[aria-current]') ?? list.querySelector('.session-open');
+      (target ?? find('sessions-close')).focus();
     },
   };
 }

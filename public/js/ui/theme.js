@@ -1,20 +1,21 @@
-// Light, dark or as the system has it. Applied when this file loads, before the first paint, so that no page flashes.
+// The theme: light, dark or the system's. Applied when this module is evaluated, which blocks the first paint.
+// @ts-check
 
-/** Not one of the page's `nono:` entries: this one is wanted before any of them can be read. */
+/** Not a record of core/storage.js, which is read too late. */
 const KEY = 'nono-theme';
-const THEMES = ['system', 'light', 'dark'];
-/** As in tokens.css, which cannot be asked before it is there. */
-const AROUND = { light: '#ffffff', dark: '#1d1f21' };
+const THEMES = /** @type {const} */ (['system', 'light', 'dark']);
+/** Colours of a browser's toolbar, as `--color-surface` in tokens.css, which is not loaded yet. */
+const TOOLBAR_COLORS = { light: '#ffffff', dark: '#1d1f21' };
 
-let theme = stored();
-apply();
+let theme = readTheme();
+applyTheme();
 
-/** The button goes through the three in turn. */
-export function createTheme(button) {
-  const show = () => {
-    const words = `Theme: ${theme}`;
-    button.setAttribute('aria-label', words);
-    button.title = words;
+/** Makes a button switch between the themes. */
+export function createThemeButton(/** @type {HTMLElement} */ button) {
+  const update = () => {
+    const label = `Theme: ${theme}`;
+    button.setAttribute('aria-label', label);
+    button.title = label;
     button.dataset.theme = theme;
   };
   button.addEventListener('click', () => {
@@ -22,27 +23,27 @@ export function createTheme(button) {
     try {
       localStorage.setItem(KEY, theme);
     } catch {
-      // Not remembered then; it holds for this visit.
+      // The theme is kept for this visit only.
     }
-    apply();
-    show();
+    applyTheme();
+    update();
   });
-  show();
+  update();
 }
 
-function apply() {
-  // What a phone draws around the page follows, too.
-  for (const meta of document.head.querySelectorAll('meta[name=theme-color]')) {
-    meta.content = AROUND[theme === 'system' ? (meta.media.includes('dark') ? 'dark' : 'light') : theme];
+function applyTheme() {
+  for (const meta of document.head.querySelectorAll(/** @type {'meta'} */ ('meta[name=theme-color]'))) {
+    const systemTheme = meta.media.includes('dark') ? 'dark' : 'light';
+    meta.content = TOOLBAR_COLORS[theme === 'system' ? systemTheme : theme];
   }
   if (theme === 'system') delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
 }
 
-function stored() {
+function readTheme() {
   try {
-    const value = localStorage.getItem(KEY);
-    return THEMES.includes(value) ? value : 'system';
+    const stored = localStorage.getItem(KEY);
+    return THEMES.find((name) => name === stored) ?? 'system';
   } catch {
     return 'system';
   }

@@ -1,33 +1,34 @@
-// Undo for a deletion while the Sessions dialog, which offers it in place, is closed.
+// Toasts that undo a deletion. They are shown while the Sessions dialog, whose rows do the same, is closed.
+// @ts-check
 
-import { seconds } from '../core/format-time.js';
-import { arrange, eachSecond, element, find, setText } from './dom.js';
+import { formatSeconds } from '../core/format-time.js';
+import { element, everySecond, find, reconcile, setText } from './dom.js';
 
-/** @param {{chat: object, onLeave: () => void}} deps `onLeave` runs when the toast that had the focus went away */
-export function createToasts({ chat, onLeave }) {
+/** @param {{chat: Chat, onFocusLost: () => void}} deps `onFocusLost` is called when the toast that had the focus was removed */
+export function createToasts({ chat, onFocusLost }) {
   const region = find('toasts');
-  /** user_id to `{node, countdown, until}`. */
+  /** @type {Map<string, ReturnType<typeof createToast>>} user id to toast */
   const shown = new Map();
 
-  const run = eachSecond(() => {
-    for (const { countdown, until } of shown.values()) setText(countdown, seconds(until - Date.now()));
+  const runCountdown = everySecond(() => {
+    for (const { countdown, until } of shown.values()) setText(countdown, formatSeconds(until - Date.now()));
     return shown.size > 0;
   });
 
-  chat.store.watch(['deletions', 'list'], ({ deletions, list }) => {
-    const wanted = list.shown ? [] : deletions;
-    for (const userId of [...shown.keys()]) if (!wanted.some((deletion) => deletion.user_id === userId)) shown.delete(userId);
-    for (const deletion of wanted) if (!shown.has(deletion.user_id)) shown.set(deletion.user_id, make(deletion));
-    const focused = region.contains(document.activeElement);
-    arrange(region, [...shown.values()].map(({ node }) => node));
-    if (focused && !region.contains(document.activeElement)) onLeave();
-    run();
+  chat.store.watch(['deletions', 'list'], (state) => {
+    const deletions = state.list.shown ? [] : state.deletions;
+    for (const userId of [...shown.keys()]) if (!deletions.some((deletion) => deletion.userId === userId)) shown.delete(userId);
+    for (const deletion of deletions) if (!shown.has(deletion.userId)) shown.set(deletion.userId, createToast(deletion));
+    const hadFocus = region.contains(document.activeElement);
+    reconcile(region, [...shown.values()].map(({ node }) => node));
+    if (hadFocus && !region.contains(document.activeElement)) onFocusLost();
+    runCountdown();
   });
 
-  function make({ user_id: userId, until }) {
+  function createToast(/** @type {Deletion} */ { userId, until }) {
     const countdown = element('span', { class: 'countdown', role: 'timer', 'aria-live': 'off' });
     const text = element('p', {}, 'Session of ', element('bdi', {}, userId), ' was deleted.');
-    const undo = element('button', { type: 'button', class: 'button small', on: { click: () => void chat.undo(userId) } }, 'Undo');
+    const undo = element('button', { type: 'button', class: 'button small', on: { click: () => void chat.undoRemoval(userId) } }, 'Undo');
     return { node: element('div', { class: 'toast' }, text, countdown, undo), countdown, until };
   }
 }

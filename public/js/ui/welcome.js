@@ -1,8 +1,9 @@
-// The page before any session is open: a greeting and the voices to start with.
+// The welcome view, which is shown while no session is open: the personas to start with.
+// @ts-check
 
 import { element, find } from './dom.js';
 
-/** @param {{chat: object, openNew: (persona?: string) => void, openSessions: () => void}} deps */
+/** @param {{chat: Chat, openNew: (persona?: string) => void, openSessions: () => void}} deps */
 export function createWelcome({ chat, openNew, openSessions }) {
   const list = find('welcome-personas');
   find('welcome-sessions').addEventListener('click', () => openSessions());
@@ -11,14 +12,14 @@ export function createWelcome({ chat, openNew, openSessions }) {
     find('welcome').hidden = view !== 'welcome';
   });
   chat.store.watch(['personas'], ({ personas }) => {
-    list.replaceChildren(...personas.map((persona) => element('li', {}, card(persona))));
+    list.replaceChildren(...personas.map((persona) => element('li', {}, createCard(persona))));
   });
 
-  function card({ key, name, description }) {
+  function createCard(/** @type {Persona} */ { key, name, description }) {
     return element(
       'button',
       { type: 'button', class: 'persona-card', on: { click: () => openNew(key) } },
-      element('span', { class: 'persona-mark', 'aria-hidden': 'true' }, [...name][0]),
+      element('span', { class: 'persona-initial', 'aria-hidden': 'true' }, [...name][0]),
       element('span', { class: 'persona-name', dir: 'auto' }, name),
       element('span', { class: 'persona-description', dir: 'auto' }, description ?? ''),
     );

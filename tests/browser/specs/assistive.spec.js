@@ -98,7 +98,7 @@ function misfits() {
     return Math.round(height) < 44 || Math.round(width) < 44;
   };
   return {
-    wide: visible('html, .below, .log, .welcome, dialog, .dialog-body').filter((node) => node.scrollWidth > node.clientWidth).map((node) => node.className || node.tagName),
+    wide: visible('html, .composer-area, .log, .welcome, dialog, .dialog-body').filter((node) => node.scrollWidth > node.clientWidth).map((node) => node.className || node.tagName),
     small: visible('button, .button, input, select, textarea').filter(isSmall).map((node) => node.outerHTML),
   };
 }

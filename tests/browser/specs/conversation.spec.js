@@ -110,8 +110,8 @@ test('a refresh shows the same session with its history', async ({ page, chat, n
   await page.reload();
   await expect(chat.user).toHaveText(name);
   await expect(chat.mine('still here?')).toBeVisible();
-  await expect(page.locator('#caution')).toBeVisible();
-  await expect(page.locator('#caution')).toContainText('call your local emergency number');
+  await expect(page.locator('#disclaimer')).toBeVisible();
+  await expect(page.locator('#disclaimer')).toContainText('call your local emergency number');
 });
 
 test('a visit without an address reopens the last session', async ({ page, chat, name }) => {

@@ -1,7 +1,7 @@
 // Texts that try to run something, in every place where the page shows what somebody else wrote: nothing runs, nothing is loaded.
 
 import { address, expect, store, test } from '../support/fixture.js';
-import { HOSTILE } from '../support/injections.js';
+import { INJECTIONS } from '../support/injections.js';
 import { measured } from '../support/stable-layout.js';
 
 /** Opens nothing yet: what a text that got through would call, and every address that the page asks for outside its origin. */
@@ -25,8 +25,8 @@ const strange = () => {
 
 test('hostile messages of every role are inert', async ({ page, chat, name, request }) => {
   const foreign = await watch(page);
-  const messages = HOSTILE.flatMap((text) => [['assistant', text], ['user', text]]).slice(0, 49);
-  for (const half of [messages, HOSTILE.slice(25).map((text) => ['assistant', text]), HOSTILE.slice(25).map((text) => ['system', text])]) {
+  const messages = INJECTIONS.flatMap((text) => [['assistant', text], ['user', text]]).slice(0, 49);
+  for (const half of [messages, INJECTIONS.slice(25).map((text) => ['assistant', text]), INJECTIONS.slice(25).map((text) => ['system', text])]) {
     const part = `${name} ${half.length} ${half[0][0]} ${half[0][1].length}`;
     await store(request, part, half);
     await page.goto(address(part));
@@ -41,19 +41,19 @@ test('hostile messages of every role are inert', async ({ page, chat, name, requ
 
 test('hostile names, personas and metadata are inert in the header, the title, the list, the banners and the dialogs', async ({ page, chat, request }) => {
   await watch(page);
-  const personas = HOSTILE.slice(0, 12).map((text, index) => ({ key: index ? text : 'default', name: text, description: text }));
+  const personas = INJECTIONS.slice(0, 12).map((text, index) => ({ key: index ? text : 'default', name: text, description: text }));
   await page.route('**/api/personas', (route) => route.fulfill({ json: { personas } }));
   await page.route('**/api/config', async (route) => {
     const answer = await route.fetch();
-    return route.fulfill({ json: { ...(await answer.json()), title: HOSTILE[1], powered_by: HOSTILE[3] } });
+    return route.fulfill({ json: { ...(await answer.json()), title: INJECTIONS[1], powered_by: INJECTIONS[3] } });
   });
-  const names = HOSTILE.filter((text) => Buffer.byteLength(text) < 100 && !/\p{Cc}/u.test(text)).map((text, index) => `${index} ${text}`);
+  const names = INJECTIONS.filter((text) => Buffer.byteLength(text) < 100 && !/\p{Cc}/u.test(text)).map((text, index) => `${index} ${text}`);
   for (const userId of names) {
     const answer = await request.post('/api/session/create', { data: { user_id: userId, metadata: { note: userId, deep: { [userId]: [userId] } } } });
     expect(answer.ok(), userId).toBe(true);
   }
   await page.goto('/');
-  await expect(page.getByRole('button', { name: HOSTILE[1] }).first()).toBeVisible();
+  await expect(page.getByRole('button', { name: INJECTIONS[1] }).first()).toBeVisible();
   expect(await measured(page, strange)).toEqual([]);
   await chat.sessionsButton.click();
   await expect(chat.row(names[0]).first()).toBeVisible();
@@ -63,7 +63,7 @@ test('hostile names, personas and metadata are inert in the header, the title, t
   await expect(page.locator('.toast')).toContainText(names[1]);
   await page.goto(address(names[2]));
   await expect(chat.user).toHaveText(names[2]);
-  await expect(page).toHaveTitle(`${names[2]} · ${HOSTILE[1]}`);
+  await expect(page).toHaveTitle(`${names[2]} · ${INJECTIONS[1]}`);
   await chat.newButton.click();
   await chat.newDialog.getByLabel('Display Name').fill(names[2]);
   await page.keyboard.press('Enter');
@@ -77,9 +77,9 @@ test('hostile words of the service in a refusal are inert', async ({ page, chat,
   await watch(page);
   await page.goto('/');
   await chat.create(name);
-  await chat.refuse('**/chat', { status: 500, reason: 'INTERNAL', detail: HOSTILE[1], times: 1, request_id: HOSTILE[0] });
+  await chat.refuse('**/chat', { status: 500, reason: 'INTERNAL', detail: INJECTIONS[1], times: 1, request_id: INJECTIONS[0] });
   await chat.send('hello');
-  await expect(chat.mine('hello').getByRole('alert')).toContainText(HOSTILE[1]);
+  await expect(chat.mine('hello').getByRole('alert')).toContainText(INJECTIONS[1]);
   expect(await measured(page, strange)).toEqual([]);
   expect(await measured(page, () => window.runs)).toBe(0);
 });

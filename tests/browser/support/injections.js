@@ -1,6 +1,6 @@
 // Texts that try to run something, for every place in which a text of somebody else is shown. Each would call `pwned`.
 
-export const HOSTILE = [
+export const INJECTIONS = [
   '<script>pwned()</script>',
   '<img src=x onerror=pwned()>',
   '<img src="x` `<script>pwned()</script>"` `>',

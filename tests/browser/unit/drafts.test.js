@@ -1,4 +1,4 @@
-// When a draft is written and when it is forgotten.
+// Drafts: the times at which they are saved and removed, and several tabs on one session.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,64 +6,64 @@ import { createDrafts } from '../../../public/js/core/drafts.js';
 import { createStorage } from '../../../public/js/core/storage.js';
 import { fakeLocalStorage, fakeTimers } from './fakes.js';
 
-function desk() {
+function setUp() {
   const timers = fakeTimers();
   const map = new Map();
   const storage = createStorage(fakeLocalStorage(map));
   return { timers, map, storage, drafts: createDrafts({ storage, timers }) };
 }
 
-test('a keystroke is stored after 65 ms', async () => {
-  const { timers, map, drafts } = desk();
-  drafts.note('Ada', 'hel');
+test('a keystroke is saved after 65 ms', async () => {
+  const { timers, map, drafts } = setUp();
+  drafts.update('Ada', 'hel');
   await timers.advance(64);
   assert.equal(map.size, 0);
   await timers.advance(1);
   assert.match(map.get('nono:draft:Ada'), /"text":"hel"/);
 });
 
-test('an empty text is stored after 850 ms only', async () => {
-  const { timers, map, drafts } = desk();
-  drafts.note('Ada', 'hello');
+test('an empty text removes the draft after 850 ms', async () => {
+  const { timers, map, drafts } = setUp();
+  drafts.update('Ada', 'hello');
   await timers.advance(65);
-  drafts.note('Ada', '');
+  drafts.update('Ada', '');
   await timers.advance(849);
   assert.equal(map.size, 1);
   await timers.advance(1);
   assert.equal(map.size, 0);
 });
 
-test('flushing stores at once', () => {
-  const { timers, map, drafts } = desk();
-  drafts.note('Ada', 'hello');
+test('flush saves immediately', () => {
+  const { timers, map, drafts } = setUp();
+  drafts.update('Ada', 'hello');
   drafts.flush();
   assert.equal(map.size, 1);
   assert.equal(timers.pending, 0);
 });
 
-test('typing in another session first stores the draft of the one before', () => {
-  const { drafts, map } = desk();
-  drafts.note('Ada', 'one');
-  drafts.note('Grace', 'two');
+test('a keystroke in another session saves the previous draft first', () => {
+  const { drafts, map } = setUp();
+  drafts.update('Ada', 'one');
+  drafts.update('Grace', 'two');
   assert.match(map.get('nono:draft:Ada'), /"text":"one"/);
   assert.equal(drafts.read('Grace'), 'two');
 });
 
-test('a dropped draft does not come back', async () => {
-  const { timers, map, drafts } = desk();
-  drafts.note('Ada', 'hello');
-  drafts.drop('Ada');
+test('a removed draft is not saved later', async () => {
+  const { timers, map, drafts } = setUp();
+  drafts.update('Ada', 'hello');
+  drafts.remove('Ada');
   await timers.advance(1000);
   assert.equal(map.size, 0);
   assert.equal(drafts.read('Ada'), '');
 });
 
-test('drafts of more than a week ago are forgotten, others are not', async () => {
-  const { timers, drafts } = desk();
-  drafts.note('Ada', 'old');
+test('prune removes drafts that are older than a week', async () => {
+  const { timers, drafts } = setUp();
+  drafts.update('Ada', 'old');
   drafts.flush();
   await timers.advance(4 * 24 * 3600_000);
-  drafts.note('Grace', 'newer');
+  drafts.update('Grace', 'newer');
   drafts.flush();
   await timers.advance(4 * 24 * 3600_000);
   drafts.prune();
@@ -71,7 +71,7 @@ test('drafts of more than a week ago are forgotten, others are not', async () =>
   assert.equal(drafts.read('Grace'), 'newer');
 });
 
-test('where the browser refuses to store, memory stands in', () => {
+test('records are kept in memory if the browser refuses to store them', () => {
   const refuse = () => {
     throw new DOMException('full', 'QuotaExceededError');
   };
@@ -83,49 +83,49 @@ test('where the browser refuses to store, memory stands in', () => {
   assert.equal(storage.read('k'), null);
 });
 
-test('what is stored and is no JSON counts as nothing', () => {
+test('a record that is not JSON is null', () => {
   const storage = createStorage(fakeLocalStorage(new Map([['k', '{half']])));
   assert.equal(storage.read('k'), null);
 });
 
-/** Two tabs on one store. */
+/** Creates two tabs with a shared storage. */
 function twoTabs() {
-  const first = desk();
+  const first = setUp();
   return [first.drafts, createDrafts({ storage: first.storage, timers: first.timers }), first];
 }
 
-test('what one tab sent is not what another is still writing', async () => {
+test('a draft that another tab is writing is restored after this tab sends its own', async () => {
   const [one, two, { timers }] = twoTabs();
-  two.note('Ada', 'not finished');
+  two.update('Ada', 'not finished');
   await timers.advance(65);
-  one.note('Ada', 'done');
+  one.update('Ada', 'done');
   await timers.advance(65);
-  one.settle('Ada', 'done');
+  one.clearIfSent('Ada', 'done');
   assert.equal(two.read('Ada'), '');
   two.restore();
   assert.equal(one.read('Ada'), 'not finished');
 });
 
-test('a text that was sent, or left for another session, does not come back', async () => {
+test('a draft that was sent or left for another session is not restored', async () => {
   const [one, two, { timers }] = twoTabs();
-  one.note('Ada', 'sent');
+  one.update('Ada', 'sent');
   await timers.advance(65);
-  one.settle('Ada', 'sent');
+  one.clearIfSent('Ada', 'sent');
   one.restore();
   assert.equal(one.read('Ada'), '');
-  two.note('Ada', 'left');
-  two.leave();
-  one.drop('Ada');
+  two.update('Ada', 'left');
+  two.detach();
+  one.remove('Ada');
   two.restore();
   assert.equal(two.read('Ada'), '');
 });
 
-test('sending does not take a text that another tab has noted meanwhile', async () => {
+test('sending does not remove a draft that another tab has stored in the meantime', async () => {
   const [one, two, { timers }] = twoTabs();
-  one.note('Ada', 'mine');
+  one.update('Ada', 'mine');
   await timers.advance(65);
-  two.note('Ada', 'theirs');
+  two.update('Ada', 'theirs');
   await timers.advance(65);
-  one.settle('Ada', 'mine');
+  one.clearIfSent('Ada', 'mine');
   assert.equal(two.read('Ada'), 'theirs');
 });

@@ -1,66 +1,65 @@
-// A page's core on a service in memory, and a service that answers turn by turn as a test wants it.
+// The core of the page on a service in memory, and building blocks for services whose turns a test controls.
 
 import { createChat } from '../../../public/js/core/chat.js';
 import { ApiError } from '../../../public/js/core/api-error.js';
+import { createServerClock } from '../../../public/js/core/expiry.js';
 import { createRouter } from '../../../public/js/core/router.js';
 import { createStorage } from '../../../public/js/core/storage.js';
 import { countingIds, fakeLocalStorage, fakeTimers } from './fakes.js';
 
-export const gone = () => new ApiError({ status: 404, reason: 'SESSION_NOT_FOUND' });
+export const sessionGone = () => new ApiError({ status: 404, reason: 'SESSION_NOT_FOUND' });
 
-/** A service whose sessions are `{user_id: [content, ...]}`. */
-function service(sessions, timers) {
-  const describe = (userId) => {
-    if (!sessions[userId]) throw gone();
-    const expires_at = new Date(timers.now() + 3_600_000).toISOString();
-    return { user_id: userId, session_id: `session_${userId}_1`, persona: 'default', message_count: sessions[userId].length, expires_at };
+/** Creates an API whose sessions are `{userId: [content, ...]}`. */
+function fakeApi(sessions, timers) {
+  const sessionOf = (userId) => {
+    if (!sessions[userId]) throw sessionGone();
+    const expiresAt = new Date(timers.now() + 3_600_000).toISOString();
+    return { userId, sessionId: `session_${userId}_1`, persona: 'default', messageCount: sessions[userId].length, expiresAt };
   };
   const stored = (userId) => sessions[userId].map((content, index) => ({ seq: index + 1, role: 'user', content, timestamp: '2024-10-20T11:00:00Z' }));
   return {
-    config: async () => ({ title: 'Nono Chat Bot' }),
-    personas: async () => {
+    getConfig: async () => ({ title: 'Nono Chat Bot' }),
+    listPersonas: async () => {
       throw new ApiError({ status: 501 });
     },
-    create: async ({ userId }) => {
+    createSession: async ({ userId }) => {
       if (sessions[userId]) throw new ApiError({ status: 409, reason: 'SESSION_EXISTS' });
       sessions[userId] = [];
-      return { ...describe(userId), created: true };
+      return { ...sessionOf(userId), created: true };
     },
-    list: async () => ({ sessions: Object.keys(sessions).map(describe), count: Object.keys(sessions).length }),
-    session: async (userId) => describe(userId),
-    history: async (userId, { limit, before = Infinity, after = 0 }) => {
-      describe(userId);
+    listSessions: async () => ({ sessions: Object.keys(sessions).map(sessionOf), count: Object.keys(sessions).length, nextToken: null }),
+    getSession: async (userId) => sessionOf(userId),
+    getHistory: async (userId, { limit, before = Infinity, after = 0 }) => {
+      sessionOf(userId);
       const within = stored(userId).filter(({ seq }) => seq < before && seq > after);
-      return { messages: after ? within.slice(0, limit) : within.slice(-limit), has_more: within.length > limit };
+      return { messages: after ? within.slice(0, limit) : within.slice(-limit), hasMore: within.length > limit };
     },
-    touch: async (userId) => describe(userId),
-    remove: async (userId) => {
-      describe(userId);
+    touchSession: async (userId) => sessionOf(userId),
+    deleteSession: async (userId) => {
+      sessionOf(userId);
       delete sessions[userId];
     },
-    async *send({ userId, content }) {
-      describe(userId);
+    async *chat({ userId, content }) {
+      sessionOf(userId);
       sessions[userId].push(content);
-      yield { type: 'accepted', message: stored(userId).at(-1), session: describe(userId) };
+      yield { type: 'accepted', message: stored(userId).at(-1), replayed: false };
     },
   };
 }
 
-/** The page, opened at `search`, with what an earlier visit left in `map`. */
+/** Creates the core of a page at `search`. `map` holds the records of an earlier visit. */
 export function open(sessions = {}, { search = '', map = new Map(), api } = {}) {
   const timers = fakeTimers();
   const storage = createStorage(fakeLocalStorage(map));
   const location = { pathname: '/', search };
   const go = (_, __, address) => (location.search = new URL(address, 'http://x').search);
   const scope = { location, history: { pushState: go, replaceState: go } };
-  const told = [];
-  let fromOtherTab;
+  const notified = [];
+  let notifyFromOtherTab;
   const chat = createChat({
-    makeApi: () => ({ ...service(sessions, timers), ...api }),
-    makeTabs: (onChanged) => {
-      fromOtherTab = onChanged;
-      return { tell: (id) => told.push(id) };
-    },
+    api: { ...fakeApi(sessions, timers), ...api },
+    clock: createServerClock(timers),
+    tabs: { onChanged: (listener) => (notifyFromOtherTab = listener), notify: (id) => notified.push(id) },
     storage,
     router: createRouter({ scope, storage }),
     timers,
@@ -68,25 +67,25 @@ export function open(sessions = {}, { search = '', map = new Map(), api } = {}) 
     random: () => 0,
   });
   const contents = () => chat.store.state.messages.map(({ content }) => content);
-  return { chat, timers, sessions, location, map, told, contents, fromOtherTab: (id) => fromOtherTab(id) };
+  return { chat, timers, sessions, location, map, notified, contents, notifyFromOtherTab };
 }
 
 export const AT = '2024-10-20T12:00:00Z';
-export const asked = (content, seq = 1) => ({ type: 'accepted', message: { seq, role: 'user', content, timestamp: AT }, replayed: false });
-export const answered = (content, seq = 2) => ({ type: 'done', message: { seq, role: 'assistant', content, timestamp: AT }, finish_reason: 'stop' });
+export const acceptedEvent = (content, seq = 1) => ({ type: 'accepted', message: { seq, role: 'user', content, timestamp: AT }, replayed: false });
+export const doneEvent = (content, seq = 2) => ({ type: 'done', message: { seq, role: 'assistant', content, timestamp: AT }, finishReason: 'stop' });
 
-/** Holds a generator at a point until it is opened. */
+/** Creates a promise that a test resolves, to hold a generator. */
 export function gate() {
   let open;
   const opened = new Promise((resolve) => (open = resolve));
   return { opened, open };
 }
 
-/** A service that also stores whole messages: `history` is what it has of Ada. */
-export function storedBy(history, more) {
+/** Creates an API that has one session, with the messages of `history`. */
+export function apiWithHistory(history, more) {
   return {
-    session: async (userId) => ({ user_id: userId, session_id: `session_${userId}_1`, persona: 'default', message_count: history.length }),
-    history: async (_, { after = 0 }) => ({ messages: history.filter(({ seq }) => seq > after), has_more: false }),
+    getSession: async (userId) => ({ userId, sessionId: `session_${userId}_1`, persona: 'default', messageCount: history.length }),
+    getHistory: async (_, { after = 0 }) => ({ messages: history.filter(({ seq }) => seq > after), hasMore: false }),
     ...more,
   };
 }

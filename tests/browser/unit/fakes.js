@@ -1,6 +1,8 @@
-// Time, storage and ids that a test moves by hand.
+// Fakes of time, storage, ids and fetch that a test controls.
 
-/** Timers that run only when `advance` says so. */
+import { INITIAL_STATE } from '../../../public/js/core/state.js';
+
+/** Creates timers that run only when `advance` is called. */
 export function fakeTimers(startMs = Date.parse('2024-10-20T12:00:00Z')) {
   let nowMs = startMs;
   let tasks = [];
@@ -11,11 +13,11 @@ export function fakeTimers(startMs = Date.parse('2024-10-20T12:00:00Z')) {
       tasks.push(timer);
       return timer;
     },
-    frame: (task) => timers.set(task, 16),
+    nextFrame: (task) => timers.set(task, 16),
     clear(timer) {
       tasks = tasks.filter((task) => task !== timer);
     },
-    /** Runs what falls due on the way, in order, and lets promises settle after each. */
+    /** Runs the timers that become due, in order. Promises settle after each. */
     async advance(ms) {
       const endMs = nowMs + ms;
       await settle();
@@ -36,10 +38,10 @@ export function fakeTimers(startMs = Date.parse('2024-10-20T12:00:00Z')) {
   return timers;
 }
 
-/** Until every promise that can settle has settled. */
+/** Waits until all promises that can settle have settled. */
 export const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-/** What `localStorage` does, in a map. */
+/** Creates a `localStorage` on a map. */
 export function fakeLocalStorage(map = new Map()) {
   return {
     getItem: (key) => map.get(key) ?? null,
@@ -57,28 +59,28 @@ export function countingIds() {
   return () => `id-${(last += 1)}`;
 }
 
-/** A `fetch` that answers in turn and remembers what it was asked. A function as an answer is called. */
-export function scriptedFetch(...answers) {
+/** Creates a `fetch` that returns these responses in turn and records its calls. A response can be a function. */
+export function scriptedFetch(...responses) {
   const calls = [];
   const fetch = async (url, init) => {
     calls.push({ url, ...init, body: init.body && JSON.parse(init.body) });
-    const answer = answers.shift();
-    if (!answer) throw new TypeError(`no answer left for ${url}`);
-    return typeof answer === 'function' ? answer(url, init) : answer;
+    const response = responses.shift();
+    if (!response) throw new TypeError(`no response left for ${url}`);
+    return typeof response === 'function' ? response(url, init) : response;
   };
   return Object.assign(fetch, { calls });
 }
 
-export function jsonAnswer(value, { status = 200, headers = {} } = {}) {
+export function jsonResponse(value, { status = 200, headers = {} } = {}) {
   const type = status < 400 ? 'application/json' : 'application/problem+json';
   return new Response(JSON.stringify(value), { status, headers: { 'content-type': type, ...headers } });
 }
 
-/** An answer of server-sent events, as text or as pieces of bytes; `error` ends it in the middle. */
-export function eventAnswer(pieces, { error } = {}) {
+/** Creates a response of server-sent events from chunks of text or bytes. An `error` breaks it off. */
+export function eventResponse(chunks, { error } = {}) {
   const body = new ReadableStream({
     start(stream) {
-      for (const piece of [pieces].flat()) stream.enqueue(typeof piece === 'string' ? new TextEncoder().encode(piece) : piece);
+      for (const chunk of [chunks].flat()) stream.enqueue(typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk);
       if (error) stream.error(error);
       else stream.close();
     },
@@ -86,12 +88,15 @@ export function eventAnswer(pieces, { error } = {}) {
   return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
 }
 
-/** A tree of js/markdown in one line, for comparing; `dir` goes without saying. */
-export function shown(tree) {
+/** Serializes a tree of js/markdown, without `dir` and the attributes that all links have. */
+export function serialize(tree) {
   if (typeof tree === 'string') return tree;
   const { dir, ...attributes } = tree.attributes ?? { [tree.language]: '' };
   const words = Object.entries(attributes)
     .filter(([name]) => !['title', 'target', 'rel'].includes(name))
     .map(([name, value]) => (value ? ` ${name}="${value}"` : ` ${name}`));
-  return `<${tree.tag}${words.join('')}>${tree.children.map(shown).join('')}</${tree.tag}>`;
+  return `<${tree.tag}${words.join('')}>${tree.children.map(serialize).join('')}</${tree.tag}>`;
 }
+
+/** The state of a page whose session is open. */
+export const OPEN_STATE = { ...INITIAL_STATE, view: 'open', session: { userId: 'Ada', sessionId: 's1', persona: 'default' } };

@@ -1,37 +1,37 @@
-// Markdown as trees: what becomes of each kind of token, and that a growing text ends as a whole one.
+// Markdown as trees: each kind of token, and texts that grow.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decode, safeAddress } from '../../../public/js/markdown/links.js';
+import { decodeReferences, safeUrl } from '../../../public/js/markdown/links.js';
 import { renderBlock } from '../../../public/js/markdown/render.js';
 import { createReader } from '../../../public/js/markdown/tokens.js';
 import { hasMarkdown } from '../../../public/js/ui/prose.js';
 import { lexer as lex } from '../../../public/vendor/marked/marked.js';
-import { shown } from './fakes.js';
+import { serialize } from './fakes.js';
 
 const trees = (text) => lex(text).flatMap(renderBlock);
-const html = (text) => trees(text).map(shown).join('');
+const html = (text) => trees(text).map(serialize).join('');
 
 for (const [what, text, expected] of [
   ['paragraphs', 'one\n\ntwo', '<p>one</p><p>two</p>'],
   ['emphasis', 'a *b* **c** ~~d~~', '<p>a <em>b</em> <strong>c</strong> <del>d</del></p>'],
   ['headings, below those of the page', '# A\n\n## B\n\n##### C', '<h3>A</h3><h4>B</h4><h6>C</h6>'],
   ['lists', '- a\n- b\n  1. c', '<ul><li>a</li><li>b<ol><li>c</li></ol></li></ul>'],
-  ['a list that starts elsewhere', '3. c', '<ol start="3"><li>c</li></ol>'],
+  ['a list with another start', '3. c', '<ol start="3"><li>c</li></ol>'],
   ['tasks', '- [x] a\n- [ ] b', '<ul><li class="task">☑ a</li><li class="task">☐ b</li></ul>'],
   ['quotes', '> a', '<blockquote><p>a</p></blockquote>'],
-  ['code in a line, as it was written', '`a <b> &amp;`', '<p><code>a <b> &amp;</code></p>'],
-  ['a block of code and its language', '```js x\na < b\n```', '<pre js>a < b</pre>'],
-  ['a block of code that is still open', '```\na', '<pre >a</pre>'],
+  ['inline code, as it is written', '`a <b> &amp;`', '<p><code>a <b> &amp;</code></p>'],
+  ['a code block and its language', '```js x\na < b\n```', '<pre js>a < b</pre>'],
+  ['a code block that is still open', '```\na', '<pre >a</pre>'],
   ['a hard break', 'a  \nb<br>c', '<p>a<br></br>b<br></br>c</p>'],
   ['a rule', '***', '<hr></hr>'],
   ['a table', '|a|b|\n|-|-:|\n|1|2|', '<table><thead><tr><th>a</th><th data-align="right">b</th></tr></thead><tbody><tr><td>1</td><td data-align="right">2</td></tr></tbody></table>'],
   ['escapes and character references', '\\*a\\* &lt;b&gt; &copy; &#x1F916; &nope;', '<p>*a* <b> © 🤖 &nope;</p>'],
 ]) {
-  test(`Markdown has ${what}`, () => assert.equal(html(text), expected));
+  test(`Markdown renders ${what}`, () => assert.equal(html(text), expected));
 }
 
-test('a link leads where it says, tells the other side nothing, and does not nest', () => {
+test('a link shows its target, sends no referrer and is not nested', () => {
   const [{ children }] = trees('[a *b*](https://example.org/?a=1&amp;b=2 "t")');
   assert.deepEqual(children[0].attributes, {
     href: 'https://example.org/?a=1&b=2',
@@ -42,24 +42,24 @@ test('a link leads where it says, tells the other side nothing, and does not nes
   assert.equal(html('[![alt](https://a.example/i.png)](https://b.example/)').match(/<a /g).length, 1);
 });
 
-test('an image is a link to it with its description, and nothing is loaded', () => {
+test('an image is rendered as a link with its description and is not loaded', () => {
   assert.match(html('![a cat](https://example.org/cat.png)'), /^<p><a href="https:\/\/example.org\/cat.png"[^>]*>\[image: a cat]<\/a><\/p>$/);
   assert.equal(html('![](data:image/png;base64,AA)'), '<p>[image: no description]</p>');
 });
 
-test('only whole addresses of http, https and mailto are linked', () => {
-  assert.equal(safeAddress('https://example.org'), 'https://example.org/');
-  assert.equal(safeAddress('mailto:a@example.org'), 'mailto:a@example.org');
+test('only absolute http, https and mailto URLs are linked', () => {
+  assert.equal(safeUrl('https://example.org'), 'https://example.org/');
+  assert.equal(safeUrl('mailto:a@example.org'), 'mailto:a@example.org');
   for (const address of ['javascript:alert(1)', 'JaVaScRiPt:alert(1)', 'java\nscript:alert(1)', 'java&#115;cript:alert(1)', ' data:text/html,x', 'vbscript:x', 'file:///etc/passwd', 'blob:https://x', '//example.org', '/path', '#anchor', '', null, `https://x/${'y'.repeat(2000)}`]) {
-    assert.equal(safeAddress(address), null, String(address));
+    assert.equal(safeUrl(address), null, String(address));
   }
 });
 
-test('character references that are no characters do no harm', () => {
-  assert.equal(decode('&#0; &#xD800; &#x110000; &#1114112; &constructor; &__proto__; &amp;lt;'), '\ufffd \ufffd \ufffd \ufffd &constructor; &__proto__; &lt;');
+test('invalid character references become the replacement character or stay as written', () => {
+  assert.equal(decodeReferences('&#0; &#xD800; &#x110000; &#1114112; &constructor; &__proto__; &amp;lt;'), '\ufffd \ufffd \ufffd \ufffd &constructor; &__proto__; &lt;');
 });
 
-test('plain sentences need no library', () => {
+test('plain sentences have no Markdown', () => {
   for (const text of ['Hello!', 'It is 10 - 2 = 8.', 'Start nono with --model-url and --model.']) assert.ok(!hasMarkdown(text), text);
   for (const text of ['**b**', '- a', '1. a', '# a', 'a\nb', '`a`', 'https://x', '&amp;', '---']) assert.ok(hasMarkdown(text), text);
 });
@@ -104,7 +104,7 @@ same
 [ref]: https://example.org
 `;
 
-test('a text that grows, in pieces of any size, ends as the same blocks as when read whole', () => {
+test('a growing text ends with the same blocks as the whole text, for any chunk size', () => {
   const whole = JSON.stringify(createReader()(LONG, { complete: true }));
   for (let size = 1; size < 40; size += 3) {
     const read = createReader();
@@ -117,7 +117,7 @@ test('a text that grows, in pieces of any size, ends as the same blocks as when 
   }
 });
 
-test('every stage of a growing text is read as that text alone would be, but for links defined further away', () => {
+test('every stage of a growing text has the blocks of that text, apart from distant link definitions', () => {
   const text = LONG.replace(/\[ref\].*/g, 'ref');
   const read = createReader();
   for (let end = 1; end <= text.length; end += 1) {
@@ -126,7 +126,7 @@ test('every stage of a growing text is read as that text alone would be, but for
   }
 });
 
-test('blocks that did not change are the same objects, and equal blocks are not taken for one another', () => {
+test('unchanged blocks are the same objects, and equal blocks are distinct', () => {
   const read = createReader();
   const first = [...read('same\n\nsame\n\n', { complete: false })];
   const second = read('same\n\nsame\n\nsame', { complete: true });
@@ -134,12 +134,12 @@ test('blocks that did not change are the same objects, and equal blocks are not 
   assert.equal(new Set(second).size, second.length);
 });
 
-test('line ends of any system are line ends', () => {
+test('CR, LF and CRLF are line ends', () => {
   assert.deepEqual(createReader()('a\r\n\r\nb\rc', { complete: true }).map(({ raw }) => raw).join(''), 'a\n\nb\nc');
 });
 
-test('nesting without end is shown as it was written', () => {
+test('very deep nesting is rendered as it is written', () => {
   const deep = trees(`${'>'.repeat(500)} deep`);
-  assert.match(deep.map(shown).join(''), />+ deep/);
-  assert.match(trees(`${'*a '.repeat(300)}`).map(shown).join(''), /a/);
+  assert.match(deep.map(serialize).join(''), />+ deep/);
+  assert.match(trees(`${'*a '.repeat(300)}`).map(serialize).join(''), /a/);
 });

@@ -1,85 +1,86 @@
-// The list of sessions: searching and grouping by day, and loading its rest where somebody searches.
+// The list of sessions: search, groups by day, and loading its rest during a search.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { countText, listingOf } from '../../../public/js/core/session-filter.js';
-import { createPatience } from '../../../public/js/core/retry.js';
-import { BUILT_IN } from '../../../public/js/core/personas.js';
+import { describeCount, filterSessions } from '../../../public/js/core/session-filter.js';
+import { createRetrier } from '../../../public/js/core/retry.js';
+import { BUILT_IN_PERSONAS } from '../../../public/js/core/personas.js';
 import { createSessionList } from '../../../public/js/core/session-list.js';
-import { INITIAL_STATE, createStore } from '../../../public/js/core/store.js';
-import { periodOf } from '../../../public/js/core/format-time.js';
+import { INITIAL_STATE } from '../../../public/js/core/state.js';
+import { createStore } from '../../../public/js/core/store.js';
+import { formatPeriod } from '../../../public/js/core/format-time.js';
 import { fakeTimers, settle } from './fakes.js';
 
 const NOW = new Date(2024, 9, 20, 12).getTime();
 const before = (days, hour = 12) => new Date(2024, 9, 20 - days, hour).toISOString();
-const item = (user_id, days = 0, persona = 'default') => ({ user_id, session_id: `s_${user_id}`, persona, last_activity: before(days) });
-const listing = (items, query = '', limit = 100) => listingOf({ items, query, limit }, BUILT_IN, NOW);
-const names = ({ groups }) => groups.flatMap(({ sessions }) => sessions.map(({ user_id: name }) => name));
+const item = (userId, days = 0, persona = 'default') => ({ userId, sessionId: `s_${userId}`, persona, lastActivity: before(days) });
+const filter = (items, query = '', limit = 100) => filterSessions({ items, query, limit }, BUILT_IN_PERSONAS, NOW);
+const names = ({ groups }) => groups.flatMap(({ sessions }) => sessions.map(({ userId }) => userId));
 
-test('sessions stand in groups by the day of their last activity', () => {
-  const { groups } = listing([item('a'), item('b'), item('c', 1), item('d', 3), item('e', 20), item('f', 50)]);
+test('sessions are grouped by the day of their last activity', () => {
+  const { groups } = filter([item('a'), item('b'), item('c', 1), item('d', 3), item('e', 20), item('f', 50)]);
   assert.deepEqual(
     groups.map(({ label, sessions }) => [label, sessions.length]),
     [['Today', 2], ['Yesterday', 1], ['Last 7 days', 1], ['Last 30 days', 1], ['August 2024', 1]],
   );
 });
 
-test('a day is a day of the calendar, also where the clocks change and where they are ahead', () => {
-  assert.equal(periodOf(before(0, 0), NOW), 'Today');
-  assert.equal(periodOf(before(1, 23), NOW), 'Yesterday');
-  assert.equal(periodOf(before(-1), NOW), 'Today');
-  assert.equal(periodOf('nonsense', NOW), '');
+test('a day is a calendar day, and a time in the future is today', () => {
+  assert.equal(formatPeriod(before(0, 0), NOW), 'Today');
+  assert.equal(formatPeriod(before(1, 23), NOW), 'Yesterday');
+  assert.equal(formatPeriod(before(-1), NOW), 'Today');
+  assert.equal(formatPeriod('nonsense', NOW), '');
 });
 
 test('a search finds words of the name and the persona, in any order, without case and accents', () => {
   const items = [item('Zoë Müller'), item('Ada', 0, 'technical_support'), item('adamant')];
-  assert.deepEqual(names(listing(items, 'zoe')), ['Zoë Müller']);
-  assert.deepEqual(names(listing(items, '  SUPPORT ada ')), ['Ada']);
-  assert.deepEqual(names(listing(items, 'ada')), ['Ada', 'adamant']);
-  assert.equal(listing(items, 'nobody').matching, 0);
+  assert.deepEqual(names(filter(items, 'zoe')), ['Zoë Müller']);
+  assert.deepEqual(names(filter(items, '  SUPPORT ada ')), ['Ada']);
+  assert.deepEqual(names(filter(items, 'ada')), ['Ada', 'adamant']);
+  assert.equal(filter(items, 'nobody').matching, 0);
 });
 
-test('the count says what was found of how many, and that it is still searching', () => {
+test('the count describes the matches, the total, and a search in progress', () => {
   const state = { count: 1200, query: ' ', status: 'ready', items: [] };
-  assert.equal(countText(state, { matching: 0 }), '1,200 sessions');
-  assert.equal(countText({ ...state, count: 1 }, { matching: 1 }), '1 session');
-  assert.equal(countText({ ...state, query: 'a' }, { matching: 3 }), '3 of 1,200 sessions');
-  assert.equal(countText({ ...state, query: 'a', status: 'loading', items: { length: 100 } }, {}), 'Searching, 100 of 1,200 sessions so far');
+  assert.equal(describeCount(state, { matching: 0 }), '1,200 sessions');
+  assert.equal(describeCount({ ...state, count: 1 }, { matching: 1 }), '1 session');
+  assert.equal(describeCount({ ...state, query: 'a' }, { matching: 3 }), '3 of 1,200 sessions');
+  assert.equal(describeCount({ ...state, query: 'a', status: 'loading', items: { length: 100 } }, {}), 'Searching, 100 of 1,200 sessions so far');
 });
 
-/** A list of `total` sessions behind a service that gives as many as it is asked for. */
-function office(total) {
-  const asked = [];
+/** Creates the list of a service with `total` sessions. `pageSizes` are those of its requests. */
+function setUp(total) {
+  const pageSizes = [];
   const store = createStore(INITIAL_STATE);
   const api = {
-    async list({ pageSize, pageToken = 0 }) {
-      asked.push(pageSize);
+    async listSessions({ pageSize, pageToken }) {
+      pageSizes.push(pageSize);
       const to = Math.min(total, Number(pageToken) + pageSize);
-      const sessions = Array.from({ length: to - pageToken }, (_, index) => item(`n${Number(pageToken) + index}`));
-      return { sessions, count: total, ...(to < total ? { next_page_token: String(to) } : {}) };
+      const sessions = Array.from({ length: to - Number(pageToken) }, (_, index) => item(`n${Number(pageToken) + index}`));
+      return { sessions, count: total, nextToken: to < total ? String(to) : null };
     },
   };
-  const list = createSessionList({ api, store, patience: createPatience({ timers: fakeTimers(), onWaiting: () => {} }) });
-  return { list, store, asked };
+  const list = createSessionList({ api, store, retrier: createRetrier({ timers: fakeTimers(), onWaitChange: () => {} }) });
+  return { list, store, pageSizes };
 }
 
 test('a search loads the rest of the list first, in large pages', async () => {
-  const { list, store, asked } = office(2_500);
+  const { list, store, pageSizes } = setUp(2_500);
   await list.refresh();
   list.search('n2499');
   await settle();
-  assert.deepEqual(asked, [100, 1000, 1000, 1000]);
+  assert.deepEqual(pageSizes, [100, 1000, 1000, 1000]);
   assert.equal(store.state.list.items.length, 2_500);
-  assert.deepEqual(names(listingOf(store.state.list, BUILT_IN, NOW)), ['n2499']);
+  assert.deepEqual(names(filterSessions(store.state.list, BUILT_IN_PERSONAS, NOW)), ['n2499']);
   list.search('');
-  assert.equal(listingOf(store.state.list, BUILT_IN, NOW).shown, 100);
-  list.more();
-  assert.equal(listingOf(store.state.list, BUILT_IN, NOW).shown, 200);
-  assert.equal(asked.length, 4);
+  assert.equal(filterSessions(store.state.list, BUILT_IN_PERSONAS, NOW).shown, 100);
+  list.showMore();
+  assert.equal(filterSessions(store.state.list, BUILT_IN_PERSONAS, NOW).shown, 200);
+  assert.equal(pageSizes.length, 4);
 });
 
 test('a search ends at ten thousand sessions', async () => {
-  const { list, store } = office(50_000);
+  const { list, store } = setUp(50_000);
   await list.refresh();
   list.search('x');
   await settle();
@@ -87,11 +88,11 @@ test('a search ends at ten thousand sessions', async () => {
   assert.equal(store.state.list.items.length, 10_100);
 });
 
-test('a list that is asked for anew while somebody searches is searched to its end', async () => {
-  const { list, store } = office(1_500);
+test('a list that is refreshed during a search is loaded to its end', async () => {
+  const { list, store } = setUp(1_500);
   await list.refresh();
   list.search('n1499');
   void list.refresh();
   await settle();
-  assert.deepEqual(names(listingOf(store.state.list, BUILT_IN, NOW)), ['n1499']);
+  assert.deepEqual(names(filterSessions(store.state.list, BUILT_IN_PERSONAS, NOW)), ['n1499']);
 });

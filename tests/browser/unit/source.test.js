@@ -1,17 +1,11 @@
-// Rules about the page's source that a reviewer would otherwise have to repeat.
+// Rules for the source of the page.
 
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
-import { join, relative } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { files as allFiles, importsOf, modules, preloadedModules, read, removeComments } from '../support/page-source.js';
 
-const PUBLIC = fileURLToPath(new URL('../../../public/', import.meta.url));
-const files = readdirSync(PUBLIC, { recursive: true, withFileTypes: true })
-  .filter((entry) => entry.isFile())
-  .map((entry) => relative(PUBLIC, join(entry.parentPath ?? entry.path, entry.name)))
-  .filter((name) => !name.startsWith('vendor/'));
-const read = (name) => readFileSync(join(PUBLIC, name), 'utf8');
+const files = allFiles.filter((name) => !name.startsWith('vendor/'));
+/** Returns the text of a file without its comments. */
 const code = (name) => read(name).replace(/\/\*[\s\S]*?\*\/|(^|\s)\/\/.*$/gm, '');
 
 function forbid(folder, pattern) {
@@ -19,23 +13,54 @@ function forbid(folder, pattern) {
   assert.deepEqual(found, []);
 }
 
-test('no file makes nodes from HTML strings', () => {
+test('no file creates nodes from HTML strings', () => {
   forbid('js/', /innerHTML|outerHTML|insertAdjacentHTML|DOMParser|document\.write|createContextualFragment|setHTML|srcdoc|\beval\b|new Function/);
 });
 
-test('core and markdown never touch the document', () => {
+test('core and markdown do not use the document', () => {
   forbid('js/core/', /\bdocument\b|\bwindow\b/);
   forbid('js/markdown/', /\bdocument\b|\bwindow\b/);
 });
 
-test('ui never calls the service', () => {
+test('ui does not call the service', () => {
   forbid('js/ui/', /\bfetch\b|XMLHttpRequest|WebSocket|EventSource/);
 });
 
-test('imports point one way: core and markdown know neither each other nor ui, and nobody imports main', () => {
+test('core and markdown import neither each other nor ui, and main is not imported', () => {
   forbid('js/core/', /from '(?!\.\/)/);
   forbid('js/markdown/', /from '(?!\.\/|\.\.\/\.\.\/vendor\/)/);
   forbid('js/ui/', /from '(?!\.\/|\.\.\/core\/|\.\.\/markdown\/)/);
+});
+
+test('there are no import cycles', () => {
+  const cycles = [];
+  const done = new Set();
+  function visit(name, path) {
+    if (path.includes(name)) cycles.push([...path.slice(path.indexOf(name)), name].join(' -> '));
+    if (done.has(name) || path.includes(name)) return;
+    for (const imported of importsOf(name)) if (modules.includes(imported)) visit(imported, [...path, name]);
+    done.add(name);
+  }
+  for (const name of modules) visit(name, []);
+  assert.deepEqual(cycles, []);
+});
+
+test('every module is type-checked', () => {
+  assert.deepEqual(modules.filter((name) => !/^\/\/ @ts-check$/m.test(read(name))), []);
+  assert.deepEqual(modules.filter((name) => /@ts-(ignore|nocheck)/.test(read(name))), []);
+});
+
+/** The edge of the REST API, which maps its names to those of the page. */
+const WIRE = ['js/core/api.js', 'js/core/wire.js'];
+
+test('only the edge of the REST API has names in snake_case', () => {
+  const strings = /'(?:[^'\\\n]|\\.)*'/g;
+  const constant = /^[A-Z][A-Z\d_]*$/;
+  const found = modules
+    .filter((name) => !WIRE.includes(name))
+    .flatMap((name) => [...code(name).replace(strings, '').matchAll(/\b[a-z]+(?:_[a-z\d]+)+\b/gi)].map(([word]) => [name, word]))
+    .filter(([, word]) => !constant.test(word));
+  assert.deepEqual(found, []);
 });
 
 test('the HTML has no inline script, style or handler', () => {
@@ -44,31 +69,47 @@ test('the HTML has no inline script, style or handler', () => {
   assert.doesNotMatch(html, /<script(?![^>]*\ssrc=)/i);
 });
 
-/** Loaded when a reply first has Markdown in it. */
+/** Files that are loaded when a reply first contains Markdown. */
 const LAZY = /^js\/(markdown\/|ui\/(markdown|code)\.js)|^css\/(prose|code)\.css/;
 
-test('every module and style sheet is named in the HTML, so that none waits for another to be read first', () => {
-  const html = read('index.html');
-  const eager = files.filter((name) => /\.(js|css)$/.test(name) && !LAZY.test(name));
-  assert.deepEqual(eager.filter((name) => !html.includes(`="${name}"`)), []);
-  const named = [...html.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, name]) => name);
-  assert.deepEqual(named.filter((name) => !files.includes(name) || LAZY.test(name)), []);
+test('every module is preloaded or a script of the HTML, so that none waits for another to be parsed', () => {
+  const scripts = [...read('index.html').matchAll(/<script[^>]* src="([^"]+)"/g)].map(([, name]) => name);
+  const eager = modules.filter((name) => !LAZY.test(name));
+  assert.deepEqual([...preloadedModules(), ...scripts].sort(), eager.sort());
 });
 
-test('what draws Markdown is asked for in one place, as a whole, and by nobody else', () => {
+test('the HTML links every style sheet and nothing that does not exist', () => {
+  const linked = [...read('index.html').matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, name]) => name);
+  const eager = files.filter((name) => name.endsWith('.css') && !LAZY.test(name));
+  assert.deepEqual(eager.filter((name) => !linked.includes(name)), []);
+  assert.deepEqual(linked.filter((name) => !files.includes(name) || LAZY.test(name)), []);
+});
+
+test('comments can be removed line by line, as the gateway does', () => {
+  const strings = /'(?:[^'\\\n]|\\.)*'/g;
+  for (const name of files.filter((file) => /\.(js|css)$/.test(file))) {
+    const served = removeComments(read(name));
+    // Nothing that looks like a comment is left outside the ends of lines, and none was removed from within a string or template.
+    assert.doesNotMatch(served.replace(strings, "''"), /\/\*/, name);
+    assert.doesNotMatch(read(name), /(['`])(?:(?!\1)[^\\\n])*\/\*(?:(?!\1).)*\1/, name);
+    for (const [template] of served.matchAll(/`(?:[^`\\]|\\.)*`/g)) assert.ok(!template.includes('\n'), `${name}: ${template}`);
+  }
+});
+
+test('the Markdown renderer is loaded as a whole by prose.js, and imported by no other module', () => {
   const parts = [...read('js/ui/prose.js').matchAll(/'(\.\.?\/[a-z./]+\.(?:js|css))'/g)].map(([, name]) => new URL(name, 'file:///js/ui/').pathname.slice(1));
   assert.deepEqual(parts.filter((name) => LAZY.test(name)).sort(), files.filter((name) => LAZY.test(name)).sort());
   const others = files.filter((name) => name.startsWith('js/') && !LAZY.test(name) && /from '[^']*(markdown\/|markdown\.js|code\.js|vendor\/)/.test(code(name)));
   assert.deepEqual(others, []);
 });
 
-test('the HTML names css/ and js/ relatively, as the gateway wants to find them, and every other file is reached relatively', () => {
+test('all references are relative, because the gateway serves the files under a versioned path', () => {
   assert.doesNotMatch(read('index.html'), /(?:src|href)="(?:\/|\.|https?:)/);
   forbid('js/', /import\(?\s*['"`](?!\.)|from '(?!\.)/);
   forbid('css/', /url\((?!["']?(?:data:|\.))|@import/);
 });
 
-test('every file says in its first line what it is, and stays under 250 lines', () => {
+test('every file begins with a sentence about its content and has at most 250 lines', () => {
   for (const name of files.filter((file) => /\.(js|css)$/.test(file))) {
     assert.match(read(name), /^(\/\/|\/\*) [A-Z].*\./, name);
     assert.ok(read(name).split('\n').length <= 250, `${name} is too long`);

@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSseParser, readEvents } from '../../../public/js/core/sse.js';
-import { eventAnswer } from './fakes.js';
+import { eventResponse } from './fakes.js';
 
 const bytes = (text) => new TextEncoder().encode(text);
 
-function parse(...pieces) {
+function parse(...chunks) {
   const parser = createSseParser();
-  return pieces.flatMap((piece) => parser.push(typeof piece === 'string' ? bytes(piece) : piece));
+  return chunks.flatMap((chunk) => parser.push(typeof chunk === 'string' ? bytes(chunk) : chunk));
 }
 
 const STREAM =
@@ -22,43 +22,43 @@ const EVENTS = [
   { type: 'done', data: '\n two spaces' },
 ];
 
-test('a stream with every kind of line end, comments, fields of no use and a cut end gives its events', () => {
+test('a stream with every line end, comments, unknown fields and an incomplete end has its events', () => {
   assert.deepEqual(parse(STREAM), EVENTS);
 });
 
-test('every split into two gives the same events, also within a letter or a line end', () => {
+test('every split into two chunks has the same events, also within a character or a line end', () => {
   const all = bytes(STREAM);
   for (let at = 0; at <= all.length; at += 1) assert.deepEqual(parse(all.slice(0, at), all.slice(at)), EVENTS, `split at byte ${at}`);
 });
 
-test('every split into three gives the same events', () => {
+test('every split into three chunks has the same events', () => {
   const all = bytes(STREAM);
   for (let first = 0; first <= all.length; first += 1) {
     for (let second = first; second <= all.length; second += 1) {
-      const pieces = [all.slice(0, first), all.slice(first, second), all.slice(second)];
-      assert.deepEqual(parse(...pieces), EVENTS, `split at bytes ${first} and ${second}`);
+      const chunks = [all.slice(0, first), all.slice(first, second), all.slice(second)];
+      assert.deepEqual(parse(...chunks), EVENTS, `split at bytes ${first} and ${second}`);
     }
   }
 });
 
-test('byte by byte, with empty pieces between, gives the same events', () => {
+test('single bytes with empty chunks between them have the same events', () => {
   assert.deepEqual(parse(...[...bytes(STREAM)].flatMap((byte) => [Uint8Array.of(byte), new Uint8Array()])), EVENTS);
 });
 
-test('an event is given as soon as its empty line begins', () => {
+test('an event is returned as soon as its empty line begins', () => {
   const parser = createSseParser();
   assert.deepEqual(parser.push(bytes('data: a\r\n')), []);
   assert.deepEqual(parser.push(bytes('\r')), [{ type: 'message', data: 'a' }]);
   assert.deepEqual(parser.push(bytes('\ndata: b\n\n')), [{ type: 'message', data: 'b' }]);
 });
 
-test('every piece of a body is a sign of life, comments too, and leaving early lets the body go', async () => {
-  let signs = 0;
+test('every chunk counts as activity, also a comment, and stopping early cancels the body', async () => {
+  let chunks = 0;
   let released = false;
-  const { body } = eventAnswer([': a\n\n', 'data: b\n\n', 'data: c\n\n']);
+  const { body } = eventResponse([': a\n\n', 'data: b\n\n', 'data: c\n\n']);
   const seen = [];
-  for await (const { data } of readEvents(body, () => (signs += 1))) seen.push(data);
-  assert.deepEqual([seen, signs], [['b', 'c'], 3]);
+  for await (const { data } of readEvents(body, () => (chunks += 1))) seen.push(data);
+  assert.deepEqual([seen, chunks], [['b', 'c'], 3]);
   const endless = new ReadableStream({ pull: (stream) => stream.enqueue(bytes('data: x\n\n')), cancel: () => void (released = true) });
   for await (const event of readEvents(endless)) if (event) break;
   assert.equal(released, true);

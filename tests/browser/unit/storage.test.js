@@ -1,16 +1,16 @@
-// What is kept, and its second copy: after a crash the newer one wins, whichever that is.
+// Records and their mirror: after a crash, the newer copy wins.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createStorage } from '../../../public/js/core/storage.js';
 import { fakeLocalStorage } from './fakes.js';
 
-/** What journal.js does, in memory. */
-function fakeJournal(revision = 0, entries = {}) {
+/** Creates a mirror in memory. */
+function fakeMirror(revision = 0, entries = {}) {
   const copy = { revision, entries: new Map(Object.entries(entries)) };
   return {
     copy,
-    note: async (next, key, text) => {
+    write: async (next, key, text) => {
       copy.revision = Math.max(copy.revision, next);
       if (text === null) copy.entries.delete(key);
       else copy.entries.set(key, text);
@@ -20,19 +20,19 @@ function fakeJournal(revision = 0, entries = {}) {
   };
 }
 
-test('every change is noted with a growing number', () => {
-  const journal = fakeJournal();
-  const storage = createStorage(fakeLocalStorage(), journal);
+test('every change is mirrored with a growing revision', () => {
+  const mirror = fakeMirror();
+  const storage = createStorage(fakeLocalStorage(), mirror);
   storage.write('nono:a', 1);
   storage.write('nono:b', 2);
   storage.remove('nono:a');
   storage.remove('nono:never');
-  assert.deepEqual(journal.copy, { revision: 3, entries: new Map([['nono:b', '2']]) });
+  assert.deepEqual(mirror.copy, { revision: 3, entries: new Map([['nono:b', '2']]) });
 });
 
-test('what a crash took from localStorage comes back, and what had gone stays gone', async () => {
+test('records that localStorage lost in a crash are restored, and removed ones stay removed', async () => {
   const map = new Map([['nono:revision', '4'], ['nono:sent', '"old"'], ['nono:draft', '"ha"'], ['other', 'untouched']]);
-  const storage = createStorage(fakeLocalStorage(map), fakeJournal(7, { 'nono:draft': '"half a thought"' }));
+  const storage = createStorage(fakeLocalStorage(map), fakeMirror(7, { 'nono:draft': '"half a thought"' }));
   await storage.recover();
   assert.equal(storage.read('nono:draft'), 'half a thought');
   assert.equal(storage.read('nono:sent'), null);
@@ -40,28 +40,28 @@ test('what a crash took from localStorage comes back, and what had gone stays go
   assert.equal(map.get('nono:revision'), '7');
 });
 
-test('a journal that missed the last changes is brought up to date and changes nothing', async () => {
+test('a mirror that missed the last changes is updated and changes no record', async () => {
   const map = new Map([['nono:revision', '9'], ['nono:draft', '"new"']]);
-  const journal = fakeJournal(8, { 'nono:draft': '"old"', 'nono:sent': '"again"' });
-  const storage = createStorage(fakeLocalStorage(map), journal);
+  const mirror = fakeMirror(8, { 'nono:draft': '"old"', 'nono:sent': '"again"' });
+  const storage = createStorage(fakeLocalStorage(map), mirror);
   await storage.recover();
   assert.equal(storage.read('nono:draft'), 'new');
   assert.equal(storage.read('nono:sent'), null);
-  assert.deepEqual(journal.copy, { revision: 9, entries: new Map([['nono:draft', '"new"']]) });
+  assert.deepEqual(mirror.copy, { revision: 9, entries: new Map([['nono:draft', '"new"']]) });
 });
 
-test('without a second copy nothing is recovered and nothing is lost', async () => {
-  const storage = createStorage(fakeLocalStorage(new Map([['nono:draft', '"here"']])), { read: async () => null, note: async () => null });
+test('without a mirror, recovery changes nothing', async () => {
+  const storage = createStorage(fakeLocalStorage(new Map([['nono:draft', '"here"']])), { read: async () => null, write: async () => null });
   await storage.recover();
   storage.write('nono:more', 1);
   assert.equal(storage.read('nono:draft'), 'here');
 });
 
-test('where the browser refuses to store, memory stands in', () => {
+test('records are kept in memory if the browser denies access', () => {
   const refuse = () => {
     throw new DOMException('no', 'SecurityError');
   };
-  const storage = createStorage({ getItem: refuse, setItem: refuse, removeItem: refuse, key: refuse, length: 0 }, fakeJournal());
+  const storage = createStorage({ getItem: refuse, setItem: refuse, removeItem: refuse, key: refuse, length: 0 }, fakeMirror());
   storage.write('nono:a', 'kept');
   assert.equal(storage.read('nono:a'), 'kept');
   storage.remove('nono:a');

@@ -1,0 +1,39 @@
+// The state of the page: its shape, the names of its states and its initial value.
+// @ts-check
+
+import { BUILT_IN_PERSONAS } from './personas.js';
+
+/** @type {State} */
+export const INITIAL_STATE = {
+  config: null,
+  personas: BUILT_IN_PERSONAS,
+  view: 'welcome',
+  session: null,
+  messages: [],
+  hasOlder: false,
+  loadingOlder: false,
+  unsent: [],
+  turn: null,
+  problem: null,
+  wait: null,
+  online: true,
+  remainingMs: null,
+  list: { status: 'idle', items: [], count: 0, nextToken: null, problem: null, wait: null, shown: false, query: '', limit: 100 },
+  deletions: [],
+  notice: null,
+};
+
+/**
+ * Returns a session of which only the name is known.
+ *
+ * @returns {Session}
+ */
+export const unknownSession = (/** @type {string} */ userId) => ({
+  userId,
+  sessionId: '',
+  persona: '',
+  messageCount: 0,
+  createdAt: '',
+  lastActivity: '',
+  expiresAt: '',
+});

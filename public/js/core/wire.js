@@ -1,0 +1,102 @@
+// The wire format of the REST API: maps its names to those of the page. Only this file and api.js use the wire's names.
+// @ts-check
+
+import { ApiError } from './api-error.js';
+
+/** Upper bound of the wait that a server can request. */
+const RETRY_AFTER_MAX_MS = 10 * 60 * 1000;
+
+/** @returns {Session} */
+export const readSession = (/** @type {any} */ wire) => ({
+  userId: wire.user_id,
+  sessionId: wire.session_id,
+  persona: wire.persona,
+  messageCount: wire.message_count ?? 0,
+  createdAt: wire.created_at,
+  lastActivity: wire.last_activity,
+  expiresAt: wire.expires_at,
+});
+
+export const readCreated = (/** @type {any} */ wire) => ({ ...readSession(wire), created: wire.created === true });
+
+/** @returns {{sessions: Session[], count: number, nextToken: string | null}} */
+export const readList = (/** @type {any} */ wire) => ({
+  sessions: wire.sessions.map(readSession),
+  count: wire.count,
+  nextToken: wire.next_page_token || null,
+});
+
+/**
+ * Reads a page of messages, whose fields have the same names on both sides.
+ *
+ * @returns {{messages: Message[], hasMore: boolean}}
+ */
+export const readHistory = (/** @type {any} */ wire) => ({ messages: wire.messages, hasMore: wire.has_more });
+
+/** @returns {Config} */
+export const readConfig = (/** @type {any} */ wire) => ({
+  title: wire.title,
+  poweredBy: wire.powered_by,
+  sessionTtlSeconds: wire.session_ttl_seconds,
+  serverTime: wire.server_time,
+  limits: {
+    userIdMaxBytes: wire.limits?.user_id_max_bytes,
+    messageContentMaxBytes: wire.limits?.message_content_max_bytes,
+  },
+});
+
+/** @returns {Persona[]} */
+export const readPersonas = (/** @type {any} */ wire) => wire.personas;
+
+/**
+ * Reads an event of a chat stream. Returns null for an event of an unknown type.
+ *
+ * @param {string} type
+ * @param {any} wire
+ * @returns {ChatEvent | null}
+ */
+export function readChatEvent(type, wire) {
+  if (type === 'accepted') return { type, message: wire.message, replayed: wire.replayed };
+  if (type === 'delta') return { type, text: wire.text };
+  return type === 'done' ? { type, message: wire.message, finishReason: wire.finish_reason } : null;
+}
+
+/**
+ * Reads an error response.
+ *
+ * @param {number} status
+ * @param {Headers} headers
+ * @param {any} body the parsed problem+json, or null if there was none
+ * @param {number} nowMs
+ */
+export function readError(status, headers, body, nowMs) {
+  const problem = body && typeof body === 'object' ? body : {};
+  return new ApiError({
+    status,
+    reason: text(problem.reason),
+    detail: text(problem.detail) || text(problem.title),
+    violations: Array.isArray(problem.violations) ? problem.violations.map(readViolation) : [],
+    retryAfterMs: parseRetryAfter(problem.retry_after_ms, headers.get('retry-after'), nowMs),
+    requestId: text(problem.request_id) || headers.get('x-request-id') || '',
+  });
+}
+
+/** @returns {Violation} */
+const readViolation = (/** @type {any} */ wire) => ({ field: text(wire?.field), description: text(wire?.description) });
+
+/**
+ * Returns the wait that a server requests, in milliseconds, or null.
+ *
+ * @param {unknown} milliseconds
+ * @param {string | null} header seconds or an HTTP date
+ * @param {number} nowMs
+ */
+export function parseRetryAfter(milliseconds, header, nowMs) {
+  let wait = null;
+  if (typeof milliseconds === 'number' && Number.isFinite(milliseconds)) wait = milliseconds;
+  else if (/^\d+$/.test(header ?? '')) wait = Number(header) * 1000;
+  else if (header && !Number.isNaN(Date.parse(header))) wait = Date.parse(header) - nowMs;
+  return wait === null ? null : Math.min(Math.max(wait, 0), RETRY_AFTER_MAX_MS);
+}
+
+const text = (/** @type {unknown} */ value) => (typeof value === 'string' ? value : '');

@@ -1,0 +1,523 @@
+// Types that the page's modules share, for `npm run types`. Browsers do not load this file.
+
+type ApiError = import('./core/api-error.js').ApiError;
+type ErrorKind = 'unreachable' | 'busy' | 'invalid' | 'gone' | 'exists' | 'full' | 'forbidden' | 'failed';
+type Violation = { field: string; description: string };
+
+// ---- State
+
+/** A session as the service describes it. While it loads, all but `userId` are empty. */
+interface Session {
+  userId: string;
+  sessionId: string;
+  persona: string;
+  messageCount: number;
+  createdAt: string;
+  lastActivity: string;
+  expiresAt: string;
+}
+
+type Role = 'user' | 'assistant' | 'system';
+
+/** A stored message. */
+interface Message {
+  seq: number;
+  role: Role;
+  content: string;
+  timestamp: string;
+  /** The row that has shown it since before it was stored. */
+  key?: string;
+  /** The reason why a reply ended. */
+  finish?: string;
+}
+
+/** A message that is sent, or a reply that is requested again. */
+interface Delivery {
+  requestId: string;
+  userId: string;
+  sessionId: string;
+  content: string;
+}
+
+/** A message that the server has not accepted yet. */
+interface OutboxEntry extends Delivery {
+  createdAt: string;
+  state: EntryState;
+  problem?: ApiError | null;
+}
+
+type TurnId = Pick<Delivery, 'requestId' | 'userId'>;
+
+/** The fields of a turn that are stored in the browser. */
+interface StoredTurn extends Delivery {
+  /** The `seq` of the message. */
+  seq: number;
+  acceptedAt: number;
+}
+
+/** A stored message whose reply is not stored yet. */
+interface Turn extends StoredTurn {
+  /** The reply as far as it is known. */
+  text: string;
+  startedAt: string;
+  state: TurnState;
+  problem: ApiError | null;
+  /** True until the first text of the current attempt replaces the text of the previous one. */
+  fresh?: boolean;
+}
+
+/*
+ * The states of an outbox entry, of a turn, and of the rows that show them:
+ *
+ * | entry   | turn      | row                         | meaning                                                     |
+ * |---------|-----------|-----------------------------|-------------------------------------------------------------|
+ * | sending |           | sending                     | is sent, or waits for a retry or for the message before it  |
+ * | failed  |           | failed                      | was rejected, or has exhausted its attempts                 |
+ * |         | streaming | streaming                   | the reply streams to this tab                               |
+ * |         | waiting   | waiting                     | the reply is requested; nothing has arrived in this tab     |
+ * |         | stopped   | stopped                     | the user stopped the display; the service completes it      |
+ * |         | cut       | cut                         | the connection was lost, or no reply came in time           |
+ * |         | failed    | cut, or unanswered if empty | the service reported an error                               |
+ * |         |           | sent                        | a stored message of the user, the newest of all             |
+ * |         |           | stored                      | any other stored message                                    |
+ * |         |           | shortened, filtered         | a stored reply that ended at a limit or by a content filter |
+ */
+type EntryState = 'sending' | 'failed';
+type TurnState = 'streaming' | 'waiting' | 'stopped' | 'cut' | 'failed';
+type RowState = EntryState | TurnState | 'unanswered' | 'sent' | 'stored' | 'shortened' | 'filtered';
+
+/** A pending retry. */
+interface Wait {
+  kind: ErrorKind;
+  reason: string;
+  /** A time of this machine's clock. */
+  until: number;
+}
+
+interface Persona {
+  key: string;
+  name: string;
+  description?: string;
+}
+
+interface Limits {
+  userIdMaxBytes: number;
+  messageContentMaxBytes: number;
+}
+
+/** The service's configuration. Fields that it does not report are absent. */
+interface Config {
+  title?: string;
+  poweredBy?: string;
+  sessionTtlSeconds?: number;
+  serverTime?: string;
+  limits?: Partial<Limits>;
+}
+
+/** A deletion that can be undone. */
+interface Deletion {
+  userId: string;
+  sessionId: string;
+  wasOpen: boolean;
+  until: number;
+}
+
+/** The list in the Sessions dialog. Of the items that match `query`, the first `limit` are shown. */
+interface ListState {
+  status: 'idle' | 'loading' | 'ready' | 'failed';
+  items: Session[];
+  count: number;
+  nextToken: string | null;
+  problem: ApiError | null;
+  wait: Wait | null;
+  shown: boolean;
+  query: string;
+  limit: number;
+}
+
+interface State {
+  config: Config | null;
+  personas: Persona[];
+  /** `gone`: the session has expired or was deleted. `failed`: it could not be loaded. */
+  view: 'welcome' | 'loading' | 'open' | 'gone' | 'failed';
+  /** The open session. */
+  session: Session | null;
+  /** Oldest first, without gaps in `seq`. */
+  messages: Message[];
+  hasOlder: boolean;
+  loadingOlder: boolean;
+  /** The outbox entries of the open session. */
+  unsent: OutboxEntry[];
+  /** The pending turn of the open session. */
+  turn: Turn | null;
+  /** The reason why the open session cannot be used. */
+  problem: ApiError | null;
+  /** The next retry. */
+  wait: Wait | null;
+  online: boolean;
+  /** The time until the session expires, in its last two minutes only. */
+  remainingMs: number | null;
+  list: ListState;
+  deletions: Deletion[];
+  notice: string | null;
+}
+
+interface Store<S = State> {
+  readonly state: Readonly<S>;
+  set(patch: Partial<S>): void;
+  watch(keys: (keyof S)[], listener: (state: Readonly<S>) => void): () => void;
+}
+
+// ---- Browser
+
+interface Timers {
+  now(): number;
+  set(task: () => void, ms: number): unknown;
+  clear(timer: unknown): void;
+  nextFrame(task: () => void): unknown;
+}
+
+interface ServerClock {
+  now(): number;
+  observe(serverMs: number): void;
+}
+
+interface Mirror {
+  read(): Promise<{ revision: number; entries: Map<string, string> } | null>;
+  /** A null text removes the record. */
+  write(revision: number, key: string, text: string | null): Promise<unknown>;
+  replace(revision: number, entries: [string, string][]): Promise<unknown>;
+}
+
+interface Records {
+  read(key: string): any;
+  write(key: string, value: unknown): void;
+  remove(key: string): void;
+  keys(prefix: string): string[];
+  recover(): Promise<void>;
+}
+
+interface Visit {
+  userId: string;
+  persona: string;
+}
+
+interface Router {
+  currentUserId(): string | null;
+  navigate(userId: string | null, options?: { replace?: boolean }): void;
+  lastVisit(): Visit | null;
+  saveLastVisit(visit: Visit): void;
+  clearLastVisit(userId: string): void;
+}
+
+interface Tabs {
+  onChanged(listener: (sessionId: string) => void): void;
+  notify(sessionId: string): void;
+}
+
+// ---- REST API
+
+interface ServerSentEvent {
+  type: string;
+  data: string;
+}
+
+type ChatEvent =
+  | { type: 'accepted'; message: Message; replayed: boolean }
+  | { type: 'delta'; text: string }
+  | { type: 'done'; message: Message; finishReason?: string };
+
+interface RequestOptions {
+  body?: object;
+  signal?: AbortSignal;
+  keepalive?: boolean;
+  accept?: string;
+}
+
+interface NewSession {
+  userId: string;
+  persona?: string;
+  ifExists?: 'fail' | 'return';
+  requestId: string;
+}
+
+type CreatedSession = Session & { created: boolean };
+
+interface Api {
+  getConfig(): Promise<Config>;
+  listPersonas(): Promise<Persona[]>;
+  createSession(session: NewSession, signal?: AbortSignal): Promise<CreatedSession>;
+  listSessions(page: { pageSize: number; pageToken?: string | null }, signal?: AbortSignal): Promise<SessionPage>;
+  getSession(userId: string, signal?: AbortSignal): Promise<Session>;
+  getHistory(userId: string, range: { limit: number; before?: number; after?: number }, signal?: AbortSignal): Promise<HistoryPage>;
+  touchSession(userId: string): Promise<Session>;
+  deleteSession(userId: string, options?: { keepalive?: boolean }): Promise<unknown>;
+  exportUrl(userId: string, format: string): string;
+  chat(message: Pick<Delivery, 'userId' | 'content' | 'requestId'>, signal?: AbortSignal): AsyncGenerator<ChatEvent>;
+}
+
+interface SessionPage {
+  sessions: Session[];
+  count: number;
+  nextToken: string | null;
+}
+
+interface HistoryPage {
+  messages: Message[];
+  hasMore: boolean;
+}
+
+// ---- Parts of the core
+
+/** What the parts of the core are created with. */
+interface Deps {
+  api: Api;
+  clock: ServerClock;
+  storage: Records;
+  router: Router;
+  tabs: Tabs;
+  timers: Timers;
+  newId: () => string;
+  random?: () => number;
+  store: Store;
+  retrier: Retrier;
+  drafts: Drafts;
+  conversation: Conversation;
+  turns: TurnController;
+  deletions: Deletions;
+}
+
+type WaitListener = (wait: Wait | null) => void;
+
+interface RetrierDeps {
+  timers: Timers;
+  random?: () => number;
+  isOnline?: () => boolean;
+  onWaitChange: WaitListener;
+}
+
+interface Retrier {
+  /** With an `onWaitChange` of its own, the wait is reported to the caller only. */
+  run<Result>(call: () => Promise<Result>, options?: { signal?: AbortSignal; onWaitChange?: WaitListener }): Promise<Result>;
+  retryNow(): void;
+}
+
+interface Drafts {
+  flush(): void;
+  read(userId: string): string;
+  remove(userId: string): void;
+  update(userId: string, text: string): void;
+  clearIfSent(userId: string, text: string): void;
+  restore(): void;
+  detach(): void;
+  prune(): void;
+}
+
+interface Conversation {
+  open(userId: string): Promise<void>;
+  end(userId: string, problem: ApiError): void;
+  catchUp(): Promise<void>;
+  onOpened(listener: (session: Session) => void): void;
+  showCreated(session: Session): void;
+  close(): void;
+  add(session: Pick<Session, 'userId' | 'sessionId'>, message: Message): void;
+  loadOlder(): Promise<void>;
+}
+
+/**
+ * `cut`: the stream broke, or was rejected, after the message had been accepted. `failed`: the message was not accepted.
+ */
+type DeliveryEvent = ChatEvent | { type: 'cut' | 'failed'; problem: ApiError };
+
+type OutboxDeps = Pick<Deps, 'api' | 'storage' | 'retrier' | 'timers' | 'newId'> & {
+  onChange: () => void;
+  onEvent: (delivery: Delivery, event: DeliveryEvent) => void;
+};
+
+interface Outbox {
+  list(userId: string): OutboxEntry[];
+  add(session: Session, content: string): Promise<void>;
+  retry(requestId: string, session: Session): Promise<void>;
+  requestReply(turn: Turn, isWanted: () => boolean): Promise<void>;
+  stop(userId: string): void;
+  discard(requestId: string): string;
+  restore(session: Session): void;
+  retarget(session: Session): Promise<unknown>;
+  removeAll(userId: string): void;
+}
+
+type PendingRepliesDeps = Pick<Deps, 'storage' | 'timers' | 'clock'> & { onChange: (userId: string) => void };
+
+interface PendingReplies {
+  find(session: Pick<Session, 'userId' | 'sessionId'> | null): Turn | null;
+  start(delivery: Delivery, message: Message): void;
+  append(id: TurnId, text: string): void;
+  interrupt(id: TurnId, problem: ApiError): void;
+  stop(id: TurnId): void;
+  wait(turn: Turn): void;
+  timeOut(id: TurnId): void;
+  complete(id: TurnId): void;
+  removeAll(userId: string): void;
+  restore(session: Session, newest: Message | undefined): void;
+}
+
+type PollerDeps = Pick<Deps, 'timers'> & { poll: () => Promise<void>; onTimeout: () => void };
+
+type TurnControllerDeps = Pick<Deps, 'api' | 'store' | 'storage' | 'retrier' | 'timers' | 'clock' | 'conversation' | 'tabs' | 'newId'>;
+
+interface TurnController {
+  start(): void;
+  restoreTurn(): void;
+  restore(session: Session): void;
+  send: Outbox['add'];
+  discard: Outbox['discard'];
+  retarget: Outbox['retarget'];
+  retry(requestId: string): Promise<void>;
+  stop(): void;
+  removeAll(userId: string): void;
+}
+
+type DeletionsDeps = Pick<Deps, 'api' | 'store' | 'retrier' | 'timers'> & {
+  onDeleted: (userId: string, sessionId: string) => void;
+  onFailed: (userId: string, problem: ApiError) => void;
+};
+
+interface Deletions {
+  commit(userId: string): Promise<void>;
+  start(session: Session, options: { wasOpen: boolean }): void;
+  undo(userId: string): Deletion | null;
+  flush(): void;
+}
+
+type ExpiryDeps = Pick<Deps, 'clock' | 'timers'> & { onRemaining: (ms: number | null) => void; onExpired: () => void };
+
+interface SessionList {
+  refresh(): Promise<void>;
+  showMore(): void;
+  search(query: string): void;
+  remove(userId: string): void;
+  stop(): void;
+}
+
+type SessionActionsDeps = Pick<
+  Deps,
+  'api' | 'store' | 'retrier' | 'drafts' | 'router' | 'tabs' | 'conversation' | 'turns' | 'deletions' | 'newId'
+>;
+
+interface SessionActions {
+  open(userId: string, options?: { replace?: boolean }): Promise<void>;
+  close(): void;
+  create(options: NewSession & { signal?: AbortSignal; onWaitChange?: WaitListener }): Promise<CreatedSession>;
+  reload(): Promise<void>;
+  recreate(): Promise<void>;
+  extend(): Promise<void>;
+  remove(session: Session): void;
+  undoRemoval(userId: string): Promise<void>;
+}
+
+type PageEventsDeps = Pick<Deps, 'store' | 'retrier' | 'drafts' | 'router' | 'conversation' | 'deletions'> &
+  Pick<SessionActions, 'open' | 'close'>;
+
+type ChatDeps = Pick<Deps, 'api' | 'clock' | 'tabs' | 'storage' | 'router' | 'timers' | 'newId' | 'random'>;
+
+type Chat = ReturnType<typeof import('./core/chat.js').createChat>;
+
+// ---- View models
+
+type BannerAction = 'retryNow' | 'recreateSession' | 'reload' | 'extendSession' | 'newSession' | 'dismissNotice';
+
+/** A banner. `until` (this machine's clock) and `leftMs` are shown as a countdown. */
+interface Banner {
+  id: string;
+  tone: 'danger' | 'warn' | 'info';
+  text: string;
+  until?: number;
+  leftMs?: number;
+  action?: BannerAction;
+  label?: string;
+}
+
+/** A row of the conversation. Rows whose fields are all equal look the same. */
+interface Row {
+  key: string;
+  kind: 'day' | 'message';
+  content: string;
+  role?: Role;
+  author?: string;
+  time?: string;
+  timestamp?: string;
+  state?: RowState;
+  requestId?: string;
+  /** A sentence. */
+  error?: string;
+  note?: string;
+  /** False if a retry cannot succeed. */
+  retriable?: boolean;
+}
+
+type MessageRow = Omit<Row, 'kind' | 'author' | 'time'> & { role: Role; timestamp: string };
+
+interface FilteredSessions {
+  groups: { label: string; sessions: Session[] }[];
+  matching: number;
+  shown: number;
+}
+
+// ---- Markdown
+
+/** A token of marked. */
+type Token = any;
+type Attributes = Record<string, string>;
+
+interface TreeNode {
+  tag: string;
+  attributes?: Attributes;
+  children: Tree[];
+  language?: string;
+}
+
+type Tree = TreeNode | string;
+
+// ---- User interface
+
+/** A block of Markdown as it is shown. */
+interface Block {
+  token: Token;
+  complete: boolean;
+  nodes: Node[];
+}
+
+/** The elements of a message's row that change, and the row that they show. */
+interface RowParts {
+  author: HTMLElement;
+  time: HTMLTimeElement;
+  status: HTMLElement;
+  body: HTMLElement;
+  outcome: HTMLElement | null;
+  shown: Row | null;
+}
+
+/** Session id to row. The signature changes if the row must be created again. */
+type RenderedRows = Map<string, { node: HTMLElement; signature: string }>;
+
+type Renderer = (tree: any) => Node;
+type AttributeValue = string | number | boolean | null | undefined;
+type Listeners = Record<string, (event: Event) => void>;
+
+interface Dialogs {
+  chat: Chat;
+  openNew: (persona?: string) => void;
+  openSessions: () => void;
+}
+
+interface RowActions {
+  retry(requestId: string): void;
+  edit(requestId: string): void;
+}
+
+interface SessionRowActions {
+  open(): void;
+  remove(): void;
+  onExpand(isExpanded: boolean): void;
+  exportUrl(format: string): string;
+}

@@ -1,0 +1,36 @@
+// The banners of each state.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ApiError } from '../../../public/js/core/api-error.js';
+import { buildBanners } from '../../../public/js/core/banners.js';
+import { OPEN_STATE } from './fakes.js';
+
+const UNTIL = Date.parse('2024-10-20T12:00:00Z');
+const ids = (state) => buildBanners(state).map(({ id }) => id);
+
+test('an open session without problems has no banner', () => {
+  assert.deepEqual(ids(OPEN_STATE), []);
+});
+
+test('the offline banner hides the countdown, which would be wrong', () => {
+  const wait = { kind: 'unreachable', reason: '', until: UNTIL };
+  assert.deepEqual(ids({ ...OPEN_STATE, online: false, wait }), ['offline']);
+  assert.deepEqual(ids({ ...OPEN_STATE, wait }), ['waiting']);
+});
+
+test('a session that has ended can be created again under its name', () => {
+  const [banner] = buildBanners({ ...OPEN_STATE, view: 'gone' });
+  assert.equal(banner.label, 'Start again as Ada');
+  assert.equal(banner.action, 'recreateSession');
+});
+
+test('the expiry is counted down only while the session is open', () => {
+  assert.deepEqual(ids({ ...OPEN_STATE, remainingMs: 90_000 }), ['ending']);
+  assert.deepEqual(ids({ ...OPEN_STATE, remainingMs: 90_000, view: 'gone' }), ['gone']);
+});
+
+test('a full session has a banner', () => {
+  const problem = new ApiError({ status: 409, reason: 'SESSION_FULL' });
+  assert.deepEqual(ids({ ...OPEN_STATE, unsent: [{ problem }] }), ['full']);
+});
