@@ -1,5 +1,5 @@
-// The REST API in memory, with the page and its headers: for working on the page without the program, and for runs with NONO_SCRIPTED=1.
-// It promises no more than the page uses; the real program is what the suite is meant for.
+// A REST API in memory that serves the page too: for work on the page without the program, and for runs with NONO_SCRIPTED=1.
+// It implements only the part of the API that the page uses.
 
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
@@ -22,19 +22,19 @@ const PERSONAS = [
   ['creative_writer', 'Creative Writer', 'Writes stories, poems and everything between.'],
 ].map(([key, name, description]) => ({ key, name, description, role: name, tags: [] }));
 
-/** Starts on a free port of 127.0.0.1. `ttl` is how long a session lives, such as `1h` or `3s`. */
+/** Starts a server on a free port of 127.0.0.1. `ttl` is the lifetime of a session, such as `1h` or `3s`. */
 export async function startFakeServer({ ttl = '1h' } = {}) {
   const sessions = Object.assign(new Map(), { ttlMs: Number.parseInt(ttl, 10) * UNIT_MS[ttl.at(-1)] });
   const plans = createPlans();
   const server = createServer((request, response) => {
     handle(request, sessions, plans, response)
-      .catch((error) => (error instanceof Refusal ? error.answer : new Refusal(500, 'INTERNAL', String(error)).answer))
-      .then((answer) => answer && response.writeHead(answer.status, answer.headers).end(answer.body));
+      .catch((error) => (error instanceof Rejection ? error : new Rejection(500, 'INTERNAL', String(error))).result)
+      .then((result) => result && response.writeHead(result.status, result.headers).end(result.body));
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${server.address().port}`,
-    /** What is to happen to the next turns of a session: see fake-chat.js. */
+    /** Plans the next turns of a session: see fake-chat.js. */
     plan: plans.plan,
     stop: () =>
       new Promise((resolve) => {
@@ -44,26 +44,27 @@ export async function startFakeServer({ ttl = '1h' } = {}) {
   };
 }
 
-class Refusal extends Error {
+/** An error response. */
+class Rejection extends Error {
   constructor(status, reason, detail, violations) {
     super(detail);
     const body = { type: 'about:blank', title: reason, status, detail, reason, violations, request_id: 'fake' };
     const headers = { 'content-type': 'application/problem+json' };
     if (reason === 'TURN_IN_PROGRESS' || status === 503) headers['retry-after'] = '1';
-    this.answer = { status, headers, body: JSON.stringify(body) };
+    this.result = { status, headers, body: JSON.stringify(body) };
   }
 }
 
 async function handle(request, sessions, plans, response) {
   const url = new URL(request.url, 'http://fake');
-  if (!url.pathname.startsWith('/api/')) return file(url.pathname);
+  if (!url.pathname.startsWith('/api/')) return serveFile(url.pathname);
   const body = await readBody(request);
   for (const [userId, session] of sessions) if (Date.parse(session.expires_at) <= Date.now()) sessions.delete(userId);
   const [, , first, second, third] = url.pathname.split('/').map(decodeURIComponent);
   const route = `${request.method} ${first}${second === 'create' ? '/create' : ''}${third ? `/${third}` : ''}`;
   const live = () => {
     const session = sessions.get(second);
-    if (!session) throw new Refusal(404, 'SESSION_NOT_FOUND', 'no live session has this user_id');
+    if (!session) throw new Rejection(404, 'SESSION_NOT_FOUND', 'no live session has this user_id');
     return session;
   };
   switch (route) {
@@ -82,43 +83,43 @@ async function handle(request, sessions, plans, response) {
     case 'GET sessions':
       return list(url.searchParams, sessions);
     case 'GET session':
-      return json(shown(live()));
+      return json(render(live()));
     case 'GET session/history':
       return history(url.searchParams, live());
     case 'POST session/messages':
       return append(body, live());
     case 'POST session/chat': {
-      refuseUnknown(body, ['message', 'request_id', 'metadata']);
+      rejectUnknown(body, ['message', 'request_id', 'metadata']);
       const session = live();
-      const refuse = (...how) => new Refusal(...how);
+      const reject = (...fields) => new Rejection(...fields);
       const add = (role, content) => store(session, [{ role, content }], () => 'message')[0];
-      return chat({ body, session, plans, request, response, append: add, refuse });
+      return chat({ body, session, plans, request, response, append: add, reject });
     }
     case 'GET session/export':
-      return exported(url.searchParams.get('format'), live());
+      return exportSession(url.searchParams.get('format'), live());
     case 'POST session/touch':
-      return json(shown(slide(live())));
+      return json(render(touch(live())));
     case 'DELETE session':
       sessions.delete(live().user_id);
       return { status: 204, headers: {} };
     default:
-      throw new Refusal(404, undefined, `no such path: ${url.pathname}`);
+      throw new Rejection(404, undefined, `no such path: ${url.pathname}`);
   }
 }
 
 function create(body, sessions) {
   const { user_id: userId, persona = 'default', metadata = {}, if_exists: ifExists = 'fail', request_id: requestId } = body;
-  refuseUnknown(body, ['user_id', 'persona', 'metadata', 'if_exists', 'request_id']);
+  rejectUnknown(body, ['user_id', 'persona', 'metadata', 'if_exists', 'request_id']);
   if (typeof userId !== 'string' || userId.trim() !== userId || userId === '' || Buffer.byteLength(userId) > 128) {
-    throw new Refusal(400, 'INVALID_ARGUMENT', 'invalid request', [{ field: 'user_id', description: 'must be 1-128 bytes' }]);
+    throw new Rejection(400, 'INVALID_ARGUMENT', 'invalid request', [{ field: 'user_id', description: 'must be 1-128 bytes' }]);
   }
   if (!PERSONAS.some(({ key }) => key === persona)) {
-    throw new Refusal(400, 'INVALID_ARGUMENT', 'invalid request', [{ field: 'persona', description: 'is not known' }]);
+    throw new Rejection(400, 'INVALID_ARGUMENT', 'invalid request', [{ field: 'persona', description: 'is not known' }]);
   }
   const existing = sessions.get(userId);
-  if (existing && existing.made_by !== requestId) {
-    if (ifExists !== 'return') throw new Refusal(409, 'SESSION_EXISTS', 'a live session has this user_id');
-    return json({ ...shown(existing), created: false });
+  if (existing && existing.creation_request_id !== requestId) {
+    if (ifExists !== 'return') throw new Rejection(409, 'SESSION_EXISTS', 'a live session has this user_id');
+    return json({ ...render(existing), created: false });
   }
   const now = Date.now();
   const session = existing ?? {
@@ -129,11 +130,11 @@ function create(body, sessions) {
     created_at: new Date(now).toISOString(),
     messages: [],
     ttlMs: sessions.ttlMs,
-    answered: new Map(),
-    made_by: requestId,
+    appends: new Map(),
+    creation_request_id: requestId,
   };
-  sessions.set(userId, slide(session));
-  return json({ ...shown(session), created: true });
+  sessions.set(userId, touch(session));
+  return json({ ...render(session), created: true });
 }
 
 function list(parameters, sessions) {
@@ -141,7 +142,7 @@ function list(parameters, sessions) {
   const from = Number(parameters.get('page_token') ?? 0);
   const all = [...sessions.values()].sort((a, b) => b.last_activity.localeCompare(a.last_activity));
   const next = from + size < all.length ? { next_page_token: String(from + size) } : {};
-  return json({ sessions: all.slice(from, from + size).map(shown), count: all.length, ...next });
+  return json({ sessions: all.slice(from, from + size).map(render), count: all.length, ...next });
 }
 
 function history(parameters, { user_id: userId, messages }) {
@@ -153,51 +154,51 @@ function history(parameters, { user_id: userId, messages }) {
   return json({ user_id: userId, message_count: messages.length, messages: page, has_more: within.length > page.length });
 }
 
-function exported(format, session) {
+function exportSession(format, session) {
   const { session_id: id, messages } = session;
   const [type, ending] = { markdown: ['text/markdown; charset=utf-8', 'md'], json: ['application/json', 'json'] }[format] ?? [];
-  if (!type) throw new Refusal(400, 'INVALID_ARGUMENT', 'invalid request', [{ field: 'format', description: 'is markdown or json' }]);
-  const body = format === 'json' ? JSON.stringify({ session: shown(session), messages }) : messages.map(({ role, content }) => `## ${role}\n\n${content}\n`).join('\n');
+  if (!type) throw new Rejection(400, 'INVALID_ARGUMENT', 'invalid request', [{ field: 'format', description: 'is markdown or json' }]);
+  const body = format === 'json' ? JSON.stringify({ session: render(session), messages }) : messages.map(({ role, content }) => `## ${role}\n\n${content}\n`).join('\n');
   const name = `filename*=UTF-8''${encodeURIComponent(id)}.${ending}`;
   return { status: 200, headers: { 'content-type': type, 'content-disposition': `attachment; ${name}` }, body };
 }
 
 function append(body, session) {
-  refuseUnknown(body, ['messages', 'request_id']);
-  const known = session.answered.get(body.request_id);
-  if (known) return json({ messages: known, session: shown(session), replayed: true });
+  rejectUnknown(body, ['messages', 'request_id']);
+  const known = session.appends.get(body.request_id);
+  if (known) return json({ messages: known, session: render(session), replayed: true });
   const stored = store(session, body.messages, (index) => `messages[${index}].content`);
-  if (body.request_id) session.answered.set(body.request_id, stored);
-  return json({ messages: stored, session: shown(session), replayed: false });
+  if (body.request_id) session.appends.set(body.request_id, stored);
+  return json({ messages: stored, session: render(session), replayed: false });
 }
 
 function store(session, messages, fieldOf) {
   const stored = messages.map(({ role, content, metadata = {} }, index) => {
     if (!content || Buffer.byteLength(content) > 32768) {
-      throw new Refusal(400, 'INVALID_ARGUMENT', 'invalid request', [{ field: fieldOf(index), description: 'must be 1 byte to 32 KiB' }]);
+      throw new Rejection(400, 'INVALID_ARGUMENT', 'invalid request', [{ field: fieldOf(index), description: 'must be 1 byte to 32 KiB' }]);
     }
     return { seq: session.messages.length + index + 1, role, content, metadata, timestamp: new Date().toISOString() };
   });
   session.messages.push(...stored);
-  slide(session);
+  touch(session);
   return stored;
 }
 
-function slide(session) {
+function touch(session) {
   session.last_activity = new Date().toISOString();
   session.expires_at = new Date(Date.now() + session.ttlMs).toISOString();
   return session;
 }
 
-function shown({ messages, answered, made_by, turns, busy, ttlMs, ...session }) {
+function render({ messages, appends, creation_request_id, turns, busy, ttlMs, ...session }) {
   return { ...session, message_count: messages.length };
 }
 
-function refuseUnknown(body, known) {
+function rejectUnknown(body, known) {
   const violations = Object.keys(body)
     .filter((field) => !known.includes(field))
     .map((field) => ({ field, description: 'is not known' }));
-  if (violations.length) throw new Refusal(400, 'INVALID_ARGUMENT', 'unknown fields', violations);
+  if (violations.length) throw new Rejection(400, 'INVALID_ARGUMENT', 'unknown fields', violations);
 }
 
 async function readBody(request) {
@@ -208,7 +209,7 @@ async function readBody(request) {
 
 const json = (value) => ({ status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) });
 
-async function file(path) {
+async function serveFile(path) {
   const name = normalize(path === '/' ? '/index.html' : path);
   try {
     const body = await readFile(join(PUBLIC, name));
@@ -222,7 +223,7 @@ async function file(path) {
     };
     return { status: 200, headers, body };
   } catch {
-    return new Refusal(404, undefined, 'no such file').answer;
+    return new Rejection(404, undefined, 'no such file').result;
   }
 }
 

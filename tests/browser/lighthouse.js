@@ -1,5 +1,5 @@
-// Scores the page with Lighthouse: the welcome page and a conversation with code, on the program, as a phone on a slow network.
-// Not part of the suite: it downloads Lighthouse, and its performance score depends on what else the machine does.
+// Measures the welcome page and a conversation with code with Lighthouse, as a phone on a slow network.
+// Not part of the suite, because it downloads Lighthouse and its performance score depends on the load of the machine.
 
 import { spawn } from 'node:child_process';
 import { mkdir, readFile } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import { startProgram } from './support/program.js';
 
 const LIGHTHOUSE = 'lighthouse@13.5.0';
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
-const LEAST = { accessibility: 100, performance: 95, 'best-practices': 95 };
+const MIN_SCORES = { accessibility: 100, performance: 95, 'best-practices': 95 };
 
 const TALK = [
   ['user', 'How do I count the words of a text?'],
@@ -27,18 +27,18 @@ function run(command, args) {
 async function score(url, name) {
   const file = `${RESULTS}lighthouse-${name}.json`;
   const flags = `--chrome-flags=--headless ${launchOptions.args.join(' ')}`;
-  await run('npx', ['--yes', LIGHTHOUSE, url, '--quiet', '--output=json', `--output-path=${file}`, `--only-categories=${Object.keys(LEAST)}`, flags]);
+  await run('npx', ['--yes', LIGHTHOUSE, url, '--quiet', '--output=json', `--output-path=${file}`, `--only-categories=${Object.keys(MIN_SCORES)}`, flags]);
   const { categories, audits } = JSON.parse(await readFile(file, 'utf8'));
-  const scores = Object.fromEntries(Object.keys(LEAST).map((category) => [category, Math.round(categories[category].score * 100)]));
+  const scores = Object.fromEntries(Object.keys(MIN_SCORES).map((category) => [category, Math.round(categories[category].score * 100)]));
   const times = Object.fromEntries(['first-contentful-paint', 'largest-contentful-paint', 'total-blocking-time', 'cumulative-layout-shift'].map((id) => [id, audits[id].displayValue]));
   console.log(name, scores, times);
   for (const { id, title, score: got, scoreDisplayMode: mode } of Object.values(audits)) if (mode === 'binary' && got < 1) console.log(`  ${id}: ${title}`);
-  return Object.entries(LEAST).filter(([category, least]) => scores[category] < least);
+  return Object.entries(MIN_SCORES).filter(([category, minimum]) => scores[category] < minimum);
 }
 
 async function post(url, body) {
-  const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
-  if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
+  const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`${url} returned ${response.status}`);
 }
 
 await mkdir(RESULTS, { recursive: true });

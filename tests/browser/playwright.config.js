@@ -1,9 +1,9 @@
-// The browser suite: Debian's Chromium (nothing is downloaded), two workers, everything bounded in time.
+// The browser suite: the installed Chromium, two workers, and limits for everything that can hang.
 
 import { existsSync } from 'node:fs';
 import { defineConfig } from '@playwright/test';
 
-// The same browser without windows, tabs and menus, which nobody sees here: it takes two thirds of the time.
+// Chromium without windows, tabs and menus, which takes two thirds of the time.
 const SHELL = '/usr/bin/chromium-headless-shell';
 
 export const launchOptions = {
@@ -26,9 +26,9 @@ export default defineConfig({
   workers: 2,
   retries: 0,
   forbidOnly: true,
-  // The limits end a test that hangs. They are no expectations: none may decide a test on a busy machine.
+  // Timeouts only end a test that hangs. They are long enough for a busy machine.
   timeout: 60_000,
-  // Three to four minutes on two idle cores, about six where both are busy with other work.
+  // The suite takes three to four minutes on two idle cores, and about six on busy ones.
   globalTimeout: 1_200_000,
   expect: { timeout: 10_000 },
   reporter: [['list']],

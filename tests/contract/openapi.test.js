@@ -1,5 +1,5 @@
-// Requests generated from the OpenAPI document: valid ones are accepted, invalid ones rejected, and every response is as the
-// document describes it. Runs schemathesis with all of its checks and phases.
+// Requests that schemathesis generates from the OpenAPI document, with all of its checks and phases: valid requests are accepted,
+// invalid ones are rejected, and every response matches the document.
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
@@ -12,7 +12,7 @@ const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const NONO = process.env.NONO_BIN ?? path('../../target/debug/nono');
 const SCHEMATHESIS = path('../../target/python/bin/schemathesis');
 
-test('the API does what its OpenAPI document says', { timeout: 300_000 }, async () => {
+test('the API conforms to its OpenAPI document', { timeout: 300_000 }, async () => {
   const free = ['--http-listen', '127.0.0.1:0', '--grpc-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'];
   const program = spawn(NONO, free, { stdio: ['ignore', 'pipe', 'ignore'] });
   try {

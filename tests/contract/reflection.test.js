@@ -1,4 +1,4 @@
-// A client that knows nothing of our code: `buf curl` asks the server by reflection what it offers, and does all of it.
+// A foreign client: `buf curl` lists the methods of the server by reflection and calls them.
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
@@ -28,7 +28,7 @@ after(async () => {
   assert.equal(code, 0);
 });
 
-/** Runs `buf curl`; answers what it printed, and its exit code. */
+/** Runs `buf curl`. Returns its output and its exit code. */
 function curl(...args) {
   return new Promise((resolve) => {
     const all = ['curl', '--protocol', 'grpc', '--http2-prior-knowledge', ...args];
@@ -44,7 +44,8 @@ async function call(method, request) {
   return JSON.parse(stdout || '{}');
 }
 
-async function refusal(method, request) {
+/** Returns the code of a call that fails. */
+async function errorCode(method, request) {
   const { code, stderr } = await curl('-d', JSON.stringify(request), `${address}/${method}`);
   assert.notEqual(code, 0);
   return JSON.parse(stderr).code;
@@ -61,31 +62,31 @@ test('the methods of the contract are listed', async () => {
   }
 });
 
-test('a session lives its whole life', async () => {
+test('a session can be created, used, extended and deleted', async () => {
   const metadata = { nested: [{ n: 42 }, []], text: '🤖' };
-  const made = await call(`${SESSIONS}/Create`, { user_id: 'John Doe', persona: 'mental_health_nurse', metadata });
-  assert.equal(made.created, true);
-  assert.match(made.session.sessionId, /^session_John Doe_\d+$/);
-  assert.deepEqual(made.session.metadata, metadata);
-  assert.equal(await refusal(`${SESSIONS}/Create`, { user_id: 'John Doe' }), 'already_exists');
+  const created = await call(`${SESSIONS}/Create`, { user_id: 'John Doe', persona: 'mental_health_nurse', metadata });
+  assert.equal(created.created, true);
+  assert.match(created.session.sessionId, /^session_John Doe_\d+$/);
+  assert.deepEqual(created.session.metadata, metadata);
+  assert.equal(await errorCode(`${SESSIONS}/Create`, { user_id: 'John Doe' }), 'already_exists');
   const again = await call(`${SESSIONS}/Create`, { user_id: 'John Doe', if_exists: 'IF_EXISTS_RETURN' });
   assert.equal(again.created ?? false, false);
 
   const messages = [{ role: 'ROLE_USER', content: 'hi', metadata }, { role: 'ROLE_ASSISTANT', content: 'hello' }];
   const append = { user_id: 'John Doe', messages, request_id: 'r' };
-  const said = await call(`${SESSIONS}/Append`, append);
-  assert.deepEqual(said.messages.map((message) => message.seq), [1, 2]);
+  const appended = await call(`${SESSIONS}/Append`, append);
+  assert.deepEqual(appended.messages.map((message) => message.seq), [1, 2]);
   const replayed = await call(`${SESSIONS}/Append`, append);
   assert.equal(replayed.replayed, true);
-  assert.deepEqual(replayed.messages, said.messages);
+  assert.deepEqual(replayed.messages, appended.messages);
 
   const history = await call(`${SESSIONS}/History`, { user_id: 'John Doe', limit: 1 });
   assert.equal(history.messageCount, 2);
   assert.equal(history.hasMore, true);
-  assert.deepEqual(history.messages, [said.messages[1]]);
+  assert.deepEqual(history.messages, [appended.messages[1]]);
   const older = await call(`${SESSIONS}/History`, { user_id: 'John Doe', before_seq: 2 });
-  assert.deepEqual(older.messages, [said.messages[0]]);
-  assert.equal(await refusal(`${SESSIONS}/History`, { user_id: 'John Doe', before_seq: 2, after_seq: 1 }), 'invalid_argument');
+  assert.deepEqual(older.messages, [appended.messages[0]]);
+  assert.equal(await errorCode(`${SESSIONS}/History`, { user_id: 'John Doe', before_seq: 2, after_seq: 1 }), 'invalid_argument');
 
   const listed = await call(`${SESSIONS}/List`, {});
   assert.equal(listed.totalCount, 1);
@@ -97,11 +98,11 @@ test('a session lives its whole life', async () => {
 
   await call(`${SESSIONS}/Delete`, { user_id: 'John Doe' });
   for (const method of ['Get', 'History', 'Touch', 'Delete']) {
-    assert.equal(await refusal(`${SESSIONS}/${method}`, { user_id: 'John Doe' }), 'not_found', method);
+    assert.equal(await errorCode(`${SESSIONS}/${method}`, { user_id: 'John Doe' }), 'not_found', method);
   }
 });
 
-test('the personas and the configuration are told', async () => {
+test('the personas, the configuration and the health can be queried', async () => {
   const { personas } = await call('nono.chat.v1.ChatService/ListPersonas', {});
   assert.equal(personas.length, 4);
   const config = await call('nono.config.v1.ConfigService/GetConfig', {});

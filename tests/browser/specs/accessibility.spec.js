@@ -1,9 +1,9 @@
-// axe finds nothing to object to in any state: in light from left to right, and in dark from right to left.
+// Accessibility: axe finds no violation in any state, in light from left to right and in dark from right to left.
 
 import { AxeBuilder } from '@axe-core/playwright';
-import { inSlowTime, stopClock } from '../support/clock.js';
-import { address, expect, fill, gate, scripted, store, test } from '../support/fixture.js';
-import { settled } from '../support/stable-layout.js';
+import { withSlowClock, stopClock } from '../support/clock.js';
+import { createFilled, createStored, expect, gate, pathOf, scripted, test } from '../support/fixture.js';
+import { waitForStableLayout } from '../support/stable-layout.js';
 
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22a', 'wcag22aa'];
 const LOOKS = [
@@ -12,17 +12,17 @@ const LOOKS = [
 ];
 
 async function expectNoViolations(page, state) {
-  await settled(page);
-  // Legacy mode needs no second page, which would have to finish while its clock is stopped. It differs only where a page has frames.
+  await waitForStableLayout(page);
+  // Legacy mode needs no second page, whose clock would be stopped. It differs only for pages with frames.
   const { violations } = await new AxeBuilder({ page }).withTags(TAGS).setLegacyMode().analyze();
   const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join('; ')}`);
   expect(found, state).toEqual([]);
 }
 
-/** The page in this look, for tests that run many analyses of about a second each. */
-function looks(suite, { colorScheme, direction }) {
+/** Sets the colour scheme and the direction, and a timeout for analyses that take about a second each. */
+function configure(suite, { colorScheme, direction }) {
   suite.describe.configure({ timeout: 120_000 });
-  // Without transitions: axe would measure a colour on its way.
+  // Without transitions, or axe would measure intermediate colours.
   suite.use({ colorScheme, contextOptions: { reducedMotion: 'reduce' } });
   suite.beforeEach(({ context }) =>
     context.addInitScript((dir) => document.addEventListener('DOMContentLoaded', () => (document.documentElement.dir = dir)), direction),
@@ -33,10 +33,10 @@ for (const look of LOOKS) {
   const name = `${look.colorScheme}, ${look.direction}`;
 
   test.describe(name, () => {
-    looks(test, look);
+    configure(test, look);
 
-    test(`the welcome page and the New dialog are accessible (${name})`, async ({ page, chat, name, expected }) => {
-      expected.push(/status of 4\d\d /);
+    test(`the welcome page and the New dialog are accessible (${name})`, async ({ page, chat, name, expectedErrors }) => {
+      expectedErrors.push(/status of 4\d\d /);
       await page.goto('/');
       await expect(page.getByRole('button', { name: 'Creative Writer' })).toBeVisible();
       await expectNoViolations(page, 'welcome');
@@ -50,7 +50,7 @@ for (const look of LOOKS) {
       await expect(chat.newDialog.getByText('is in use')).toBeVisible();
       await expectNoViolations(page, 'name in use');
       await page.keyboard.press('Escape');
-      await chat.refuse('**/session/create', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
+      await chat.failCalls('**/session/create', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
       await chat.newButton.click();
       await chat.newDialog.getByLabel('Display Name').fill(`${name} 2`);
       await page.keyboard.press('Enter');
@@ -59,10 +59,10 @@ for (const look of LOOKS) {
     });
 
     test(`a conversation and the Sessions dialog are accessible (${name})`, async ({ page, chat, name, request }) => {
-      for (let index = 0; index < 4; index += 1) await fill(request, `${name} ${index}`, 1);
-      await fill(request, name, 60, { persona: 'mental_health_nurse' });
+      for (let index = 0; index < 4; index += 1) await createFilled(request, `${name} ${index}`, 1);
+      await createFilled(request, name, 60, { persona: 'mental_health_nurse' });
       await page.clock.install();
-      await page.goto(address(name));
+      await page.goto(pathOf(name));
       await expect(chat.rows).toHaveCount(50);
       await expectNoViolations(page, 'loaded');
       await chat.sessionsButton.click();
@@ -74,46 +74,46 @@ for (const look of LOOKS) {
       await stopClock(page);
       await chat.row(`${name} 3`).getByRole('button', { name: 'Delete session' }).click();
       await expect(chat.row(`${name} 3`)).toContainText('was deleted');
-      await inSlowTime(page, () => expectNoViolations(page, 'export and undo in the dialog'));
+      await withSlowClock(page, () => expectNoViolations(page, 'export and undo in the dialog'));
       await chat.sessionsDialog.getByRole('searchbox').fill('nobody');
       await expect(chat.sessionsDialog.getByText('No session matches “nobody”.')).toBeVisible();
-      await inSlowTime(page, () => expectNoViolations(page, 'search without a match'));
+      await withSlowClock(page, () => expectNoViolations(page, 'search without a match'));
       await page.keyboard.press('Escape');
       await page.keyboard.press('Escape');
       await expect(page.locator('.toast')).toBeVisible();
-      await inSlowTime(page, () => expectNoViolations(page, 'undo in the toast'));
+      await withSlowClock(page, () => expectNoViolations(page, 'undo in the toast'));
       await page.locator('.toast').getByRole('button', { name: 'Undo' }).click();
     });
 
-    test(`the Sessions dialog is accessible when it is empty and when it cannot be loaded (${name})`, async ({ page, chat }) => {
+    test(`the Sessions dialog is accessible when it is empty and when the list cannot be loaded (${name})`, async ({ page, chat }) => {
       await page.route('**/sessions?*', (route) => route.fulfill({ json: { sessions: [], count: 0 } }), { times: 1 });
       await page.goto('/');
       await chat.sessionsButton.click();
       await expect(chat.sessionsDialog.getByText('There are no sessions yet.')).toBeVisible();
       await expectNoViolations(page, 'empty list');
       await page.keyboard.press('Escape');
-      await chat.refuse('**/sessions?*', { status: 503, reason: 'STORE_UNAVAILABLE', headers: { 'retry-after': '60' } });
+      await chat.failCalls('**/sessions?*', { status: 503, reason: 'STORE_UNAVAILABLE', headers: { 'retry-after': '60' } });
       await chat.sessionsButton.click();
       await expect(chat.sessionsDialog.getByRole('button', { name: 'Try now' })).toBeVisible();
       await expectNoViolations(page, 'list unavailable');
     });
 
-    test(`a failed message and every banner are accessible (${name})`, async ({ page, context, chat, name, request, expected }) => {
-      expected.push(/status of 4\d\d |ERR_INTERNET_DISCONNECTED/);
+    test(`a failed message and every banner are accessible (${name})`, async ({ page, context, chat, name, request, expectedErrors }) => {
+      expectedErrors.push(/status of 4\d\d |ERR_INTERNET_DISCONNECTED/);
       await page.clock.install();
       await page.goto('/');
       await chat.create(name);
-      await chat.refuse('**/chat', { status: 500, reason: 'INTERNAL', times: 1 });
+      await chat.failCalls('**/chat', { status: 500, reason: 'INTERNAL', times: 1 });
       await chat.send('this will fail');
-      await expect(chat.mine('this will fail')).toContainText('Not sent');
+      await expect(chat.userMessage('this will fail')).toContainText('Not sent');
       await expectNoViolations(page, 'failed message');
-      await chat.refuse('**/chat', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
+      await chat.failCalls('**/chat', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
       await chat.send('this will wait');
       await expect(chat.banner('waiting')).toBeVisible();
       await expectNoViolations(page, 'waiting');
       await chat.banner('waiting').getByRole('button').click();
-      // The message that failed stays below.
-      await expect(chat.theirs('')).toHaveAttribute('data-state', 'stored', { timeout: 15_000 });
+      // The failed message remains below the reply.
+      await expect(chat.reply('')).toHaveAttribute('data-state', 'stored', { timeout: 15_000 });
       await page.clock.fastForward('58:30');
       await expect(chat.banner('ending')).toBeVisible();
       await expectNoViolations(page, 'ending');
@@ -121,7 +121,7 @@ for (const look of LOOKS) {
       await expect(chat.banner('offline')).toBeVisible();
       await expectNoViolations(page, 'offline');
       await context.setOffline(false);
-      await chat.refuse('**/touch', { status: 500, reason: 'INTERNAL', times: 1 });
+      await chat.failCalls('**/touch', { status: 500, reason: 'INTERNAL', times: 1 });
       await chat.banner('ending').getByRole('button').click();
       await expect(chat.banner('notice')).toBeVisible();
       await expectNoViolations(page, 'notice');
@@ -129,7 +129,7 @@ for (const look of LOOKS) {
       await chat.send('too late');
       await expect(chat.banner('gone')).toBeVisible();
       await expectNoViolations(page, 'gone');
-      await chat.refuse('**/api/session/**', { status: 500, reason: 'INTERNAL', method: 'GET' });
+      await chat.failCalls('**/api/session/**', { status: 500, reason: 'INTERNAL', method: 'GET' });
       await page.reload();
       await expect(chat.banner('failed')).toBeVisible();
       await expectNoViolations(page, 'could not be loaded');
@@ -137,18 +137,18 @@ for (const look of LOOKS) {
   });
 
   scripted.describe(`replies, ${name}`, () => {
-    looks(scripted, look);
+    configure(scripted, look);
 
-    scripted(`a reply is accessible while it streams, stopped, waited for and failed (${name})`, async ({ page, chat, name, program }) => {
+    scripted(`a reply is accessible while it streams, stopped, pending and failed (${name})`, async ({ page, chat, name, program }) => {
       const { opened, open } = gate();
       program.plan(name, { text: 'Half of a reply', after: 2, gate: opened }, { after: 0, fails: true }, { text: 'Half of a reply', after: 2, fails: true });
       await page.goto('/');
       await chat.create(name);
       await chat.send('first');
-      await expect(chat.theirs('Half of')).toBeVisible();
+      await expect(chat.reply('Half of')).toBeVisible();
       await expectNoViolations(page, 'streaming');
       await chat.stopButton.click();
-      await expect(chat.theirs('Half of')).toHaveAttribute('data-state', 'stopped');
+      await expect(chat.reply('Half of')).toHaveAttribute('data-state', 'stopped');
       await expectNoViolations(page, 'stopped');
       await page.reload();
       await expect(chat.rows.last()).toContainText('Waiting for the reply…');
@@ -156,9 +156,9 @@ for (const look of LOOKS) {
       open();
       await chat.replied();
       await chat.send('second');
-      await expect(chat.mine('second')).toHaveAttribute('data-state', 'unanswered');
+      await expect(chat.userMessage('second')).toHaveAttribute('data-state', 'unanswered');
       await expectNoViolations(page, 'no reply');
-      await chat.mine('second').getByRole('button', { name: 'Retry' }).click();
+      await chat.userMessage('second').getByRole('button', { name: 'Retry' }).click();
       await expect(chat.rows.last()).toHaveAttribute('data-state', 'cut');
       await expectNoViolations(page, 'incomplete');
     });
@@ -168,8 +168,8 @@ for (const look of LOOKS) {
         (language) => `\`\`\`${language}\n<b class="a">fn let 'text' 42 true</b> /* why */ # x\n@media { a: b } - old\n+ new\n"key": null\n\`\`\``,
       );
       const text = `# A\n\n## B\n\ntext with \`code\`, [a link](https://example.org), **bold**\n\n- [x] done\n- open\n\n1. one\n\n> quote\n\n|a|b|\n|-|-|\n|1|2|\n\n---\n\n${code.join('\n\n')}`;
-      await store(request, name, [['user', 'Everything, please'], ['assistant', text]]);
-      await page.goto(address(name));
+      await createStored(request, name, [['user', 'Everything, please'], ['assistant', text]]);
+      await page.goto(pathOf(name));
       await expect(page.locator('.code code:has(span)')).toHaveCount(8);
       await expectNoViolations(page, 'Markdown');
     });

@@ -1,11 +1,11 @@
-// What axe cannot see: what a screen reader reads, small and zoomed windows, less motion, the system's own colours, paper.
+// Accessibility beyond axe: screen readers, small and zoomed windows, reduced motion, forced colours and printing.
 
-import { address, expect, fill, gate, scripted, store, test } from '../support/fixture.js';
+import { createFilled, createStored, expect, gate, pathOf, scripted, test } from '../support/fixture.js';
 import { expectMeasured } from '../support/stable-layout.js';
 
-test('the log reads as a conversation', async ({ page, chat, name, request }) => {
-  await store(request, name, [['user', 'What is this?'], ['assistant', 'A **list**:\n\n- one\n- two\n\n```js\nlet a;\n```']], { persona: 'technical_support' });
-  await page.goto(address(name));
+test('the accessibility tree of the log is a conversation', async ({ page, chat, name, request }) => {
+  await createStored(request, name, [['user', 'What is this?'], ['assistant', 'A **list**:\n\n- one\n- two\n\n```js\nlet a;\n```']], { persona: 'technical_support' });
+  await page.goto(pathOf(name));
   await expect(page.locator('.code')).toBeVisible();
   await expect(chat.log).toMatchAriaSnapshot(`
     - log "Conversation":
@@ -30,7 +30,7 @@ test('the log reads as a conversation', async ({ page, chat, name, request }) =>
   `);
 });
 
-test('the New dialog reads as a form', async ({ page, chat }) => {
+test('the accessibility tree of the New Session dialog is a form', async ({ page, chat }) => {
   await page.goto('/');
   await expect(page.getByRole('button', { name: 'Creative Writer' })).toBeVisible();
   await chat.newButton.click();
@@ -52,8 +52,8 @@ test('the New dialog reads as a form', async ({ page, chat }) => {
   `);
 });
 
-test('the Sessions dialog reads as lists by day', async ({ page, chat, name, request }) => {
-  await fill(request, `${name} other`, 2, { persona: 'creative_writer' });
+test('the accessibility tree of the Sessions dialog has a list for each day', async ({ page, chat, name, request }) => {
+  await createFilled(request, `${name} other`, 2, { persona: 'creative_writer' });
   await page.goto('/');
   await chat.create(name);
   await chat.sessionsButton.click();
@@ -78,7 +78,7 @@ test('the Sessions dialog reads as lists by day', async ({ page, chat, name, req
   await expect(chat.row('Current').getByRole('button').first()).toHaveAttribute('aria-current', 'true');
 });
 
-test('what happens in a dialog is said in the dialog', async ({ page, chat, name }) => {
+test('changes in a dialog are announced in the dialog', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
   await chat.sessionsButton.click();
@@ -86,7 +86,7 @@ test('what happens in a dialog is said in the dialog', async ({ page, chat, name
   await expect(chat.sessionsDialog.locator('.announcer')).toHaveText(`Session of ${name} deleted. Undo is available for 10 seconds.`);
 });
 
-/** Runs in the page. Returns the visible elements that need sideways scrolling or are smaller than a target must be. */
+/** Runs in the page. Returns the visible elements that scroll horizontally and the controls that are smaller than a tap target. */
 function misfits() {
   const visible = (selector) =>
     [...document.querySelectorAll(selector)].filter((node) => {
@@ -106,14 +106,14 @@ function misfits() {
 const check = (page, state) => expectMeasured(page, misfits, { wide: [], small: [] }, state);
 
 for (const [what, size] of [['at 320 pixels', { width: 320, height: 640 }], ['at 200 % in a window of 1280 by 720', { width: 640, height: 360 }], ['at 400 %', { width: 320, height: 256 }]]) {
-  test(`nothing needs sideways scrolling ${what}, and targets are 44 pixels high`, async ({ page, chat, name, request }) => {
+  test(`nothing scrolls horizontally ${what}, and tap targets are 44 pixels high`, async ({ page, chat, name, request }) => {
     await page.setViewportSize(size);
     const long = `${name} ${'long'.repeat(20)}`;
-    await store(request, long, [['user', 'a'], ['assistant', '```js\nlet a;\n```\n\nb'], ['user', 'c']]);
+    await createStored(request, long, [['user', 'a'], ['assistant', '```js\nlet a;\n```\n\nb'], ['user', 'c']]);
     await page.goto('/');
     await expect(page.getByRole('button', { name: 'Creative Writer' })).toBeVisible();
     await check(page, 'welcome');
-    await page.goto(address(long));
+    await page.goto(pathOf(long));
     await expect(page.locator('.copy')).toBeVisible();
     await check(page, 'loaded');
     await expect(chat.sendButton).toBeInViewport({ ratio: 1 });
@@ -133,11 +133,11 @@ for (const [what, size] of [['at 320 pixels', { width: 320, height: 640 }], ['at
 }
 
 test.describe('with wider text spacing', () => {
-  test('nothing is cut off or overlaps', async ({ page, chat, name, request }) => {
-    await fill(request, name, 3);
-    await page.goto(address(name));
+  test('nothing is clipped', async ({ page, chat, name, request }) => {
+    await createFilled(request, name, 3);
+    await page.goto(pathOf(name));
     await expect(chat.rows).toHaveCount(3);
-    // The spacing of WCAG 1.4.12, set as a person's own style sheet would.
+    // The text spacing of WCAG 1.4.12, as a user's style sheet would set it.
     await page.evaluate(() => {
       for (const node of document.querySelectorAll('body *')) Object.assign(node.style, { lineHeight: '1.5', letterSpacing: '0.12em', wordSpacing: '0.16em' });
     });
@@ -146,8 +146,8 @@ test.describe('with wider text spacing', () => {
   });
 });
 
-/** Runs in the page. Returns the largest number of animations that run in any of ten frames: one that begins late counts too. */
-async function mostMoving() {
+/** Runs in the page. Returns the maximum number of running animations in ten frames, so that one that begins late is counted. */
+async function maxRunningAnimations() {
   let most = 0;
   for (let frame = 0; frame < 10; frame += 1) {
     const running = document.getAnimations().filter(({ playState, effect }) => playState === 'running' && effect.getTiming().duration > 0);
@@ -157,41 +157,41 @@ async function mostMoving() {
   return most;
 }
 
-scripted('with reduced motion nothing moves, also while a reply streams', async ({ page, chat, name, program }) => {
+scripted('with reduced motion there are no animations, also while a reply streams', async ({ page, chat, name, program }) => {
   await page.emulateMedia({ reducedMotion: 'reduce' });
   const { opened, open } = gate();
   program.plan(name, { text: 'One two', after: 1, gate: opened });
-  const moving = () => page.evaluate(mostMoving);
+  const runningAnimations = () => page.evaluate(maxRunningAnimations);
   await page.goto('/');
   await chat.newButton.click();
   await expect(chat.newDialog).toBeVisible();
-  expect(await moving()).toBe(0);
+  expect(await runningAnimations()).toBe(0);
   await page.keyboard.press('Escape');
   await chat.create(name);
   await chat.send('Hello');
-  await expect(chat.theirs('One')).toBeVisible();
-  expect(await moving()).toBe(0);
+  await expect(chat.reply('One')).toBeVisible();
+  expect(await runningAnimations()).toBe(0);
   await page.emulateMedia({ reducedMotion: 'no-preference' });
-  await expect.poll(moving).toBeGreaterThan(0);
+  await expect.poll(runningAnimations).toBeGreaterThan(0);
   open();
 });
 
-test("in the system's own colours edges say what colours cannot", async ({ page, chat, name, request }) => {
+test('with forced colours, borders replace background colours', async ({ page, chat, name, request }) => {
   await page.emulateMedia({ forcedColors: 'active' });
-  await fill(request, name, 2);
-  await page.goto(address(name));
+  await createFilled(request, name, 2);
+  await page.goto(pathOf(name));
   await expect(chat.rows).toHaveCount(2);
-  for (const edged of [chat.mine('message').locator('.body'), chat.sendButton]) {
-    await expect(edged).toHaveCSS('border-top-style', 'solid');
-    await expect(edged).toHaveCSS('border-top-width', '1px');
+  for (const bordered of [chat.userMessage('message').locator('.body'), chat.sendButton]) {
+    await expect(bordered).toHaveCSS('border-top-style', 'solid');
+    await expect(bordered).toHaveCSS('border-top-width', '1px');
   }
   await chat.sessionsButton.click();
   await expect(chat.row('Current')).toHaveCSS('outline-style', 'solid');
 });
 
-test('on paper the whole conversation is there and nothing else', async ({ page, chat, name, request }) => {
-  await fill(request, name, 50);
-  await page.goto(address(name));
+test('the printed page has the whole conversation and nothing else', async ({ page, chat, name, request }) => {
+  await createFilled(request, name, 50);
+  await page.goto(pathOf(name));
   await expect(chat.rows).toHaveCount(50);
   await page.emulateMedia({ media: 'print' });
   for (const gone of [chat.sendButton, chat.newButton, chat.sessionsButton]) await expect(gone).toBeHidden();

@@ -1,11 +1,11 @@
-// Talking to the program as it is, without a model: the built-in demo replies.
+// The program without a model: the built-in demo replies.
 
-import { address, Chat, expect, test } from '../support/fixture.js';
+import { Chat, expect, pathOf, test } from '../support/fixture.js';
 import { onceStreaming } from '../support/streaming.js';
 
 const STREAMING = { state: 'streaming', canStop: true };
 
-test('the first reply streams, says that it is a demo, and stays after a reload', async ({ page, chat, name }) => {
+test('the first reply streams, says that it is a demo, and is shown after a reload', async ({ page, chat, name }) => {
   await page.goto('/');
   await expect(page.getByText('Powered by built-in demo replies')).toBeVisible();
   await chat.create(name);
@@ -15,12 +15,12 @@ test('the first reply streams, says that it is a demo, and stays after a reload'
   await chat.replied();
   await expect(chat.rows.last()).toContainText(/demo repl.*--model-url/s);
   await expect(page.locator('.prose')).toHaveCount(1);
-  const said = await chat.rows.locator('.body').allTextContents();
+  const texts = await chat.rows.locator('.body').allTextContents();
   await page.reload();
-  await expect(chat.rows.locator('.body')).toHaveText(said);
+  await expect(chat.rows.locator('.body')).toHaveText(texts);
 });
 
-test('a refresh in mid-reply shows the whole reply', async ({ page, chat, name }) => {
+test('a reload during a reply shows the whole reply', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
   const streaming = onceStreaming(page, 'reload');
@@ -30,10 +30,10 @@ test('a refresh in mid-reply shows the whole reply', async ({ page, chat, name }
   await reloaded;
   await chat.replied();
   await expect(chat.rows).toHaveCount(2);
-  await expect(chat.mine('Hello')).toHaveCount(1);
+  await expect(chat.userMessage('Hello')).toHaveCount(1);
 });
 
-test('a stopped reply is stored whole', async ({ page, chat, name, request }) => {
+test('a stopped reply is stored completely', async ({ page, chat, name, request }) => {
   await page.goto('/');
   await chat.create(name);
   const streaming = onceStreaming(page, 'stop');
@@ -43,12 +43,12 @@ test('a stopped reply is stored whole', async ({ page, chat, name, request }) =>
   await chat.replied();
   const { messages } = await (await request.get(`/api/session/${encodeURIComponent(name)}/history`)).json();
   expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant']);
-  // Drawn without the marks of Markdown.
+  // Rendered without the backticks of Markdown.
   const plain = messages[1].content.replaceAll('`', '').split('\n\n');
   for (const paragraph of plain) await expect(chat.rows.last().locator('.body')).toContainText(paragraph);
 });
 
-test('the same request id again is one message and one reply', async ({ page, chat, name, request }) => {
+test('a repeated request id has one message and one reply', async ({ page, chat, name, request }) => {
   await page.goto('/');
   await chat.create(name);
   const sent = page.waitForRequest('**/chat');
@@ -60,12 +60,12 @@ test('the same request id again is one message and one reply', async ({ page, ch
   expect((await again.json()).response).toBe(messages[1].content);
 });
 
-test('two tabs on one session see both messages and both replies, in one order', async ({ page, context, chat, name, expected }) => {
-  expected.push(/status of 409 /);
+test('two tabs on one session show both messages and both replies in the same order', async ({ page, context, chat, name, expectedErrors }) => {
+  expectedErrors.push(/status of 409 /);
   await page.goto('/');
   await chat.create(name);
-  const other = new Chat(await context.newPage(), expected);
-  await other.page.goto(address(name));
+  const other = new Chat(await context.newPage(), expectedErrors);
+  await other.page.goto(pathOf(name));
   await expect(other.sendButton).toBeEnabled();
   await chat.send('from the first');
   await other.send('from the second');
@@ -77,7 +77,7 @@ test('two tabs on one session see both messages and both replies, in one order',
   await expect(other.rows.locator('.body')).toHaveText(await chat.rows.locator('.body').allTextContents());
 });
 
-test('each persona answers in a session of its own', async ({ page, chat, name }) => {
+test('each persona replies in its own session', async ({ page, chat, name }) => {
   await page.goto('/');
   for (const persona of ['Technical Support', 'Creative Writer']) {
     await chat.create(`${name} ${persona}`, persona);

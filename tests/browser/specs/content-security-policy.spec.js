@@ -1,4 +1,4 @@
-// The page is served under its strict policy, and the browser enforces it.
+// The page is served with a strict content security policy, which the browser enforces.
 
 import { CSP } from '../fake-server.js';
 import { expect, test } from '../support/fixture.js';
@@ -14,8 +14,8 @@ test('the page is served with the exact security headers', async ({ request }) =
   });
 });
 
-test('HTML strings are refused by the browser itself', async ({ page, expected }) => {
-  expected.push(/TrustedHTML|securitypolicyviolation: require-trusted-types-for/);
+test('the browser rejects HTML strings', async ({ page, expectedErrors }) => {
+  expectedErrors.push(/TrustedHTML|securitypolicyviolation: require-trusted-types-for/);
   await page.goto('/');
   const refused = await page.evaluate(() => {
     try {

@@ -1,19 +1,19 @@
-// Creating sessions, sending, switching, and coming back after a refresh.
+// Conversations: creating sessions, sending, switching and reloading.
 
-import { address, expect, fill, test } from '../support/fixture.js';
+import { createFilled, expect, pathOf, test } from '../support/fixture.js';
 
-test('a new session opens empty and ready to write in', async ({ page, chat, name }) => {
+test('a new session opens empty with the message box focused', async ({ page, chat, name }) => {
   await page.goto('/');
   await expect(page.getByRole('heading', { name: 'Who would you like to talk to?' })).toBeVisible();
   await chat.create(name, 'Technical Support');
   await expect(page.getByText('You are talking to Technical Support')).toBeVisible();
   await expect(chat.message).toBeFocused();
   await expect(chat.rows).toHaveCount(0);
-  await expect(page).toHaveURL(address(name));
+  await expect(page).toHaveURL(pathOf(name));
   await expect(page).toHaveTitle(`${name} · Nono Chat Bot`);
 });
 
-test('the header names the bot, what powers it, the user and the two buttons', async ({ page, chat, name }) => {
+test('the header shows the title, the model, the user and the buttons', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
   const header = page.getByRole('banner');
@@ -24,21 +24,21 @@ test('the header names the bot, what powers it, the user and the two buttons', a
   await expect(chat.sessionsButton).toHaveText('📋 Sessions');
 });
 
-test('without a display name the session is called user and the unix time', async ({ page, chat }) => {
+test('a session without a display name is named after the unix time', async ({ page, chat }) => {
   await page.goto('/');
   await chat.newButton.click();
   await chat.newDialog.getByRole('button', { name: 'Create Session' }).click();
   await expect(chat.user).toHaveText(/^user_\d{10}$/);
 });
 
-test('a persona clicked on the welcome page is chosen in the dialog', async ({ page, chat }) => {
+test('a persona clicked on the welcome page is selected in the dialog', async ({ page, chat }) => {
   await page.goto('/');
   await page.getByRole('button', { name: 'Creative Writer' }).click();
   await expect(chat.newDialog.getByLabel('Persona')).toHaveValue('creative_writer');
   await expect(chat.newDialog.getByLabel('Display Name')).toBeFocused();
 });
 
-test('a sent message is shown at once and marked as sent when the server has it', async ({ page, chat, name }) => {
+test('a message is shown immediately and marked as sent when it is stored', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
   let release;
@@ -48,11 +48,11 @@ test('a sent message is shown at once and marked as sent when the server has it'
     await route.fallback();
   });
   await chat.send('Hello there');
-  await expect(chat.mine('Hello there')).toContainText('Sending…');
+  await expect(chat.userMessage('Hello there')).toContainText('Sending…');
   await expect(chat.message).toHaveValue('');
   release();
-  await expect(chat.mine('Hello there')).toHaveAttribute('data-state', /sent|stored/);
-  await expect(chat.mine('Hello there')).toHaveCount(1);
+  await expect(chat.userMessage('Hello there')).toHaveAttribute('data-state', /sent|stored/);
+  await expect(chat.userMessage('Hello there')).toHaveCount(1);
 });
 
 test('pressing Enter twice sends one message', async ({ page, chat, name }) => {
@@ -61,12 +61,12 @@ test('pressing Enter twice sends one message', async ({ page, chat, name }) => {
   await chat.message.fill('once only');
   await chat.message.press('Enter');
   await chat.message.press('Enter');
-  await expect(chat.mine('once only')).toHaveAttribute('data-state', /sent|stored/);
+  await expect(chat.userMessage('once only')).toHaveAttribute('data-state', /sent|stored/);
   await page.reload();
-  await expect(chat.mine('once only')).toHaveCount(1);
+  await expect(chat.userMessage('once only')).toHaveCount(1);
 });
 
-test('shift and Enter breaks the line', async ({ page, chat, name }) => {
+test('Shift+Enter starts a new line', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
   await chat.message.pressSequentially('one');
@@ -76,7 +76,7 @@ test('shift and Enter breaks the line', async ({ page, chat, name }) => {
   await expect(chat.rows).toHaveCount(0);
 });
 
-test('the Enter that ends an IME composition does not send', async ({ page, chat, name }) => {
+test('the Enter that ends a composition does not send', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
   await chat.message.fill('にほん');
@@ -89,7 +89,7 @@ test('the Enter that ends an IME composition does not send', async ({ page, chat
   await expect(chat.rows).toHaveCount(0);
 });
 
-test('a real composition is ended by its Enter and sent by the next', async ({ page, chat, name }) => {
+test('a real composition is ended by its Enter and sent by the next one', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
   const input = await page.context().newCDPSession(page);
@@ -100,30 +100,30 @@ test('a real composition is ended by its Enter and sent by the next', async ({ p
   await expect(chat.message).toHaveValue('日本');
   await expect(chat.rows).toHaveCount(0);
   await page.keyboard.press('Enter');
-  await expect(chat.mine('日本')).toHaveAttribute('data-state', /sent|stored/);
+  await expect(chat.userMessage('日本')).toHaveAttribute('data-state', /sent|stored/);
 });
 
-test('a refresh shows the same session with its history', async ({ page, chat, name }) => {
+test('a reload shows the same session with its history', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name, 'Mental Health Nurse');
   await chat.say('still here?');
   await page.reload();
   await expect(chat.user).toHaveText(name);
-  await expect(chat.mine('still here?')).toBeVisible();
+  await expect(chat.userMessage('still here?')).toBeVisible();
   await expect(page.locator('#disclaimer')).toBeVisible();
   await expect(page.locator('#disclaimer')).toContainText('call your local emergency number');
 });
 
-test('a visit without an address reopens the last session', async ({ page, chat, name }) => {
+test('a visit without a session in the address opens the last one', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
   await chat.say('remember me');
   await page.goto('/');
-  await expect(chat.mine('remember me')).toBeVisible();
+  await expect(chat.userMessage('remember me')).toBeVisible();
   await expect(page).toHaveURL(/session=/);
 });
 
-test('switching loads the other history, and Back returns', async ({ page, chat, name }) => {
+test('a switch loads the other history, and Back returns', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(`${name} first`);
   await chat.say('said in the first');
@@ -135,14 +135,14 @@ test('switching loads the other history, and Back returns', async ({ page, chat,
   await expect(chat.row(`${name} first`)).toContainText(/Default Assistant.*2 messages.*Created today.*Last activity today/);
   await chat.row(`${name} first`).getByRole('button').first().click();
   await expect(chat.sessionsDialog).toBeHidden();
-  await expect(chat.mine('said in the first')).toBeVisible();
-  await expect(chat.mine('said in the second')).toHaveCount(0);
+  await expect(chat.userMessage('said in the first')).toBeVisible();
+  await expect(chat.userMessage('said in the second')).toHaveCount(0);
   await page.goBack();
-  await expect(chat.mine('said in the second')).toBeVisible();
+  await expect(chat.userMessage('said in the second')).toBeVisible();
 });
 
-test('a long list of sessions scrolls inside the dialog and its buttons stay in reach', async ({ page, chat, name, request }) => {
-  for (let index = 0; index < 12; index += 1) await fill(request, `${name} ${index}`, 0);
+test('a long list of sessions scrolls inside the dialog, and its buttons remain visible', async ({ page, chat, name, request }) => {
+  for (let index = 0; index < 12; index += 1) await createFilled(request, `${name} ${index}`, 0);
   await page.setViewportSize({ width: 360, height: 600 });
   await page.goto('/');
   await chat.sessionsButton.click();
@@ -153,8 +153,8 @@ test('a long list of sessions scrolls inside the dialog and its buttons stay in 
 });
 
 test('the list of sessions is loaded page by page', async ({ page, chat, name, request }) => {
-  await fill(request, `${name} a`, 0);
-  await fill(request, `${name} b`, 0);
+  await createFilled(request, `${name} a`, 0);
+  await createFilled(request, `${name} b`, 0);
   await page.route('**/sessions?*', (route) => {
     const url = new URL(route.request().url());
     url.searchParams.set('page_size', '1');
@@ -169,9 +169,9 @@ test('the list of sessions is loaded page by page', async ({ page, chat, name, r
   await expect(chat.row(`${name} b`)).toBeVisible();
 });
 
-test('older messages come in pages and the reader keeps the place', async ({ page, chat, name, request }) => {
-  await fill(request, name, 120);
-  await page.goto(address(name));
+test('older messages are loaded in pages and the scroll position is preserved', async ({ page, chat, name, request }) => {
+  await createFilled(request, name, 120);
+  await page.goto(pathOf(name));
   await expect(chat.rows).toHaveCount(50);
   await expect(chat.rows.last()).toBeInViewport();
   const first = chat.rows.filter({ hasText: 'message 71 of 120' });
@@ -183,9 +183,9 @@ test('older messages come in pages and the reader keeps the place', async ({ pag
   await expect(page.getByRole('button', { name: 'Load earlier messages' })).toBeHidden();
 });
 
-test('a message from elsewhere does not move the reader but offers the way to it', async ({ page, chat, name, request }) => {
-  await fill(request, name, 50);
-  await page.goto(address(name));
+test('a message from elsewhere preserves the scroll position and shows the New messages button', async ({ page, chat, name, request }) => {
+  await createFilled(request, name, 50);
+  await page.goto(pathOf(name));
   await expect(chat.rows).toHaveCount(50);
   await chat.log.hover();
   await page.mouse.wheel(0, -20_000);
@@ -201,10 +201,10 @@ test('a message from elsewhere does not move the reader but offers the way to it
   await expect(button).toBeHidden();
 });
 
-test('what looks like markup is shown as text', async ({ page, chat, name }) => {
+test('markup is shown as text', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
   await chat.say('<img src=x onerror=alert(1)> <b>bold</b>');
-  await expect(chat.mine('bold').locator('.body')).toHaveText('<img src=x onerror=alert(1)> <b>bold</b>');
+  await expect(chat.userMessage('bold').locator('.body')).toHaveText('<img src=x onerror=alert(1)> <b>bold</b>');
   await expect(chat.rows.locator('img, b')).toHaveCount(0);
 });

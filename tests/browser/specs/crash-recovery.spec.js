@@ -1,75 +1,75 @@
-// The browser is killed in the middle of things and its profile opened again: session, draft, message and reply are there, once.
+// A browser that is killed and started again on its profile shows the session, the draft, the message and the reply, each once.
 
 import { expect, gate, scripted, test } from '../support/fixture.js';
 
-/** Waits until the page's own copy on disk holds `text`: what a person typed longer ago than that is safe. */
-async function isKept(page, text) {
+/** Waits until the mirror of the page's records contains `text`. From then on it survives a crash. */
+async function waitUntilMirrored(page, text) {
   const entries = () =>
     page.evaluate(async () => {
       const done = (request) => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
       const database = await done(indexedDB.open('nono'));
-      const kept = await done(database.transaction('kept').objectStore('kept').getAll());
+      const records = await done(database.transaction('kept').objectStore('kept').getAll());
       database.close();
-      return kept.join('\n');
+      return records.join('\n');
     });
   await expect.poll(entries).toContain(text);
 }
 
 const history = async (request, name) => (await (await request.get(`/api/session/${encodeURIComponent(name)}/history`)).json()).messages;
 
-test('killed while typing: the session and the draft are there', async ({ mortal, name }) => {
-  const before = await mortal.start();
+test('after a crash while typing, the session and the draft are restored', async ({ killable, name }) => {
+  const before = await killable.start();
   await before.create(name, 'Creative Writer');
   await before.message.pressSequentially('half a thought, not yet se');
-  await isKept(before.page, 'not yet se');
-  await mortal.kill();
-  const after = await mortal.start();
+  await waitUntilMirrored(before.page, 'not yet se');
+  await killable.kill();
+  const after = await killable.start();
   await expect(after.user).toHaveText(name);
   await expect(after.page.locator('#persona')).toHaveText('Creative Writer');
   await expect(after.message).toHaveValue('half a thought, not yet se');
 });
 
-test('killed while sending: the message goes out once, and is answered once', async ({ mortal, name, request }) => {
-  const before = await mortal.start();
+test('after a crash while sending, the message is sent once and has one reply', async ({ killable, name, request }) => {
+  const before = await killable.start();
   await before.create(name);
   await before.page.route('**/chat', () => {});
   await before.send('on its way');
-  await expect(before.mine('on its way')).toContainText('Sending…');
-  await isKept(before.page, 'on its way');
-  await mortal.kill();
+  await expect(before.userMessage('on its way')).toContainText('Sending…');
+  await waitUntilMirrored(before.page, 'on its way');
+  await killable.kill();
   expect(await history(request, name)).toEqual([]);
-  const after = await mortal.start();
+  const after = await killable.start();
   await after.replied();
   await expect(after.rows).toHaveCount(2);
   await expect(after.message).toHaveValue('');
   expect((await history(request, name)).map(({ role }) => role)).toEqual(['user', 'assistant']);
 });
 
-test('killed when the service has the message but the page has not heard so: it is there once', async ({ mortal, name, request }) => {
-  const before = await mortal.start();
+test('after a crash between storing and accepting, the message is stored once', async ({ killable, name, request }) => {
+  const before = await killable.start();
   await before.create(name);
   await before.page.route('**/chat', async (route) => void (await route.fetch().catch(() => {})));
   await before.send('heard, unanswered');
   await expect.poll(() => history(request, name)).toHaveLength(2);
-  await isKept(before.page, 'heard, unanswered');
-  await mortal.kill();
-  const after = await mortal.start();
+  await waitUntilMirrored(before.page, 'heard, unanswered');
+  await killable.kill();
+  const after = await killable.start();
   await after.replied();
   await expect(after.rows).toHaveCount(2);
   expect(await history(request, name)).toHaveLength(2);
 });
 
-scripted('killed while a reply streams: the message and the whole reply are there, once', async ({ mortal, name, program, request }) => {
+scripted('after a crash while a reply streams, the message and the whole reply are shown once', async ({ killable, name, program, request }) => {
   const { opened, open } = gate();
   program.plan(name, { text: 'A reply worth waiting for', after: 3, gate: opened });
-  const before = await mortal.start();
+  const before = await killable.start();
   await before.create(name);
   await before.send('Hello');
-  await expect(before.theirs('A reply worth')).toBeVisible();
+  await expect(before.reply('A reply worth')).toBeVisible();
   await before.message.pressSequentially('and then');
-  await isKept(before.page, 'and then');
-  await mortal.kill();
-  const after = await mortal.start();
+  await waitUntilMirrored(before.page, 'and then');
+  await killable.kill();
+  const after = await killable.start();
   await expect(after.rows.last()).toContainText('Waiting for the reply…');
   await expect(after.message).toHaveValue('and then');
   open();

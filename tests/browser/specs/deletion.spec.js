@@ -1,9 +1,9 @@
-// Deleting a session by hand, and taking it back.
+// Deleting a session, and undo.
 
 import { stopClock } from '../support/clock.js';
 import { expect, test } from '../support/fixture.js';
 
-test('a deleted session can be taken back within ten seconds', async ({ page, chat, name }) => {
+test('a deletion can be undone within ten seconds', async ({ page, chat, name }) => {
   await page.clock.install();
   await page.goto('/');
   await chat.create(name);
@@ -19,7 +19,7 @@ test('a deleted session can be taken back within ten seconds', async ({ page, ch
   await expect(chat.user).toHaveText(name);
 });
 
-test('the session is deleted for good when the time of undo ends', async ({ page, chat, name, request }) => {
+test('the session is deleted permanently when the time for undo ends', async ({ page, chat, name, request }) => {
   await page.clock.install();
   await page.goto('/');
   await chat.create(name);
@@ -39,7 +39,7 @@ test('the session is deleted for good when the time of undo ends', async ({ page
   expect((await request.get(`/api/session/${encodeURIComponent(name)}`)).status()).toBe(404);
 });
 
-test('leaving the page within the time of undo still deletes', async ({ page, chat, name, request }) => {
+test('leaving the page before the time for undo ends deletes the session', async ({ page, chat, name, request }) => {
   await page.goto('/');
   await chat.create(name);
   await chat.sessionsButton.click();
@@ -59,5 +59,5 @@ test('undo in the toast opens the session again', async ({ page, chat, name }) =
   await chat.row(name).getByRole('button', { name: 'Delete session' }).click();
   await page.keyboard.press('Escape');
   await page.locator('.toast').getByRole('button', { name: 'Undo' }).click();
-  await expect(chat.mine('do not lose me')).toBeVisible();
+  await expect(chat.userMessage('do not lose me')).toBeVisible();
 });

@@ -1,7 +1,7 @@
-// Text that must not be lost, and several tabs on one session.
+// Drafts, unsent messages, and several tabs on one session.
 
 import { stopClock } from '../support/clock.js';
-import { address, Chat, expect, test } from '../support/fixture.js';
+import { Chat, expect, pathOf, test } from '../support/fixture.js';
 
 test('a draft survives a reload and belongs to its session', async ({ page, chat, name }) => {
   await page.goto('/');
@@ -15,69 +15,69 @@ test('a draft survives a reload and belongs to its session', async ({ page, chat
   await expect(chat.message).toHaveValue('half a thought');
 });
 
-test('a message whose answer was lost is sent again after a reload with the same request id', async ({ page, chat, name, expected }) => {
+test('a message whose response was lost is sent again after a reload with the same request id', async ({ page, chat, name, expectedErrors }) => {
   await page.goto('/');
   await chat.create(name);
   const ids = [];
   await page.route('**/chat', async (route) => {
     ids.push(route.request().postDataJSON().request_id);
     if (ids.length > 1) return route.fallback();
-    // The server stores it, but the page is gone before it hears so.
+    // The server stores it, but the page is reloaded before the response arrives.
     await route.fetch();
     await page.evaluate(() => location.reload()).catch(() => {});
     await route.abort().catch(() => {});
   });
-  expected.push(/ERR_FAILED|ERR_ABORTED/);
+  expectedErrors.push(/ERR_FAILED|ERR_ABORTED/);
   await chat.send('just once, please');
-  const states = () => chat.mine('just once, please').evaluateAll((rows) => rows.map((row) => row.dataset.state));
-  // The answer that gets lost is a whole reply.
+  const states = () => chat.userMessage('just once, please').evaluateAll((rows) => rows.map((row) => row.dataset.state));
+  // The response that is lost is a whole reply.
   await expect.poll(() => ids.length, { timeout: 15_000 }).toBe(2);
   await expect.poll(states).toEqual(['stored']);
   expect(new Set(ids).size).toBe(1);
   await page.reload();
-  await expect(chat.mine('just once, please')).toHaveCount(1);
+  await expect(chat.userMessage('just once, please')).toHaveCount(1);
 });
 
-test('what one tab sends appears in the other', async ({ page, context, chat, name, expected }) => {
+test('a message from one tab appears in the other', async ({ page, context, chat, name, expectedErrors }) => {
   await context.clock.install();
   await page.goto('/');
   await chat.create(name);
-  const other = new Chat(await context.newPage(), expected);
-  await other.page.goto(address(name));
+  const other = new Chat(await context.newPage(), expectedErrors);
+  await other.page.goto(pathOf(name));
   await expect(other.user).toHaveText(name);
   await expect(other.sendButton).toBeEnabled();
-  // While no time passes, the other tab does not look by itself: all that appears there was announced by the first tab.
+  // While the clock is stopped, the other tab does not poll, so everything in it was announced by the first tab.
   await stopClock(page);
   await chat.send('from the first tab');
-  await expect(chat.mine('from the first tab')).toHaveAttribute('data-state', /sent|stored/);
-  await expect(other.mine('from the first tab')).toBeVisible();
+  await expect(chat.userMessage('from the first tab')).toHaveAttribute('data-state', /sent|stored/);
+  await expect(other.userMessage('from the first tab')).toBeVisible();
   await chat.replied();
   await other.replied();
   await page.clock.resume();
   await other.say('from the second tab');
-  await expect(chat.mine('from the second tab')).toBeVisible();
+  await expect(chat.userMessage('from the second tab')).toBeVisible();
   await expect(chat.rows).toHaveCount(4);
   await expect(other.rows).toHaveCount(4);
 });
 
-test('sending from one tab leaves what is being written in another alone', async ({ page, context, chat, name, expected }) => {
+test('sending from one tab preserves the draft in another', async ({ page, context, chat, name, expectedErrors }) => {
   await page.goto('/');
   await chat.create(name);
-  const other = new Chat(await context.newPage(), expected);
-  await other.page.goto(address(name));
+  const other = new Chat(await context.newPage(), expectedErrors);
+  await other.page.goto(pathOf(name));
   await other.message.fill('not finished here');
   await chat.send('done there');
-  await expect(other.mine('done there')).toBeVisible();
+  await expect(other.userMessage('done there')).toBeVisible();
   await other.page.reload();
   await expect(other.message).toHaveValue('not finished here');
 });
 
-test('a session that another tab deleted is announced as ended, and the text is kept', async ({ page, context, chat, name, expected, request }) => {
-  expected.push(/status of 404 /);
+test('a session that was deleted elsewhere is shown as ended, and the draft is kept', async ({ page, context, chat, name, expectedErrors, request }) => {
+  expectedErrors.push(/status of 404 /);
   await page.goto('/');
   await chat.create(name);
-  const other = new Chat(await context.newPage(), expected);
-  await other.page.goto(address(name));
+  const other = new Chat(await context.newPage(), expectedErrors);
+  await other.page.goto(pathOf(name));
   await other.message.fill('unsent');
   await request.delete(`/api/session/${encodeURIComponent(name)}`);
   await other.page.evaluate(() => window.dispatchEvent(new Event('focus')));

@@ -1,12 +1,12 @@
-// The error table: what the page says and offers for each refusal, and that no text is lost.
+// The error table: the message and the action for each error, and that no text is lost.
 
 import { stopClock } from '../support/clock.js';
-import { address, expect, test } from '../support/fixture.js';
+import { expect, pathOf, test } from '../support/fixture.js';
 
 const CHAT = '**/chat';
 
-test('a name in use offers to open it or to choose another, and what was typed stays', async ({ page, chat, name, expected }) => {
-  expected.push(/status of 409 /);
+test('a name in use can be opened or changed, and the input is kept', async ({ page, chat, name, expectedErrors }) => {
+  expectedErrors.push(/status of 409 /);
   await page.goto('/');
   await chat.create(name);
   await chat.say('already here');
@@ -22,54 +22,54 @@ test('a name in use offers to open it or to choose another, and what was typed s
   await field.press('Enter');
   await chat.newDialog.getByRole('button', { name: 'Open it' }).click();
   await expect(chat.newDialog).toBeHidden();
-  await expect(chat.mine('already here')).toBeVisible();
+  await expect(chat.userMessage('already here')).toBeVisible();
 });
 
-test('a busy service is tried again after a visible countdown, with the same request id', async ({ page, chat, name }) => {
+test('a call to a busy service is retried after a visible countdown with the same request id', async ({ page, chat, name }) => {
   await page.clock.install();
   await page.goto('/');
   await chat.create(name);
   const ids = [];
   page.on('request', (request) => request.url().endsWith('/chat') && ids.push(request.postDataJSON().request_id));
-  await chat.refuse(CHAT, { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '4' } });
+  await chat.failCalls(CHAT, { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '4' } });
   await stopClock(page);
   await chat.send('patience');
   await expect(chat.banner('waiting')).toContainText(/unavailable for the moment.*Trying again in [45] s/);
-  await expect(chat.mine('patience')).toContainText('Sending…');
+  await expect(chat.userMessage('patience')).toContainText('Sending…');
   await page.clock.fastForward(2_000);
   await expect(chat.banner('waiting')).toContainText(/Trying again in [23] s/);
   await page.clock.fastForward(4_000);
-  await expect(chat.mine('patience')).toHaveAttribute('data-state', /sent|stored/);
+  await expect(chat.userMessage('patience')).toHaveAttribute('data-state', /sent|stored/);
   await expect(chat.banner('waiting')).toHaveCount(0);
   expect(ids).toHaveLength(2);
   expect(ids[0]).toBe(ids[1]);
 });
 
-test('try now does not wait for the countdown', async ({ page, chat, name }) => {
+test('Try now retries before the countdown ends', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
-  await chat.refuse(CHAT, { status: 429, reason: 'OVERLOADED', times: 1, headers: { 'retry-after': '300' } });
+  await chat.failCalls(CHAT, { status: 429, reason: 'OVERLOADED', times: 1, headers: { 'retry-after': '300' } });
   await chat.send('now');
   await chat.banner('waiting').getByRole('button', { name: 'Try now' }).click();
-  await expect(chat.mine('now')).toHaveAttribute('data-state', /sent|stored/);
+  await expect(chat.userMessage('now')).toHaveAttribute('data-state', /sent|stored/);
 });
 
-test('a message that failed for good keeps its place with Retry', async ({ page, chat, name }) => {
+test('a message that failed permanently can be retried', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
-  await chat.refuse(CHAT, { status: 500, reason: 'INTERNAL', detail: 'an internal error', times: 1, request_id: 'req-7' });
+  await chat.failCalls(CHAT, { status: 500, reason: 'INTERNAL', detail: 'an internal error', times: 1, request_id: 'req-7' });
   await chat.send('try me twice');
-  await expect(chat.mine('try me twice')).toContainText('Not sent');
-  await expect(chat.mine('try me twice').getByRole('alert')).toHaveText('An internal error (reference req-7).');
-  await chat.mine('try me twice').getByRole('button', { name: 'Retry' }).click();
-  await expect(chat.mine('try me twice')).toHaveAttribute('data-state', /sent|stored/);
+  await expect(chat.userMessage('try me twice')).toContainText('Not sent');
+  await expect(chat.userMessage('try me twice').getByRole('alert')).toHaveText('An internal error (reference req-7).');
+  await chat.userMessage('try me twice').getByRole('button', { name: 'Retry' }).click();
+  await expect(chat.userMessage('try me twice')).toHaveAttribute('data-state', /sent|stored/);
 });
 
-test('a message that the service refuses comes back to the box with the reason beside it', async ({ page, chat, name }) => {
+test('a message that the service rejects returns to the message box with the reason', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
   const violations = [{ field: 'message', description: 'must not be about the weather' }];
-  await chat.refuse(CHAT, { status: 400, reason: 'INVALID_ARGUMENT', violations, times: 1 });
+  await chat.failCalls(CHAT, { status: 400, reason: 'INVALID_ARGUMENT', violations, times: 1 });
   await chat.send('nice weather');
   await expect(chat.message).toHaveValue('nice weather');
   await expect(chat.message).toHaveAttribute('aria-invalid', 'true');
@@ -77,10 +77,10 @@ test('a message that the service refuses comes back to the box with the reason b
   await expect(chat.rows).toHaveCount(0);
 });
 
-test('a field that the service refuses is named in the New dialog', async ({ page, chat }) => {
+test('a field that the service rejects has an error in the New Session dialog', async ({ page, chat }) => {
   await page.goto('/');
   const violations = [{ field: 'user_id', description: 'must not be a palindrome' }];
-  await chat.refuse('**/session/create', { status: 400, reason: 'INVALID_ARGUMENT', violations });
+  await chat.failCalls('**/session/create', { status: 400, reason: 'INVALID_ARGUMENT', violations });
   await chat.newButton.click();
   const field = chat.newDialog.getByLabel('Display Name');
   await field.fill('anna');
@@ -90,7 +90,7 @@ test('a field that the service refuses is named in the New dialog', async ({ pag
   await expect(field).toHaveValue('anna');
 });
 
-test('a name that is too long is refused before a call is made', async ({ page, chat }) => {
+test('a name that is too long is rejected without a call', async ({ page, chat }) => {
   await page.goto('/');
   await chat.newButton.click();
   const field = chat.newDialog.getByLabel('Display Name');
@@ -99,10 +99,10 @@ test('a name that is too long is refused before a call is made', async ({ page, 
   await expect(field).toHaveAccessibleDescription(/too long: at most 128 bytes/);
 });
 
-test('the New dialog waits and tries again by itself', async ({ page, chat, name }) => {
+test('the New Session dialog retries automatically', async ({ page, chat, name }) => {
   await page.clock.install();
   await page.goto('/');
-  await chat.refuse('**/session/create', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '4' } });
+  await chat.failCalls('**/session/create', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '4' } });
   await stopClock(page);
   await chat.newButton.click();
   await chat.newDialog.getByLabel('Display Name').fill(name);
@@ -113,58 +113,58 @@ test('the New dialog waits and tries again by itself', async ({ page, chat, name
   await expect(chat.user).toHaveText(name);
 });
 
-test('an expired session keeps the text and can be started again', async ({ page, chat, name, request, expected }) => {
-  expected.push(/status of 404 /);
+test('an expired session keeps the text and can be created again', async ({ page, chat, name, request, expectedErrors }) => {
+  expectedErrors.push(/status of 404 /);
   await page.goto('/');
   await chat.create(name, 'Creative Writer');
   await chat.say('once upon a time');
   await request.delete(`/api/session/${encodeURIComponent(name)}`);
   await chat.send('there was a dog');
   await expect(chat.banner('gone')).toContainText('This session has ended. What you wrote is kept.');
-  await expect(chat.mine('there was a dog')).toContainText('Not sent');
+  await expect(chat.userMessage('there was a dog')).toContainText('Not sent');
   await chat.message.fill('a draft');
   await chat.banner('gone').getByRole('button', { name: `Start again as ${name}` }).click();
   await expect(chat.banner('gone')).toHaveCount(0);
-  await expect(chat.mine('there was a dog')).toHaveAttribute('data-state', /sent|stored/);
-  await expect(chat.mine('once upon a time')).toHaveCount(0);
+  await expect(chat.userMessage('there was a dog')).toHaveAttribute('data-state', /sent|stored/);
+  await expect(chat.userMessage('once upon a time')).toHaveCount(0);
   await expect(chat.message).toHaveValue('a draft');
   await expect(page.locator('#persona')).toHaveText('Creative Writer');
 });
 
-test('an address of a session that is gone offers to start it again', async ({ page, chat, name, expected }) => {
-  expected.push(/status of 404 /);
-  await page.goto(address(name));
+test('a session in the address that has ended can be created again', async ({ page, chat, name, expectedErrors }) => {
+  expectedErrors.push(/status of 404 /);
+  await page.goto(pathOf(name));
   await chat.banner('gone').getByRole('button', { name: `Start again as ${name}` }).click();
   await expect(chat.sendButton).toBeEnabled();
   await expect(page.getByText('You are talking to Default Assistant')).toBeVisible();
 });
 
-test('a conversation that cannot be loaded can be tried again', async ({ page, chat, name }) => {
+test('a conversation that cannot be loaded can be loaded again', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
   await chat.say('load me');
-  await chat.refuse('**/history*', { status: 500, reason: 'INTERNAL', times: 1 });
+  await chat.failCalls('**/history*', { status: 500, reason: 'INTERNAL', times: 1 });
   await page.reload();
   await expect(chat.banner('failed')).toContainText('could not be loaded');
   await chat.banner('failed').getByRole('button', { name: 'Try again' }).click();
-  await expect(chat.mine('load me')).toBeVisible();
+  await expect(chat.userMessage('load me')).toBeVisible();
 });
 
-test('what is written offline goes out when the connection is back', async ({ page, context, chat, name, expected }) => {
-  expected.push(/ERR_INTERNET_DISCONNECTED/);
+test('a message that is written offline is sent when the connection is back', async ({ page, context, chat, name, expectedErrors }) => {
+  expectedErrors.push(/ERR_INTERNET_DISCONNECTED/);
   await page.goto('/');
   await chat.create(name);
   await context.setOffline(true);
   await expect(chat.banner('offline')).toContainText('You are offline');
   await chat.send('from the tunnel');
-  await expect(chat.mine('from the tunnel')).toContainText('Sending…');
+  await expect(chat.userMessage('from the tunnel')).toContainText('Sending…');
   await context.setOffline(false);
-  await expect(chat.mine('from the tunnel')).toHaveAttribute('data-state', /sent|stored/);
+  await expect(chat.userMessage('from the tunnel')).toHaveAttribute('data-state', /sent|stored/);
   await expect(chat.banner('offline')).toHaveCount(0);
 });
 
-test('an answer that is cut off is tried again and stored once', async ({ page, chat, name, expected }) => {
-  expected.push(/ERR_FAILED|ERR_CONNECTION/);
+test('a call whose response is lost is retried, and the message is stored once', async ({ page, chat, name, expectedErrors }) => {
+  expectedErrors.push(/ERR_FAILED|ERR_CONNECTION/);
   await page.clock.install();
   await page.goto('/');
   await chat.create(name);
@@ -177,13 +177,13 @@ test('an answer that is cut off is tried again and stored once', async ({ page, 
   await stopClock(page);
   await chat.send('one of a kind');
   await chat.banner('waiting').getByRole('button', { name: 'Try now' }).click();
-  await expect(chat.mine('one of a kind')).toHaveAttribute('data-state', /sent|stored/);
+  await expect(chat.userMessage('one of a kind')).toHaveAttribute('data-state', /sent|stored/);
   await page.clock.resume();
   await page.reload();
-  await expect(chat.mine('one of a kind')).toHaveCount(1);
+  await expect(chat.userMessage('one of a kind')).toHaveCount(1);
 });
 
-test('the last two minutes are counted down and the session can be kept', async ({ page, chat, name }) => {
+test('the last two minutes are counted down, and the session can be extended', async ({ page, chat, name }) => {
   await page.clock.install();
   await page.goto('/');
   await chat.create(name);

@@ -1,9 +1,9 @@
-// A session that really expires, in a program whose sessions live for a few seconds.
+// Real expiry, in a program whose sessions live for a few seconds.
 
 import { expect, test as base } from '../support/fixture.js';
 import { startProgram } from '../support/program.js';
 
-/** Long enough that a busy machine does not miss the whole life of a session. */
+/** Long enough for a slow machine. */
 const TTL = '8s';
 
 const test = base.extend({
@@ -17,8 +17,8 @@ const test = base.extend({
   ],
 });
 
-test('a session that expires with text in the box keeps the text, and starting again carries it over', async ({ page, chat, name, request, expected }) => {
-  expected.push(/status of 404 /);
+test('the draft of a session that expires is kept when the session is created again', async ({ page, chat, name, request, expectedErrors }) => {
+  expectedErrors.push(/status of 404 /);
   await page.goto('/');
   await chat.create(name, 'Technical Support');
   await chat.message.fill('I was not finished');
@@ -32,18 +32,18 @@ test('a session that expires with text in the box keeps the text, and starting a
   await expect(page.locator('#persona')).toHaveText('Technical Support');
   await chat.message.press('Enter');
   await chat.replied();
-  await expect(chat.mine('I was not finished')).toHaveCount(1);
+  await expect(chat.userMessage('I was not finished')).toHaveCount(1);
 });
 
-test('a session that is kept again and again does not expire', async ({ page, chat, name }) => {
+test('a session that is extended repeatedly does not expire', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
-  const lived = Date.now() + 10_000;
-  while (Date.now() < lived) {
+  const endMs = Date.now() + 10_000;
+  while (Date.now() < endMs) {
     await expect(chat.banner('ending')).toContainText(/0:0[0-5]/);
-    const kept = page.waitForResponse('**/touch');
+    const touched = page.waitForResponse('**/touch');
     await chat.banner('ending').getByRole('button', { name: 'Keep this session' }).click();
-    expect((await kept).status()).toBe(200);
+    expect((await touched).status()).toBe(200);
   }
   await expect(chat.sendButton).toBeEnabled();
   await expect(chat.banner('gone')).toHaveCount(0);

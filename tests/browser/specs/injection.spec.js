@@ -1,11 +1,11 @@
-// Texts that try to run something, in every place where the page shows what somebody else wrote: nothing runs, nothing is loaded.
+// Injections in every text that the page shows: no script runs and nothing is loaded.
 
-import { address, expect, store, test } from '../support/fixture.js';
+import { createStored, expect, pathOf, test } from '../support/fixture.js';
 import { INJECTIONS } from '../support/injections.js';
-import { measured } from '../support/stable-layout.js';
+import { measureStable } from '../support/stable-layout.js';
 
-/** Opens nothing yet: what a text that got through would call, and every address that the page asks for outside its origin. */
-async function watch(page) {
+/** Defines the function that an injection would call, and collects requests to other origins. */
+async function watchForInjections(page) {
   const foreign = [];
   page.on('request', (request) => new URL(request.url()).host.startsWith('127.0.0.1') || foreign.push(request.url()));
   await page.addInitScript(() => {
@@ -15,32 +15,32 @@ async function watch(page) {
   return foreign;
 }
 
-/** Elements and attributes that no part of the page makes. */
-const strange = () => {
+/** Runs in the page. Returns elements and attributes that the page never creates. */
+const findForeignNodes = () => {
   const bad = 'script:not([src^="js/"]):not([src*="/js/"]), iframe, img, object, embed, style, base, form[action], meta[http-equiv], [onload], [onerror], [onclick], [style]:not(textarea)';
   return [...document.querySelectorAll(bad)].map((node) => node.outerHTML).concat(
     [...document.querySelectorAll('a[href]')].filter(({ protocol }) => !['http:', 'https:', 'mailto:'].includes(protocol)).map((node) => node.outerHTML),
   );
 };
 
-test('hostile messages of every role are inert', async ({ page, chat, name, request }) => {
-  const foreign = await watch(page);
+test('injections in messages of every role are inert', async ({ page, chat, name, request }) => {
+  const foreign = await watchForInjections(page);
   const messages = INJECTIONS.flatMap((text) => [['assistant', text], ['user', text]]).slice(0, 49);
   for (const half of [messages, INJECTIONS.slice(25).map((text) => ['assistant', text]), INJECTIONS.slice(25).map((text) => ['system', text])]) {
     const part = `${name} ${half.length} ${half[0][0]} ${half[0][1].length}`;
-    await store(request, part, half);
-    await page.goto(address(part));
+    await createStored(request, part, half);
+    await page.goto(pathOf(part));
     await expect(chat.rows).toHaveCount(half.length);
     await expect(page.locator('.prose').first().or(page.locator('[data-role=system]').first())).toBeVisible();
-    expect(await measured(page, strange)).toEqual([]);
+    expect(await measureStable(page, findForeignNodes)).toEqual([]);
     for (const link of await page.locator('.prose a').all()) await expect(link).toHaveAttribute('rel', 'noopener noreferrer nofollow');
-    expect(await measured(page, () => window.runs)).toBe(0);
+    expect(await measureStable(page, () => window.runs)).toBe(0);
   }
   expect(foreign).toEqual([]);
 });
 
-test('hostile names, personas and metadata are inert in the header, the title, the list, the banners and the dialogs', async ({ page, chat, request }) => {
-  await watch(page);
+test('injections in names, personas and metadata are inert in the header, the title, the list, the banners and the dialogs', async ({ page, chat, request }) => {
+  await watchForInjections(page);
   const personas = INJECTIONS.slice(0, 12).map((text, index) => ({ key: index ? text : 'default', name: text, description: text }));
   await page.route('**/api/personas', (route) => route.fulfill({ json: { personas } }));
   await page.route('**/api/config', async (route) => {
@@ -54,32 +54,32 @@ test('hostile names, personas and metadata are inert in the header, the title, t
   }
   await page.goto('/');
   await expect(page.getByRole('button', { name: INJECTIONS[1] }).first()).toBeVisible();
-  expect(await measured(page, strange)).toEqual([]);
+  expect(await measureStable(page, findForeignNodes)).toEqual([]);
   await chat.sessionsButton.click();
   await expect(chat.row(names[0]).first()).toBeVisible();
-  expect(await measured(page, strange)).toEqual([]);
+  expect(await measureStable(page, findForeignNodes)).toEqual([]);
   await chat.sessionsDialog.getByRole('button', { name: `Delete session ${names[1]}` }).click();
   await page.keyboard.press('Escape');
   await expect(page.locator('.toast')).toContainText(names[1]);
-  await page.goto(address(names[2]));
+  await page.goto(pathOf(names[2]));
   await expect(chat.user).toHaveText(names[2]);
   await expect(page).toHaveTitle(`${names[2]} · ${INJECTIONS[1]}`);
   await chat.newButton.click();
   await chat.newDialog.getByLabel('Display Name').fill(names[2]);
   await page.keyboard.press('Enter');
-  chat.expected.push(/status of 4\d\d /);
+  chat.expectedErrors.push(/status of 4\d\d /);
   await expect(chat.newDialog.getByText('is in use')).toBeVisible();
-  expect(await measured(page, strange)).toEqual([]);
-  expect(await measured(page, () => window.runs)).toBe(0);
+  expect(await measureStable(page, findForeignNodes)).toEqual([]);
+  expect(await measureStable(page, () => window.runs)).toBe(0);
 });
 
-test('hostile words of the service in a refusal are inert', async ({ page, chat, name }) => {
-  await watch(page);
+test('injections in errors of the service are inert', async ({ page, chat, name }) => {
+  await watchForInjections(page);
   await page.goto('/');
   await chat.create(name);
-  await chat.refuse('**/chat', { status: 500, reason: 'INTERNAL', detail: INJECTIONS[1], times: 1, request_id: INJECTIONS[0] });
+  await chat.failCalls('**/chat', { status: 500, reason: 'INTERNAL', detail: INJECTIONS[1], times: 1, request_id: INJECTIONS[0] });
   await chat.send('hello');
-  await expect(chat.mine('hello').getByRole('alert')).toContainText(INJECTIONS[1]);
-  expect(await measured(page, strange)).toEqual([]);
-  expect(await measured(page, () => window.runs)).toBe(0);
+  await expect(chat.userMessage('hello').getByRole('alert')).toContainText(INJECTIONS[1]);
+  expect(await measureStable(page, findForeignNodes)).toEqual([]);
+  expect(await measureStable(page, () => window.runs)).toBe(0);
 });

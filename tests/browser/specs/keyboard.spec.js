@@ -1,9 +1,9 @@
-// Everything by keyboard alone.
+// Use by keyboard only.
 
 import { expect, test } from '../support/fixture.js';
-import { settled } from '../support/stable-layout.js';
+import { waitForStableLayout } from '../support/stable-layout.js';
 
-test('a session is created, written in, switched and deleted without a mouse', async ({ page, chat, name }) => {
+test('a session is created, used, switched and deleted without a mouse', async ({ page, chat, name }) => {
   await page.goto('/');
   await page.keyboard.press('Tab');
   await page.keyboard.press('Tab');
@@ -20,7 +20,7 @@ test('a session is created, written in, switched and deleted without a mouse', a
   await expect(chat.message).toBeFocused();
   await page.keyboard.type('hello');
   await page.keyboard.press('Enter');
-  await expect(chat.mine('hello')).toHaveAttribute('data-state', /sent|stored/);
+  await expect(chat.userMessage('hello')).toHaveAttribute('data-state', /sent|stored/);
 
   await chat.sessionsButton.focus();
   await page.keyboard.press('Enter');
@@ -31,7 +31,7 @@ test('a session is created, written in, switched and deleted without a mouse', a
   await page.keyboard.press('Enter');
   await expect(chat.row(name).getByRole('button').first()).toBeFocused();
   await page.keyboard.press('Enter');
-  await expect(chat.mine('hello')).toBeVisible();
+  await expect(chat.userMessage('hello')).toBeVisible();
 });
 
 test('Escape closes a dialog and returns the focus to its opener', async ({ page, chat }) => {
@@ -46,7 +46,7 @@ test('Escape closes a dialog and returns the focus to its opener', async ({ page
   }
 });
 
-test('cancel keeps what was typed for the next time', async ({ page, chat }) => {
+test('Cancel keeps the input', async ({ page, chat }) => {
   await page.goto('/');
   await chat.newButton.click();
   await chat.newDialog.getByLabel('Display Name').fill('not yet');
@@ -56,7 +56,7 @@ test('cancel keeps what was typed for the next time', async ({ page, chat }) => 
   await expect(chat.newDialog.getByLabel('Display Name')).toHaveValue('not yet');
 });
 
-test('the skip link leads past the header to the message box', async ({ page, chat, name }) => {
+test('the skip link moves the focus to the message box', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
   await chat.say('hello');
@@ -69,38 +69,38 @@ test('the skip link leads past the header to the message box', async ({ page, ch
   await expect(chat.rows).toHaveCount(2);
 });
 
-test('the focus is not lost when the button under it goes away', async ({ page, chat, name }) => {
+test('the focus is not lost when its button is removed', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
-  await chat.refuse('**/chat', { status: 500, reason: 'INTERNAL', times: 1 });
+  await chat.failCalls('**/chat', { status: 500, reason: 'INTERNAL', times: 1 });
   await chat.send('hello');
-  await chat.mine('hello').getByRole('button', { name: 'Retry' }).press('Enter');
+  await chat.userMessage('hello').getByRole('button', { name: 'Retry' }).press('Enter');
   await chat.replied();
   await expect(chat.message).toBeFocused();
-  await chat.refuse('**/chat', { status: 503, reason: 'OVERLOADED', times: 1, headers: { 'retry-after': '60' } });
+  await chat.failCalls('**/chat', { status: 503, reason: 'OVERLOADED', times: 1, headers: { 'retry-after': '60' } });
   await chat.send('again');
   await chat.banner('waiting').getByRole('button', { name: 'Try now' }).press('Enter');
-  await expect(chat.mine('again')).toHaveAttribute('data-state', /sent|stored/);
+  await expect(chat.userMessage('again')).toHaveAttribute('data-state', /sent|stored/);
   await expect(chat.message).toBeFocused();
 });
 
-test('the theme goes from the system to light to dark and is remembered', async ({ page }) => {
+test('the theme changes from the system to light to dark and is stored', async ({ page }) => {
   await page.emulateMedia({ colorScheme: 'dark' });
   await page.goto('/');
-  const paper = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
-  await settled(page);
-  const dark = await paper();
+  const canvasColor = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  await waitForStableLayout(page);
+  const dark = await canvasColor();
   const button = page.getByRole('button', { name: /^Theme/ });
   await button.click();
   await expect(button).toHaveAccessibleName('Theme: light');
-  await expect.poll(paper).not.toBe(dark);
+  await expect.poll(canvasColor).not.toBe(dark);
   await page.reload();
   await expect(button).toHaveAccessibleName('Theme: light');
-  await expect.poll(paper).not.toBe(dark);
-  const around = () => page.locator('meta[name=theme-color]').evaluateAll((all) => all.find(({ media }) => matchMedia(media).matches).content);
-  await expect.poll(around).toBe('#ffffff');
+  await expect.poll(canvasColor).not.toBe(dark);
+  const toolbarColor = () => page.locator('meta[name=theme-color]').evaluateAll((all) => all.find(({ media }) => matchMedia(media).matches).content);
+  await expect.poll(toolbarColor).toBe('#ffffff');
   await button.click();
   await expect(button).toHaveAccessibleName('Theme: dark');
-  await expect.poll(paper).toBe(dark);
-  await expect.poll(around).toBe('#1d1f21');
+  await expect.poll(canvasColor).toBe(dark);
+  await expect.poll(toolbarColor).toBe('#1d1f21');
 });

@@ -1,8 +1,8 @@
-// A conversation of a thousand messages: it opens at its end, is read upwards to its beginning, and typing stays quick.
-// What was measured goes to results/long.json and is not judged: a figure depends on the machine.
+// A conversation of a thousand messages: it opens at its end and is loaded up to its beginning, and typing remains fast.
+// The measurements are written to results/long.json and not asserted, because they depend on the machine.
 
 import { mkdir, writeFile } from 'node:fs/promises';
-import { address, expect, store, test } from '../support/fixture.js';
+import { createStored, expect, pathOf, test } from '../support/fixture.js';
 
 const COUNT = 1_000;
 const RESULTS = new URL('../results/', import.meta.url);
@@ -14,8 +14,8 @@ const TALK = Array.from({ length: COUNT }, (_, index) => {
   return ['assistant', `message ${number}: ${'Some words that fill a line or two. '.repeat(1 + (index % 5))}\n\n- one\n- two`];
 });
 
-/** Milliseconds from each key to the next picture, as the page itself sees them. */
-async function typing(page, text) {
+/** Types a text and returns the milliseconds from each key to the next frame, as measured in the page. */
+async function measureTyping(page, text) {
   await page.evaluate(() => {
     const known = window.delays;
     window.delays = [];
@@ -32,18 +32,18 @@ async function typing(page, text) {
 
 const sinceStart = (page) => page.evaluate(() => Math.round(performance.now()));
 
-test('a thousand messages load page by page, keep the reader in place, and do not slow typing', async ({ page, chat, name, request }) => {
+test('a thousand messages are loaded page by page, preserve the scroll position and do not slow down typing', async ({ page, chat, name, request }) => {
   test.setTimeout(120_000);
-  await store(request, name, TALK);
-  await page.goto(address(name));
+  await createStored(request, name, TALK);
+  await page.goto(pathOf(name));
   await expect(chat.rows.last()).toBeInViewport();
   await expect(chat.rows.last()).toContainText(`message ${COUNT}`);
   const results = { messages: COUNT, open_ms: await sinceStart(page) };
 
   await chat.message.focus();
-  results.typing_with_50 = await typing(page, 'the quick brown fox jumps over the lazy dog');
+  results.typing_with_50 = await measureTyping(page, 'the quick brown fox jumps over the lazy dog');
 
-  const begun = await sinceStart(page);
+  const started = await sinceStart(page);
   for (let loaded = 50; loaded < COUNT; loaded += 50) {
     const oldest = chat.rows.first();
     const label = await oldest.locator('.body').textContent();
@@ -52,10 +52,10 @@ test('a thousand messages load page by page, keep the reader in place, and do no
     await expect(chat.rows.filter({ hasText: label.slice(0, 14) }).first()).toBeInViewport();
   }
   await expect(chat.rows).toHaveCount(COUNT);
-  results.load_all_ms = (await sinceStart(page)) - begun;
+  results.load_all_ms = (await sinceStart(page)) - started;
 
   await chat.message.focus();
-  results.typing_with_1000 = await typing(page, ' and writes a long and thoughtful message');
+  results.typing_with_1000 = await measureTyping(page, ' and writes a long and thoughtful message');
   await chat.say('message 1001');
   await expect(chat.rows.last()).toBeInViewport();
   results.rows = await chat.rows.count();

@@ -1,8 +1,8 @@
-// Replies in Markdown: drawn as nodes, code with colours and a Copy button, the libraries loaded when they are first needed.
+// Replies in Markdown: rendering, highlighted code, the Copy button, and libraries that are loaded when they are first needed.
 
 import { stopClock } from '../support/clock.js';
-import { address, expect, gate, scripted as test, store } from '../support/fixture.js';
-import { expectMeasured, settled } from '../support/stable-layout.js';
+import { createStored, expect, gate, pathOf, scripted as test } from '../support/fixture.js';
+import { expectMeasured, waitForStableLayout } from '../support/stable-layout.js';
 
 const REPLY = `## Three steps
 
@@ -20,18 +20,19 @@ const answer = 42; // <b>
 | a | 1 |
 `;
 
-const libraries = (page) => {
+/** Collects the vendored files that the page requests. */
+const collectLibraries = (page) => {
   const loaded = [];
   page.on('request', (request) => /\/vendor\//.test(request.url()) && loaded.push(request.url().replace(/.*\/vendor\//, '')));
   return loaded;
 };
 
-test('a reply is drawn as headings, lists, links, code and tables', async ({ page, chat, name, program }) => {
+test('a reply is rendered as headings, lists, links, code and tables', async ({ page, chat, name, program }) => {
   program.plan(name, { text: REPLY, wordMs: 1 });
   await page.goto('/');
   await chat.create(name);
   await chat.say('How?');
-  const reply = chat.theirs('Three steps');
+  const reply = chat.reply('Three steps');
   await expect(reply.getByRole('heading', { level: 4 })).toHaveText('Three steps');
   await expect(reply.locator('strong')).toHaveText('this');
   await expect(reply.getByRole('link')).toHaveAttribute('href', 'https://example.org/guide');
@@ -41,34 +42,34 @@ test('a reply is drawn as headings, lists, links, code and tables', async ({ pag
   await expect(reply.locator('.hl-keyword')).toHaveText('const');
 });
 
-test('what a person writes is shown as it was written', async ({ page, chat, name, program }) => {
+test('a message of the user is shown as it was written', async ({ page, chat, name, program }) => {
   program.plan(name, { text: 'Yes.' });
   await page.goto('/');
   await chat.create(name);
   await chat.say('**not bold**\n  # and   spaces');
-  await expect.poll(() => chat.mine('not bold').locator('.body').textContent()).toBe('**not bold**\n  # and   spaces');
+  await expect.poll(() => chat.userMessage('not bold').locator('.body').textContent()).toBe('**not bold**\n  # and   spaces');
 });
 
-test('the libraries come when they are first needed, and each language by itself', async ({ page, chat, name, program }) => {
+test('the libraries are loaded when they are first needed, and each language separately', async ({ page, chat, name, program }) => {
   program.plan(name, { text: 'A plain sentence.' }, { text: '**Bold** now.' }, { text: '```python\nx = 1\n```' });
-  const loaded = libraries(page);
+  const loaded = collectLibraries(page);
   await page.goto('/');
   await chat.create(name);
   await chat.say('one');
-  await settled(page);
+  await waitForStableLayout(page);
   expect(loaded).toEqual([]);
   await chat.say('two');
   await expect(chat.rows.last().locator('strong')).toHaveText('Bold');
-  await settled(page);
+  await waitForStableLayout(page);
   expect(loaded).toEqual(['marked/marked.js']);
   await chat.say('three');
   await expect(chat.rows.last().locator('.hl-number')).toHaveText('1');
-  await settled(page);
+  await waitForStableLayout(page);
   expect(loaded.toSorted()).toEqual(['highlight/core.js', 'highlight/languages/python.js', 'marked/marked.js']);
 });
 
-test('a reply can be read where the libraries cannot be loaded', async ({ page, chat, name, program, expected }) => {
-  expected.push(/ERR_FAILED/);
+test('a reply is shown as plain text if the libraries cannot be loaded', async ({ page, chat, name, program, expectedErrors }) => {
+  expectedErrors.push(/ERR_FAILED/);
   await page.route('**/vendor/**', (route) => route.abort());
   program.plan(name, { text: '**Bold** and `code`', wordMs: 1 });
   await page.goto('/');
@@ -77,7 +78,7 @@ test('a reply can be read where the libraries cannot be loaded', async ({ page, 
   await expect(chat.rows.last().locator('.body')).toHaveText('**Bold** and `code`');
 });
 
-test('Copy puts the code on the clipboard and says so', async ({ page, context, chat, name, program }) => {
+test('Copy writes the code to the clipboard and announces it', async ({ page, context, chat, name, program }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   program.plan(name, { text: '```sh\nls -l | wc\n\techo "<done>"\n```', wordMs: 1 });
   await page.clock.install();
@@ -95,7 +96,7 @@ test('Copy puts the code on the clipboard and says so', async ({ page, context, 
   await expect(page.locator('.copy')).toHaveText('Copy');
 });
 
-test('where the page may not write to the clipboard, the code is copied the old way', async ({ page, chat, name, program }) => {
+test('without the clipboard API, Copy uses execCommand', async ({ page, chat, name, program }) => {
   await page.addInitScript(() => Object.defineProperty(navigator, 'clipboard', { value: undefined }));
   program.plan(name, { text: '```\nplain text\n```', wordMs: 1 });
   await page.goto('/');
@@ -107,14 +108,14 @@ test('where the page may not write to the clipboard, the code is copied the old 
   await expect.poll(() => page.evaluate(() => window.copied)).toBe('plain text');
 });
 
-test('a growing reply redraws its end only', async ({ page, chat, name, program }) => {
+test('a growing reply updates its end only', async ({ page, chat, name, program }) => {
   const { opened, open } = gate();
   const text = '# Title\n\n```js\nlet one;\n```\n\nMiddle paragraph.\n\nNearly the end, and some more to come.';
   program.plan(name, { text, wordMs: 1, after: 14, gate: opened });
   await page.goto('/');
   await chat.create(name);
   await chat.send('Go');
-  await expect(chat.theirs('Nearly the end')).toBeVisible();
+  await expect(chat.reply('Nearly the end')).toBeVisible();
   await expect(chat.rows.last().locator('.hl-keyword')).toHaveText('let');
   await page.evaluate(() => document.querySelectorAll('.prose > *').forEach((node, index) => (node.mark = index)));
   open();
@@ -122,11 +123,11 @@ test('a growing reply redraws its end only', async ({ page, chat, name, program 
   await expectMeasured(page, () => [...document.querySelectorAll('.prose > *')].map((node) => node.mark ?? 'new'), [0, 1, 2, 'new']);
 });
 
-test('code and tables that are too wide scroll by themselves at 320 pixels', async ({ page, chat, name, request }) => {
+test('wide code and tables scroll separately at 320 pixels', async ({ page, chat, name, request }) => {
   await page.setViewportSize({ width: 320, height: 640 });
   const wide = `\`\`\`js\n${'x = 1; '.repeat(60)}\n\`\`\`\n\n|${'column|'.repeat(9)}\n|${'-|'.repeat(9)}\n|${'value|'.repeat(9)}\n\n${'https://example.org/'}${'a'.repeat(200)}`;
-  await store(request, name, [['user', 'wide?'], ['assistant', wide]]);
-  await page.goto(address(name));
+  await createStored(request, name, [['user', 'wide?'], ['assistant', wide]]);
+  await page.goto(pathOf(name));
   await expect(page.locator('.prose table')).toBeVisible();
   const overflowing = () => ['html', '.log', '.code pre', '.table'].filter((selector) => {
     const { scrollWidth, clientWidth } = document.querySelector(selector);

@@ -1,11 +1,11 @@
-// A phone: touch, a small screen, its own rules for Enter, and dialogs as sheets.
+// A phone: touch, a small screen, Enter, and dialogs as sheets.
 
-import { address, expect, fill, test } from '../support/fixture.js';
-import { settled } from '../support/stable-layout.js';
+import { createFilled, expect, pathOf, test } from '../support/fixture.js';
+import { waitForStableLayout } from '../support/stable-layout.js';
 
 test.use({ viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true });
 
-test('with a finger Enter breaks the line, and the button sends', async ({ page, chat, name }) => {
+test('on a touch screen, Enter starts a new line and the button sends', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
   await chat.message.tap();
@@ -14,14 +14,14 @@ test('with a finger Enter breaks the line, and the button sends', async ({ page,
   await chat.message.pressSequentially('two');
   await expect(chat.message).toHaveValue('one\ntwo');
   await chat.sendButton.tap();
-  await expect(chat.mine('one')).toHaveAttribute('data-state', /sent|stored/);
+  await expect(chat.userMessage('one')).toHaveAttribute('data-state', /sent|stored/);
 });
 
-test('no keyboard comes up unasked when a session is opened or a message is sent', async ({ page, chat, name, request }) => {
-  await fill(request, name, 4);
-  await page.goto(address(name));
+test('the message box is not focused when a session is opened', async ({ page, chat, name, request }) => {
+  await createFilled(request, name, 4);
+  await page.goto(pathOf(name));
   await expect(chat.rows).toHaveCount(4);
-  await settled(page);
+  await waitForStableLayout(page);
   await expect(chat.message).not.toBeFocused();
 });
 
@@ -30,7 +30,7 @@ test('dialogs are sheets at the bottom of the screen', async ({ page, chat }) =>
   for (const [button, dialog] of [[chat.newButton, chat.newDialog], [chat.sessionsButton, chat.sessionsDialog]]) {
     await button.tap();
     await expect(dialog).toBeVisible();
-    await settled(page);
+    await waitForStableLayout(page);
     const edges = () => dialog.boundingBox().then(({ x, y, width, height }) => [x, width, Math.round(y + height)]);
     await expect.poll(edges).toEqual([0, 360, 640]);
     await page.keyboard.press('Escape');
@@ -38,9 +38,9 @@ test('dialogs are sheets at the bottom of the screen', async ({ page, chat }) =>
   }
 });
 
-test('the composer stays in sight when the keyboard takes half of the screen', async ({ page, chat, name, request }) => {
-  await fill(request, name, 20);
-  await page.goto(address(name));
+test('the message box remains visible when the keyboard takes half of the screen', async ({ page, chat, name, request }) => {
+  await createFilled(request, name, 20);
+  await page.goto(pathOf(name));
   await expect(chat.rows).toHaveCount(20);
   await page.setViewportSize({ width: 360, height: 320 });
   await expect(chat.sendButton).toBeInViewport({ ratio: 1 });

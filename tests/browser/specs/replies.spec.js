@@ -1,34 +1,34 @@
-// Replies that stream, and every way in which they do not, on a scripted server.
+// Replies that stream and every way in which they fail, on the scripted server.
 
-import { expect, gate, idsOf, scripted as test } from '../support/fixture.js';
+import { collectRequestIds, expect, gate, scripted as test } from '../support/fixture.js';
 
 const LONG = Array.from({ length: 40 }, (_, index) => `word${index + 1}`).join(' ');
 
-test('a reply grows word by word, is announced, and stays after a reload', async ({ page, chat, name, program }) => {
+test('a reply grows word by word, is announced, and is shown after a reload', async ({ page, chat, name, program }) => {
   const { opened, open } = gate();
   program.plan(name, { text: 'Good morning to you', after: 2, gate: opened });
   await page.goto('/');
   await chat.create(name);
   await chat.send('Hello');
-  await expect(chat.theirs('Good morning')).toHaveAttribute('data-state', 'streaming');
-  await expect(chat.theirs('Good morning').locator('.body')).toHaveText('Good morning ');
+  await expect(chat.reply('Good morning')).toHaveAttribute('data-state', 'streaming');
+  await expect(chat.reply('Good morning').locator('.body')).toHaveText('Good morning ');
   await expect(chat.log).toHaveAttribute('aria-busy', 'true');
   await expect(page.getByRole('status')).toHaveText('Assistant is replying.');
   await expect(chat.stopButton).toBeVisible();
   await expect(chat.sendButton).toBeHidden();
   await expect(chat.message).toBeFocused();
   open();
-  await expect(chat.theirs('Good morning to you')).toHaveAttribute('data-state', 'stored');
+  await expect(chat.reply('Good morning to you')).toHaveAttribute('data-state', 'stored');
   await expect(chat.log).toHaveAttribute('aria-busy', 'false');
   await expect(page.getByRole('status')).toHaveText('The reply is complete.');
   await expect(chat.sendButton).toBeVisible();
   await expect(chat.stopButton).toBeHidden();
   await page.reload();
   await expect(chat.rows).toHaveCount(2);
-  await expect(chat.theirs('Good morning to you')).toBeVisible();
+  await expect(chat.reply('Good morning to you')).toBeVisible();
 });
 
-test('what is written during a reply stays in the box until the reply is complete', async ({ page, chat, name, program }) => {
+test('text that is written during a reply stays in the message box until the reply is complete', async ({ page, chat, name, program }) => {
   const { opened, open } = gate();
   program.plan(name, { text: 'One moment', after: 1, gate: opened });
   await page.goto('/');
@@ -42,26 +42,26 @@ test('what is written during a reply stays in the box until the reply is complet
   open();
   await chat.replied();
   await chat.message.press('Enter');
-  await expect(chat.mine('and another thing')).toHaveAttribute('data-state', /sent|stored/);
+  await expect(chat.userMessage('and another thing')).toHaveAttribute('data-state', /sent|stored/);
 });
 
-test('a reply that is cut off keeps its text, and Retry gives one message and one reply', async ({ page, chat, name, program, expected }) => {
-  expected.push(/ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION/);
-  // A browser drops what it has not read yet when a connection breaks: the cut comes after the words are seen.
+test('a reply that breaks off keeps its text, and Retry results in one message and one reply', async ({ page, chat, name, program, expectedErrors }) => {
+  expectedErrors.push(/ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION/);
+  // When a connection breaks, a browser drops unread data, so the connection is cut after the words are visible.
   const { opened, open } = gate();
   program.plan(name, { text: LONG, after: 3, gate: opened, cut: true, lost: true }, { text: 'Here it is in full' });
   await page.goto('/');
   await chat.create(name);
-  const ids = idsOf(page);
+  const ids = collectRequestIds(page);
   await chat.send('Hello');
-  const partial = chat.theirs('word1 word2 word3');
+  const partial = chat.reply('word1 word2 word3');
   await expect(partial).toBeVisible();
   open();
   await expect(partial).toHaveAttribute('data-state', 'cut');
   await expect(partial.getByRole('alert')).toHaveText('The connection was lost before the reply was complete.');
-  await expect(chat.mine('Hello')).toHaveCount(1);
+  await expect(chat.userMessage('Hello')).toHaveCount(1);
   await partial.getByRole('button', { name: 'Retry' }).click();
-  await expect(chat.theirs('Here it is in full')).toHaveAttribute('data-state', 'stored');
+  await expect(chat.reply('Here it is in full')).toHaveAttribute('data-state', 'stored');
   await expect(chat.rows).toHaveCount(2);
   await expect(chat.message).toBeFocused();
   await page.reload();
@@ -69,32 +69,32 @@ test('a reply that is cut off keeps its text, and Retry gives one message and on
   expect(ids).toEqual([ids[0], ids[0]]);
 });
 
-test('a reply that was finished behind a cut connection comes by itself', async ({ page, chat, name, program, expected }) => {
-  expected.push(/ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION/);
-  // Cut only after the page has the first word: it drops what it has not read, and would rightly send an unaccepted message again.
+test('a reply that is completed after the connection was lost is shown automatically', async ({ page, chat, name, program, expectedErrors }) => {
+  expectedErrors.push(/ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION/);
+  // Cut after the first word is visible: before the message is accepted, the page would send it again.
   const { opened, open } = gate();
   program.plan(name, { text: 'Finished all the same', after: 1, gate: opened, cut: true });
   await page.goto('/');
   await chat.create(name);
-  const ids = idsOf(page);
+  const ids = collectRequestIds(page);
   await chat.send('Hello');
-  await expect(chat.theirs('Finished')).toBeVisible();
+  await expect(chat.reply('Finished')).toBeVisible();
   open();
   await chat.replied();
   await expect(chat.rows.locator('.body')).toHaveText(['Hello', 'Finished all the same']);
   expect(ids).toHaveLength(1);
 });
 
-for (const [when, after] of [['at once', 0], ['in mid-reply', 2]]) {
-  test(`a model that fails ${when} leaves the message stored, says so, and Retry has it answered`, async ({ page, chat, name, program }) => {
+for (const [when, after] of [['immediately', 0], ['during a reply', 2]]) {
+  test(`a model that fails ${when} leaves the message stored, shows an error, and Retry requests the reply`, async ({ page, chat, name, program }) => {
     program.plan(name, { text: LONG, after, fails: true }, { text: 'Better now' });
     await page.goto('/');
     await chat.create(name);
-    const ids = idsOf(page);
+    const ids = collectRequestIds(page);
     await chat.send('Hello');
-    const row = after === 0 ? chat.mine('Hello') : chat.theirs('word1 word2');
+    const row = after === 0 ? chat.userMessage('Hello') : chat.reply('word1 word2');
     await expect(row.getByRole('alert')).toHaveText(/The model cannot be reached\.$/);
-    await expect(chat.mine('Hello')).not.toContainText('Not sent');
+    await expect(chat.userMessage('Hello')).not.toContainText('Not sent');
     await expect(row.getByRole('button')).toHaveText(['Retry']);
     await expect(chat.sendButton).toBeVisible();
     await row.getByRole('button', { name: 'Retry' }).click();
@@ -104,28 +104,28 @@ for (const [when, after] of [['at once', 0], ['in mid-reply', 2]]) {
   });
 }
 
-test('a long reply keeps its end in sight, and leaves a reader who went up alone', async ({ page, chat, name, program }) => {
+test('a long reply keeps its end in view, and preserves the position of a user who has scrolled up', async ({ page, chat, name, program }) => {
   const { opened, open } = gate();
   const lines = Array.from({ length: 80 }, (_, index) => `line${index + 1}`).join('\n\n');
   program.plan(name, { text: lines, wordMs: 1, after: 40, gate: opened });
   await page.goto('/');
   await chat.create(name);
   await chat.send('Tell me everything');
-  await expect(chat.theirs('line40')).toBeVisible();
+  await expect(chat.reply('line40')).toBeVisible();
   const fromEnd = () => chat.log.evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight);
   await expect.poll(fromEnd).toBeLessThan(2);
   await chat.log.hover();
   await page.mouse.wheel(0, -20_000);
-  await expect(chat.mine('Tell me everything')).toBeInViewport();
+  await expect(chat.userMessage('Tell me everything')).toBeInViewport();
   open();
   await chat.replied();
-  await expect(chat.mine('Tell me everything')).toBeInViewport();
+  await expect(chat.userMessage('Tell me everything')).toBeInViewport();
 });
 
-test('a reply that ends at the length limit says so', async ({ page, chat, name, program }) => {
+test('a reply that ends at the length limit is marked', async ({ page, chat, name, program }) => {
   program.plan(name, { text: 'And then', finish: 'length' });
   await page.goto('/');
   await chat.create(name);
   await chat.send('Hello');
-  await expect(chat.theirs('And then')).toContainText('Ended at the length limit');
+  await expect(chat.reply('And then')).toContainText('Ended at the length limit');
 });

@@ -1,9 +1,9 @@
-// Pictures of the main states for people to look at, in screenshots/. Nothing is compared.
+// Screenshots of the main states in screenshots/, for review by people. They are not compared.
 
 import { stopClock } from '../support/clock.js';
-import { address, expect, fill, gate, scripted, store, test } from '../support/fixture.js';
+import { createFilled, createStored, expect, gate, pathOf, scripted, test } from '../support/fixture.js';
 import { startProgram } from '../support/program.js';
-import { settled } from '../support/stable-layout.js';
+import { waitForStableLayout } from '../support/stable-layout.js';
 
 const FOLDER = new URL('../screenshots/', import.meta.url).pathname;
 const WIDTHS = [1280, 768, 360];
@@ -26,17 +26,17 @@ const TALK = [
 const CODE =
   'Here is a small function that does it:\n\n```rust\n/// How often each word occurs.\nfn count(text: &str) -> HashMap<&str, usize> {\n    let mut words = HashMap::new();\n    for word in text.split_whitespace() {\n        *words.entry(word).or_insert(0) += 1;\n    }\n    words\n}\n```\n\n- It reads the text **once**.\n- It borrows the words, so nothing is copied.\n\n> Keep in mind that “Word” and “word” are two words here.\n\nShall I make it ignore the case';
 
-async function picture(page, state, colorScheme) {
+async function takeScreenshots(page, state, colorScheme) {
   for (const width of WIDTHS) {
     await page.setViewportSize({ width, height: HEIGHT });
-    await settled(page);
+    await waitForStableLayout(page);
     await page.screenshot({ path: `${FOLDER}${state}-${colorScheme}-${width}.png` });
   }
   await page.setViewportSize({ width: WIDTHS[0], height: HEIGHT });
 }
 
-/** Each with a program of its own, so that the list shows these sessions only. */
-const own = test.extend({
+/** Each test has its own program, so that the list shows the sessions of the test only. */
+const isolated = test.extend({
   baseURL: async ({}, use) => {
     const program = await startProgram();
     await use(program.url);
@@ -45,108 +45,108 @@ const own = test.extend({
 });
 
 for (const colorScheme of ['light', 'dark']) {
-  own(`the main states are pictured in ${colorScheme}`, async ({ page, context, chat, request, expected }) => {
-    own.setTimeout(180_000);
-    expected.push(/status of \d\d\d |ERR_INTERNET_DISCONNECTED/);
+  isolated(`screenshots of the main states in ${colorScheme}`, async ({ page, context, chat, request, expectedErrors }) => {
+    isolated.setTimeout(180_000);
+    expectedErrors.push(/status of \d\d\d |ERR_INTERNET_DISCONNECTED/);
     await page.clock.install();
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
 
     await page.goto('/');
     await expect(page.getByRole('button', { name: 'Creative Writer' })).toBeVisible();
-    await picture(page, '01-welcome', colorScheme);
+    await takeScreenshots(page, '01-welcome', colorScheme);
 
     await chat.newButton.click();
     await expect(chat.newDialog).toBeVisible();
-    await picture(page, '02-new', colorScheme);
+    await takeScreenshots(page, '02-new', colorScheme);
     await page.keyboard.press('Escape');
 
     await chat.sessionsButton.click();
     await expect(chat.sessionsDialog.getByText('There are no sessions yet.')).toBeVisible();
-    await picture(page, '03-no-sessions', colorScheme);
+    await takeScreenshots(page, '03-no-sessions', colorScheme);
     await page.keyboard.press('Escape');
 
-    await fill(request, 'Grace', 2, { persona: 'creative_writer' });
+    await createFilled(request, 'Grace', 2, { persona: 'creative_writer' });
     await chat.create('John Doe', 'Technical Support');
-    await picture(page, '04-empty', colorScheme);
+    await takeScreenshots(page, '04-empty', colorScheme);
 
     const messages = TALK.map(([role, content]) => ({ role, content }));
     await request.post('/api/session/John%20Doe/messages', { data: { messages } });
     await page.reload();
     await expect(page.locator('.hl-comment')).toBeVisible();
-    await picture(page, '05-conversation', colorScheme);
+    await takeScreenshots(page, '05-conversation', colorScheme);
 
     await chat.sessionsButton.click();
     await expect(chat.row('Grace')).toBeVisible();
-    await picture(page, '06-sessions', colorScheme);
+    await takeScreenshots(page, '06-sessions', colorScheme);
     await chat.row('John Doe').getByRole('button', { name: 'Export' }).click();
     await expect(chat.row('John Doe').getByRole('link')).toHaveCount(2);
-    // Six pictures may take longer than the ten seconds in which a deletion can be undone.
+    // Six screenshots may take longer than the ten seconds in which a deletion can be undone.
     await stopClock(page);
     await chat.row('Grace').getByRole('button', { name: 'Delete session' }).click();
     await expect(chat.row('Grace')).toContainText('was deleted');
-    await picture(page, '07-export-and-undo', colorScheme);
+    await takeScreenshots(page, '07-export-and-undo', colorScheme);
     await page.keyboard.press('Escape');
     await expect(page.locator('.toast')).toBeVisible();
-    await picture(page, '08-toast', colorScheme);
+    await takeScreenshots(page, '08-toast', colorScheme);
     await page.locator('.toast').getByRole('button', { name: 'Undo' }).click();
     await page.clock.resume();
 
-    for (const [who, persona] of [['Alan', 'default'], ['Barbara', 'mental_health_nurse'], ['Zoë with a name that is rather long', 'creative_writer']]) await fill(request, who, 0, { persona });
+    for (const [who, persona] of [['Alan', 'default'], ['Barbara', 'mental_health_nurse'], ['Zoë with a name that is rather long', 'creative_writer']]) await createFilled(request, who, 0, { persona });
     await chat.sessionsButton.click();
     await chat.sessionsDialog.getByRole('searchbox').fill('writer');
     await expect(chat.sessionsDialog.getByRole('listitem')).toHaveCount(2);
-    await picture(page, '09-search', colorScheme);
+    await takeScreenshots(page, '09-search', colorScheme);
     await chat.sessionsDialog.getByRole('searchbox').fill('nobody');
     await expect(chat.sessionsDialog.getByText('No session matches “nobody”.')).toBeVisible();
-    await picture(page, '10-no-match', colorScheme);
+    await takeScreenshots(page, '10-no-match', colorScheme);
     await page.keyboard.press('Escape');
     await page.keyboard.press('Escape');
-    await chat.refuse('**/sessions?*', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
+    await chat.failCalls('**/sessions?*', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
     await chat.sessionsButton.click();
     await expect(chat.sessionsDialog.getByRole('button', { name: 'Try now' })).toBeVisible();
-    await picture(page, '11-list-waiting', colorScheme);
+    await takeScreenshots(page, '11-list-waiting', colorScheme);
     await page.keyboard.press('Escape');
 
     await chat.newButton.click();
     await chat.newDialog.getByLabel('Display Name').fill('Grace');
     await page.keyboard.press('Enter');
     await expect(chat.newDialog.getByText('is in use')).toBeVisible();
-    await picture(page, '12-name-in-use', colorScheme);
+    await takeScreenshots(page, '12-name-in-use', colorScheme);
     await page.keyboard.press('Escape');
 
-    await chat.refuse('**/chat', { status: 500, reason: 'INTERNAL', times: 1, request_id: '7f3a' });
+    await chat.failCalls('**/chat', { status: 500, reason: 'INTERNAL', times: 1, request_id: '7f3a' });
     await chat.send('One more question: how do I stop it?');
-    await expect(chat.mine('One more question')).toContainText('Not sent');
-    await picture(page, '13-failed', colorScheme);
+    await expect(chat.userMessage('One more question')).toContainText('Not sent');
+    await takeScreenshots(page, '13-failed', colorScheme);
 
-    await chat.refuse('**/chat', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
-    await chat.mine('One more question').getByRole('button', { name: 'Retry' }).click();
+    await chat.failCalls('**/chat', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
+    await chat.userMessage('One more question').getByRole('button', { name: 'Retry' }).click();
     await expect(chat.banner('waiting')).toBeVisible();
-    await picture(page, '14-waiting', colorScheme);
+    await takeScreenshots(page, '14-waiting', colorScheme);
     await chat.banner('waiting').getByRole('button').click();
     await expect(chat.banner('waiting')).toHaveCount(0);
     await chat.replied();
 
     await context.setOffline(true);
     await expect(chat.banner('offline')).toBeVisible();
-    await picture(page, '15-offline', colorScheme);
+    await takeScreenshots(page, '15-offline', colorScheme);
     await context.setOffline(false);
 
     await request.delete('/api/session/John%20Doe');
     await chat.send('Are you still there?');
     await expect(chat.banner('gone')).toBeVisible();
     await chat.message.fill('This text stays where it is.');
-    await picture(page, '16-gone', colorScheme);
+    await takeScreenshots(page, '16-gone', colorScheme);
 
     await chat.create('Rosa', 'Mental Health Nurse');
     await chat.say('I have not slept well this week.');
-    await picture(page, '17-caution', colorScheme);
+    await takeScreenshots(page, '17-disclaimer', colorScheme);
   });
 }
 
-/** Replies that must stand still for the picture come from the scripted server. */
+/** Replies that must not change during a screenshot come from the scripted server. */
 for (const colorScheme of ['light', 'dark']) {
-  scripted(`replies are pictured in ${colorScheme}`, async ({ page, chat, program }) => {
+  scripted(`screenshots of replies in ${colorScheme}`, async ({ page, chat, program }) => {
     scripted.setTimeout(120_000);
     await page.clock.install();
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
@@ -156,26 +156,26 @@ for (const colorScheme of ['light', 'dark']) {
     await page.goto('/');
     await chat.create(name, 'Technical Support');
     await chat.send('How do I count the words of a text in Rust?');
-    await expect(chat.theirs('reads the text')).toBeVisible();
+    await expect(chat.reply('reads the text')).toBeVisible();
     await expect(page.locator('.hl-keyword').first()).toBeVisible();
     await chat.message.fill('And how would that look\nwith Unicode?');
-    await picture(page, '18-streaming', colorScheme);
+    await takeScreenshots(page, '18-streaming', colorScheme);
     await chat.stopButton.click();
-    await expect(chat.theirs('reads the text')).toHaveAttribute('data-state', 'stopped');
-    await picture(page, '19-stopped', colorScheme);
+    await expect(chat.reply('reads the text')).toHaveAttribute('data-state', 'stopped');
+    await takeScreenshots(page, '19-stopped', colorScheme);
     open();
     await page.clock.fastForward(2_000);
     await chat.replied();
     await chat.send(TALK[2][1]);
-    await expect(chat.mine('indexer')).toHaveAttribute('data-state', 'unanswered');
-    await picture(page, '20-unanswered', colorScheme);
+    await expect(chat.userMessage('indexer')).toHaveAttribute('data-state', 'unanswered');
+    await takeScreenshots(page, '20-unanswered', colorScheme);
     await page.clock.fastForward('58:40');
     await expect(chat.banner('ending')).toBeVisible();
-    await picture(page, '21-ending', colorScheme);
+    await takeScreenshots(page, '21-ending', colorScheme);
   });
 }
 
-scripted('a conversation from right to left is pictured', async ({ page, chat, request }) => {
+scripted('screenshots of a conversation from right to left', async ({ page, chat, request }) => {
   await page.addInitScript(() => document.addEventListener('DOMContentLoaded', () => (document.documentElement.dir = 'rtl')));
   await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
   const talk = [
@@ -184,16 +184,16 @@ scripted('a conversation from right to left is pictured', async ({ page, chat, r
     ['user', 'Thank you! And in English?'],
     ['assistant', 'The same command works everywhere. **Left to right** text stays left to right.'],
   ];
-  await store(request, 'ليلى', talk, { persona: 'technical_support' });
-  await store(request, 'John Doe', talk.slice(2));
-  await page.goto(address('ليلى'));
+  await createStored(request, 'ليلى', talk, { persona: 'technical_support' });
+  await createStored(request, 'John Doe', talk.slice(2));
+  await page.goto(pathOf('ليلى'));
   await expect(page.locator('.code')).toBeVisible();
-  await picture(page, '22-rtl', 'light');
+  await takeScreenshots(page, '22-rtl', 'light');
   await chat.sessionsButton.click();
   await expect(chat.row('ليلى')).toBeVisible();
-  await picture(page, '23-rtl-sessions', 'light');
+  await takeScreenshots(page, '23-rtl-sessions', 'light');
   await page.keyboard.press('Escape');
   await chat.newButton.click();
   await expect(chat.newDialog).toBeVisible();
-  await picture(page, '24-rtl-new', 'light');
+  await takeScreenshots(page, '24-rtl-new', 'light');
 });

@@ -1,11 +1,11 @@
-// Finding a session in a long list, and taking a conversation away as a file.
+// The Sessions dialog: groups, search and export.
 
 import { readFile } from 'node:fs/promises';
-import { expect, fill, test } from '../support/fixture.js';
+import { createFilled, expect, test } from '../support/fixture.js';
 
-test('the list stands in groups by day and can be searched by name and persona', async ({ page, chat, name, request }) => {
+test('the list is grouped by day and can be searched by name and persona', async ({ page, chat, name, request }) => {
   for (const [who, persona] of [['Zoë', 'creative_writer'], ['Grace', 'default'], ['Alan', 'technical_support'], ['Edsger', 'default'], ['Barbara', 'default']]) {
-    await fill(request, `${name} ${who}`, 0, { persona });
+    await createFilled(request, `${name} ${who}`, 0, { persona });
   }
   await page.goto('/');
   await chat.sessionsButton.click();
@@ -26,8 +26,8 @@ test('the list stands in groups by day and can be searched by name and persona',
   await expect(chat.sessionsDialog).toBeHidden();
 });
 
-test('a search that found its session opens it', async ({ page, chat, name, request }) => {
-  for (const where of ['north', 'east', 'south', 'west', 'here']) await fill(request, `${name} ${where}`, 1);
+test('a session that was found by a search can be opened', async ({ page, chat, name, request }) => {
+  for (const where of ['north', 'east', 'south', 'west', 'here']) await createFilled(request, `${name} ${where}`, 1);
   await page.goto('/');
   await chat.sessionsButton.click();
   await chat.sessionsDialog.getByRole('searchbox').fill(`${name} south`);
@@ -40,7 +40,7 @@ test('a search that found its session opens it', async ({ page, chat, name, requ
   await expect(chat.sessionsDialog.getByRole('searchbox')).toHaveValue('');
 });
 
-test('rows of other days are labelled so', async ({ page, chat, name }) => {
+test('each group is labelled with its period', async ({ page, chat, name }) => {
   const sessions = [0, 1, 4, 400].map((days) => {
     const at = new Date(Date.now() - days * 86_400_000).toISOString();
     return { session_id: `session_${name}_${days}`, user_id: `${name} ${days}`, persona: 'default', created_at: at, last_activity: at, message_count: days };
@@ -51,8 +51,8 @@ test('rows of other days are labelled so', async ({ page, chat, name }) => {
   await expect(chat.sessionsDialog.getByRole('heading', { level: 3 })).toHaveText(['Today', 'Yesterday', 'Last 7 days', /^\w+ \d{4}$/]);
 });
 
-test('a conversation can be saved as Markdown and as JSON', async ({ page, chat, name, request }) => {
-  await fill(request, `${name} & Co/ü`, 3);
+test('a conversation can be exported as Markdown and as JSON', async ({ page, chat, name, request }) => {
+  await createFilled(request, `${name} & Co/ü`, 3);
   await page.goto('/');
   await chat.sessionsButton.click();
   const row = chat.row(`${name} & Co/ü`);

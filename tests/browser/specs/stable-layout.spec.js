@@ -1,8 +1,8 @@
-// The helpers that other specs wait with: they outlast a layout that changes late and hold the page's clock.
+// The helpers that wait for a stable layout and stop the page's clock.
 
 import { stopClock } from '../support/clock.js';
 import { expect, test } from '../support/fixture.js';
-import { expectMeasured, settled } from '../support/stable-layout.js';
+import { expectMeasured, waitForStableLayout } from '../support/stable-layout.js';
 
 const FRAMES = 40;
 
@@ -21,37 +21,37 @@ function changeLate({ frames, replace }) {
 }
 
 for (const [how, replace] of [['resized', false], ['replaced', true]]) {
-  test(`settled waits until an element is no longer ${how}`, async ({ page }) => {
+  test(`waitForStableLayout waits until an element is no longer ${how}`, async ({ page }) => {
     await page.goto('/');
     await page.evaluate(changeLate, { frames: FRAMES, replace });
-    await settled(page);
+    await waitForStableLayout(page);
     expect(await page.evaluate(() => window.changes)).toBe(FRAMES);
   });
 }
 
-test('settled waits until an animation has ended', async ({ page }) => {
+test('waitForStableLayout waits until an animation has ended', async ({ page }) => {
   await page.goto('/');
   await page.evaluate(() => {
     const { body } = document;
     body.animate([{ opacity: 0 }, { opacity: 1 }], 1_000).finished.then(() => (window.ended = true));
   });
-  await settled(page);
+  await waitForStableLayout(page);
   expect(await page.evaluate(() => window.ended)).toBe(true);
 });
 
-test('a measurement that becomes right is awaited', async ({ page }) => {
+test('expectMeasured waits for the expected value', async ({ page }) => {
   await page.goto('/');
   await page.evaluate(changeLate, { frames: FRAMES, replace: true });
   await expectMeasured(page, () => document.getElementById('sessions-button').getBoundingClientRect().height, 50);
 });
 
-test('a stopped clock advances only by the test, and settled does not depend on it', async ({ page }) => {
+test('a stopped clock advances only by the test, and waitForStableLayout does not depend on it', async ({ page }) => {
   await page.clock.install();
   await page.goto('/');
   await stopClock(page);
   const now = () => page.evaluate(() => Date.now());
   const stopped = await now();
-  await settled(page);
+  await waitForStableLayout(page);
   expect(await now()).toBe(stopped);
   await page.clock.runFor(5_000);
   expect(await now()).toBe(stopped + 5_000);

@@ -1,15 +1,15 @@
-// The clock of the page under a test's control, so that no expectation depends on the speed of the machine.
+// Control of the page's clock, so that no expectation depends on the speed of the machine.
 
-/** The page's time between reading its clock and stopping it. It is made longer where it was too short. */
+/** Time of the page between reading its clock and stopping it. Doubled after each failure. */
 const FIRST_LEAD_MS = 250;
-const LONGEST_LEAD_MS = 10_000;
+const MAX_LEAD_MS = 10_000;
 
-/** Small steps leave the page's timers far from due while the browser works. */
+/** Steps are small, so that few of the page's timers become due while the browser works. */
 const STEP_MS = 1;
 
 /**
- * Stops the clock of every page of the context: timers and animation frames run only when the test moves time. Needs
- * `page.clock.install()` before the page is loaded; `page.clock.resume()` lets time go on.
+ * Stops the clock of every page of the context: timers and animation frames run only when the test advances it. Requires
+ * `page.clock.install()` before the page is loaded. `page.clock.resume()` starts the clock again.
  */
 export async function stopClock(page) {
   for (let lead = FIRST_LEAD_MS; ; lead *= 2) {
@@ -18,13 +18,13 @@ export async function stopClock(page) {
       return await page.clock.pauseAt(now + lead);
     } catch (error) {
       // The clock cannot be stopped at a time that has passed.
-      if (lead > LONGEST_LEAD_MS || !/past/.test(error.message)) throw error;
+      if (lead > MAX_LEAD_MS || !/past/.test(error.message)) throw error;
     }
   }
 }
 
 /** Runs `task` while the stopped clock advances in small steps, for work in the page that needs timers to finish. */
-export async function inSlowTime(page, task) {
+export async function withSlowClock(page, task) {
   let running = true;
   const result = task().finally(() => (running = false));
   while (running) await page.clock.runFor(STEP_MS);

@@ -1,13 +1,13 @@
-// What every spec starts from: the program, a page on it that must stay free of errors, and the person's usual steps.
+// Fixtures of all specs: the program, a page that must stay free of console errors, and the usual steps of a user.
 
 import { test as base, expect } from '@playwright/test';
 import { startFakeServer } from '../fake-server.js';
-import { createMortalBrowser } from './killable-browser.js';
-import { keepFrames, settled } from './stable-layout.js';
+import { createKillableBrowser } from './killable-browser.js';
+import { keepFrames, waitForStableLayout } from './stable-layout.js';
 import { startProgram } from './program.js';
 
-/** A demo reply of the program takes a second or two, longer beside a compiler. */
-const REPLY_MS = 15_000;
+/** Timeout of a reply. A demo reply takes a second or two, and longer on a busy machine. */
+const REPLY_TIMEOUT_MS = 15_000;
 
 let names = 0;
 
@@ -23,43 +23,43 @@ export const test = base.extend({
 
   baseURL: ({ program }, use) => use(program.url),
 
-  /** Console errors that a test provokes on purpose, as patterns. Personas may not be served yet; the page has its own then. */
-  expected: async ({}, use) => use([/status of (404|501) .*\/api\/personas$/]),
+  /** Patterns of console errors that a test causes on purpose. A server without personas is allowed: the page has built-in ones. */
+  expectedErrors: async ({}, use) => use([/status of (404|501) .*\/api\/personas$/]),
 
-  /** What the browser complained about in any page of the context. */
-  complaints: async ({ expected }, use) => {
-    const complaints = [];
-    await use(complaints);
-    const unexpected = complaints.filter((complaint) => !expected.some((pattern) => pattern.test(complaint)));
-    expect(unexpected, 'the console stays clean').toEqual([]);
+  /** The console errors of all pages of the context. */
+  consoleErrors: async ({ expectedErrors }, use) => {
+    const errors = [];
+    await use(errors);
+    const unexpected = errors.filter((error) => !expectedErrors.some((pattern) => pattern.test(error)));
+    expect(unexpected, 'the console has no unexpected errors').toEqual([]);
   },
 
-  context: async ({ context, complaints }, use) => {
-    await overhear(context, complaints);
+  context: async ({ context, consoleErrors }, use) => {
+    await collectErrors(context, consoleErrors);
     await use(context);
   },
 
-  /** A browser with a profile on disk, which can be killed and started again: `await browser.start()`. */
-  mortal: async ({ complaints, expected, baseURL }, use) => {
-    const mortal = createMortalBrowser();
+  /** A browser with a profile on disk, which a test can kill and start again. */
+  killable: async ({ consoleErrors, expectedErrors, baseURL }, use) => {
+    const killable = createKillableBrowser();
     await use({
-      ...mortal,
+      ...killable,
       async start(path = '/') {
-        const page = await mortal.start((context) => overhear(context, complaints));
+        const page = await killable.start((context) => collectErrors(context, consoleErrors));
         await page.goto(new URL(path, baseURL).href);
-        return new Chat(page, expected);
+        return new Chat(page, expectedErrors);
       },
     });
-    await mortal.end();
+    await killable.end();
   },
 
-  /** A name that no other test of this worker has used. */
+  /** A user id that no other test of this worker uses. */
   name: async ({}, use, info) => use(`Ada ${info.workerIndex}-${(names += 1)}`),
 
-  chat: async ({ page, expected }, use) => use(new Chat(page, expected)),
+  chat: async ({ page, expectedErrors }, use) => use(new Chat(page, expectedErrors)),
 });
 
-/** The same on fake-server.js, whatever the others run on: for replies that must go wrong in exactly one way. */
+/** The same fixtures on fake-server.js, for replies that must fail in exactly one way. */
 export const scripted = test.extend({
   program: [
     async ({}, use) => {
@@ -73,8 +73,8 @@ export const scripted = test.extend({
 
 export { expect };
 
-/** Collects what the browser complains about in the pages of a context. */
-async function overhear(context, complaints) {
+/** Collects the errors of all pages of a context. */
+async function collectErrors(context, errors) {
   await context.addInitScript(keepFrames);
   await context.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', (event) => {
@@ -82,20 +82,20 @@ async function overhear(context, complaints) {
     });
   });
   const listen = (page) => {
-    page.on('pageerror', (error) => complaints.push(`pageerror: ${error.stack}`));
+    page.on('pageerror', (error) => errors.push(`pageerror: ${error.stack}`));
     page.on('console', (message) => {
-      if (message.type() === 'error') complaints.push(`${message.text()} ${message.location().url}`);
+      if (message.type() === 'error') errors.push(`${message.text()} ${message.location().url}`);
     });
   };
   context.pages().forEach(listen);
   context.on('page', listen);
 }
 
-/** The page as the person sees it. */
+/** The page as a user sees it. */
 export class Chat {
-  constructor(page, expected) {
+  constructor(page, expectedErrors) {
     this.page = page;
-    this.expected = expected;
+    this.expectedErrors = expectedErrors;
     this.newButton = page.getByRole('button', { name: 'New', exact: true });
     this.sessionsButton = page.getByRole('button', { name: 'Sessions', exact: true });
     this.newDialog = page.getByRole('dialog', { name: 'New Session' });
@@ -123,30 +123,32 @@ export class Chat {
     await this.sendButton.click();
   }
 
-  /** Sends and waits until the server has it and its reply. */
+  /** Sends a message and waits until it and its reply are stored. */
   async say(text) {
     await this.send(text);
-    await expect(this.mine(text)).toHaveAttribute('data-state', /sent|stored/);
+    await expect(this.userMessage(text)).toHaveAttribute('data-state', /sent|stored/);
     await this.replied();
   }
 
-  /** Waits until the newest thing said is a whole reply. */
+  /** Waits until the newest message is a stored reply. */
   async replied() {
-    await expect(this.rows.last()).toHaveAttribute('data-role', 'assistant', { timeout: REPLY_MS });
-    await expect(this.rows.last()).toHaveAttribute('data-state', 'stored', { timeout: REPLY_MS });
+    await expect(this.rows.last()).toHaveAttribute('data-role', 'assistant', { timeout: REPLY_TIMEOUT_MS });
+    await expect(this.rows.last()).toHaveAttribute('data-state', 'stored', { timeout: REPLY_TIMEOUT_MS });
   }
 
-  /** Scrolls to the oldest loaded message. Scrolling earlier would compete with the page, which keeps the end in view as rows grow. */
+  /** Scrolls to the oldest loaded message. Waits first, because the page keeps the end in view while rows grow. */
   async scrollToTop() {
-    await settled(this.page);
+    await waitForStableLayout(this.page);
     await this.log.evaluate((log) => (log.scrollTop = 0));
   }
 
-  mine(text) {
+  /** Returns the messages of the user that contain `text`. */
+  userMessage(text) {
     return this.rows.and(this.page.locator('[data-role=user]')).filter({ hasText: text });
   }
 
-  theirs(text) {
+  /** Returns the replies that contain `text`. */
+  reply(text) {
     return this.rows.and(this.page.locator('[data-role=assistant]')).filter({ hasText: text });
   }
 
@@ -154,14 +156,15 @@ export class Chat {
     return this.page.locator(`.banner[data-id="${id}"]`);
   }
 
+  /** Returns the rows of the Sessions dialog that contain `name`. */
   row(name) {
     return this.sessionsDialog.getByRole('listitem').filter({ hasText: name });
   }
 
-  /** Answers calls whose path matches with a refusal, `times` times; the rest goes to the program. */
-  async refuse(path, { status, reason, detail = 'refused by the test', times = Infinity, method, headers = {}, ...more }) {
+  /** Responds to calls whose path matches with an error, `times` times. All other calls reach the program. */
+  async failCalls(path, { status, reason, detail = 'rejected by the test', times = Infinity, method, headers = {}, ...more }) {
     let left = times;
-    this.expected.push(new RegExp(`status of ${status} `));
+    this.expectedErrors.push(new RegExp(`status of ${status} `));
     await this.page.route(path, (route) => {
       if (left <= 0 || (method && route.request().method() !== method)) return route.fallback();
       left -= 1;
@@ -171,12 +174,12 @@ export class Chat {
   }
 }
 
-/** Fills a session over REST, as many messages as a test needs. */
-export const fill = (request, name, count, more) =>
-  store(request, name, Array.from({ length: count }, (_, index) => [index % 2 ? 'assistant' : 'user', `message ${index + 1} of ${count}`]), more);
+/** Creates a session with `count` messages over REST. */
+export const createFilled = (request, name, count, more) =>
+  createStored(request, name, Array.from({ length: count }, (_, index) => [index % 2 ? 'assistant' : 'user', `message ${index + 1} of ${count}`]), more);
 
-/** Makes a session over REST with these messages, each `[role, content]`. */
-export async function store(request, name, talk, { persona = 'default' } = {}) {
+/** Creates a session with these messages, each `[role, content]`, over REST. */
+export async function createStored(request, name, talk, { persona = 'default' } = {}) {
   const create = await request.post('/api/session/create', { data: { user_id: name, persona } });
   expect(create.ok(), await create.text()).toBe(true);
   const messages = talk.map(([role, content]) => ({ role, content }));
@@ -186,18 +189,19 @@ export async function store(request, name, talk, { persona = 'default' } = {}) {
   }
 }
 
-/** Holds a reply back until it is opened. */
+/** Creates a promise that a test resolves, to hold a reply. */
 export function gate() {
   let open;
   const opened = new Promise((resolve) => (open = resolve));
   return { opened, open };
 }
 
-/** The request ids of every turn that the page asks for. */
-export function idsOf(page) {
+/** Collects the request ids of all turns that the page requests. */
+export function collectRequestIds(page) {
   const ids = [];
   page.on('request', (request) => request.url().endsWith('/chat') && ids.push(request.postDataJSON().request_id));
   return ids;
 }
 
-export const address = (name) => `/?${new URLSearchParams({ session: name })}`;
+/** Returns the path of a session in the address bar. */
+export const pathOf = (name) => `/?${new URLSearchParams({ session: name })}`;

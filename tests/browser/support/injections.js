@@ -1,4 +1,4 @@
-// Texts that try to run something, for every place in which a text of somebody else is shown. Each would call `pwned`.
+// Texts that try to run a script, for every spot that shows text from elsewhere. Each would call `pwned`.
 
 export const INJECTIONS = [
   '<script>pwned()</script>',

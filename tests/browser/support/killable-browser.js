@@ -1,4 +1,4 @@
-// A Chromium of its own with a profile on disk, killed without warning (SIGKILL to all its processes) and started again on the profile.
+// A separate Chromium with a profile on disk, which a test kills (SIGKILL to all its processes) and starts again.
 
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -9,14 +9,14 @@ import { launchOptions } from '../playwright.config.js';
 
 const START_MS = 15_000;
 
-export function createMortalBrowser() {
+export function createKillableBrowser() {
   const profile = mkdtempSync(join(tmpdir(), 'nono-profile-'));
   let child = null;
 
   async function kill() {
     if (!child) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
-    // Its own group: the wrapper script, the browser and its renderers.
+    // The process group has the wrapper script, the browser and its renderers.
     process.kill(-child.pid, 'SIGKILL');
     await ended;
     child = null;
@@ -25,7 +25,7 @@ export function createMortalBrowser() {
   return {
     kill,
 
-    /** The first page of a fresh process on the same profile. `prepare` sees the context before any page is loaded. */
+    /** Starts a new process on the profile and returns its first page. `prepare` receives the context before a page is loaded. */
     async start(prepare) {
       const flags = [...launchOptions.args, '--headless', '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'];
       child = spawn(launchOptions.executablePath, flags, { detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -45,7 +45,7 @@ export function createMortalBrowser() {
 function endpointOf(child) {
   return new Promise((resolve, reject) => {
     let output = '';
-    const timer = setTimeout(() => reject(new Error(`Chromium named no address within ${START_MS} ms; it said:\n${output}`)), START_MS);
+    const timer = setTimeout(() => reject(new Error(`Chromium printed no address within ${START_MS} ms:\n${output}`)), START_MS);
     child.stderr.setEncoding('utf8').on('data', (chunk) => {
       output += chunk;
       const address = /DevTools listening on (ws:\S+)/.exec(output)?.[1];

@@ -1,4 +1,4 @@
-// The program under test: started once per worker on free ports with an empty memory store, stopped by SIGTERM to its own pid.
+// The program under test: started once per worker on free ports with an empty memory store, and stopped by SIGTERM.
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -15,7 +15,7 @@ export function startProgram({ ttl = '1h' } = {}) {
 }
 
 async function startNono(ttl) {
-  if (!existsSync(BINARY)) throw new Error(`${BINARY} is not there: build it with cargo build, or set NONO_BIN or NONO_SCRIPTED=1`);
+  if (!existsSync(BINARY)) throw new Error(`${BINARY} does not exist: build it with cargo build, or set NONO_BIN or NONO_SCRIPTED=1`);
   const listen = ['--http-listen', '127.0.0.1:0', '--grpc-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'];
   const child = spawn(BINARY, [...listen, '--store', 'memory:', '--session-ttl', ttl], {
     env: { ...process.env, NO_COLOR: '1', NONO_LOG_FORMAT: 'text' },
@@ -27,25 +27,25 @@ async function startNono(ttl) {
     url,
     async stop() {
       child.kill('SIGTERM');
-      const giveUp = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
       await ended;
-      clearTimeout(giveUp);
+      clearTimeout(timer);
     },
   };
 }
 
-/** Waits for the line that names the page's address. */
+/** Waits for the line with the page's address. */
 function addressIn(child) {
   return new Promise((resolve, reject) => {
     let output = '';
-    const giveUp = (why) => {
+    const fail = (why) => {
       child.kill('SIGTERM');
-      reject(new Error(`${BINARY} ${why}; it said:\n${output}`));
+      reject(new Error(`${BINARY} ${why}:\n${output}`));
     };
-    const timer = setTimeout(() => giveUp(`named no address within ${START_MS} ms`), START_MS);
-    const ended = (code) => giveUp(`ended with ${code}`);
+    const timer = setTimeout(() => fail(`printed no address within ${START_MS} ms`), START_MS);
+    const ended = (code) => fail(`ended with ${code}`);
     child.once('exit', ended);
-    child.once('error', (error) => giveUp(`could not be started: ${error.message}`));
+    child.once('error', (error) => fail(`could not be started: ${error.message}`));
     const read = (chunk) => {
       output += chunk;
       const address = /http:\/\/127\.0\.0\.1:\d+(?=\D)/.exec(output)?.[0];
@@ -54,7 +54,7 @@ function addressIn(child) {
       child.removeListener('exit', ended);
       resolve(address);
     };
-    // Read on afterwards too: a full pipe would stop the program.
+    // Reading continues afterwards, because a full pipe would block the program.
     child.stdout.setEncoding('utf8').on('data', read);
     child.stderr.setEncoding('utf8').on('data', read);
   });

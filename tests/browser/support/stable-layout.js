@@ -1,8 +1,8 @@
-// Waiting for a still page. A size, a colour or a picture is true only when the layout no longer changes.
+// Waits for a stable layout, before a test measures a size or a colour or takes a screenshot.
 
 import { expect } from '@playwright/test';
 
-/** Init script that keeps real animation frames available: a test may install a fake clock later, and stop it. */
+/** Init script that keeps real animation frames available, because a test may replace and stop the clock. */
 export function keepFrames() {
   const request = window.requestAnimationFrame.bind(window);
   Object.defineProperty(window, 'realFrame', { value: () => new Promise((resolve) => request(resolve)) });
@@ -12,22 +12,22 @@ export function keepFrames() {
  * Waits until the fonts and the document are loaded, every animation that ends has ended, and no box and no scroll position
  * has changed for two frames. Fails with the first element that still changes.
  */
-export async function settled(page) {
+export async function waitForStableLayout(page) {
   await expect.poll(() => page.evaluate(firstChange), { message: 'the layout is stable' }).toBeNull();
 }
 
-/** Measures a settled page once, for what must not be seen even briefly. */
-export async function measured(page, measurement) {
-  await settled(page);
+/** Waits for a stable layout and measures once, for values that must not occur even briefly. */
+export async function measureStable(page, measurement) {
+  await waitForStableLayout(page);
   return page.evaluate(measurement);
 }
 
 /**
- * Measures a settled page until the result is `value`. `measurement` runs in the page as one step: a locator's `evaluateAll` takes two,
- * and an element that is replaced between them has no size.
+ * Waits for a stable layout and measures until the result is `value`. `measurement` runs in the page as one step: `evaluateAll` of a
+ * locator takes two, and an element that is replaced between them has no size.
  */
 export async function expectMeasured(page, measurement, value, message) {
-  await settled(page);
+  await waitForStableLayout(page);
   await expect.poll(() => page.evaluate(measurement), { message }).toEqual(value);
 }
 

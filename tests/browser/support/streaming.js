@@ -1,4 +1,4 @@
-// Acting while a reply streams. A demo reply of the program takes two seconds, which a busy test runner may miss; the page does not.
+// Actions while a reply streams. They run in the page, because a demo reply takes two seconds, which a busy test runner may miss.
 
 /**
  * Waits until a reply streams. Then it leaves the reply alone, clicks Stop or reloads the page, by `action`. Call it before sending.
@@ -19,7 +19,7 @@ export function onceStreaming(page, action) {
     const newest = [...document.querySelectorAll('#messages article')].at(-1);
     const seen = { state: newest.dataset.state, canStop: stop.checkVisibility() };
     if (wanted === 'stop') stop.click();
-    // The test hears the result before this document is gone.
+    // Delayed, so that the result reaches the test before the document is unloaded.
     if (wanted === 'reload') setTimeout(() => location.reload());
     return seen;
   }, action);

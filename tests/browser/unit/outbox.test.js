@@ -32,6 +32,12 @@ function setUp(chat, map = new Map()) {
   return { timers, sent, events, reached, map, outbox };
 }
 
+/** Returns a call that throws before its first event. */
+const throwing = (error) =>
+  async function* () {
+    yield await Promise.reject(error);
+  };
+
 async function* accept({ content }, call) {
   yield { type: 'accepted', message: { seq: call, role: 'user', content } };
 }
@@ -127,10 +133,7 @@ test('retarget sends the failed messages to the new session', async () => {
 });
 
 test('discard returns the text, and the message is not sent again', async () => {
-  const { map, sent, outbox } = setUp(async function* () {
-    throw new ApiError({ status: 400 });
-    yield null;
-  });
+  const { map, sent, outbox } = setUp(throwing(new ApiError({ status: 400 })));
   await outbox.add(SESSION, 'hello');
   assert.equal(outbox.discard('id-1'), 'hello');
   await outbox.retry('id-1', SESSION);
@@ -139,10 +142,7 @@ test('discard returns the text, and the message is not sent again', async () => 
 });
 
 test('a waiting message whose session is deleted is not sent to the next session of that name', async () => {
-  const { timers, sent, outbox } = setUp(async function* () {
-    throw new ApiError({ status: 503 });
-    yield null;
-  });
+  const { timers, sent, outbox } = setUp(throwing(new ApiError({ status: 503 })));
   outbox.add(SESSION, 'hello');
   await settle();
   outbox.removeAll('Ada');
@@ -176,10 +176,7 @@ test('stop ends the stream of the reply, and the next message is sent', async ()
 });
 
 test('requestReply sends the request id of the message, and stops retrying when the reply is no longer wanted', async () => {
-  const { sent, events, timers, outbox } = setUp(async function* () {
-    throw new ApiError({ status: 409, reason: 'TURN_IN_PROGRESS' });
-    yield null;
-  });
+  const { sent, events, timers, outbox } = setUp(throwing(new ApiError({ status: 409, reason: 'TURN_IN_PROGRESS' })));
   let wanted = true;
   const requesting = outbox.requestReply({ ...SESSION, requestId: 'id-7', content: 'hello' }, () => wanted);
   await settle();

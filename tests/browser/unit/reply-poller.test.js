@@ -163,10 +163,13 @@ test('another tab shows a reply within a second after it is stored, without a no
 test('polling slows down after a minute', async () => {
   let polls = 0;
   const api = apiWithHistory([acceptedEvent('hi').message]);
-  const count = async (userId) => ((polls += 1), api.getSession(userId));
+  const getSession = async (userId) => {
+    polls += 1;
+    return api.getSession(userId);
+  };
   const stored = { request_id: 'id-9', user_id: 'Ada', session_id: 'session_Ada_1', content: 'hi', seq: 1, accepted_at: Date.parse(AT) };
   const map = new Map([['nono:turn:id-9', JSON.stringify(stored)]]);
-  const { chat, timers } = open({}, { search: '?session=Ada', map, api: { ...api, getSession: count } });
+  const { chat, timers } = open({}, { search: '?session=Ada', map, api: { ...api, getSession } });
   await chat.start();
   await timers.advance(60_000);
   const first = polls;

@@ -9,11 +9,11 @@ import { fakeLocalStorage } from './fakes.js';
 test('the address holds any user id, and an unchanged address adds no history entry', () => {
   const steps = [];
   const location = { pathname: '/', search: '' };
-  const go = (url) => (location.search = new URL(url, 'http://x').search);
-  const history = {
-    pushState: (_, __, url) => (steps.push(`push ${url}`), go(url)),
-    replaceState: (_, __, url) => (steps.push(`replace ${url}`), go(url)),
+  const record = (step) => (_, __, url) => {
+    steps.push(`${step} ${url}`);
+    location.search = new URL(url, 'http://x').search;
   };
+  const history = { pushState: record('push'), replaceState: record('replace') };
   const router = createRouter({ scope: { location, history }, storage: createStorage(fakeLocalStorage()) });
   router.navigate('John & Co/ü');
   assert.equal(router.currentUserId(), 'John & Co/ü');
