@@ -47,7 +47,14 @@ createMessageLog({ chat, edit: composer.edit, onRetry: composer.focus });
 createToasts({ chat, onFocusLost: composer.focus });
 createAnnouncer(chat);
 const { retryNow, recreateSession, reload, extendSession, dismissNotice } = chat;
-const actions = { retryNow, recreateSession, reload, extendSession, dismissNotice, newSession: () => newSession.open() };
+const actions = {
+  retryNow,
+  recreateSession,
+  reload,
+  extendSession,
+  dismissNotice,
+  newSession: () => newSession.open(),
+};
 createBanners({ chat, actions, onFocusLost: composer.focus });
 
 void chat.start();

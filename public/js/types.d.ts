@@ -249,7 +249,11 @@ interface Api {
   createSession(session: NewSession, signal?: AbortSignal): Promise<CreatedSession>;
   listSessions(page: { pageSize: number; pageToken?: string | null }, signal?: AbortSignal): Promise<SessionPage>;
   getSession(userId: string, signal?: AbortSignal): Promise<Session>;
-  getHistory(userId: string, range: { limit: number; before?: number; after?: number }, signal?: AbortSignal): Promise<HistoryPage>;
+  getHistory(
+    userId: string,
+    range: { limit: number; before?: number; after?: number },
+    signal?: AbortSignal,
+  ): Promise<HistoryPage>;
   touchSession(userId: string): Promise<Session>;
   deleteSession(userId: string, options?: { keepalive?: boolean }): Promise<unknown>;
   exportUrl(userId: string, format: string): string;
@@ -298,7 +302,10 @@ interface RetrierDeps {
 
 interface Retrier {
   /** With an `onWaitChange` of its own, the wait is reported to the caller only. */
-  run<Result>(call: () => Promise<Result>, options?: { signal?: AbortSignal; onWaitChange?: WaitListener }): Promise<Result>;
+  run<Result>(
+    call: () => Promise<Result>,
+    options?: { signal?: AbortSignal; onWaitChange?: WaitListener },
+  ): Promise<Result>;
   retryNow(): void;
 }
 
@@ -363,7 +370,10 @@ interface PendingReplies {
 
 type PollerDeps = Pick<Deps, 'timers'> & { poll: () => Promise<void>; onTimeout: () => void };
 
-type TurnControllerDeps = Pick<Deps, 'api' | 'store' | 'storage' | 'retrier' | 'timers' | 'clock' | 'conversation' | 'tabs' | 'newId'>;
+type TurnControllerDeps = Pick<
+  Deps,
+  'api' | 'store' | 'storage' | 'retrier' | 'timers' | 'clock' | 'conversation' | 'tabs' | 'newId'
+>;
 
 interface TurnController {
   start(): void;

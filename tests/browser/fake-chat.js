@@ -58,7 +58,8 @@ export function chat({ body, session, plans, request, response, append, reject }
 
 async function run(turn, plan, session, append) {
   const send = (type, data) => turn.listeners.forEach((listener) => listener.send(type, data));
-  const text = plan.text ?? DEMO[Math.min(session.messages.filter(({ role }) => role === 'assistant').length, DEMO.length - 1)];
+  const text =
+    plan.text ?? DEMO[Math.min(session.messages.filter(({ role }) => role === 'assistant').length, DEMO.length - 1)];
   const words = text.match(/\S+\s*|\s+/g) ?? [];
   for (let index = 0; index <= words.length; index += 1) {
     if (index === (plan.after ?? 0)) {
@@ -67,7 +68,13 @@ async function run(turn, plan, session, append) {
       if (plan.cut && plan.lost) return;
       if (plan.fails) {
         const problem = { type: 'about:blank', title: 'Service Unavailable', status: 503, reason: 'MODEL_UNAVAILABLE' };
-        return send('error', { ...problem, detail: 'the model cannot be reached', retry_after_ms: 5000, request_id: 'fake', trace_id: 'fake' });
+        return send('error', {
+          ...problem,
+          detail: 'the model cannot be reached',
+          retry_after_ms: 5000,
+          request_id: 'fake',
+          trace_id: 'fake',
+        });
       }
     }
     if (index === words.length) break;
@@ -98,7 +105,12 @@ function jsonResponse(response, session) {
       if (type === 'error') end(data.status, 'application/problem+json', data);
       if (type !== 'done') return;
       const { message } = data;
-      end(200, 'application/json', { response: message.content, session_id: session.session_id, timestamp: message.timestamp, message });
+      end(200, 'application/json', {
+        response: message.content,
+        session_id: session.session_id,
+        timestamp: message.timestamp,
+        message,
+      });
     },
     cut: () => response.destroy(),
   };

@@ -9,7 +9,12 @@ import { chat, createPlans } from './fake-chat.js';
 
 const PUBLIC = fileURLToPath(new URL('../../public/', import.meta.url));
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000 };
-const TYPES = { '.html': 'text/html; charset=utf-8', '.css': 'text/css', '.js': 'text/javascript', '.svg': 'image/svg+xml' };
+const TYPES = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css',
+  '.js': 'text/javascript',
+  '.svg': 'image/svg+xml',
+};
 
 export const CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; " +
@@ -108,13 +113,23 @@ async function handle(request, sessions, plans, response) {
 }
 
 function create(body, sessions) {
-  const { user_id: userId, persona = 'default', metadata = {}, if_exists: ifExists = 'fail', request_id: requestId } = body;
+  const {
+    user_id: userId,
+    persona = 'default',
+    metadata = {},
+    if_exists: ifExists = 'fail',
+    request_id: requestId,
+  } = body;
   rejectUnknown(body, ['user_id', 'persona', 'metadata', 'if_exists', 'request_id']);
   if (typeof userId !== 'string' || userId.trim() !== userId || userId === '' || Buffer.byteLength(userId) > 128) {
-    throw new Rejection(400, 'INVALID_ARGUMENT', 'invalid request', [{ field: 'user_id', description: 'must be 1-128 bytes' }]);
+    throw new Rejection(400, 'INVALID_ARGUMENT', 'invalid request', [
+      { field: 'user_id', description: 'must be 1-128 bytes' },
+    ]);
   }
   if (!PERSONAS.some(({ key }) => key === persona)) {
-    throw new Rejection(400, 'INVALID_ARGUMENT', 'invalid request', [{ field: 'persona', description: 'is not known' }]);
+    throw new Rejection(400, 'INVALID_ARGUMENT', 'invalid request', [
+      { field: 'persona', description: 'is not known' },
+    ]);
   }
   const existing = sessions.get(userId);
   if (existing && existing.creation_request_id !== requestId) {
@@ -151,14 +166,26 @@ function history(parameters, { user_id: userId, messages }) {
   const after = Number(parameters.get('after') ?? 0);
   const within = messages.filter(({ seq }) => seq < before && seq > after);
   const page = parameters.has('after') ? within.slice(0, limit) : within.slice(-limit);
-  return json({ user_id: userId, message_count: messages.length, messages: page, has_more: within.length > page.length });
+  return json({
+    user_id: userId,
+    message_count: messages.length,
+    messages: page,
+    has_more: within.length > page.length,
+  });
 }
 
 function exportSession(format, session) {
   const { session_id: id, messages } = session;
-  const [type, ending] = { markdown: ['text/markdown; charset=utf-8', 'md'], json: ['application/json', 'json'] }[format] ?? [];
-  if (!type) throw new Rejection(400, 'INVALID_ARGUMENT', 'invalid request', [{ field: 'format', description: 'is markdown or json' }]);
-  const body = format === 'json' ? JSON.stringify({ session: render(session), messages }) : messages.map(({ role, content }) => `## ${role}\n\n${content}\n`).join('\n');
+  const [type, ending] =
+    { markdown: ['text/markdown; charset=utf-8', 'md'], json: ['application/json', 'json'] }[format] ?? [];
+  if (!type)
+    throw new Rejection(400, 'INVALID_ARGUMENT', 'invalid request', [
+      { field: 'format', description: 'is markdown or json' },
+    ]);
+  const body =
+    format === 'json'
+      ? JSON.stringify({ session: render(session), messages })
+      : messages.map(({ role, content }) => `## ${role}\n\n${content}\n`).join('\n');
   const name = `filename*=UTF-8''${encodeURIComponent(id)}.${ending}`;
   return { status: 200, headers: { 'content-type': type, 'content-disposition': `attachment; ${name}` }, body };
 }
@@ -175,7 +202,9 @@ function append(body, session) {
 function store(session, messages, fieldOf) {
   const stored = messages.map(({ role, content, metadata = {} }, index) => {
     if (!content || Buffer.byteLength(content) > 32768) {
-      throw new Rejection(400, 'INVALID_ARGUMENT', 'invalid request', [{ field: fieldOf(index), description: 'must be 1 byte to 32 KiB' }]);
+      throw new Rejection(400, 'INVALID_ARGUMENT', 'invalid request', [
+        { field: fieldOf(index), description: 'must be 1 byte to 32 KiB' },
+      ]);
     }
     return { seq: session.messages.length + index + 1, role, content, metadata, timestamp: new Date().toISOString() };
   });

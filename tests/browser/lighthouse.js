@@ -18,7 +18,10 @@ const TALK = [
 
 function run(command, args) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, CHROME_PATH: process.env.CHROME_PATH ?? '/usr/bin/chromium' } });
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, CHROME_PATH: process.env.CHROME_PATH ?? '/usr/bin/chromium' },
+    });
     child.once('error', reject);
     child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${command} ended with ${code}`))));
   });
@@ -27,17 +30,37 @@ function run(command, args) {
 async function score(url, name) {
   const file = `${RESULTS}lighthouse-${name}.json`;
   const flags = `--chrome-flags=--headless ${launchOptions.args.join(' ')}`;
-  await run('npx', ['--yes', LIGHTHOUSE, url, '--quiet', '--output=json', `--output-path=${file}`, `--only-categories=${Object.keys(MIN_SCORES)}`, flags]);
+  await run('npx', [
+    '--yes',
+    LIGHTHOUSE,
+    url,
+    '--quiet',
+    '--output=json',
+    `--output-path=${file}`,
+    `--only-categories=${Object.keys(MIN_SCORES)}`,
+    flags,
+  ]);
   const { categories, audits } = JSON.parse(await readFile(file, 'utf8'));
-  const scores = Object.fromEntries(Object.keys(MIN_SCORES).map((category) => [category, Math.round(categories[category].score * 100)]));
-  const times = Object.fromEntries(['first-contentful-paint', 'largest-contentful-paint', 'total-blocking-time', 'cumulative-layout-shift'].map((id) => [id, audits[id].displayValue]));
+  const scores = Object.fromEntries(
+    Object.keys(MIN_SCORES).map((category) => [category, Math.round(categories[category].score * 100)]),
+  );
+  const times = Object.fromEntries(
+    ['first-contentful-paint', 'largest-contentful-paint', 'total-blocking-time', 'cumulative-layout-shift'].map(
+      (id) => [id, audits[id].displayValue],
+    ),
+  );
   console.log(name, scores, times);
-  for (const { id, title, score: got, scoreDisplayMode: mode } of Object.values(audits)) if (mode === 'binary' && got < 1) console.log(`  ${id}: ${title}`);
+  for (const { id, title, score: got, scoreDisplayMode: mode } of Object.values(audits))
+    if (mode === 'binary' && got < 1) console.log(`  ${id}: ${title}`);
   return Object.entries(MIN_SCORES).filter(([category, minimum]) => scores[category] < minimum);
 }
 
 async function post(url, body) {
-  const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
   if (!response.ok) throw new Error(`${url} returned ${response.status}`);
 }
 
@@ -45,8 +68,13 @@ await mkdir(RESULTS, { recursive: true });
 const program = await startProgram();
 try {
   await post(`${program.url}/api/session/create`, { user_id: 'Ada' });
-  await post(`${program.url}/api/session/Ada/messages`, { messages: TALK.map(([role, content]) => ({ role, content })) });
-  const low = [...(await score(program.url, 'welcome')), ...(await score(`${program.url}/?session=Ada`, 'conversation'))];
+  await post(`${program.url}/api/session/Ada/messages`, {
+    messages: TALK.map(([role, content]) => ({ role, content })),
+  });
+  const low = [
+    ...(await score(program.url, 'welcome')),
+    ...(await score(`${program.url}/?session=Ada`, 'conversation')),
+  ];
   if (low.length > 0) process.exitCode = 1;
 } finally {
   await program.stop();

@@ -30,7 +30,18 @@ test('the API conforms to its OpenAPI document', { timeout: 300_000 }, async () 
 
 /** Runs all phases against a document and returns the exit code and everything that was printed. */
 function run(document) {
-  const args = ['run', document, '--phases', 'examples,coverage,fuzzing,stateful', '--checks', 'all', '--max-examples', '15', '--workers', '2'];
+  const args = [
+    'run',
+    document,
+    '--phases',
+    'examples,coverage,fuzzing,stateful',
+    '--checks',
+    'all',
+    '--max-examples',
+    '15',
+    '--workers',
+    '2',
+  ];
   const env = { ...process.env, SCHEMATHESIS_HOOKS: path('openapi/hooks.py'), PYTHONUTF8: '1' };
   return new Promise((resolve) => {
     const options = { cwd: path('../../target'), env, timeout: 280_000, maxBuffer: 1 << 26 };

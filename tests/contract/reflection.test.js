@@ -57,7 +57,11 @@ test('the methods of the contract are listed', async () => {
   for (const method of ['Create', 'Get', 'List', 'History', 'Append', 'Touch', 'Delete']) {
     assert.ok(listed.includes(`${SESSIONS}/${method}`), method);
   }
-  for (const method of ['nono.chat.v1.ChatService/Chat', 'nono.chat.v1.ChatService/ListPersonas', 'grpc.health.v1.Health/Check']) {
+  for (const method of [
+    'nono.chat.v1.ChatService/Chat',
+    'nono.chat.v1.ChatService/ListPersonas',
+    'grpc.health.v1.Health/Check',
+  ]) {
     assert.ok(listed.includes(method), method);
   }
 });
@@ -72,10 +76,16 @@ test('a session can be created, used, extended and deleted', async () => {
   const again = await call(`${SESSIONS}/Create`, { user_id: 'John Doe', if_exists: 'IF_EXISTS_RETURN' });
   assert.equal(again.created ?? false, false);
 
-  const messages = [{ role: 'ROLE_USER', content: 'hi', metadata }, { role: 'ROLE_ASSISTANT', content: 'hello' }];
+  const messages = [
+    { role: 'ROLE_USER', content: 'hi', metadata },
+    { role: 'ROLE_ASSISTANT', content: 'hello' },
+  ];
   const append = { user_id: 'John Doe', messages, request_id: 'r' };
   const appended = await call(`${SESSIONS}/Append`, append);
-  assert.deepEqual(appended.messages.map((message) => message.seq), [1, 2]);
+  assert.deepEqual(
+    appended.messages.map((message) => message.seq),
+    [1, 2],
+  );
   const replayed = await call(`${SESSIONS}/Append`, append);
   assert.equal(replayed.replayed, true);
   assert.deepEqual(replayed.messages, appended.messages);
@@ -86,7 +96,10 @@ test('a session can be created, used, extended and deleted', async () => {
   assert.deepEqual(history.messages, [appended.messages[1]]);
   const older = await call(`${SESSIONS}/History`, { user_id: 'John Doe', before_seq: 2 });
   assert.deepEqual(older.messages, [appended.messages[0]]);
-  assert.equal(await errorCode(`${SESSIONS}/History`, { user_id: 'John Doe', before_seq: 2, after_seq: 1 }), 'invalid_argument');
+  assert.equal(
+    await errorCode(`${SESSIONS}/History`, { user_id: 'John Doe', before_seq: 2, after_seq: 1 }),
+    'invalid_argument',
+  );
 
   const listed = await call(`${SESSIONS}/List`, {});
   assert.equal(listed.totalCount, 1);

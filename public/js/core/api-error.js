@@ -49,7 +49,9 @@ export class ApiError extends Error {
    * @param {string[]} names wire names
    */
   violationOf(...names) {
-    const found = this.violations.find(({ field }) => names.some((name) => field === name || field.endsWith(`.${name}`)));
+    const found = this.violations.find(({ field }) =>
+      names.some((name) => field === name || field.endsWith(`.${name}`)),
+    );
     return found ? sentence(found.description) : null;
   }
 

@@ -4,7 +4,16 @@
 import { ApiError } from './api-error.js';
 import { readEvents } from './sse.js';
 import { browserTimers } from './timers.js';
-import { readChatEvent, readConfig, readCreated, readError, readHistory, readList, readPersonas, readSession } from './wire.js';
+import {
+  readChatEvent,
+  readConfig,
+  readCreated,
+  readError,
+  readHistory,
+  readList,
+  readPersonas,
+  readSession,
+} from './wire.js';
 
 /** Timeout of a call. The service itself gives up after 5 s. */
 const CALL_TIMEOUT_MS = 10_000;
@@ -45,7 +54,10 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
     let response;
     let body;
     try {
-      response = await request(method, path, { ...options, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
+      response = await request(method, path, {
+        ...options,
+        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      });
       body = await readJson(response);
     } catch (cause) {
       if (signal?.aborted) throw cause;
@@ -91,14 +103,18 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
     },
 
     async listSessions({ pageSize, pageToken }, signal) {
-      return readList(await call('GET', `sessions${query({ page_size: pageSize, page_token: pageToken })}`, { signal }));
+      return readList(
+        await call('GET', `sessions${query({ page_size: pageSize, page_token: pageToken })}`, { signal }),
+      );
     },
 
     getSession: async (userId, signal) => readSession(await call('GET', sessionPath(userId), { signal })),
 
     /** Returns a page of messages, oldest first. `before` and `after` are exclusive. */
     async getHistory(userId, { limit, before, after }, signal) {
-      return readHistory(await call('GET', `${sessionPath(userId)}/history${query({ limit, before, after })}`, { signal }));
+      return readHistory(
+        await call('GET', `${sessionPath(userId)}/history${query({ limit, before, after })}`, { signal }),
+      );
     },
 
     /** Extends a session's lifetime. */
@@ -124,7 +140,12 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
       };
       try {
         const either = signal ? AbortSignal.any([signal, idle.signal]) : idle.signal;
-        yield* streamChat(`${sessionPath(userId)}/chat`, { message: content, request_id: requestId }, either, resetIdleTimer);
+        yield* streamChat(
+          `${sessionPath(userId)}/chat`,
+          { message: content, request_id: requestId },
+          either,
+          resetIdleTimer,
+        );
       } catch (cause) {
         if (signal?.aborted || cause instanceof ApiError) throw cause;
         throw unreachable();

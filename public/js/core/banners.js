@@ -16,7 +16,14 @@ export function buildBanners(/** @type {State} */ state) {
       text: 'You are offline. What you write is kept, and goes out when the connection is back.',
     });
   } else if (wait) {
-    banners.push({ id: 'waiting', tone: 'warn', text: describeWait(wait), until: wait.until, action: 'retryNow', label: 'Try now' });
+    banners.push({
+      id: 'waiting',
+      tone: 'warn',
+      text: describeWait(wait),
+      until: wait.until,
+      action: 'retryNow',
+      label: 'Try now',
+    });
   }
 
   if (view === 'gone') {

@@ -18,7 +18,12 @@ import { createTurnController } from './turn-controller.js';
 export function createChat({ api, clock, tabs, storage, router, timers, newId, random = Math.random }) {
   const store = createStore(INITIAL_STATE);
   const drafts = createDrafts({ storage, timers });
-  const retrier = createRetrier({ timers, random, isOnline: () => store.state.online, onWaitChange: (wait) => store.set({ wait }) });
+  const retrier = createRetrier({
+    timers,
+    random,
+    isOnline: () => store.state.online,
+    onWaitChange: (wait) => store.set({ wait }),
+  });
   const config = createServiceConfig({ api, store, clock });
   const list = createSessionList({ api, store, retrier });
   const conversation = createConversation({ api, store, retrier });
@@ -36,7 +41,18 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
     void list.refresh();
   }
   const deletions = createDeletions({ api, store, retrier, timers, onDeleted, onFailed: onDeletionFailed });
-  const sessions = createSessionActions({ api, store, retrier, drafts, router, tabs, conversation, turns, deletions, newId });
+  const sessions = createSessionActions({
+    api,
+    store,
+    retrier,
+    drafts,
+    router,
+    tabs,
+    conversation,
+    turns,
+    deletions,
+    newId,
+  });
 
   const expiry = createExpiryTimer({
     clock,
@@ -66,7 +82,9 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
     async start() {
       await storage.recover();
       drafts.prune();
-      store.watch(['session', 'view'], ({ session, view }) => expiry.start(view === 'open' && session ? session.expiresAt : null));
+      store.watch(['session', 'view'], ({ session, view }) =>
+        expiry.start(view === 'open' && session ? session.expiresAt : null),
+      );
       turns.start();
       const userId = router.currentUserId() ?? router.lastVisit()?.userId ?? null;
       const opening = userId === null ? null : sessions.open(userId, { replace: true });
@@ -75,7 +93,16 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
 
     /** Follows the events of `scope`, which is `window`. */
     listen: (/** @type {Window} */ scope) =>
-      listenToPage(scope, { store, retrier, drafts, router, conversation, deletions, open: sessions.open, close: sessions.close }),
+      listenToPage(scope, {
+        store,
+        retrier,
+        drafts,
+        router,
+        conversation,
+        deletions,
+        open: sessions.open,
+        close: sessions.close,
+      }),
 
     loadPersonas: config.loadPersonas,
 

@@ -36,8 +36,13 @@ export function createDeletions({ api, store, retrier, timers, onDeleted, onFail
     /** Starts the time for undo. */
     start({ userId, sessionId }, { wasOpen }) {
       if (undoTimers.has(userId)) return;
-      undoTimers.set(userId, timers.set(() => commit(userId), UNDO_MS));
-      store.set({ deletions: [...store.state.deletions, { userId, sessionId, wasOpen, until: timers.now() + UNDO_MS }] });
+      undoTimers.set(
+        userId,
+        timers.set(() => commit(userId), UNDO_MS),
+      );
+      store.set({
+        deletions: [...store.state.deletions, { userId, sessionId, wasOpen, until: timers.now() + UNDO_MS }],
+      });
     },
 
     /** Returns the deletion that was undone, or null. */

@@ -72,7 +72,11 @@ const replyRow = (/** @type {Turn} */ turn) => ({
 });
 
 /** @returns {MessageRow} */
-const unsentRow = (/** @type {OutboxEntry} */ entry, /** @type {Session | null} */ session, /** @type {State['view']} */ view) => ({
+const unsentRow = (
+  /** @type {OutboxEntry} */ entry,
+  /** @type {Session | null} */ session,
+  /** @type {State['view']} */ view,
+) => ({
   key: messageKey(entry.requestId),
   role: 'user',
   content: entry.content,
@@ -86,7 +90,9 @@ const unsentRow = (/** @type {OutboxEntry} */ entry, /** @type {Session | null} 
 
 function sendError(/** @type {OutboxEntry} */ { problem, sessionId }, /** @type {Session | null} */ session) {
   if (problem) return problem.explanation;
-  return sessionId === session?.sessionId ? 'It could not be sent.' : 'It was meant for an earlier session of this name.';
+  return sessionId === session?.sessionId
+    ? 'It could not be sent.'
+    : 'It was meant for an earlier session of this name.';
 }
 
 function replyError(/** @type {Turn} */ { state, text, problem }) {
@@ -98,7 +104,8 @@ function replyError(/** @type {Turn} */ { state, text, problem }) {
   return problem ? 'The connection was lost before the reply was complete.' : 'No reply has come so far.';
 }
 
-const STOPPED_NOTE = 'You stopped watching. The reply is still being written and stored, and will be shown here once it is complete.';
+const STOPPED_NOTE =
+  'You stopped watching. The reply is still being written and stored, and will be shown here once it is complete.';
 
 /** @type {Map<string | undefined, RowState>} finish reason to state, for replies that did not end by themselves */
 const FINISH_STATES = new Map([

@@ -83,7 +83,14 @@ export function createOutbox({ api, storage, retrier, timers, newId, onChange, o
     /** Adds a message and sends it after the previous ones. */
     add({ userId, sessionId }, content) {
       /** @type {OutboxEntry} */
-      const entry = { requestId: newId(), userId, sessionId, content, createdAt: new Date(timers.now()).toISOString(), state: 'sending' };
+      const entry = {
+        requestId: newId(),
+        userId,
+        sessionId,
+        content,
+        createdAt: new Date(timers.now()).toISOString(),
+        state: 'sending',
+      };
       save(entry);
       return enqueueEntry(entry);
     },
@@ -121,7 +128,11 @@ export function createOutbox({ api, storage, retrier, timers, newId, onChange, o
         if (!(Date.parse(stored?.createdAt) > timers.now() - TTL_MS)) storage.remove(key);
         else if (stored.userId === session.userId && !entries.has(stored.requestId)) {
           const isSame = stored.sessionId === session.sessionId;
-          save({ ...stored, state: isSame ? stored.state : 'failed', problem: isSame ? restoreError(stored.problem) : null });
+          save({
+            ...stored,
+            state: isSame ? stored.state : 'failed',
+            problem: isSame ? restoreError(stored.problem) : null,
+          });
           if (isSame && stored.state === 'sending') enqueueEntry(stored);
         }
       }
@@ -130,7 +141,9 @@ export function createOutbox({ api, storage, retrier, timers, newId, onChange, o
     /** Sends the failed messages to a session that was created again under the same name. */
     retarget({ userId, sessionId }) {
       const failed = list(userId).filter((entry) => entry.state === 'failed');
-      const moved = failed.map((entry) => /** @type {OutboxEntry} */ ({ ...entry, sessionId, state: 'sending', problem: null }));
+      const moved = failed.map(
+        (entry) => /** @type {OutboxEntry} */ ({ ...entry, sessionId, state: 'sending', problem: null }),
+      );
       moved.forEach(save);
       return Promise.all(moved.map(enqueueEntry));
     },

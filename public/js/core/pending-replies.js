@@ -52,7 +52,10 @@ export function createPendingReplies({ storage, timers, clock, onChange }) {
   }
 
   /** Stores the fields from which a later visit, or another tab, can go on. */
-  function save(/** @type {Omit<Turn, 'text' | 'startedAt' | 'state' | 'problem'>} */ turn, /** @type {ApiError | null} */ problem = null) {
+  function save(
+    /** @type {Omit<Turn, 'text' | 'startedAt' | 'state' | 'problem'>} */ turn,
+    /** @type {ApiError | null} */ problem = null,
+  ) {
     const { requestId, userId, sessionId, content, seq, acceptedAt } = turn;
     storage.write(PREFIX + requestId, { requestId, userId, sessionId, content, seq, acceptedAt, problem });
   }
@@ -89,7 +92,14 @@ export function createPendingReplies({ storage, timers, clock, onChange }) {
       const { text = '' } = byId({ userId, requestId }) ?? {};
       const turn = { requestId, userId, sessionId, content, seq, acceptedAt: timers.now() };
       save(turn);
-      put({ ...turn, text, startedAt: new Date(clock.now()).toISOString(), fresh: true, state: 'streaming', problem: null });
+      put({
+        ...turn,
+        text,
+        startedAt: new Date(clock.now()).toISOString(),
+        fresh: true,
+        state: 'streaming',
+        problem: null,
+      });
     },
 
     /** Appends text with the next frame, because a model can stream faster than the screen is painted. */
@@ -135,7 +145,8 @@ export function createPendingReplies({ storage, timers, clock, onChange }) {
       for (const stored of storedTurns(session.userId)) {
         const isExpired = !(timers.now() - stored.acceptedAt < TTL_MS);
         const isOutdated = newest !== undefined && newest.seq > stored.seq;
-        if (stored.sessionId !== session.sessionId || isExpired || isOutdated) storage.remove(PREFIX + stored.requestId);
+        if (stored.sessionId !== session.sessionId || isExpired || isOutdated)
+          storage.remove(PREFIX + stored.requestId);
         else if (newest?.seq === stored.seq && newest?.role === 'user') takeOver(stored, newest, find(session));
       }
     },

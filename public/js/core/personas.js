@@ -3,10 +3,26 @@
 
 /** Has the service's wording, so that nothing moves when its list arrives. @type {Persona[]} */
 export const BUILT_IN_PERSONAS = [
-  { key: 'default', name: 'Default Assistant', description: 'A friendly all-rounder for questions, ideas and everyday tasks.' },
-  { key: 'mental_health_nurse', name: 'Mental Health Nurse', description: 'A calm, warm listener for hard days. Not a clinician and not for emergencies.' },
-  { key: 'technical_support', name: 'Technical Support', description: 'Patient step-by-step help with computers, software and networks.' },
-  { key: 'creative_writer', name: 'Creative Writer', description: 'A lively partner for stories, poems, names and turns of phrase.' },
+  {
+    key: 'default',
+    name: 'Default Assistant',
+    description: 'A friendly all-rounder for questions, ideas and everyday tasks.',
+  },
+  {
+    key: 'mental_health_nurse',
+    name: 'Mental Health Nurse',
+    description: 'A calm, warm listener for hard days. Not a clinician and not for emergencies.',
+  },
+  {
+    key: 'technical_support',
+    name: 'Technical Support',
+    description: 'Patient step-by-step help with computers, software and networks.',
+  },
+  {
+    key: 'creative_writer',
+    name: 'Creative Writer',
+    description: 'A lively partner for stories, poems, names and turns of phrase.',
+  },
 ];
 
 /** Returns a note that remains visible with this persona, or null. */

@@ -56,7 +56,11 @@ export function createRetrier({ timers, random = Math.random, isOnline = () => t
    */
   function pause({ kind, reason }, ms, signal, onOwnWait) {
     return new Promise((resolve, reject) => {
-      const pause = { wait: { kind, reason, until: timers.now() + ms }, isShared: !onOwnWait, end: () => finish(resolve) };
+      const pause = {
+        wait: { kind, reason, until: timers.now() + ms },
+        isShared: !onOwnWait,
+        end: () => finish(resolve),
+      };
       const abort = () => finish(() => reject(signal?.reason));
       const timer = Number.isFinite(ms) ? timers.set(pause.end, ms) : null;
       function finish(/** @type {() => void} */ settle) {

@@ -2,7 +2,18 @@
 // @ts-check
 
 /** @param {SessionActionsDeps} deps @returns {SessionActions} */
-export function createSessionActions({ api, store, retrier, drafts, router, tabs, conversation, turns, deletions, newId }) {
+export function createSessionActions({
+  api,
+  store,
+  retrier,
+  drafts,
+  router,
+  tabs,
+  conversation,
+  turns,
+  deletions,
+  newId,
+}) {
   async function open(/** @type {string} */ userId, { replace = false } = {}) {
     deletions.undo(userId);
     drafts.detach();

@@ -37,7 +37,11 @@ export function describeCount({ count, query, status, items }, { matching }) {
   return `${formatNumber(matching)} of ${all}`;
 }
 
-function matches(/** @type {Session} */ { userId, persona }, /** @type {string[]} */ words, /** @type {Persona[]} */ personas) {
+function matches(
+  /** @type {Session} */ { userId, persona },
+  /** @type {string[]} */ words,
+  /** @type {Persona[]} */ personas,
+) {
   const text = normalize(`${userId} ${personaName(personas, persona)}`);
   return words.every((word) => text.includes(word));
 }

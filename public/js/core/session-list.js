@@ -23,7 +23,10 @@ export function createSessionList({ api, store, retrier }) {
     try {
       for (let token = pageToken; ; token = get().nextToken) {
         const range = { pageSize: isSearching() ? SEARCH_PAGE_SIZE : PAGE_SIZE, pageToken: token };
-        const page = await retrier.run(() => api.listSessions(range, signal), { signal, onWaitChange: (wait) => set({ wait }) });
+        const page = await retrier.run(() => api.listSessions(range, signal), {
+          signal,
+          onWaitChange: (wait) => set({ wait }),
+        });
         signal.throwIfAborted();
         const items = token ? [...get().items, ...page.sessions] : page.sessions;
         set({ items, count: page.count, nextToken: page.nextToken });

@@ -18,7 +18,17 @@ export const INITIAL_STATE = {
   wait: null,
   online: true,
   remainingMs: null,
-  list: { status: 'idle', items: [], count: 0, nextToken: null, problem: null, wait: null, shown: false, query: '', limit: 100 },
+  list: {
+    status: 'idle',
+    items: [],
+    count: 0,
+    nextToken: null,
+    problem: null,
+    wait: null,
+    shown: false,
+    query: '',
+    limit: 100,
+  },
   deletions: [],
   notice: null,
 };

@@ -17,7 +17,8 @@ export function createStorage(backing, mirror = null) {
   const local = /** @type {Storage} */ (backing);
 
   const revision = () => Number(attempt(() => local.getItem(REVISION))) || 0;
-  const storedKeys = () => attempt(() => Array.from({ length: local.length }, (_, index) => String(local.key(index)))) ?? [];
+  const storedKeys = () =>
+    attempt(() => Array.from({ length: local.length }, (_, index) => String(local.key(index)))) ?? [];
   const ownKeys = () => storedKeys().filter((key) => key.startsWith(PREFIX) && key !== REVISION);
 
   function writeToMirror(/** @type {string} */ key, /** @type {string | null} */ text) {
@@ -62,7 +63,10 @@ export function createStorage(backing, mirror = null) {
         for (const [key, text] of copy.entries) attempt(() => local.setItem(key, text));
         attempt(() => local.setItem(REVISION, String(copy.revision)));
       } else if (copy.revision < known) {
-        await mirror.replace(known, ownKeys().map((key) => [key, String(local.getItem(key))]));
+        await mirror.replace(
+          known,
+          ownKeys().map((key) => [key, String(local.getItem(key))]),
+        );
       }
     },
   };

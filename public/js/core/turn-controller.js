@@ -41,7 +41,15 @@ export function createTurnController({ api, store, storage, retrier, timers, clo
     tabs.notify(delivery.sessionId);
   }
 
-  const outbox = createOutbox({ api, storage, retrier, timers, newId, onChange: () => publishUnsent(), onEvent: follow });
+  const outbox = createOutbox({
+    api,
+    storage,
+    retrier,
+    timers,
+    newId,
+    onChange: () => publishUnsent(),
+    onEvent: follow,
+  });
   const publishUnsent = () => {
     const { session } = store.state;
     store.set({ unsent: session ? outbox.list(session.userId) : [] });

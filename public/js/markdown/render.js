@@ -7,20 +7,30 @@ import { decodeReferences, safeUrl } from './links.js';
 const HEADING_OFFSET = 2;
 /** Deeper nesting is rendered as it is written, which limits recursion. */
 const MAX_DEPTH = 24;
-const RIGHT_TO_LEFT = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
+const RIGHT_TO_LEFT =
+  /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
 
 /** Renders one block. */
 export const renderBlock = (/** @type {Token} */ token) => renderToken(token, 0);
 
 /** @returns {TreeNode} */
-const node = (/** @type {string} */ tag, /** @type {Attributes} */ attributes, /** @type {(Tree | Tree[])[]} */ ...children) => ({
+const node = (
+  /** @type {string} */ tag,
+  /** @type {Attributes} */ attributes,
+  /** @type {(Tree | Tree[])[]} */ ...children
+) => ({
   tag,
   attributes,
   children: children.flat().filter((child) => child !== ''),
 });
 
 /** Creates a container in the direction of its first letter. `dir=auto` does not look into children that have a direction. */
-function container(/** @type {string} */ tag, /** @type {string} */ raw, /** @type {Attributes} */ attributes, /** @type {Tree[]} */ children) {
+function container(
+  /** @type {string} */ tag,
+  /** @type {string} */ raw,
+  /** @type {Attributes} */ attributes,
+  /** @type {Tree[]} */ children,
+) {
   const letter = /\p{L}/u.exec(raw)?.[0];
   /** @type {Attributes} */
   const direction = letter ? { dir: RIGHT_TO_LEFT.test(letter) ? 'rtl' : 'ltr' } : {};
@@ -37,7 +47,9 @@ function renderToken(/** @type {Token} */ token, /** @type {number} */ depth) {
     case 'paragraph':
       return [node('p', { dir: 'auto' }, renderInline(token.tokens, depth))];
     case 'heading':
-      return [node(`h${Math.min(6, token.depth + HEADING_OFFSET)}`, { dir: 'auto' }, renderInline(token.tokens, depth))];
+      return [
+        node(`h${Math.min(6, token.depth + HEADING_OFFSET)}`, { dir: 'auto' }, renderInline(token.tokens, depth)),
+      ];
     case 'code':
       return [{ tag: 'pre', language: (token.lang ?? '').trim().split(/\s/)[0], children: [token.text] }];
     case 'blockquote':
@@ -61,14 +73,25 @@ const renderBlocks = (/** @type {Token[]} */ tokens, /** @type {number} */ depth
   tokens.flatMap((token) => renderToken(token, depth + 1));
 
 function renderList(/** @type {Token} */ { raw, ordered, start, loose, items }, /** @type {number} */ depth) {
-  const attributes = { ...(ordered && start !== 1 ? { start: String(start) } : {}), ...(loose ? { class: 'loose' } : {}) };
-  const rows = items.map((/** @type {Token} */ item) => node('li', item.task ? { class: 'task' } : {}, renderBlocks(item.tokens, depth)));
+  const attributes = {
+    ...(ordered && start !== 1 ? { start: String(start) } : {}),
+    ...(loose ? { class: 'loose' } : {}),
+  };
+  const rows = items.map((/** @type {Token} */ item) =>
+    node('li', item.task ? { class: 'task' } : {}, renderBlocks(item.tokens, depth)),
+  );
   return container(ordered ? 'ol' : 'ul', raw, attributes, rows);
 }
 
 function renderTable(/** @type {Token} */ { raw, header, rows }, /** @type {number} */ depth) {
   const row = (/** @type {Token[]} */ cells, /** @type {string} */ tag) =>
-    node('tr', {}, cells.map(({ tokens, align }) => node(tag, { dir: 'auto', ...(align ? { 'data-align': align } : {}) }, renderInline(tokens, depth))));
+    node(
+      'tr',
+      {},
+      cells.map(({ tokens, align }) =>
+        node(tag, { dir: 'auto', ...(align ? { 'data-align': align } : {}) }, renderInline(tokens, depth)),
+      ),
+    );
   const body = rows.map((/** @type {Token[]} */ cells) => row(cells, 'td'));
   return container('table', raw, {}, [node('thead', {}, row(header, 'th')), node('tbody', {}, body)]);
 }

@@ -17,7 +17,9 @@ export function createReader() {
     const kept = complete ? [] : blocks.slice(0, countStable(blocks));
     const keptText = kept.map(({ raw }) => raw).join('');
     if (!text.startsWith(keptText)) return read(given, { complete: true });
-    const added = [...lexer(text.slice(keptText.length))].map((block, index) => reuse(blocks[kept.length + index], block));
+    const added = [...lexer(text.slice(keptText.length))].map((block, index) =>
+      reuse(blocks[kept.length + index], block),
+    );
     blocks = [...kept, ...added];
     return blocks;
   };

@@ -26,22 +26,25 @@ export function createBanners({ chat, actions, onFocusLost }) {
     return isCounting;
   });
 
-  chat.store.watch(['view', 'session', 'problem', 'wait', 'online', 'remainingMs', 'unsent', 'notice', 'personas'], (state) => {
-    const banners = buildBanners(state);
-    for (const id of [...shown.keys()]) if (!banners.some((banner) => banner.id === id)) shown.delete(id);
-    const nodes = banners.map((data) => {
-      const banner = shown.get(data.id) ?? createBanner(data, actions);
-      banner.data = data;
-      setText(banner.text, data.text);
-      if (banner.button) setText(banner.button, data.label ?? '');
-      shown.set(data.id, banner);
-      return banner.node;
-    });
-    const hadFocus = region.contains(document.activeElement);
-    reconcile(region, nodes);
-    if (hadFocus && !region.contains(document.activeElement)) onFocusLost();
-    runCountdown();
-  });
+  chat.store.watch(
+    ['view', 'session', 'problem', 'wait', 'online', 'remainingMs', 'unsent', 'notice', 'personas'],
+    (state) => {
+      const banners = buildBanners(state);
+      for (const id of [...shown.keys()]) if (!banners.some((banner) => banner.id === id)) shown.delete(id);
+      const nodes = banners.map((data) => {
+        const banner = shown.get(data.id) ?? createBanner(data, actions);
+        banner.data = data;
+        setText(banner.text, data.text);
+        if (banner.button) setText(banner.button, data.label ?? '');
+        shown.set(data.id, banner);
+        return banner.node;
+      });
+      const hadFocus = region.contains(document.activeElement);
+      reconcile(region, nodes);
+      if (hadFocus && !region.contains(document.activeElement)) onFocusLost();
+      runCountdown();
+    },
+  );
 }
 
 function createBanner(/** @type {Banner} */ data, /** @type {Record<BannerAction, () => void>} */ actions) {

@@ -17,7 +17,11 @@ export function createCode(text, label, complete) {
   const language = findLanguage(label);
   const code = element('code', {}, text);
   const name = label || 'text';
-  const copy = element('button', { type: 'button', class: 'button quiet small copy', 'aria-label': `Copy ${name} code` }, 'Copy');
+  const copy = element(
+    'button',
+    { type: 'button', class: 'button quiet small copy', 'aria-label': `Copy ${name} code` },
+    'Copy',
+  );
   copy.addEventListener('click', () => void copyText(text, code, copy));
   if (complete && language) highlightCode(code, text, language);
   return element(

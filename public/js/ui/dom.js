@@ -26,7 +26,8 @@ export const findDialog = (/** @type {string} */ id) => /** @type {HTMLDialogEle
 export function element(tag, { on = {}, ...attributes } = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value === true ? '' : String(value));
+    if (value !== null && value !== undefined && value !== false)
+      node.setAttribute(name, value === true ? '' : String(value));
   }
   for (const [type, listener] of Object.entries(on)) node.addEventListener(type, listener);
   for (const child of children) if (child !== null && child !== undefined && child !== '') node.append(child);
@@ -54,7 +55,11 @@ export function setText(/** @type {Node} */ node, /** @type {string} */ text) {
 }
 
 /** Shows an error below a form field, or removes it if it is null. */
-export function setFieldError(/** @type {HTMLElement} */ field, /** @type {string} */ errorId, /** @type {string | null} */ error) {
+export function setFieldError(
+  /** @type {HTMLElement} */ field,
+  /** @type {string} */ errorId,
+  /** @type {string | null} */ error,
+) {
   setText(find(errorId), error ?? '');
   if (error) field.setAttribute('aria-invalid', 'true');
   else field.removeAttribute('aria-invalid');

@@ -10,7 +10,11 @@ import { element, renderTree } from './dom.js';
 const renderings = new WeakMap();
 
 /** Shows `text` in `body`. `complete` is false while more text is expected. */
-export function renderMarkdown(/** @type {HTMLElement} */ body, /** @type {string} */ text, /** @type {boolean} */ complete) {
+export function renderMarkdown(
+  /** @type {HTMLElement} */ body,
+  /** @type {string} */ text,
+  /** @type {boolean} */ complete,
+) {
   const rendering = renderings.get(body) ?? start(body);
   const known = new Map(rendering.blocks.map((block) => [block.token, block]));
   const tokens = rendering.read(text, { complete });
@@ -21,7 +25,10 @@ export function renderMarkdown(/** @type {HTMLElement} */ body, /** @type {strin
     const renderers = renderersFor(isComplete);
     return { token, complete: isComplete, nodes: renderBlock(token).map((tree) => renderTree(tree, renderers)) };
   });
-  replaceEnd(body, rendering.blocks.flatMap(({ nodes }) => nodes));
+  replaceEnd(
+    body,
+    rendering.blocks.flatMap(({ nodes }) => nodes),
+  );
 }
 
 function start(/** @type {HTMLElement} */ body) {

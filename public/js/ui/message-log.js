@@ -35,19 +35,23 @@ export function createMessageLog({ chat, edit, onRetry }) {
   older.addEventListener('click', () => void chat.loadOlder());
   box.addEventListener('scroll', () => {
     const { view, messages } = chat.store.state;
-    if (view === 'open' && messages.length > 0 && box.scrollTop < LOAD_OLDER_PX && !scroll.isPinned()) void chat.loadOlder();
+    if (view === 'open' && messages.length > 0 && box.scrollTop < LOAD_OLDER_PX && !scroll.isPinned())
+      void chat.loadOlder();
   });
 
-  chat.store.watch(['messages', 'unsent', 'turn', 'session', 'personas', 'view', 'hasOlder', 'loadingOlder'], (state) => {
-    const rows = state.session ? buildRows(state, Date.now()) : [];
-    const newest = rows.at(-1);
-    const isAdded = newest !== undefined && !rendered.has(newest.key);
-    updateFrame(state);
-    scroll.preserve(() => reconcile(list, render(rows)), isAdded);
-    const nextIntent = `${state.session?.userId} ${state.unsent.at(-1)?.requestId ?? ''}`;
-    if (nextIntent !== intent && (isAdded || rows.length === 0)) scroll.pin();
-    intent = nextIntent;
-  });
+  chat.store.watch(
+    ['messages', 'unsent', 'turn', 'session', 'personas', 'view', 'hasOlder', 'loadingOlder'],
+    (state) => {
+      const rows = state.session ? buildRows(state, Date.now()) : [];
+      const newest = rows.at(-1);
+      const isAdded = newest !== undefined && !rendered.has(newest.key);
+      updateFrame(state);
+      scroll.preserve(() => reconcile(list, render(rows)), isAdded);
+      const nextIntent = `${state.session?.userId} ${state.unsent.at(-1)?.requestId ?? ''}`;
+      if (nextIntent !== intent && (isAdded || rows.length === 0)) scroll.pin();
+      intent = nextIntent;
+    },
+  );
 
   function render(/** @type {Row[]} */ rows) {
     const next = new Map();
@@ -63,7 +67,9 @@ export function createMessageLog({ chat, edit, onRetry }) {
   }
 
   /** Updates everything but the rows. */
-  function updateFrame(/** @type {State} */ { view, session, personas, messages, unsent, turn, hasOlder, loadingOlder }) {
+  function updateFrame(
+    /** @type {State} */ { view, session, personas, messages, unsent, turn, hasOlder, loadingOlder },
+  ) {
     find('conversation').hidden = view === 'welcome';
     box.setAttribute('aria-busy', String(view === 'loading' || loadingOlder || turn?.state === 'streaming'));
     older.hidden = !hasOlder;

@@ -69,7 +69,10 @@ function createOutcome(/** @type {Row} */ row, /** @type {RowActions} */ { retry
   const button = (/** @type {string} */ label, /** @type {(requestId: string) => void} */ act) =>
     element('button', { type: 'button', class: 'button small', on: { click: () => act(row.requestId ?? '') } }, label);
   // Only an unsent message can be edited.
-  const buttons = [row.retriable === false ? null : button('Retry', retry), row.state === 'failed' ? button('Edit', edit) : null];
+  const buttons = [
+    row.retriable === false ? null : button('Retry', retry),
+    row.state === 'failed' ? button('Edit', edit) : null,
+  ];
   return element(
     'div',
     { class: 'failure' },

@@ -5,7 +5,14 @@ import { element, setText } from './dom.js';
 
 /** The renderer's style sheets and modules. All are requested together, so that none waits for another to be parsed. */
 const SHEETS = ['../../css/prose.css', '../../css/code.css'];
-const MODULES = ['./markdown.js', './code.js', '../markdown/tokens.js', '../markdown/render.js', '../markdown/links.js', '../markdown/highlight.js'];
+const MODULES = [
+  './markdown.js',
+  './code.js',
+  '../markdown/tokens.js',
+  '../markdown/render.js',
+  '../markdown/links.js',
+  '../markdown/highlight.js',
+];
 
 /** @type {((body: HTMLElement, text: string, complete: boolean) => void) | null} */
 let render = null;
@@ -19,19 +26,32 @@ export const hasMarkdown = (/** @type {string} */ text) =>
   /[*_`~#<>[\]|\\&]|https?:|^ {0,3}(?:[-+]|\d+[.)]) |^ {0,3}[-=]{2,}|\n/m.test(text);
 
 /** Shows `text` in `body`. `complete` is false while more text is expected. */
-export function showProse(/** @type {HTMLElement} */ body, /** @type {string} */ text, /** @type {boolean} */ complete) {
+export function showProse(
+  /** @type {HTMLElement} */ body,
+  /** @type {string} */ text,
+  /** @type {boolean} */ complete,
+) {
   if (render && (hasMarkdown(text) || body.classList.contains('prose'))) return render(body, text, complete);
   setText(body, text);
   if (!hasMarkdown(text)) return;
   waiting.set(body, [text, complete]);
-  loading ??= Promise.all([...MODULES.map((module) => import(module)), ...SHEETS.map(loadSheet)]).then(renderWaiting, giveUp);
+  loading ??= Promise.all([...MODULES.map((module) => import(module)), ...SHEETS.map(loadSheet)]).then(
+    renderWaiting,
+    giveUp,
+  );
 }
 
 /** Resolves when the style sheet is loaded, or has failed: the reply is readable without it. */
 function loadSheet(/** @type {string} */ name) {
   return new Promise((resolve) => {
     const done = () => resolve(undefined);
-    document.head.append(element('link', { rel: 'stylesheet', href: new URL(name, import.meta.url).href, on: { load: done, error: done } }));
+    document.head.append(
+      element('link', {
+        rel: 'stylesheet',
+        href: new URL(name, import.meta.url).href,
+        on: { load: done, error: done },
+      }),
+    );
   });
 }
 

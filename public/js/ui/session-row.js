@@ -35,8 +35,17 @@ export function createSessionRow(session, { isCurrent, persona, isExpanded }, { 
     exportButton.setAttribute('aria-expanded', String(!links.hidden));
     onExpand(!links.hidden);
   });
-  const removal = { class: 'button quiet muted danger small', 'aria-label': `Delete session ${userId}`, on: { click: remove } };
-  const actions = element('div', { class: 'session-actions' }, exportButton, element('button', { ...button, ...removal }, 'Delete'));
+  const removal = {
+    class: 'button quiet muted danger small',
+    'aria-label': `Delete session ${userId}`,
+    on: { click: remove },
+  };
+  const actions = element(
+    'div',
+    { class: 'session-actions' },
+    exportButton,
+    element('button', { ...button, ...removal }, 'Delete'),
+  );
   return element(
     'li',
     { class: isCurrent ? 'session current' : 'session', 'data-user': userId },
@@ -57,7 +66,11 @@ export function createDeletedRow(/** @type {Session} */ { userId }, /** @type {(
 }
 
 /** Creates download links. The browser saves each file under the name that the service sends. */
-function createExportLinks(/** @type {Session} */ session, /** @type {boolean} */ shown, /** @type {(format: string) => string} */ exportUrl) {
+function createExportLinks(
+  /** @type {Session} */ session,
+  /** @type {boolean} */ shown,
+  /** @type {(format: string) => string} */ exportUrl,
+) {
   const links = EXPORT_FORMATS.map(([format, label]) => {
     const name = `Export ${session.userId} as ${label}`;
     return element('a', { class: 'button small', href: exportUrl(format), download: true, 'aria-label': name }, label);

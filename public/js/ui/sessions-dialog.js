@@ -29,7 +29,8 @@ export function createSessionsDialog({ chat, openNew, onSwitch }) {
       const label = list.querySelector(`[data-undo="${CSS.escape(userId)}"]`);
       if (label) setText(label, formatSeconds(until - Date.now()));
     }
-    if (sessions.wait) setText(find('list-countdown'), `Trying again in ${formatSeconds(sessions.wait.until - Date.now())}`);
+    if (sessions.wait)
+      setText(find('list-countdown'), `Trying again in ${formatSeconds(sessions.wait.until - Date.now())}`);
     return dialog.open && (deletions.length > 0 || sessions.wait !== null);
   });
 
@@ -39,7 +40,9 @@ export function createSessionsDialog({ chat, openNew, onSwitch }) {
   });
   find('sessions-close').addEventListener('click', () => dialog.close());
   find('more-sessions').addEventListener('click', () => chat.list.showMore());
-  find('list-retry').addEventListener('click', () => (chat.store.state.list.wait ? chat.retryNow() : void chat.list.refresh()));
+  find('list-retry').addEventListener('click', () =>
+    chat.store.state.list.wait ? chat.retryNow() : void chat.list.refresh(),
+  );
   search.addEventListener('input', () => chat.list.search(search.value));
   search.addEventListener('keydown', (event) => {
     // The first Escape clears the search, the second closes the dialog.
@@ -68,7 +71,10 @@ export function createSessionsDialog({ chat, openNew, onSwitch }) {
     const next = new Map();
     const nodes = filtered.groups.map(({ label, sessions }) => {
       const group = groups.get(label) ?? createGroup(label);
-      reconcile(group.list, sessions.map((session) => renderRow(session, state, next)));
+      reconcile(
+        group.list,
+        sessions.map((session) => renderRow(session, state, next)),
+      );
       return group.node;
     });
     rendered = next;
@@ -92,7 +98,9 @@ export function createSessionsDialog({ chat, openNew, onSwitch }) {
     const old = rendered.get(item.sessionId);
     let node = old?.node;
     if (!node || old?.signature !== signature) {
-      node = deletion ? createDeletedRow(item, () => void chat.undoRemoval(item.userId)) : createLiveRow(item, isCurrent, persona);
+      node = deletion
+        ? createDeletedRow(item, () => void chat.undoRemoval(item.userId))
+        : createLiveRow(item, isCurrent, persona);
     }
     next.set(item.sessionId, { node, signature });
     return node;
@@ -100,12 +108,16 @@ export function createSessionsDialog({ chat, openNew, onSwitch }) {
 
   function createLiveRow(/** @type {Session} */ item, /** @type {boolean} */ isCurrent, /** @type {string} */ persona) {
     const { userId, sessionId } = item;
-    return createSessionRow(item, { isCurrent, persona, isExpanded: expanded.has(sessionId) }, {
-      open: () => select(userId),
-      remove: () => chat.removeSession(item),
-      onExpand: (isExpanded) => void (isExpanded ? expanded.add(sessionId) : expanded.delete(sessionId)),
-      exportUrl: (format) => chat.exportUrl(userId, format),
-    });
+    return createSessionRow(
+      item,
+      { isCurrent, persona, isExpanded: expanded.has(sessionId) },
+      {
+        open: () => select(userId),
+        remove: () => chat.removeSession(item),
+        onExpand: (isExpanded) => void (isExpanded ? expanded.add(sessionId) : expanded.delete(sessionId)),
+        exportUrl: (format) => chat.exportUrl(userId, format),
+      },
+    );
   }
 
   function select(/** @type {string} */ userId) {

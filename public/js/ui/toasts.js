@@ -17,10 +17,15 @@ export function createToasts({ chat, onFocusLost }) {
 
   chat.store.watch(['deletions', 'list'], (state) => {
     const deletions = state.list.shown ? [] : state.deletions;
-    for (const userId of [...shown.keys()]) if (!deletions.some((deletion) => deletion.userId === userId)) shown.delete(userId);
-    for (const deletion of deletions) if (!shown.has(deletion.userId)) shown.set(deletion.userId, createToast(deletion));
+    for (const userId of [...shown.keys()])
+      if (!deletions.some((deletion) => deletion.userId === userId)) shown.delete(userId);
+    for (const deletion of deletions)
+      if (!shown.has(deletion.userId)) shown.set(deletion.userId, createToast(deletion));
     const hadFocus = region.contains(document.activeElement);
-    reconcile(region, [...shown.values()].map(({ node }) => node));
+    reconcile(
+      region,
+      [...shown.values()].map(({ node }) => node),
+    );
     if (hadFocus && !region.contains(document.activeElement)) onFocusLost();
     runCountdown();
   });
@@ -28,7 +33,11 @@ export function createToasts({ chat, onFocusLost }) {
   function createToast(/** @type {Deletion} */ { userId, until }) {
     const countdown = element('span', { class: 'countdown', role: 'timer', 'aria-live': 'off' });
     const text = element('p', {}, 'Session of ', element('bdi', {}, userId), ' was deleted.');
-    const undo = element('button', { type: 'button', class: 'button small', on: { click: () => void chat.undoRemoval(userId) } }, 'Undo');
+    const undo = element(
+      'button',
+      { type: 'button', class: 'button small', on: { click: () => void chat.undoRemoval(userId) } },
+      'Undo',
+    );
     return { node: element('div', { class: 'toast' }, text, countdown, undo), countdown, until };
   }
 }

@@ -15,7 +15,9 @@ async function expectNoViolations(page, state) {
   await waitForStableLayout(page);
   // Legacy mode needs no second page, whose clock would be stopped. It differs only for pages with frames.
   const { violations } = await new AxeBuilder({ page }).withTags(TAGS).setLegacyMode().analyze();
-  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join('; ')}`);
+  const found = violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join('; ')}`,
+  );
   expect(found, state).toEqual([]);
 }
 
@@ -25,7 +27,10 @@ function configure(suite, { colorScheme, direction }) {
   // Without transitions, or axe would measure intermediate colours.
   suite.use({ colorScheme, contextOptions: { reducedMotion: 'reduce' } });
   suite.beforeEach(({ context }) =>
-    context.addInitScript((dir) => document.addEventListener('DOMContentLoaded', () => (document.documentElement.dir = dir)), direction),
+    context.addInitScript(
+      (dir) => document.addEventListener('DOMContentLoaded', () => (document.documentElement.dir = dir)),
+      direction,
+    ),
   );
 }
 
@@ -35,7 +40,12 @@ for (const look of LOOKS) {
   test.describe(name, () => {
     configure(test, look);
 
-    test(`the welcome page and the New dialog are accessible (${name})`, async ({ page, chat, name, expectedErrors }) => {
+    test(`the welcome page and the New dialog are accessible (${name})`, async ({
+      page,
+      chat,
+      name,
+      expectedErrors,
+    }) => {
       expectedErrors.push(/status of 4\d\d /);
       await page.goto('/');
       await expect(page.getByRole('button', { name: 'Creative Writer' })).toBeVisible();
@@ -50,7 +60,12 @@ for (const look of LOOKS) {
       await expect(chat.newDialog.getByText('is in use')).toBeVisible();
       await expectNoViolations(page, 'name in use');
       await page.keyboard.press('Escape');
-      await chat.failCalls('**/session/create', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
+      await chat.failCalls('**/session/create', {
+        status: 503,
+        reason: 'STORE_UNAVAILABLE',
+        times: 1,
+        headers: { 'retry-after': '60' },
+      });
       await chat.newButton.click();
       await chat.newDialog.getByLabel('Display Name').fill(`${name} 2`);
       await page.keyboard.press('Enter');
@@ -85,20 +100,34 @@ for (const look of LOOKS) {
       await page.locator('.toast').getByRole('button', { name: 'Undo' }).click();
     });
 
-    test(`the Sessions dialog is accessible when it is empty and when the list cannot be loaded (${name})`, async ({ page, chat }) => {
+    test(`the Sessions dialog is accessible when it is empty and when the list cannot be loaded (${name})`, async ({
+      page,
+      chat,
+    }) => {
       await page.route('**/sessions?*', (route) => route.fulfill({ json: { sessions: [], count: 0 } }), { times: 1 });
       await page.goto('/');
       await chat.sessionsButton.click();
       await expect(chat.sessionsDialog.getByText('There are no sessions yet.')).toBeVisible();
       await expectNoViolations(page, 'empty list');
       await page.keyboard.press('Escape');
-      await chat.failCalls('**/sessions?*', { status: 503, reason: 'STORE_UNAVAILABLE', headers: { 'retry-after': '60' } });
+      await chat.failCalls('**/sessions?*', {
+        status: 503,
+        reason: 'STORE_UNAVAILABLE',
+        headers: { 'retry-after': '60' },
+      });
       await chat.sessionsButton.click();
       await expect(chat.sessionsDialog.getByRole('button', { name: 'Try now' })).toBeVisible();
       await expectNoViolations(page, 'list unavailable');
     });
 
-    test(`a failed message and every banner are accessible (${name})`, async ({ page, context, chat, name, request, expectedErrors }) => {
+    test(`a failed message and every banner are accessible (${name})`, async ({
+      page,
+      context,
+      chat,
+      name,
+      request,
+      expectedErrors,
+    }) => {
       expectedErrors.push(/status of 4\d\d |ERR_INTERNET_DISCONNECTED/);
       await page.clock.install();
       await page.goto('/');
@@ -107,7 +136,12 @@ for (const look of LOOKS) {
       await chat.send('this will fail');
       await expect(chat.userMessage('this will fail')).toContainText('Not sent');
       await expectNoViolations(page, 'failed message');
-      await chat.failCalls('**/chat', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
+      await chat.failCalls('**/chat', {
+        status: 503,
+        reason: 'STORE_UNAVAILABLE',
+        times: 1,
+        headers: { 'retry-after': '60' },
+      });
       await chat.send('this will wait');
       await expect(chat.banner('waiting')).toBeVisible();
       await expectNoViolations(page, 'waiting');
@@ -139,36 +173,48 @@ for (const look of LOOKS) {
   scripted.describe(`replies, ${name}`, () => {
     configure(scripted, look);
 
-    scripted(`a reply is accessible while it streams, stopped, pending and failed (${name})`, async ({ page, chat, name, program }) => {
-      const { opened, open } = gate();
-      program.plan(name, { text: 'Half of a reply', after: 2, gate: opened }, { after: 0, fails: true }, { text: 'Half of a reply', after: 2, fails: true });
-      await page.goto('/');
-      await chat.create(name);
-      await chat.send('first');
-      await expect(chat.reply('Half of')).toBeVisible();
-      await expectNoViolations(page, 'streaming');
-      await chat.stopButton.click();
-      await expect(chat.reply('Half of')).toHaveAttribute('data-state', 'stopped');
-      await expectNoViolations(page, 'stopped');
-      await page.reload();
-      await expect(chat.rows.last()).toContainText('Waiting for the reply…');
-      await expectNoViolations(page, 'waiting');
-      open();
-      await chat.replied();
-      await chat.send('second');
-      await expect(chat.userMessage('second')).toHaveAttribute('data-state', 'unanswered');
-      await expectNoViolations(page, 'no reply');
-      await chat.userMessage('second').getByRole('button', { name: 'Retry' }).click();
-      await expect(chat.rows.last()).toHaveAttribute('data-state', 'cut');
-      await expectNoViolations(page, 'incomplete');
-    });
+    scripted(
+      `a reply is accessible while it streams, stopped, pending and failed (${name})`,
+      async ({ page, chat, name, program }) => {
+        const { opened, open } = gate();
+        program.plan(
+          name,
+          { text: 'Half of a reply', after: 2, gate: opened },
+          { after: 0, fails: true },
+          { text: 'Half of a reply', after: 2, fails: true },
+        );
+        await page.goto('/');
+        await chat.create(name);
+        await chat.send('first');
+        await expect(chat.reply('Half of')).toBeVisible();
+        await expectNoViolations(page, 'streaming');
+        await chat.stopButton.click();
+        await expect(chat.reply('Half of')).toHaveAttribute('data-state', 'stopped');
+        await expectNoViolations(page, 'stopped');
+        await page.reload();
+        await expect(chat.rows.last()).toContainText('Waiting for the reply…');
+        await expectNoViolations(page, 'waiting');
+        open();
+        await chat.replied();
+        await chat.send('second');
+        await expect(chat.userMessage('second')).toHaveAttribute('data-state', 'unanswered');
+        await expectNoViolations(page, 'no reply');
+        await chat.userMessage('second').getByRole('button', { name: 'Retry' }).click();
+        await expect(chat.rows.last()).toHaveAttribute('data-state', 'cut');
+        await expectNoViolations(page, 'incomplete');
+      },
+    );
 
     scripted(`Markdown and code are accessible (${name})`, async ({ page, chat, name, request }) => {
       const code = ['js', 'python', 'rust', 'html', 'css', 'json', 'diff', 'yaml'].map(
-        (language) => `\`\`\`${language}\n<b class="a">fn let 'text' 42 true</b> /* why */ # x\n@media { a: b } - old\n+ new\n"key": null\n\`\`\``,
+        (language) =>
+          `\`\`\`${language}\n<b class="a">fn let 'text' 42 true</b> /* why */ # x\n@media { a: b } - old\n+ new\n"key": null\n\`\`\``,
       );
       const text = `# A\n\n## B\n\ntext with \`code\`, [a link](https://example.org), **bold**\n\n- [x] done\n- open\n\n1. one\n\n> quote\n\n|a|b|\n|-|-|\n|1|2|\n\n---\n\n${code.join('\n\n')}`;
-      await createStored(request, name, [['user', 'Everything, please'], ['assistant', text]]);
+      await createStored(request, name, [
+        ['user', 'Everything, please'],
+        ['assistant', text],
+      ]);
       await page.goto(pathOf(name));
       await expect(page.locator('.code code:has(span)')).toHaveCount(8);
       await expectNoViolations(page, 'Markdown');

@@ -4,7 +4,15 @@ import { createFilled, createStored, expect, gate, pathOf, scripted, test } from
 import { expectMeasured } from '../support/stable-layout.js';
 
 test('the accessibility tree of the log is a conversation', async ({ page, chat, name, request }) => {
-  await createStored(request, name, [['user', 'What is this?'], ['assistant', 'A **list**:\n\n- one\n- two\n\n```js\nlet a;\n```']], { persona: 'technical_support' });
+  await createStored(
+    request,
+    name,
+    [
+      ['user', 'What is this?'],
+      ['assistant', 'A **list**:\n\n- one\n- two\n\n```js\nlet a;\n```'],
+    ],
+    { persona: 'technical_support' },
+  );
   await page.goto(pathOf(name));
   await expect(page.locator('.code')).toBeVisible();
   await expect(chat.log).toMatchAriaSnapshot(`
@@ -83,7 +91,9 @@ test('changes in a dialog are announced in the dialog', async ({ page, chat, nam
   await chat.create(name);
   await chat.sessionsButton.click();
   await chat.row('Current').getByRole('button', { name: 'Delete session' }).click();
-  await expect(chat.sessionsDialog.locator('.announcer')).toHaveText(`Session of ${name} deleted. Undo is available for 10 seconds.`);
+  await expect(chat.sessionsDialog.locator('.announcer')).toHaveText(
+    `Session of ${name} deleted. Undo is available for 10 seconds.`,
+  );
 });
 
 /** Runs in the page. Returns the visible elements that scroll horizontally and the controls that are smaller than a tap target. */
@@ -98,18 +108,35 @@ function misfits() {
     return Math.round(height) < 44 || Math.round(width) < 44;
   };
   return {
-    wide: visible('html, .composer-area, .log, .welcome, dialog, .dialog-body').filter((node) => node.scrollWidth > node.clientWidth).map((node) => node.className || node.tagName),
-    small: visible('button, .button, input, select, textarea').filter(isSmall).map((node) => node.outerHTML),
+    wide: visible('html, .composer-area, .log, .welcome, dialog, .dialog-body')
+      .filter((node) => node.scrollWidth > node.clientWidth)
+      .map((node) => node.className || node.tagName),
+    small: visible('button, .button, input, select, textarea')
+      .filter(isSmall)
+      .map((node) => node.outerHTML),
   };
 }
 
 const check = (page, state) => expectMeasured(page, misfits, { wide: [], small: [] }, state);
 
-for (const [what, size] of [['at 320 pixels', { width: 320, height: 640 }], ['at 200 % in a window of 1280 by 720', { width: 640, height: 360 }], ['at 400 %', { width: 320, height: 256 }]]) {
-  test(`nothing scrolls horizontally ${what}, and tap targets are 44 pixels high`, async ({ page, chat, name, request }) => {
+for (const [what, size] of [
+  ['at 320 pixels', { width: 320, height: 640 }],
+  ['at 200 % in a window of 1280 by 720', { width: 640, height: 360 }],
+  ['at 400 %', { width: 320, height: 256 }],
+]) {
+  test(`nothing scrolls horizontally ${what}, and tap targets are 44 pixels high`, async ({
+    page,
+    chat,
+    name,
+    request,
+  }) => {
     await page.setViewportSize(size);
     const long = `${name} ${'long'.repeat(20)}`;
-    await createStored(request, long, [['user', 'a'], ['assistant', '```js\nlet a;\n```\n\nb'], ['user', 'c']]);
+    await createStored(request, long, [
+      ['user', 'a'],
+      ['assistant', '```js\nlet a;\n```\n\nb'],
+      ['user', 'c'],
+    ]);
     await page.goto('/');
     await expect(page.getByRole('button', { name: 'Creative Writer' })).toBeVisible();
     await check(page, 'welcome');
@@ -139,7 +166,8 @@ test.describe('with wider text spacing', () => {
     await expect(chat.rows).toHaveCount(3);
     // The text spacing of WCAG 1.4.12, as a user's style sheet would set it.
     await page.evaluate(() => {
-      for (const node of document.querySelectorAll('body *')) Object.assign(node.style, { lineHeight: '1.5', letterSpacing: '0.12em', wordSpacing: '0.16em' });
+      for (const node of document.querySelectorAll('body *'))
+        Object.assign(node.style, { lineHeight: '1.5', letterSpacing: '0.12em', wordSpacing: '0.16em' });
     });
     await check(page, 'wider text');
     await expect(chat.sendButton).toBeInViewport({ ratio: 1 });
@@ -150,31 +178,36 @@ test.describe('with wider text spacing', () => {
 async function maxRunningAnimations() {
   let most = 0;
   for (let frame = 0; frame < 10; frame += 1) {
-    const running = document.getAnimations().filter(({ playState, effect }) => playState === 'running' && effect.getTiming().duration > 0);
+    const running = document
+      .getAnimations()
+      .filter(({ playState, effect }) => playState === 'running' && effect.getTiming().duration > 0);
     most = Math.max(most, running.length);
     await window.realFrame();
   }
   return most;
 }
 
-scripted('with reduced motion there are no animations, also while a reply streams', async ({ page, chat, name, program }) => {
-  await page.emulateMedia({ reducedMotion: 'reduce' });
-  const { opened, open } = gate();
-  program.plan(name, { text: 'One two', after: 1, gate: opened });
-  const runningAnimations = () => page.evaluate(maxRunningAnimations);
-  await page.goto('/');
-  await chat.newButton.click();
-  await expect(chat.newDialog).toBeVisible();
-  expect(await runningAnimations()).toBe(0);
-  await page.keyboard.press('Escape');
-  await chat.create(name);
-  await chat.send('Hello');
-  await expect(chat.reply('One')).toBeVisible();
-  expect(await runningAnimations()).toBe(0);
-  await page.emulateMedia({ reducedMotion: 'no-preference' });
-  await expect.poll(runningAnimations).toBeGreaterThan(0);
-  open();
-});
+scripted(
+  'with reduced motion there are no animations, also while a reply streams',
+  async ({ page, chat, name, program }) => {
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    const { opened, open } = gate();
+    program.plan(name, { text: 'One two', after: 1, gate: opened });
+    const runningAnimations = () => page.evaluate(maxRunningAnimations);
+    await page.goto('/');
+    await chat.newButton.click();
+    await expect(chat.newDialog).toBeVisible();
+    expect(await runningAnimations()).toBe(0);
+    await page.keyboard.press('Escape');
+    await chat.create(name);
+    await chat.send('Hello');
+    await expect(chat.reply('One')).toBeVisible();
+    expect(await runningAnimations()).toBe(0);
+    await page.emulateMedia({ reducedMotion: 'no-preference' });
+    await expect.poll(runningAnimations).toBeGreaterThan(0);
+    open();
+  },
+);
 
 test('with forced colours, borders replace background colours', async ({ page, chat, name, request }) => {
   await page.emulateMedia({ forcedColors: 'active' });

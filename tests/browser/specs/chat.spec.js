@@ -53,14 +53,22 @@ test('a repeated request id has one message and one reply', async ({ page, chat,
   await chat.create(name);
   const sent = page.waitForRequest('**/chat');
   await chat.say('Hello');
-  const again = await request.post(`/api/session/${encodeURIComponent(name)}/chat`, { data: (await sent).postDataJSON() });
+  const again = await request.post(`/api/session/${encodeURIComponent(name)}/chat`, {
+    data: (await sent).postDataJSON(),
+  });
   expect(again.status()).toBe(200);
   const { messages } = await (await request.get(`/api/session/${encodeURIComponent(name)}/history`)).json();
   expect(messages).toHaveLength(2);
   expect((await again.json()).response).toBe(messages[1].content);
 });
 
-test('two tabs on one session show both messages and both replies in the same order', async ({ page, context, chat, name, expectedErrors }) => {
+test('two tabs on one session show both messages and both replies in the same order', async ({
+  page,
+  context,
+  chat,
+  name,
+  expectedErrors,
+}) => {
   expectedErrors.push(/status of 409 /);
   await page.goto('/');
   await chat.create(name);
@@ -69,9 +77,12 @@ test('two tabs on one session show both messages and both replies in the same or
   await expect(other.sendButton).toBeEnabled();
   await chat.send('from the first');
   await other.send('from the second');
-  const roles = (one) => () => one.rows.evaluateAll((rows) => rows.map((row) => `${row.dataset.role} ${row.dataset.state}`).join(', '));
+  const roles = (one) => () =>
+    one.rows.evaluateAll((rows) => rows.map((row) => `${row.dataset.role} ${row.dataset.state}`).join(', '));
   for (const one of [chat, other]) {
-    await expect.poll(roles(one), { timeout: 20_000 }).toBe('user stored, assistant stored, user stored, assistant stored');
+    await expect
+      .poll(roles(one), { timeout: 20_000 })
+      .toBe('user stored, assistant stored, user stored, assistant stored');
   }
   await expect(page.locator('.prose').first()).toBeVisible();
   await expect(other.rows.locator('.body')).toHaveText(await chat.rows.locator('.body').allTextContents());

@@ -95,7 +95,12 @@ test('a real composition is ended by its Enter and sent by the next one', async 
   const input = await page.context().newCDPSession(page);
   await input.send('Input.imeSetComposition', { text: 'にほん', selectionStart: 3, selectionEnd: 3 });
   await expect(chat.message).toHaveValue('にほん');
-  await input.send('Input.dispatchKeyEvent', { type: 'rawKeyDown', key: 'Enter', code: 'Enter', windowsVirtualKeyCode: 229 });
+  await input.send('Input.dispatchKeyEvent', {
+    type: 'rawKeyDown',
+    key: 'Enter',
+    code: 'Enter',
+    windowsVirtualKeyCode: 229,
+  });
   await input.send('Input.insertText', { text: '日本' });
   await expect(chat.message).toHaveValue('日本');
   await expect(chat.rows).toHaveCount(0);
@@ -132,7 +137,9 @@ test('a switch loads the other history, and Back returns', async ({ page, chat, 
   await chat.sessionsButton.click();
   await expect(chat.row(`${name} second`)).toContainText('Current');
   await expect(chat.row(`${name} second`).getByRole('button').first()).toHaveAttribute('aria-current', 'true');
-  await expect(chat.row(`${name} first`)).toContainText(/Default Assistant.*2 messages.*Created today.*Last activity today/);
+  await expect(chat.row(`${name} first`)).toContainText(
+    /Default Assistant.*2 messages.*Created today.*Last activity today/,
+  );
   await chat.row(`${name} first`).getByRole('button').first().click();
   await expect(chat.sessionsDialog).toBeHidden();
   await expect(chat.userMessage('said in the first')).toBeVisible();
@@ -141,7 +148,12 @@ test('a switch loads the other history, and Back returns', async ({ page, chat, 
   await expect(chat.userMessage('said in the second')).toBeVisible();
 });
 
-test('a long list of sessions scrolls inside the dialog, and its buttons remain visible', async ({ page, chat, name, request }) => {
+test('a long list of sessions scrolls inside the dialog, and its buttons remain visible', async ({
+  page,
+  chat,
+  name,
+  request,
+}) => {
   for (let index = 0; index < 12; index += 1) await createFilled(request, `${name} ${index}`, 0);
   await page.setViewportSize({ width: 360, height: 600 });
   await page.goto('/');
@@ -169,7 +181,12 @@ test('the list of sessions is loaded page by page', async ({ page, chat, name, r
   await expect(chat.row(`${name} b`)).toBeVisible();
 });
 
-test('older messages are loaded in pages and the scroll position is preserved', async ({ page, chat, name, request }) => {
+test('older messages are loaded in pages and the scroll position is preserved', async ({
+  page,
+  chat,
+  name,
+  request,
+}) => {
   await createFilled(request, name, 120);
   await page.goto(pathOf(name));
   await expect(chat.rows).toHaveCount(50);
@@ -183,7 +200,12 @@ test('older messages are loaded in pages and the scroll position is preserved', 
   await expect(page.getByRole('button', { name: 'Load earlier messages' })).toBeHidden();
 });
 
-test('a message from elsewhere preserves the scroll position and shows the New messages button', async ({ page, chat, name, request }) => {
+test('a message from elsewhere preserves the scroll position and shows the New messages button', async ({
+  page,
+  chat,
+  name,
+  request,
+}) => {
   await createFilled(request, name, 50);
   await page.goto(pathOf(name));
   await expect(chat.rows).toHaveCount(50);
@@ -191,7 +213,9 @@ test('a message from elsewhere preserves the scroll position and shows the New m
   await page.mouse.wheel(0, -20_000);
   const top = chat.rows.filter({ hasText: 'message 1 of 50' });
   await expect(top).toBeInViewport();
-  await request.post(`/api/session/${encodeURIComponent(name)}/messages`, { data: { messages: [{ role: 'assistant', content: 'news' }] } });
+  await request.post(`/api/session/${encodeURIComponent(name)}/messages`, {
+    data: { messages: [{ role: 'assistant', content: 'news' }] },
+  });
   await page.evaluate(() => window.dispatchEvent(new Event('focus')));
   const button = page.getByRole('button', { name: 'New messages' });
   await expect(button).toBeVisible();

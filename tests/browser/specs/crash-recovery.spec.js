@@ -15,7 +15,8 @@ async function waitUntilMirrored(page, text) {
   await expect.poll(entries).toContain(text);
 }
 
-const history = async (request, name) => (await (await request.get(`/api/session/${encodeURIComponent(name)}/history`)).json()).messages;
+const history = async (request, name) =>
+  (await (await request.get(`/api/session/${encodeURIComponent(name)}/history`)).json()).messages;
 
 test('after a crash while typing, the session and the draft are restored', async ({ killable, name }) => {
   const before = await killable.start();
@@ -59,21 +60,24 @@ test('after a crash between storing and accepting, the message is stored once', 
   expect(await history(request, name)).toHaveLength(2);
 });
 
-scripted('after a crash while a reply streams, the message and the whole reply are shown once', async ({ killable, name, program, request }) => {
-  const { opened, open } = gate();
-  program.plan(name, { text: 'A reply worth waiting for', after: 3, gate: opened });
-  const before = await killable.start();
-  await before.create(name);
-  await before.send('Hello');
-  await expect(before.reply('A reply worth')).toBeVisible();
-  await before.message.pressSequentially('and then');
-  await waitUntilMirrored(before.page, 'and then');
-  await killable.kill();
-  const after = await killable.start();
-  await expect(after.rows.last()).toContainText('Waiting for the reply…');
-  await expect(after.message).toHaveValue('and then');
-  open();
-  await after.replied();
-  await expect(after.rows.locator('.body')).toHaveText(['Hello', 'A reply worth waiting for']);
-  expect(await history(request, name)).toHaveLength(2);
-});
+scripted(
+  'after a crash while a reply streams, the message and the whole reply are shown once',
+  async ({ killable, name, program, request }) => {
+    const { opened, open } = gate();
+    program.plan(name, { text: 'A reply worth waiting for', after: 3, gate: opened });
+    const before = await killable.start();
+    await before.create(name);
+    await before.send('Hello');
+    await expect(before.reply('A reply worth')).toBeVisible();
+    await before.message.pressSequentially('and then');
+    await waitUntilMirrored(before.page, 'and then');
+    await killable.kill();
+    const after = await killable.start();
+    await expect(after.rows.last()).toContainText('Waiting for the reply…');
+    await expect(after.message).toHaveValue('and then');
+    open();
+    await after.replied();
+    await expect(after.rows.locator('.body')).toHaveText(['Hello', 'A reply worth waiting for']);
+    expect(await history(request, name)).toHaveLength(2);
+  },
+);

@@ -10,7 +10,10 @@ test('a deletion can be undone within ten seconds', async ({ page, chat, name })
   await chat.sessionsButton.click();
   await expect(chat.row(name)).toContainText('Current');
   await stopClock(page);
-  await chat.row(name).getByRole('button', { name: `Delete session ${name}` }).click();
+  await chat
+    .row(name)
+    .getByRole('button', { name: `Delete session ${name}` })
+    .click();
   await expect(chat.row(name)).toContainText('was deleted');
   await page.clock.runFor(9_000);
   await expect(chat.row(name).getByRole('button', { name: 'Undo' })).toBeFocused();

@@ -15,7 +15,12 @@ test('a draft survives a reload and belongs to its session', async ({ page, chat
   await expect(chat.message).toHaveValue('half a thought');
 });
 
-test('a message whose response was lost is sent again after a reload with the same request id', async ({ page, chat, name, expectedErrors }) => {
+test('a message whose response was lost is sent again after a reload with the same request id', async ({
+  page,
+  chat,
+  name,
+  expectedErrors,
+}) => {
   await page.goto('/');
   await chat.create(name);
   const ids = [];
@@ -29,7 +34,8 @@ test('a message whose response was lost is sent again after a reload with the sa
   });
   expectedErrors.push(/ERR_FAILED|ERR_ABORTED/);
   await chat.send('just once, please');
-  const states = () => chat.userMessage('just once, please').evaluateAll((rows) => rows.map((row) => row.dataset.state));
+  const states = () =>
+    chat.userMessage('just once, please').evaluateAll((rows) => rows.map((row) => row.dataset.state));
   // The response that is lost is a whole reply.
   await expect.poll(() => ids.length, { timeout: 15_000 }).toBe(2);
   await expect.poll(states).toEqual(['stored']);
@@ -72,7 +78,14 @@ test('sending from one tab preserves the draft in another', async ({ page, conte
   await expect(other.message).toHaveValue('not finished here');
 });
 
-test('a session that was deleted elsewhere is shown as ended, and the draft is kept', async ({ page, context, chat, name, expectedErrors, request }) => {
+test('a session that was deleted elsewhere is shown as ended, and the draft is kept', async ({
+  page,
+  context,
+  chat,
+  name,
+  expectedErrors,
+  request,
+}) => {
   expectedErrors.push(/status of 404 /);
   await page.goto('/');
   await chat.create(name);

@@ -25,7 +25,11 @@ test('a name in use can be opened or changed, and the input is kept', async ({ p
   await expect(chat.userMessage('already here')).toBeVisible();
 });
 
-test('a call to a busy service is retried after a visible countdown with the same request id', async ({ page, chat, name }) => {
+test('a call to a busy service is retried after a visible countdown with the same request id', async ({
+  page,
+  chat,
+  name,
+}) => {
   await page.clock.install();
   await page.goto('/');
   await chat.create(name);
@@ -57,7 +61,13 @@ test('Try now retries before the countdown ends', async ({ page, chat, name }) =
 test('a message that failed permanently can be retried', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
-  await chat.failCalls(CHAT, { status: 500, reason: 'INTERNAL', detail: 'an internal error', times: 1, request_id: 'req-7' });
+  await chat.failCalls(CHAT, {
+    status: 500,
+    reason: 'INTERNAL',
+    detail: 'an internal error',
+    times: 1,
+    request_id: 'req-7',
+  });
   await chat.send('try me twice');
   await expect(chat.userMessage('try me twice')).toContainText('Not sent');
   await expect(chat.userMessage('try me twice').getByRole('alert')).toHaveText('An internal error (reference req-7).');
@@ -102,7 +112,12 @@ test('a name that is too long is rejected without a call', async ({ page, chat }
 test('the New Session dialog retries automatically', async ({ page, chat, name }) => {
   await page.clock.install();
   await page.goto('/');
-  await chat.failCalls('**/session/create', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '4' } });
+  await chat.failCalls('**/session/create', {
+    status: 503,
+    reason: 'STORE_UNAVAILABLE',
+    times: 1,
+    headers: { 'retry-after': '4' },
+  });
   await stopClock(page);
   await chat.newButton.click();
   await chat.newDialog.getByLabel('Display Name').fill(name);
@@ -113,7 +128,13 @@ test('the New Session dialog retries automatically', async ({ page, chat, name }
   await expect(chat.user).toHaveText(name);
 });
 
-test('an expired session keeps the text and can be created again', async ({ page, chat, name, request, expectedErrors }) => {
+test('an expired session keeps the text and can be created again', async ({
+  page,
+  chat,
+  name,
+  request,
+  expectedErrors,
+}) => {
   expectedErrors.push(/status of 404 /);
   await page.goto('/');
   await chat.create(name, 'Creative Writer');
@@ -123,7 +144,10 @@ test('an expired session keeps the text and can be created again', async ({ page
   await expect(chat.banner('gone')).toContainText('This session has ended. What you wrote is kept.');
   await expect(chat.userMessage('there was a dog')).toContainText('Not sent');
   await chat.message.fill('a draft');
-  await chat.banner('gone').getByRole('button', { name: `Start again as ${name}` }).click();
+  await chat
+    .banner('gone')
+    .getByRole('button', { name: `Start again as ${name}` })
+    .click();
   await expect(chat.banner('gone')).toHaveCount(0);
   await expect(chat.userMessage('there was a dog')).toHaveAttribute('data-state', /sent|stored/);
   await expect(chat.userMessage('once upon a time')).toHaveCount(0);
@@ -134,7 +158,10 @@ test('an expired session keeps the text and can be created again', async ({ page
 test('a session in the address that has ended can be created again', async ({ page, chat, name, expectedErrors }) => {
   expectedErrors.push(/status of 404 /);
   await page.goto(pathOf(name));
-  await chat.banner('gone').getByRole('button', { name: `Start again as ${name}` }).click();
+  await chat
+    .banner('gone')
+    .getByRole('button', { name: `Start again as ${name}` })
+    .click();
   await expect(chat.sendButton).toBeEnabled();
   await expect(page.getByText('You are talking to Default Assistant')).toBeVisible();
 });
@@ -150,7 +177,13 @@ test('a conversation that cannot be loaded can be loaded again', async ({ page, 
   await expect(chat.userMessage('load me')).toBeVisible();
 });
 
-test('a message that is written offline is sent when the connection is back', async ({ page, context, chat, name, expectedErrors }) => {
+test('a message that is written offline is sent when the connection is back', async ({
+  page,
+  context,
+  chat,
+  name,
+  expectedErrors,
+}) => {
   expectedErrors.push(/ERR_INTERNET_DISCONNECTED/);
   await page.goto('/');
   await chat.create(name);
@@ -163,7 +196,12 @@ test('a message that is written offline is sent when the connection is back', as
   await expect(chat.banner('offline')).toHaveCount(0);
 });
 
-test('a call whose response is lost is retried, and the message is stored once', async ({ page, chat, name, expectedErrors }) => {
+test('a call whose response is lost is retried, and the message is stored once', async ({
+  page,
+  chat,
+  name,
+  expectedErrors,
+}) => {
   expectedErrors.push(/ERR_FAILED|ERR_CONNECTION/);
   await page.clock.install();
   await page.goto('/');

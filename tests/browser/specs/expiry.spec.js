@@ -17,16 +17,27 @@ const test = base.extend({
   ],
 });
 
-test('the draft of a session that expires is kept when the session is created again', async ({ page, chat, name, request, expectedErrors }) => {
+test('the draft of a session that expires is kept when the session is created again', async ({
+  page,
+  chat,
+  name,
+  request,
+  expectedErrors,
+}) => {
   expectedErrors.push(/status of 404 /);
   await page.goto('/');
   await chat.create(name, 'Technical Support');
   await chat.message.fill('I was not finished');
   await expect(chat.banner('ending')).toContainText('ends soon');
-  await expect(chat.banner('gone')).toContainText('This session has ended. What you wrote is kept.', { timeout: 20_000 });
+  await expect(chat.banner('gone')).toContainText('This session has ended. What you wrote is kept.', {
+    timeout: 20_000,
+  });
   await expect(chat.message).toHaveValue('I was not finished');
   expect((await request.get(`/api/session/${encodeURIComponent(name)}`)).status()).toBe(404);
-  await chat.banner('gone').getByRole('button', { name: `Start again as ${name}` }).click();
+  await chat
+    .banner('gone')
+    .getByRole('button', { name: `Start again as ${name}` })
+    .click();
   await expect(chat.banner('gone')).toHaveCount(0);
   await expect(chat.message).toHaveValue('I was not finished');
   await expect(page.locator('#persona')).toHaveText('Technical Support');

@@ -17,39 +17,64 @@ async function watchForInjections(page) {
 
 /** Runs in the page. Returns elements and attributes that the page never creates. */
 const findForeignNodes = () => {
-  const bad = 'script:not([src^="js/"]):not([src*="/js/"]), iframe, img, object, embed, style, base, form[action], meta[http-equiv], [onload], [onerror], [onclick], [style]:not(textarea)';
-  return [...document.querySelectorAll(bad)].map((node) => node.outerHTML).concat(
-    [...document.querySelectorAll('a[href]')].filter(({ protocol }) => !['http:', 'https:', 'mailto:'].includes(protocol)).map((node) => node.outerHTML),
-  );
+  const bad =
+    'script:not([src^="js/"]):not([src*="/js/"]), iframe, img, object, embed, style, base, form[action], meta[http-equiv], [onload], [onerror], [onclick], [style]:not(textarea)';
+  return [...document.querySelectorAll(bad)]
+    .map((node) => node.outerHTML)
+    .concat(
+      [...document.querySelectorAll('a[href]')]
+        .filter(({ protocol }) => !['http:', 'https:', 'mailto:'].includes(protocol))
+        .map((node) => node.outerHTML),
+    );
 };
 
 test('injections in messages of every role are inert', async ({ page, chat, name, request }) => {
   const foreign = await watchForInjections(page);
-  const messages = INJECTIONS.flatMap((text) => [['assistant', text], ['user', text]]).slice(0, 49);
-  for (const half of [messages, INJECTIONS.slice(25).map((text) => ['assistant', text]), INJECTIONS.slice(25).map((text) => ['system', text])]) {
+  const messages = INJECTIONS.flatMap((text) => [
+    ['assistant', text],
+    ['user', text],
+  ]).slice(0, 49);
+  for (const half of [
+    messages,
+    INJECTIONS.slice(25).map((text) => ['assistant', text]),
+    INJECTIONS.slice(25).map((text) => ['system', text]),
+  ]) {
     const part = `${name} ${half.length} ${half[0][0]} ${half[0][1].length}`;
     await createStored(request, part, half);
     await page.goto(pathOf(part));
     await expect(chat.rows).toHaveCount(half.length);
     await expect(page.locator('.prose').first().or(page.locator('[data-role=system]').first())).toBeVisible();
     expect(await measureStable(page, findForeignNodes)).toEqual([]);
-    for (const link of await page.locator('.prose a').all()) await expect(link).toHaveAttribute('rel', 'noopener noreferrer nofollow');
+    for (const link of await page.locator('.prose a').all())
+      await expect(link).toHaveAttribute('rel', 'noopener noreferrer nofollow');
     expect(await measureStable(page, () => window.runs)).toBe(0);
   }
   expect(foreign).toEqual([]);
 });
 
-test('injections in names, personas and metadata are inert in the header, the title, the list, the banners and the dialogs', async ({ page, chat, request }) => {
+test('injections in names, personas and metadata are inert in the header, the title, the list, the banners and the dialogs', async ({
+  page,
+  chat,
+  request,
+}) => {
   await watchForInjections(page);
-  const personas = INJECTIONS.slice(0, 12).map((text, index) => ({ key: index ? text : 'default', name: text, description: text }));
+  const personas = INJECTIONS.slice(0, 12).map((text, index) => ({
+    key: index ? text : 'default',
+    name: text,
+    description: text,
+  }));
   await page.route('**/api/personas', (route) => route.fulfill({ json: { personas } }));
   await page.route('**/api/config', async (route) => {
     const answer = await route.fetch();
     return route.fulfill({ json: { ...(await answer.json()), title: INJECTIONS[1], powered_by: INJECTIONS[3] } });
   });
-  const names = INJECTIONS.filter((text) => Buffer.byteLength(text) < 100 && !/\p{Cc}/u.test(text)).map((text, index) => `${index} ${text}`);
+  const names = INJECTIONS.filter((text) => Buffer.byteLength(text) < 100 && !/\p{Cc}/u.test(text)).map(
+    (text, index) => `${index} ${text}`,
+  );
   for (const userId of names) {
-    const answer = await request.post('/api/session/create', { data: { user_id: userId, metadata: { note: userId, deep: { [userId]: [userId] } } } });
+    const answer = await request.post('/api/session/create', {
+      data: { user_id: userId, metadata: { note: userId, deep: { [userId]: [userId] } } },
+    });
     expect(answer.ok(), userId).toBe(true);
   }
   await page.goto('/');
@@ -77,7 +102,13 @@ test('injections in errors of the service are inert', async ({ page, chat, name 
   await watchForInjections(page);
   await page.goto('/');
   await chat.create(name);
-  await chat.failCalls('**/chat', { status: 500, reason: 'INTERNAL', detail: INJECTIONS[1], times: 1, request_id: INJECTIONS[0] });
+  await chat.failCalls('**/chat', {
+    status: 500,
+    reason: 'INTERNAL',
+    detail: INJECTIONS[1],
+    times: 1,
+    request_id: INJECTIONS[0],
+  });
   await chat.send('hello');
   await expect(chat.userMessage('hello').getByRole('alert')).toContainText(INJECTIONS[1]);
   expect(await measureStable(page, findForeignNodes)).toEqual([]);

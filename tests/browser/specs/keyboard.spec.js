@@ -36,7 +36,10 @@ test('a session is created, used, switched and deleted without a mouse', async (
 
 test('Escape closes a dialog and returns the focus to its opener', async ({ page, chat }) => {
   await page.goto('/');
-  for (const [button, dialog] of [[chat.newButton, chat.newDialog], [chat.sessionsButton, chat.sessionsDialog]]) {
+  for (const [button, dialog] of [
+    [chat.newButton, chat.newDialog],
+    [chat.sessionsButton, chat.sessionsDialog],
+  ]) {
     await button.focus();
     await page.keyboard.press('Enter');
     await expect(dialog).toBeVisible();
@@ -97,7 +100,10 @@ test('the theme changes from the system to light to dark and is stored', async (
   await page.reload();
   await expect(button).toHaveAccessibleName('Theme: light');
   await expect.poll(canvasColor).not.toBe(dark);
-  const toolbarColor = () => page.locator('meta[name=theme-color]').evaluateAll((all) => all.find(({ media }) => matchMedia(media).matches).content);
+  const toolbarColor = () =>
+    page
+      .locator('meta[name=theme-color]')
+      .evaluateAll((all) => all.find(({ media }) => matchMedia(media).matches).content);
   await expect.poll(toolbarColor).toBe('#ffffff');
   await button.click();
   await expect(button).toHaveAccessibleName('Theme: dark');

@@ -10,8 +10,15 @@ const RESULTS = new URL('../results/', import.meta.url);
 const TALK = Array.from({ length: COUNT }, (_, index) => {
   const number = index + 1;
   if (index % 2 === 0) return ['user', `message ${number}: how does this go on?`];
-  if (index % 10 === 1) return ['assistant', `message ${number}\n\n\`\`\`js\nconst number = ${number};\nconsole.log(number * 2);\n\`\`\`\n\nThat is **all**.`];
-  return ['assistant', `message ${number}: ${'Some words that fill a line or two. '.repeat(1 + (index % 5))}\n\n- one\n- two`];
+  if (index % 10 === 1)
+    return [
+      'assistant',
+      `message ${number}\n\n\`\`\`js\nconst number = ${number};\nconsole.log(number * 2);\n\`\`\`\n\nThat is **all**.`,
+    ];
+  return [
+    'assistant',
+    `message ${number}: ${'Some words that fill a line or two. '.repeat(1 + (index % 5))}\n\n- one\n- two`,
+  ];
 });
 
 /** Types a text and returns the milliseconds from each key to the next frame, as measured in the page. */
@@ -32,7 +39,12 @@ async function measureTyping(page, text) {
 
 const sinceStart = (page) => page.evaluate(() => Math.round(performance.now()));
 
-test('a thousand messages are loaded page by page, preserve the scroll position and do not slow down typing', async ({ page, chat, name, request }) => {
+test('a thousand messages are loaded page by page, preserve the scroll position and do not slow down typing', async ({
+  page,
+  chat,
+  name,
+  request,
+}) => {
   test.setTimeout(120_000);
   await createStored(request, name, TALK);
   await page.goto(pathOf(name));

@@ -23,7 +23,10 @@ const answer = 42; // <b>
 /** Collects the vendored files that the page requests. */
 const collectLibraries = (page) => {
   const loaded = [];
-  page.on('request', (request) => /\/vendor\//.test(request.url()) && loaded.push(request.url().replace(/.*\/vendor\//, '')));
+  page.on(
+    'request',
+    (request) => /\/vendor\//.test(request.url()) && loaded.push(request.url().replace(/.*\/vendor\//, '')),
+  );
   return loaded;
 };
 
@@ -47,10 +50,17 @@ test('a message of the user is shown as it was written', async ({ page, chat, na
   await page.goto('/');
   await chat.create(name);
   await chat.say('**not bold**\n  # and   spaces');
-  await expect.poll(() => chat.userMessage('not bold').locator('.body').textContent()).toBe('**not bold**\n  # and   spaces');
+  await expect
+    .poll(() => chat.userMessage('not bold').locator('.body').textContent())
+    .toBe('**not bold**\n  # and   spaces');
 });
 
-test('the libraries are loaded when they are first needed, and each language separately', async ({ page, chat, name, program }) => {
+test('the libraries are loaded when they are first needed, and each language separately', async ({
+  page,
+  chat,
+  name,
+  program,
+}) => {
   program.plan(name, { text: 'A plain sentence.' }, { text: '**Bold** now.' }, { text: '```python\nx = 1\n```' });
   const loaded = collectLibraries(page);
   await page.goto('/');
@@ -68,7 +78,13 @@ test('the libraries are loaded when they are first needed, and each language sep
   expect(loaded.toSorted()).toEqual(['highlight/core.js', 'highlight/languages/python.js', 'marked/marked.js']);
 });
 
-test('a reply is shown as plain text if the libraries cannot be loaded', async ({ page, chat, name, program, expectedErrors }) => {
+test('a reply is shown as plain text if the libraries cannot be loaded', async ({
+  page,
+  chat,
+  name,
+  program,
+  expectedErrors,
+}) => {
   expectedErrors.push(/ERR_FAILED/);
   await page.route('**/vendor/**', (route) => route.abort());
   program.plan(name, { text: '**Bold** and `code`', wordMs: 1 });
@@ -120,18 +136,27 @@ test('a growing reply updates its end only', async ({ page, chat, name, program 
   await page.evaluate(() => document.querySelectorAll('.prose > *').forEach((node, index) => (node.mark = index)));
   open();
   await chat.replied();
-  await expectMeasured(page, () => [...document.querySelectorAll('.prose > *')].map((node) => node.mark ?? 'new'), [0, 1, 2, 'new']);
+  await expectMeasured(page, () => [...document.querySelectorAll('.prose > *')].map((node) => node.mark ?? 'new'), [
+    0,
+    1,
+    2,
+    'new',
+  ]);
 });
 
 test('wide code and tables scroll separately at 320 pixels', async ({ page, chat, name, request }) => {
   await page.setViewportSize({ width: 320, height: 640 });
   const wide = `\`\`\`js\n${'x = 1; '.repeat(60)}\n\`\`\`\n\n|${'column|'.repeat(9)}\n|${'-|'.repeat(9)}\n|${'value|'.repeat(9)}\n\n${'https://example.org/'}${'a'.repeat(200)}`;
-  await createStored(request, name, [['user', 'wide?'], ['assistant', wide]]);
+  await createStored(request, name, [
+    ['user', 'wide?'],
+    ['assistant', wide],
+  ]);
   await page.goto(pathOf(name));
   await expect(page.locator('.prose table')).toBeVisible();
-  const overflowing = () => ['html', '.log', '.code pre', '.table'].filter((selector) => {
-    const { scrollWidth, clientWidth } = document.querySelector(selector);
-    return scrollWidth !== clientWidth;
-  });
+  const overflowing = () =>
+    ['html', '.log', '.code pre', '.table'].filter((selector) => {
+      const { scrollWidth, clientWidth } = document.querySelector(selector);
+      return scrollWidth !== clientWidth;
+    });
   await expectMeasured(page, overflowing, ['.code pre', '.table']);
 });

@@ -5,7 +5,12 @@ import { Chat, collectRequestIds, expect, gate, pathOf, scripted as test } from 
 
 const LONG = Array.from({ length: 40 }, (_, index) => `word${index + 1}`).join(' ');
 
-test('Stop ends the display only, and the whole reply is shown once it is stored', async ({ page, chat, name, program }) => {
+test('Stop ends the display only, and the whole reply is shown once it is stored', async ({
+  page,
+  chat,
+  name,
+  program,
+}) => {
   const { opened, open } = gate();
   program.plan(name, { text: 'A long story short', after: 2, gate: opened });
   await page.goto('/');
@@ -24,7 +29,13 @@ test('Stop ends the display only, and the whole reply is shown once it is stored
   await expect(chat.rows).toHaveCount(2);
 });
 
-test('after Stop, the next message waits until the reply is stored', async ({ page, chat, name, program, expectedErrors }) => {
+test('after Stop, the next message waits until the reply is stored', async ({
+  page,
+  chat,
+  name,
+  program,
+  expectedErrors,
+}) => {
   expectedErrors.push(/status of 409 /);
   const { opened, open } = gate();
   program.plan(name, { text: 'The first reply', after: 1, gate: opened }, { text: 'The second reply' });
@@ -41,7 +52,13 @@ test('after Stop, the next message waits until the reply is stored', async ({ pa
   await expect(chat.rows.locator('.body')).toHaveText(['first', 'The first reply', 'second', 'The second reply']);
 });
 
-test('a message waits for a turn in progress elsewhere and is sent once', async ({ page, chat, name, program, expectedErrors }) => {
+test('a message waits for a turn in progress elsewhere and is sent once', async ({
+  page,
+  chat,
+  name,
+  program,
+  expectedErrors,
+}) => {
   expectedErrors.push(/status of 409 /);
   program.plan(name, { reject: { status: 409, reason: 'TURN_IN_PROGRESS' } }, { text: 'Your turn' });
   await page.clock.install();
@@ -97,7 +114,14 @@ test('after a reload, a reply that never comes can be requested again', async ({
   expect(ids).toEqual([ids[0], ids[0]]);
 });
 
-test('a reply that one tab requested appears in the other', async ({ page, context, chat, name, program, expectedErrors }) => {
+test('a reply that one tab requested appears in the other', async ({
+  page,
+  context,
+  chat,
+  name,
+  program,
+  expectedErrors,
+}) => {
   const { opened, open } = gate();
   program.plan(name, { text: 'For both of us', after: 1, gate: opened });
   await page.goto('/');
@@ -115,7 +139,15 @@ test('a reply that one tab requested appears in the other', async ({ page, conte
   }
 });
 
-test('a reply whose tab was closed appears in the other tab within a second after it is stored', async ({ page, context, chat, name, program, request, expectedErrors }) => {
+test('a reply whose tab was closed appears in the other tab within a second after it is stored', async ({
+  page,
+  context,
+  chat,
+  name,
+  program,
+  request,
+  expectedErrors,
+}) => {
   const { opened, open } = gate();
   program.plan(name, { text: 'Closed too early', after: 1, gate: opened });
   await context.clock.install();
@@ -129,7 +161,8 @@ test('a reply whose tab was closed appears in the other tab within a second afte
   await page.close();
   await stopClock(other.page);
   open();
-  const stored = async () => (await (await request.get(`/api/session/${encodeURIComponent(name)}/history`)).json()).messages.length;
+  const stored = async () =>
+    (await (await request.get(`/api/session/${encodeURIComponent(name)}/history`)).json()).messages.length;
   await expect.poll(stored).toBe(2);
   await expect(other.rows.last()).toContainText('Waiting for the reply…');
   // The page polls every 0.9 s, and then fetches new messages.
@@ -137,7 +170,14 @@ test('a reply whose tab was closed appears in the other tab within a second afte
   await expect(other.reply('Closed too early')).toHaveAttribute('data-state', 'stored');
 });
 
-test('the error of a reply is shown after a reload and in another tab', async ({ page, context, chat, name, program, expectedErrors }) => {
+test('the error of a reply is shown after a reload and in another tab', async ({
+  page,
+  context,
+  chat,
+  name,
+  program,
+  expectedErrors,
+}) => {
   program.plan(name, { text: LONG, after: 0, fails: true }, { text: 'Better now' });
   await page.goto('/');
   await chat.create(name);

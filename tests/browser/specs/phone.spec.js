@@ -27,7 +27,10 @@ test('the message box is not focused when a session is opened', async ({ page, c
 
 test('dialogs are sheets at the bottom of the screen', async ({ page, chat }) => {
   await page.goto('/');
-  for (const [button, dialog] of [[chat.newButton, chat.newDialog], [chat.sessionsButton, chat.sessionsDialog]]) {
+  for (const [button, dialog] of [
+    [chat.newButton, chat.newDialog],
+    [chat.sessionsButton, chat.sessionsDialog],
+  ]) {
     await button.tap();
     await expect(dialog).toBeVisible();
     await waitForStableLayout(page);
@@ -38,7 +41,12 @@ test('dialogs are sheets at the bottom of the screen', async ({ page, chat }) =>
   }
 });
 
-test('the message box remains visible when the keyboard takes half of the screen', async ({ page, chat, name, request }) => {
+test('the message box remains visible when the keyboard takes half of the screen', async ({
+  page,
+  chat,
+  name,
+  request,
+}) => {
   await createFilled(request, name, 20);
   await page.goto(pathOf(name));
   await expect(chat.rows).toHaveCount(20);

@@ -28,7 +28,12 @@ test('a reply grows word by word, is announced, and is shown after a reload', as
   await expect(chat.reply('Good morning to you')).toBeVisible();
 });
 
-test('text that is written during a reply stays in the message box until the reply is complete', async ({ page, chat, name, program }) => {
+test('text that is written during a reply stays in the message box until the reply is complete', async ({
+  page,
+  chat,
+  name,
+  program,
+}) => {
   const { opened, open } = gate();
   program.plan(name, { text: 'One moment', after: 1, gate: opened });
   await page.goto('/');
@@ -45,7 +50,13 @@ test('text that is written during a reply stays in the message box until the rep
   await expect(chat.userMessage('and another thing')).toHaveAttribute('data-state', /sent|stored/);
 });
 
-test('a reply that breaks off keeps its text, and Retry results in one message and one reply', async ({ page, chat, name, program, expectedErrors }) => {
+test('a reply that breaks off keeps its text, and Retry results in one message and one reply', async ({
+  page,
+  chat,
+  name,
+  program,
+  expectedErrors,
+}) => {
   expectedErrors.push(/ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION/);
   // When a connection breaks, a browser drops unread data, so the connection is cut after the words are visible.
   const { opened, open } = gate();
@@ -69,7 +80,13 @@ test('a reply that breaks off keeps its text, and Retry results in one message a
   expect(ids).toEqual([ids[0], ids[0]]);
 });
 
-test('a reply that is completed after the connection was lost is shown automatically', async ({ page, chat, name, program, expectedErrors }) => {
+test('a reply that is completed after the connection was lost is shown automatically', async ({
+  page,
+  chat,
+  name,
+  program,
+  expectedErrors,
+}) => {
   expectedErrors.push(/ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION/);
   // Cut after the first word is visible: before the message is accepted, the page would send it again.
   const { opened, open } = gate();
@@ -85,8 +102,16 @@ test('a reply that is completed after the connection was lost is shown automatic
   expect(ids).toHaveLength(1);
 });
 
-for (const [when, after] of [['immediately', 0], ['during a reply', 2]]) {
-  test(`a model that fails ${when} leaves the message stored, shows an error, and Retry requests the reply`, async ({ page, chat, name, program }) => {
+for (const [when, after] of [
+  ['immediately', 0],
+  ['during a reply', 2],
+]) {
+  test(`a model that fails ${when} leaves the message stored, shows an error, and Retry requests the reply`, async ({
+    page,
+    chat,
+    name,
+    program,
+  }) => {
     program.plan(name, { text: LONG, after, fails: true }, { text: 'Better now' });
     await page.goto('/');
     await chat.create(name);
@@ -104,7 +129,12 @@ for (const [when, after] of [['immediately', 0], ['during a reply', 2]]) {
   });
 }
 
-test('a long reply keeps its end in view, and preserves the position of a user who has scrolled up', async ({ page, chat, name, program }) => {
+test('a long reply keeps its end in view, and preserves the position of a user who has scrolled up', async ({
+  page,
+  chat,
+  name,
+  program,
+}) => {
   const { opened, open } = gate();
   const lines = Array.from({ length: 80 }, (_, index) => `line${index + 1}`).join('\n\n');
   program.plan(name, { text: lines, wordMs: 1, after: 40, gate: opened });

@@ -45,103 +45,121 @@ const isolated = test.extend({
 });
 
 for (const colorScheme of ['light', 'dark']) {
-  isolated(`screenshots of the main states in ${colorScheme}`, async ({ page, context, chat, request, expectedErrors }) => {
-    isolated.setTimeout(180_000);
-    expectedErrors.push(/status of \d\d\d |ERR_INTERNET_DISCONNECTED/);
-    await page.clock.install();
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+  isolated(
+    `screenshots of the main states in ${colorScheme}`,
+    async ({ page, context, chat, request, expectedErrors }) => {
+      isolated.setTimeout(180_000);
+      expectedErrors.push(/status of \d\d\d |ERR_INTERNET_DISCONNECTED/);
+      await page.clock.install();
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
 
-    await page.goto('/');
-    await expect(page.getByRole('button', { name: 'Creative Writer' })).toBeVisible();
-    await takeScreenshots(page, '01-welcome', colorScheme);
+      await page.goto('/');
+      await expect(page.getByRole('button', { name: 'Creative Writer' })).toBeVisible();
+      await takeScreenshots(page, '01-welcome', colorScheme);
 
-    await chat.newButton.click();
-    await expect(chat.newDialog).toBeVisible();
-    await takeScreenshots(page, '02-new', colorScheme);
-    await page.keyboard.press('Escape');
+      await chat.newButton.click();
+      await expect(chat.newDialog).toBeVisible();
+      await takeScreenshots(page, '02-new', colorScheme);
+      await page.keyboard.press('Escape');
 
-    await chat.sessionsButton.click();
-    await expect(chat.sessionsDialog.getByText('There are no sessions yet.')).toBeVisible();
-    await takeScreenshots(page, '03-no-sessions', colorScheme);
-    await page.keyboard.press('Escape');
+      await chat.sessionsButton.click();
+      await expect(chat.sessionsDialog.getByText('There are no sessions yet.')).toBeVisible();
+      await takeScreenshots(page, '03-no-sessions', colorScheme);
+      await page.keyboard.press('Escape');
 
-    await createFilled(request, 'Grace', 2, { persona: 'creative_writer' });
-    await chat.create('John Doe', 'Technical Support');
-    await takeScreenshots(page, '04-empty', colorScheme);
+      await createFilled(request, 'Grace', 2, { persona: 'creative_writer' });
+      await chat.create('John Doe', 'Technical Support');
+      await takeScreenshots(page, '04-empty', colorScheme);
 
-    const messages = TALK.map(([role, content]) => ({ role, content }));
-    await request.post('/api/session/John%20Doe/messages', { data: { messages } });
-    await page.reload();
-    await expect(page.locator('.hl-comment')).toBeVisible();
-    await takeScreenshots(page, '05-conversation', colorScheme);
+      const messages = TALK.map(([role, content]) => ({ role, content }));
+      await request.post('/api/session/John%20Doe/messages', { data: { messages } });
+      await page.reload();
+      await expect(page.locator('.hl-comment')).toBeVisible();
+      await takeScreenshots(page, '05-conversation', colorScheme);
 
-    await chat.sessionsButton.click();
-    await expect(chat.row('Grace')).toBeVisible();
-    await takeScreenshots(page, '06-sessions', colorScheme);
-    await chat.row('John Doe').getByRole('button', { name: 'Export' }).click();
-    await expect(chat.row('John Doe').getByRole('link')).toHaveCount(2);
-    // Six screenshots may take longer than the ten seconds in which a deletion can be undone.
-    await stopClock(page);
-    await chat.row('Grace').getByRole('button', { name: 'Delete session' }).click();
-    await expect(chat.row('Grace')).toContainText('was deleted');
-    await takeScreenshots(page, '07-export-and-undo', colorScheme);
-    await page.keyboard.press('Escape');
-    await expect(page.locator('.toast')).toBeVisible();
-    await takeScreenshots(page, '08-toast', colorScheme);
-    await page.locator('.toast').getByRole('button', { name: 'Undo' }).click();
-    await page.clock.resume();
+      await chat.sessionsButton.click();
+      await expect(chat.row('Grace')).toBeVisible();
+      await takeScreenshots(page, '06-sessions', colorScheme);
+      await chat.row('John Doe').getByRole('button', { name: 'Export' }).click();
+      await expect(chat.row('John Doe').getByRole('link')).toHaveCount(2);
+      // Six screenshots may take longer than the ten seconds in which a deletion can be undone.
+      await stopClock(page);
+      await chat.row('Grace').getByRole('button', { name: 'Delete session' }).click();
+      await expect(chat.row('Grace')).toContainText('was deleted');
+      await takeScreenshots(page, '07-export-and-undo', colorScheme);
+      await page.keyboard.press('Escape');
+      await expect(page.locator('.toast')).toBeVisible();
+      await takeScreenshots(page, '08-toast', colorScheme);
+      await page.locator('.toast').getByRole('button', { name: 'Undo' }).click();
+      await page.clock.resume();
 
-    for (const [who, persona] of [['Alan', 'default'], ['Barbara', 'mental_health_nurse'], ['Zoë with a name that is rather long', 'creative_writer']]) await createFilled(request, who, 0, { persona });
-    await chat.sessionsButton.click();
-    await chat.sessionsDialog.getByRole('searchbox').fill('writer');
-    await expect(chat.sessionsDialog.getByRole('listitem')).toHaveCount(2);
-    await takeScreenshots(page, '09-search', colorScheme);
-    await chat.sessionsDialog.getByRole('searchbox').fill('nobody');
-    await expect(chat.sessionsDialog.getByText('No session matches “nobody”.')).toBeVisible();
-    await takeScreenshots(page, '10-no-match', colorScheme);
-    await page.keyboard.press('Escape');
-    await page.keyboard.press('Escape');
-    await chat.failCalls('**/sessions?*', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
-    await chat.sessionsButton.click();
-    await expect(chat.sessionsDialog.getByRole('button', { name: 'Try now' })).toBeVisible();
-    await takeScreenshots(page, '11-list-waiting', colorScheme);
-    await page.keyboard.press('Escape');
+      for (const [who, persona] of [
+        ['Alan', 'default'],
+        ['Barbara', 'mental_health_nurse'],
+        ['Zoë with a name that is rather long', 'creative_writer'],
+      ])
+        await createFilled(request, who, 0, { persona });
+      await chat.sessionsButton.click();
+      await chat.sessionsDialog.getByRole('searchbox').fill('writer');
+      await expect(chat.sessionsDialog.getByRole('listitem')).toHaveCount(2);
+      await takeScreenshots(page, '09-search', colorScheme);
+      await chat.sessionsDialog.getByRole('searchbox').fill('nobody');
+      await expect(chat.sessionsDialog.getByText('No session matches “nobody”.')).toBeVisible();
+      await takeScreenshots(page, '10-no-match', colorScheme);
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('Escape');
+      await chat.failCalls('**/sessions?*', {
+        status: 503,
+        reason: 'STORE_UNAVAILABLE',
+        times: 1,
+        headers: { 'retry-after': '60' },
+      });
+      await chat.sessionsButton.click();
+      await expect(chat.sessionsDialog.getByRole('button', { name: 'Try now' })).toBeVisible();
+      await takeScreenshots(page, '11-list-waiting', colorScheme);
+      await page.keyboard.press('Escape');
 
-    await chat.newButton.click();
-    await chat.newDialog.getByLabel('Display Name').fill('Grace');
-    await page.keyboard.press('Enter');
-    await expect(chat.newDialog.getByText('is in use')).toBeVisible();
-    await takeScreenshots(page, '12-name-in-use', colorScheme);
-    await page.keyboard.press('Escape');
+      await chat.newButton.click();
+      await chat.newDialog.getByLabel('Display Name').fill('Grace');
+      await page.keyboard.press('Enter');
+      await expect(chat.newDialog.getByText('is in use')).toBeVisible();
+      await takeScreenshots(page, '12-name-in-use', colorScheme);
+      await page.keyboard.press('Escape');
 
-    await chat.failCalls('**/chat', { status: 500, reason: 'INTERNAL', times: 1, request_id: '7f3a' });
-    await chat.send('One more question: how do I stop it?');
-    await expect(chat.userMessage('One more question')).toContainText('Not sent');
-    await takeScreenshots(page, '13-failed', colorScheme);
+      await chat.failCalls('**/chat', { status: 500, reason: 'INTERNAL', times: 1, request_id: '7f3a' });
+      await chat.send('One more question: how do I stop it?');
+      await expect(chat.userMessage('One more question')).toContainText('Not sent');
+      await takeScreenshots(page, '13-failed', colorScheme);
 
-    await chat.failCalls('**/chat', { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '60' } });
-    await chat.userMessage('One more question').getByRole('button', { name: 'Retry' }).click();
-    await expect(chat.banner('waiting')).toBeVisible();
-    await takeScreenshots(page, '14-waiting', colorScheme);
-    await chat.banner('waiting').getByRole('button').click();
-    await expect(chat.banner('waiting')).toHaveCount(0);
-    await chat.replied();
+      await chat.failCalls('**/chat', {
+        status: 503,
+        reason: 'STORE_UNAVAILABLE',
+        times: 1,
+        headers: { 'retry-after': '60' },
+      });
+      await chat.userMessage('One more question').getByRole('button', { name: 'Retry' }).click();
+      await expect(chat.banner('waiting')).toBeVisible();
+      await takeScreenshots(page, '14-waiting', colorScheme);
+      await chat.banner('waiting').getByRole('button').click();
+      await expect(chat.banner('waiting')).toHaveCount(0);
+      await chat.replied();
 
-    await context.setOffline(true);
-    await expect(chat.banner('offline')).toBeVisible();
-    await takeScreenshots(page, '15-offline', colorScheme);
-    await context.setOffline(false);
+      await context.setOffline(true);
+      await expect(chat.banner('offline')).toBeVisible();
+      await takeScreenshots(page, '15-offline', colorScheme);
+      await context.setOffline(false);
 
-    await request.delete('/api/session/John%20Doe');
-    await chat.send('Are you still there?');
-    await expect(chat.banner('gone')).toBeVisible();
-    await chat.message.fill('This text stays where it is.');
-    await takeScreenshots(page, '16-gone', colorScheme);
+      await request.delete('/api/session/John%20Doe');
+      await chat.send('Are you still there?');
+      await expect(chat.banner('gone')).toBeVisible();
+      await chat.message.fill('This text stays where it is.');
+      await takeScreenshots(page, '16-gone', colorScheme);
 
-    await chat.create('Rosa', 'Mental Health Nurse');
-    await chat.say('I have not slept well this week.');
-    await takeScreenshots(page, '17-disclaimer', colorScheme);
-  });
+      await chat.create('Rosa', 'Mental Health Nurse');
+      await chat.say('I have not slept well this week.');
+      await takeScreenshots(page, '17-disclaimer', colorScheme);
+    },
+  );
 }
 
 /** Replies that must not change during a screenshot come from the scripted server. */
@@ -176,11 +194,16 @@ for (const colorScheme of ['light', 'dark']) {
 }
 
 scripted('screenshots of a conversation from right to left', async ({ page, chat, request }) => {
-  await page.addInitScript(() => document.addEventListener('DOMContentLoaded', () => (document.documentElement.dir = 'rtl')));
+  await page.addInitScript(() =>
+    document.addEventListener('DOMContentLoaded', () => (document.documentElement.dir = 'rtl')),
+  );
   await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
   const talk = [
     ['user', 'مرحبا، كيف أعرض قائمة الملفات؟'],
-    ['assistant', 'يمكنك استخدام الأمر `ls` بهذا الشكل:\n\n```bash\nls -l ~/Documents\n```\n\n1. افتح الطرفية\n2. اكتب الأمر\n\n> ملاحظة: يعمل هذا على Linux و macOS.'],
+    [
+      'assistant',
+      'يمكنك استخدام الأمر `ls` بهذا الشكل:\n\n```bash\nls -l ~/Documents\n```\n\n1. افتح الطرفية\n2. اكتب الأمر\n\n> ملاحظة: يعمل هذا على Linux و macOS.',
+    ],
     ['user', 'Thank you! And in English?'],
     ['assistant', 'The same command works everywhere. **Left to right** text stays left to right.'],
   ];

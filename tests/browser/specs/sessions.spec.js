@@ -4,7 +4,13 @@ import { readFile } from 'node:fs/promises';
 import { createFilled, expect, test } from '../support/fixture.js';
 
 test('the list is grouped by day and can be searched by name and persona', async ({ page, chat, name, request }) => {
-  for (const [who, persona] of [['Zoë', 'creative_writer'], ['Grace', 'default'], ['Alan', 'technical_support'], ['Edsger', 'default'], ['Barbara', 'default']]) {
+  for (const [who, persona] of [
+    ['Zoë', 'creative_writer'],
+    ['Grace', 'default'],
+    ['Alan', 'technical_support'],
+    ['Edsger', 'default'],
+    ['Barbara', 'default'],
+  ]) {
     await createFilled(request, `${name} ${who}`, 0, { persona });
   }
   await page.goto('/');
@@ -43,12 +49,24 @@ test('a session that was found by a search can be opened', async ({ page, chat, 
 test('each group is labelled with its period', async ({ page, chat, name }) => {
   const sessions = [0, 1, 4, 400].map((days) => {
     const at = new Date(Date.now() - days * 86_400_000).toISOString();
-    return { session_id: `session_${name}_${days}`, user_id: `${name} ${days}`, persona: 'default', created_at: at, last_activity: at, message_count: days };
+    return {
+      session_id: `session_${name}_${days}`,
+      user_id: `${name} ${days}`,
+      persona: 'default',
+      created_at: at,
+      last_activity: at,
+      message_count: days,
+    };
   });
   await page.route('**/sessions?*', (route) => route.fulfill({ json: { sessions, count: 4 } }));
   await page.goto('/');
   await chat.sessionsButton.click();
-  await expect(chat.sessionsDialog.getByRole('heading', { level: 3 })).toHaveText(['Today', 'Yesterday', 'Last 7 days', /^\w+ \d{4}$/]);
+  await expect(chat.sessionsDialog.getByRole('heading', { level: 3 })).toHaveText([
+    'Today',
+    'Yesterday',
+    'Last 7 days',
+    /^\w+ \d{4}$/,
+  ]);
 });
 
 test('a conversation can be exported as Markdown and as JSON', async ({ page, chat, name, request }) => {
@@ -60,8 +78,14 @@ test('a conversation can be exported as Markdown and as JSON', async ({ page, ch
   await expect(row.getByRole('link')).toHaveCount(0);
   await button.click();
   await expect(button).toHaveAttribute('aria-expanded', 'true');
-  for (const [words, ending, start] of [['Markdown', 'md', '#'], ['JSON', 'json', '{"session":']]) {
-    const [download] = await Promise.all([page.waitForEvent('download'), row.getByRole('link', { name: `as ${words}` }).click()]);
+  for (const [words, ending, start] of [
+    ['Markdown', 'md', '#'],
+    ['JSON', 'json', '{"session":'],
+  ]) {
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      row.getByRole('link', { name: `as ${words}` }).click(),
+    ]);
     expect(download.suggestedFilename()).toMatch(new RegExp(`^session_Ada.*ü_\\d+\\.${ending}$`));
     const text = await readFile(await download.path(), 'utf8');
     expect(text.startsWith(start)).toBe(true);

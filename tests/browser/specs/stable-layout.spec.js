@@ -20,7 +20,10 @@ function changeLate({ frames, replace }) {
   })();
 }
 
-for (const [how, replace] of [['resized', false], ['replaced', true]]) {
+for (const [how, replace] of [
+  ['resized', false],
+  ['replaced', true],
+]) {
   test(`waitForStableLayout waits until an element is no longer ${how}`, async ({ page }) => {
     await page.goto('/');
     await page.evaluate(changeLate, { frames: FRAMES, replace });

@@ -44,9 +44,17 @@ function expectWeight(transfers, limitKb, state) {
   return { bytes: transfers.bytes(), files: transfers.paths().length, encoding: transfers.encoding() };
 }
 
-test('a first visit transfers at most 60 KB, and at most 100 KB with a reply that has code in three languages', async ({ page, chat, name, request }) => {
+test('a first visit transfers at most 60 KB, and at most 100 KB with a reply that has code in three languages', async ({
+  page,
+  chat,
+  name,
+  request,
+}) => {
   const text = ['js', 'python', 'sh'].map((language) => `\`\`\`${language}\nx = 1 # "y"\n\`\`\``).join('\n\n');
-  await createStored(request, name, [['user', 'Show me'], ['assistant', text]]);
+  await createStored(request, name, [
+    ['user', 'Show me'],
+    ['assistant', text],
+  ]);
   const transfers = await countTransfers(page);
   await page.goto('/', { waitUntil: 'networkidle' });
   await transfers.ended();

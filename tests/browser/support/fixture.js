@@ -162,7 +162,10 @@ export class Chat {
   }
 
   /** Responds to calls whose path matches with an error, `times` times. All other calls reach the program. */
-  async failCalls(path, { status, reason, detail = 'rejected by the test', times = Infinity, method, headers = {}, ...more }) {
+  async failCalls(
+    path,
+    { status, reason, detail = 'rejected by the test', times = Infinity, method, headers = {}, ...more },
+  ) {
     let left = times;
     this.expectedErrors.push(new RegExp(`status of ${status} `));
     await this.page.route(path, (route) => {
@@ -176,7 +179,12 @@ export class Chat {
 
 /** Creates a session with `count` messages over REST. */
 export const createFilled = (request, name, count, more) =>
-  createStored(request, name, Array.from({ length: count }, (_, index) => [index % 2 ? 'assistant' : 'user', `message ${index + 1} of ${count}`]), more);
+  createStored(
+    request,
+    name,
+    Array.from({ length: count }, (_, index) => [index % 2 ? 'assistant' : 'user', `message ${index + 1} of ${count}`]),
+    more,
+  );
 
 /** Creates a session with these messages, each `[role, content]`, over REST. */
 export async function createStored(request, name, talk, { persona = 'default' } = {}) {
@@ -184,7 +192,9 @@ export async function createStored(request, name, talk, { persona = 'default' } 
   expect(create.ok(), await create.text()).toBe(true);
   const messages = talk.map(([role, content]) => ({ role, content }));
   for (let from = 0; from < messages.length; from += 100) {
-    const append = await request.post(`/api/session/${encodeURIComponent(name)}/messages`, { data: { messages: messages.slice(from, from + 100) } });
+    const append = await request.post(`/api/session/${encodeURIComponent(name)}/messages`, {
+      data: { messages: messages.slice(from, from + 100) },
+    });
     expect(append.ok(), await append.text()).toBe(true);
   }
 }

@@ -27,7 +27,13 @@ export function createKillableBrowser() {
 
     /** Starts a new process on the profile and returns its first page. `prepare` receives the context before a page is loaded. */
     async start(prepare) {
-      const flags = [...launchOptions.args, '--headless', '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'];
+      const flags = [
+        ...launchOptions.args,
+        '--headless',
+        '--remote-debugging-port=0',
+        `--user-data-dir=${profile}`,
+        'about:blank',
+      ];
       child = spawn(launchOptions.executablePath, flags, { detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
       const browser = await chromium.connectOverCDP(await endpointOf(child));
       const [context] = browser.contexts();
@@ -45,7 +51,10 @@ export function createKillableBrowser() {
 function endpointOf(child) {
   return new Promise((resolve, reject) => {
     let output = '';
-    const timer = setTimeout(() => reject(new Error(`Chromium printed no address within ${START_MS} ms:\n${output}`)), START_MS);
+    const timer = setTimeout(
+      () => reject(new Error(`Chromium printed no address within ${START_MS} ms:\n${output}`)),
+      START_MS,
+    );
     child.stderr.setEncoding('utf8').on('data', (chunk) => {
       output += chunk;
       const address = /DevTools listening on (ws:\S+)/.exec(output)?.[1];

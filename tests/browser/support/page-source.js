@@ -28,14 +28,16 @@ export function readServed(name) {
 /** Removes the comments that fill their lines, and types within a line. Line breaks remain. */
 export function removeComments(text) {
   return text
-    .replace(/^[ \t]*\/\*[\s\S]*?\*\/$/gm, (comment) => comment.replace(/[^\n]/g, ''))
+    .replace(/^[ \t]*\/\*(?:(?!\*\/)[\s\S])*\*\/$/gm, (comment) => comment.replace(/[^\n]/g, ''))
     .replace(/^[ \t]*\/\/.*$/gm, '')
     .replace(/\/\*\* @.*?\*\/ /g, '');
 }
 
 /** Returns the modules that a module imports statically. */
 export const importsOf = (name) =>
-  [...removeComments(read(name)).matchAll(/(?:from|import) '(\.[^']+)'/g)].map(([, path]) => new URL(path, `file:///${name}`).pathname.slice(1));
+  [...removeComments(read(name)).matchAll(/(?:from|import) '(\.[^']+)'/g)].map(([, path]) =>
+    new URL(path, `file:///${name}`).pathname.slice(1),
+  );
 
 /** Returns the modules that the gateway links in the index: those that main.js imports, but for the index's own scripts. */
 export function preloadedModules() {

@@ -15,7 +15,8 @@ export function startProgram({ ttl = '1h' } = {}) {
 }
 
 async function startNono(ttl) {
-  if (!existsSync(BINARY)) throw new Error(`${BINARY} does not exist: build it with cargo build, or set NONO_BIN or NONO_SCRIPTED=1`);
+  if (!existsSync(BINARY))
+    throw new Error(`${BINARY} does not exist: build it with cargo build, or set NONO_BIN or NONO_SCRIPTED=1`);
   const listen = ['--http-listen', '127.0.0.1:0', '--grpc-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'];
   const child = spawn(BINARY, [...listen, '--store', 'memory:', '--session-ttl', ttl], {
     env: { ...process.env, NO_COLOR: '1', NONO_LOG_FORMAT: 'text' },

@@ -33,12 +33,18 @@ export async function expectMeasured(page, measurement, value, message) {
 
 /** Runs in the page. Returns a description of the first change within two frames, or null. */
 async function firstChange() {
-  const running = () => document.getAnimations().find(({ playState, effect }) => playState === 'running' && Number.isFinite(effect.getComputedTiming().endTime));
+  const running = () =>
+    document
+      .getAnimations()
+      .find(({ playState, effect }) => playState === 'running' && Number.isFinite(effect.getComputedTiming().endTime));
   const describe = (node) => node.outerHTML.slice(0, 120);
   const layout = () =>
     [...document.querySelectorAll('*')].map((node) => {
       const { x, y, width, height } = node.getBoundingClientRect();
-      return [node, [x, y, width, height, node.scrollTop, node.scrollLeft, node.scrollWidth, node.scrollHeight].join(' ')];
+      return [
+        node,
+        [x, y, width, height, node.scrollTop, node.scrollLeft, node.scrollWidth, node.scrollHeight].join(' '),
+      ];
     });
 
   await document.fonts.ready;
@@ -47,7 +53,8 @@ async function firstChange() {
   await window.realFrame();
   await window.realFrame();
   const animation = running();
-  if (animation) return `${animation.transitionProperty ?? animation.animationName} of ${describe(animation.effect.target)}`;
+  if (animation)
+    return `${animation.transitionProperty ?? animation.animationName} of ${describe(animation.effect.target)}`;
   const after = layout();
   const index = after.findIndex(([node, box], at) => node !== before[at]?.[0] || box !== before[at][1]);
   if (index >= 0) return describe(after[index][0]);

@@ -46,7 +46,13 @@ async function sendMessage(response, signal, timers) {
 }
 
 test('chat yields accepted, the deltas of the reply, and done', async () => {
-  const chunks = [ACCEPTED, ': heartbeat\n\n', sse('delta', { text: 'Hel' }), sse('delta', { text: 'lo' }), sse('done', { message: REPLY, finish_reason: 'stop' })];
+  const chunks = [
+    ACCEPTED,
+    ': heartbeat\n\n',
+    sse('delta', { text: 'Hel' }),
+    sse('delta', { text: 'lo' }),
+    sse('done', { message: REPLY, finish_reason: 'stop' }),
+  ];
   const { events, error, fetch } = await sendMessage(eventResponse(chunks));
   assert.equal(error, undefined);
   assert.deepEqual(events, [
@@ -61,16 +67,29 @@ test('chat yields accepted, the deltas of the reply, and done', async () => {
 });
 
 test('an error response before the stream is an error like that of any call', async () => {
-  const { events, error } = await sendMessage(jsonResponse({ status: 409, reason: 'TURN_IN_PROGRESS' }, { status: 409, headers: { 'retry-after': '2' } }));
+  const { events, error } = await sendMessage(
+    jsonResponse({ status: 409, reason: 'TURN_IN_PROGRESS' }, { status: 409, headers: { 'retry-after': '2' } }),
+  );
   assert.deepEqual(events, []);
   assert.deepEqual([error.kind, error.reason, error.retryAfterMs], ['busy', 'TURN_IN_PROGRESS', 2000]);
 });
 
 test('an error event throws its problem', async () => {
-  const problem = { status: 503, reason: 'MODEL_UNAVAILABLE', detail: 'the model cannot be reached', retry_after_ms: 5000 };
+  const problem = {
+    status: 503,
+    reason: 'MODEL_UNAVAILABLE',
+    detail: 'the model cannot be reached',
+    retry_after_ms: 5000,
+  };
   const { events, error } = await sendMessage(eventResponse([ACCEPTED, sse('error', problem)]));
-  assert.deepEqual(events.map(({ type }) => type), ['accepted']);
-  assert.deepEqual([error.status, error.reason, error.retryAfterMs, error.explanation], [503, 'MODEL_UNAVAILABLE', 5000, 'The model cannot be reached.']);
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['accepted'],
+  );
+  assert.deepEqual(
+    [error.status, error.reason, error.retryAfterMs, error.explanation],
+    [503, 'MODEL_UNAVAILABLE', 5000, 'The model cannot be reached.'],
+  );
 });
 
 for (const [how, response] of [
@@ -91,7 +110,10 @@ test('a response that is not an event stream is an error', async () => {
 
 test('events of an unknown type are ignored', async () => {
   const { events } = await sendMessage(eventResponse([ACCEPTED, sse('thinking', {}), sse('done', { message: REPLY })]));
-  assert.deepEqual(events.map(({ type }) => type), ['accepted', 'done']);
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['accepted', 'done'],
+  );
 });
 
 test('a stream without heartbeats times out, and one with heartbeats does not', async () => {
@@ -116,7 +138,9 @@ test('a stream without heartbeats times out, and one with heartbeats does not', 
 test('an aborted message throws the abort instead of an error of the service', async () => {
   const stop = new AbortController();
   const response = (_, { signal }) => {
-    const body = new ReadableStream({ start: (stream) => signal.addEventListener('abort', () => stream.error(signal.reason)) });
+    const body = new ReadableStream({
+      start: (stream) => signal.addEventListener('abort', () => stream.error(signal.reason)),
+    });
     return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
   };
   const result = sendMessage(response, stop.signal);
@@ -171,7 +195,9 @@ test('a body that breaks off is unreachable', async () => {
 });
 
 test("a proxy's error page is an error without details", async () => {
-  const error = await errorOf(new Response('<h1>Bad Gateway</h1>', { status: 502, headers: { 'content-type': 'text/html' } }));
+  const error = await errorOf(
+    new Response('<h1>Bad Gateway</h1>', { status: 502, headers: { 'content-type': 'text/html' } }),
+  );
   assert.equal(error.kind, 'busy');
   assert.equal(error.explanation, 'The service is busy.');
 });

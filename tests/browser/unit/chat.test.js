@@ -120,7 +120,10 @@ test('a deletion is sent after exactly ten seconds', async () => {
   assert.ok(sessions.Grace);
   await timers.advance(1);
   assert.equal(sessions.Grace, undefined);
-  assert.deepEqual(chat.store.state.list.items.map(({ userId }) => userId), ['Ada']);
+  assert.deepEqual(
+    chat.store.state.list.items.map(({ userId }) => userId),
+    ['Ada'],
+  );
   assert.equal(chat.store.state.view, 'open');
 });
 

@@ -75,7 +75,13 @@ test('records are kept in memory if the browser refuses to store them', () => {
   const refuse = () => {
     throw new DOMException('full', 'QuotaExceededError');
   };
-  const storage = createStorage({ getItem: () => null, setItem: refuse, removeItem: refuse, key: () => null, length: 0 });
+  const storage = createStorage({
+    getItem: () => null,
+    setItem: refuse,
+    removeItem: refuse,
+    key: () => null,
+    length: 0,
+  });
   storage.write('k', { a: 1 });
   assert.deepEqual(storage.read('k'), { a: 1 });
   assert.deepEqual(storage.keys('k'), ['k']);

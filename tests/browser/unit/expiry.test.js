@@ -11,7 +11,12 @@ function setUp({ serverAheadMs = 0 } = {}) {
   clock.observe(timers.now() + serverAheadMs);
   const remaining = [];
   let expirations = 0;
-  const expiry = createExpiryTimer({ clock, timers, onRemaining: (ms) => remaining.push(ms), onExpired: () => (expirations += 1) });
+  const expiry = createExpiryTimer({
+    clock,
+    timers,
+    onRemaining: (ms) => remaining.push(ms),
+    onExpired: () => (expirations += 1),
+  });
   const inMs = (ms) => new Date(clock.now() + ms).toISOString();
   return { timers, clock, remaining, expiry, inMs, expirations: () => expirations };
 }

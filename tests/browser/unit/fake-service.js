@@ -14,9 +14,21 @@ function fakeApi(sessions, timers) {
   const sessionOf = (userId) => {
     if (!sessions[userId]) throw sessionGone();
     const expiresAt = new Date(timers.now() + 3_600_000).toISOString();
-    return { userId, sessionId: `session_${userId}_1`, persona: 'default', messageCount: sessions[userId].length, expiresAt };
+    return {
+      userId,
+      sessionId: `session_${userId}_1`,
+      persona: 'default',
+      messageCount: sessions[userId].length,
+      expiresAt,
+    };
   };
-  const stored = (userId) => sessions[userId].map((content, index) => ({ seq: index + 1, role: 'user', content, timestamp: '2024-10-20T11:00:00Z' }));
+  const stored = (userId) =>
+    sessions[userId].map((content, index) => ({
+      seq: index + 1,
+      role: 'user',
+      content,
+      timestamp: '2024-10-20T11:00:00Z',
+    }));
   return {
     getConfig: async () => ({ title: 'Nono Chat Bot' }),
     listPersonas: async () => {
@@ -27,7 +39,11 @@ function fakeApi(sessions, timers) {
       sessions[userId] = [];
       return { ...sessionOf(userId), created: true };
     },
-    listSessions: async () => ({ sessions: Object.keys(sessions).map(sessionOf), count: Object.keys(sessions).length, nextToken: null }),
+    listSessions: async () => ({
+      sessions: Object.keys(sessions).map(sessionOf),
+      count: Object.keys(sessions).length,
+      nextToken: null,
+    }),
     getSession: async (userId) => sessionOf(userId),
     getHistory: async (userId, { limit, before = Infinity, after = 0 }) => {
       sessionOf(userId);
@@ -71,8 +87,16 @@ export function open(sessions = {}, { search = '', map = new Map(), api } = {}) 
 }
 
 export const AT = '2024-10-20T12:00:00Z';
-export const acceptedEvent = (content, seq = 1) => ({ type: 'accepted', message: { seq, role: 'user', content, timestamp: AT }, replayed: false });
-export const doneEvent = (content, seq = 2) => ({ type: 'done', message: { seq, role: 'assistant', content, timestamp: AT }, finishReason: 'stop' });
+export const acceptedEvent = (content, seq = 1) => ({
+  type: 'accepted',
+  message: { seq, role: 'user', content, timestamp: AT },
+  replayed: false,
+});
+export const doneEvent = (content, seq = 2) => ({
+  type: 'done',
+  message: { seq, role: 'assistant', content, timestamp: AT },
+  finishReason: 'stop',
+});
 
 /** Creates a promise that a test resolves, to hold a generator. */
 export function gate() {
@@ -84,7 +108,12 @@ export function gate() {
 /** Creates an API that has one session, with the messages of `history`. */
 export function apiWithHistory(history, more) {
   return {
-    getSession: async (userId) => ({ userId, sessionId: `session_${userId}_1`, persona: 'default', messageCount: history.length }),
+    getSession: async (userId) => ({
+      userId,
+      sessionId: `session_${userId}_1`,
+      persona: 'default',
+      messageCount: history.length,
+    }),
     getHistory: async (_, { after = 0 }) => ({ messages: history.filter(({ seq }) => seq > after), hasMore: false }),
     ...more,
   };

@@ -80,7 +80,8 @@ export function jsonResponse(value, { status = 200, headers = {} } = {}) {
 export function eventResponse(chunks, { error } = {}) {
   const body = new ReadableStream({
     start(stream) {
-      for (const chunk of [chunks].flat()) stream.enqueue(typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk);
+      for (const chunk of [chunks].flat())
+        stream.enqueue(typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk);
       if (error) stream.error(error);
       else stream.close();
     },
@@ -99,4 +100,8 @@ export function serialize(tree) {
 }
 
 /** The state of a page whose session is open. */
-export const OPEN_STATE = { ...INITIAL_STATE, view: 'open', session: { userId: 'Ada', sessionId: 's1', persona: 'default' } };
+export const OPEN_STATE = {
+  ...INITIAL_STATE,
+  view: 'open',
+  session: { userId: 'Ada', sessionId: 's1', persona: 'default' },
+};

@@ -6,7 +6,9 @@ import { test } from 'node:test';
 import { highlight, findLanguage, loadLanguage } from '../../../public/js/markdown/highlight.js';
 import { serialize } from './fakes.js';
 
-const LANGUAGES = readdirSync(new URL('../../../public/vendor/highlight/languages/', import.meta.url)).map((file) => file.replace('.js', ''));
+const LANGUAGES = readdirSync(new URL('../../../public/vendor/highlight/languages/', import.meta.url)).map((file) =>
+  file.replace('.js', ''),
+);
 const text = (tree) => (typeof tree === 'string' ? tree : tree.children.map(text).join(''));
 
 test('code is not highlighted before its language is loaded', async () => {
@@ -22,13 +24,24 @@ for (const language of LANGUAGES) {
     const code = `<!-- x --> <b a="c">'s' "t" \`\${1 + 1}\`</b>\n// y\n# z\n/* w */ class A { int f() { return 0x1F; } }\nfrom: [1, 2]\n+ added\n`;
     const trees = highlight(code, language);
     assert.equal(trees.map(text).join(''), code);
-    assert.ok(trees.some((tree) => typeof tree !== 'string'), 'nothing was highlighted');
+    assert.ok(
+      trees.some((tree) => typeof tree !== 'string'),
+      'nothing was highlighted',
+    );
   });
 }
 
 test('aliases resolve to their language, and unknown names to null', () => {
-  assert.deepEqual(['JS', 'html', 'toml', 'sh', 'c++', 'tsx'].map(findLanguage), ['javascript', 'xml', 'ini', 'bash', 'cpp', 'typescript']);
-  for (const name of ['', 'constructor', '__proto__', '../marked/marked', 'mermaid']) assert.equal(findLanguage(name), null, name);
+  assert.deepEqual(['JS', 'html', 'toml', 'sh', 'c++', 'tsx'].map(findLanguage), [
+    'javascript',
+    'xml',
+    'ini',
+    'bash',
+    'cpp',
+    'typescript',
+  ]);
+  for (const name of ['', 'constructor', '__proto__', '../marked/marked', 'mermaid'])
+    assert.equal(findLanguage(name), null, name);
 });
 
 test('scripts and styles in HTML are highlighted', async () => {

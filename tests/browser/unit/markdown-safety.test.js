@@ -30,10 +30,24 @@ for (const text of INJECTIONS) {
 }
 
 test('HTML is rendered as text', () => {
-  assert.equal(lex('<script>alert(1)</script>').flatMap(renderBlock).map(serialize).join(''), '<p class="as-written"><script>alert(1)</script></p>');
+  assert.equal(
+    lex('<script>alert(1)</script>').flatMap(renderBlock).map(serialize).join(''),
+    '<p class="as-written"><script>alert(1)</script></p>',
+  );
 });
 
 test('an injection inside any construct is inert', () => {
-  const wraps = [(t) => `> ${t}`, (t) => `- ${t}`, (t) => `|a|\n|-|\n|${t}|`, (t) => `**${t}**`, (t) => `[${t}](https://x.example)`, (t) => `# ${t}`, (t) => `\`\`\`${t}\n${t}\n\`\`\``, (t) => `![${t}](${t})`, (t) => `[a][b]\n\n[b]: ${t} "${t}"`];
-  for (const text of INJECTIONS) for (const wrap of wraps) for (const tree of lex(wrap(text)).flatMap(renderBlock)) check(tree);
+  const wraps = [
+    (t) => `> ${t}`,
+    (t) => `- ${t}`,
+    (t) => `|a|\n|-|\n|${t}|`,
+    (t) => `**${t}**`,
+    (t) => `[${t}](https://x.example)`,
+    (t) => `# ${t}`,
+    (t) => `\`\`\`${t}\n${t}\n\`\`\``,
+    (t) => `![${t}](${t})`,
+    (t) => `[a][b]\n\n[b]: ${t} "${t}"`,
+  ];
+  for (const text of INJECTIONS)
+    for (const wrap of wraps) for (const tree of lex(wrap(text)).flatMap(renderBlock)) check(tree);
 });

@@ -25,7 +25,11 @@ for (const [what, text, expected] of [
   ['a code block that is still open', '```\na', '<pre >a</pre>'],
   ['a hard break', 'a  \nb<br>c', '<p>a<br></br>b<br></br>c</p>'],
   ['a rule', '***', '<hr></hr>'],
-  ['a table', '|a|b|\n|-|-:|\n|1|2|', '<table><thead><tr><th>a</th><th data-align="right">b</th></tr></thead><tbody><tr><td>1</td><td data-align="right">2</td></tr></tbody></table>'],
+  [
+    'a table',
+    '|a|b|\n|-|-:|\n|1|2|',
+    '<table><thead><tr><th>a</th><th data-align="right">b</th></tr></thead><tbody><tr><td>1</td><td data-align="right">2</td></tr></tbody></table>',
+  ],
   ['escapes and character references', '\\*a\\* &lt;b&gt; &copy; &#x1F916; &nope;', '<p>*a* <b> © 🤖 &nope;</p>'],
 ]) {
   test(`Markdown renders ${what}`, () => assert.equal(html(text), expected));
@@ -43,25 +47,48 @@ test('a link shows its target, sends no referrer and is not nested', () => {
 });
 
 test('an image is rendered as a link with its description and is not loaded', () => {
-  assert.match(html('![a cat](https://example.org/cat.png)'), /^<p><a href="https:\/\/example.org\/cat.png"[^>]*>\[image: a cat]<\/a><\/p>$/);
+  assert.match(
+    html('![a cat](https://example.org/cat.png)'),
+    /^<p><a href="https:\/\/example.org\/cat.png"[^>]*>\[image: a cat]<\/a><\/p>$/,
+  );
   assert.equal(html('![](data:image/png;base64,AA)'), '<p>[image: no description]</p>');
 });
 
 test('only absolute http, https and mailto URLs are linked', () => {
   assert.equal(safeUrl('https://example.org'), 'https://example.org/');
   assert.equal(safeUrl('mailto:a@example.org'), 'mailto:a@example.org');
-  for (const address of ['javascript:alert(1)', 'JaVaScRiPt:alert(1)', 'java\nscript:alert(1)', 'java&#115;cript:alert(1)', ' data:text/html,x', 'vbscript:x', 'file:///etc/passwd', 'blob:https://x', '//example.org', '/path', '#anchor', '', null, `https://x/${'y'.repeat(2000)}`]) {
+  for (const address of [
+    'javascript:alert(1)',
+    'JaVaScRiPt:alert(1)',
+    'java\nscript:alert(1)',
+    'java&#115;cript:alert(1)',
+    ' data:text/html,x',
+    'vbscript:x',
+    'file:///etc/passwd',
+    'blob:https://x',
+    '//example.org',
+    '/path',
+    '#anchor',
+    '',
+    null,
+    `https://x/${'y'.repeat(2000)}`,
+  ]) {
     assert.equal(safeUrl(address), null, String(address));
   }
 });
 
 test('invalid character references become the replacement character or stay as written', () => {
-  assert.equal(decodeReferences('&#0; &#xD800; &#x110000; &#1114112; &constructor; &__proto__; &amp;lt;'), '\ufffd \ufffd \ufffd \ufffd &constructor; &__proto__; &lt;');
+  assert.equal(
+    decodeReferences('&#0; &#xD800; &#x110000; &#1114112; &constructor; &__proto__; &amp;lt;'),
+    '\ufffd \ufffd \ufffd \ufffd &constructor; &__proto__; &lt;',
+  );
 });
 
 test('plain sentences have no Markdown', () => {
-  for (const text of ['Hello!', 'It is 10 - 2 = 8.', 'Start nono with --model-url and --model.']) assert.ok(!hasMarkdown(text), text);
-  for (const text of ['**b**', '- a', '1. a', '# a', 'a\nb', '`a`', 'https://x', '&amp;', '---']) assert.ok(hasMarkdown(text), text);
+  for (const text of ['Hello!', 'It is 10 - 2 = 8.', 'Start nono with --model-url and --model.'])
+    assert.ok(!hasMarkdown(text), text);
+  for (const text of ['**b**', '- a', '1. a', '# a', 'a\nb', '`a`', 'https://x', '&amp;', '---'])
+    assert.ok(hasMarkdown(text), text);
 });
 
 const LONG = `# Title
@@ -122,7 +149,11 @@ test('every stage of a growing text has the blocks of that text, apart from dist
   const read = createReader();
   for (let end = 1; end <= text.length; end += 1) {
     const [grown, alone] = [read(text.slice(0, end), { complete: false }), lex(text.slice(0, end))];
-    assert.deepEqual(grown.map(({ type, raw }) => [type, raw]), alone.map(({ type, raw }) => [type, raw]), `at ${end}`);
+    assert.deepEqual(
+      grown.map(({ type, raw }) => [type, raw]),
+      alone.map(({ type, raw }) => [type, raw]),
+      `at ${end}`,
+    );
   }
 });
 
@@ -135,11 +166,21 @@ test('unchanged blocks are the same objects, and equal blocks are distinct', () 
 });
 
 test('CR, LF and CRLF are line ends', () => {
-  assert.deepEqual(createReader()('a\r\n\r\nb\rc', { complete: true }).map(({ raw }) => raw).join(''), 'a\n\nb\nc');
+  assert.deepEqual(
+    createReader()('a\r\n\r\nb\rc', { complete: true })
+      .map(({ raw }) => raw)
+      .join(''),
+    'a\n\nb\nc',
+  );
 });
 
 test('very deep nesting is rendered as it is written', () => {
   const deep = trees(`${'>'.repeat(500)} deep`);
   assert.match(deep.map(serialize).join(''), />+ deep/);
-  assert.match(trees(`${'*a '.repeat(300)}`).map(serialize).join(''), /a/);
+  assert.match(
+    trees(`${'*a '.repeat(300)}`)
+      .map(serialize)
+      .join(''),
+    /a/,
+  );
 });

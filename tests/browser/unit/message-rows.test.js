@@ -8,14 +8,26 @@ import { OPEN_STATE } from './fakes.js';
 
 const NOW = Date.parse('2024-10-20T12:00:00Z');
 const TURN = { requestId: 'r1', seq: 1, text: 'Hel', startedAt: '2024-10-20T11:00:01Z', problem: null };
-const message = (seq, role, more = {}) => ({ seq, role, content: `m${seq}`, timestamp: '2024-10-20T11:00:00Z', ...more });
+const message = (seq, role, more = {}) => ({
+  seq,
+  role,
+  content: `m${seq}`,
+  timestamp: '2024-10-20T11:00:00Z',
+  ...more,
+});
 
 /** Builds the message rows of a conversation with a pending turn. */
 const rowsWithTurn = (turn) =>
-  buildRows({ ...OPEN_STATE, messages: [message(1, 'user')], turn: { ...TURN, ...turn } }, NOW).filter(({ kind }) => kind === 'message');
+  buildRows({ ...OPEN_STATE, messages: [message(1, 'user')], turn: { ...TURN, ...turn } }, NOW).filter(
+    ({ kind }) => kind === 'message',
+  );
 
 test('rows have day separators and authors, and the newest message of the user is marked as sent', () => {
-  const messages = [message(1, 'user'), message(2, 'assistant'), message(3, 'user', { timestamp: '2024-10-21T11:00:00Z' })];
+  const messages = [
+    message(1, 'user'),
+    message(2, 'assistant'),
+    message(3, 'user', { timestamp: '2024-10-21T11:00:00Z' }),
+  ];
   const rows = buildRows({ ...OPEN_STATE, messages }, NOW + 24 * 3600_000);
   assert.deepEqual(
     rows.map(({ kind, content, author, state }) => (kind === 'day' ? content : `${author} ${state}`)),
@@ -24,8 +36,18 @@ test('rows have day separators and authors, and the newest message of the user i
 });
 
 test('a message keeps one row while it moves from the outbox into the history', () => {
-  const entry = { requestId: 'r1', userId: 'Ada', sessionId: 's1', content: 'm1', createdAt: '2024-10-20T11:00:00Z', state: 'sending' };
-  const keys = (state) => buildRows({ ...OPEN_STATE, ...state }, NOW).map(({ key }) => key).filter((key) => !key.startsWith('day'));
+  const entry = {
+    requestId: 'r1',
+    userId: 'Ada',
+    sessionId: 's1',
+    content: 'm1',
+    createdAt: '2024-10-20T11:00:00Z',
+    state: 'sending',
+  };
+  const keys = (state) =>
+    buildRows({ ...OPEN_STATE, ...state }, NOW)
+      .map(({ key }) => key)
+      .filter((key) => !key.startsWith('day'));
   const stored = [message(1, 'user', { key: messageKey('r1') })];
   assert.deepEqual(keys({ unsent: [entry] }), [messageKey('r1')]);
   assert.deepEqual(keys({ unsent: [entry], messages: stored }), [messageKey('r1')]);
@@ -35,7 +57,10 @@ test('a message keeps one row while it moves from the outbox into the history', 
 test('a streaming reply is the last row and keeps its key when it is stored', () => {
   const turn = { requestId: 'r1', text: 'Hel', state: 'streaming', startedAt: '2024-10-20T11:00:00Z' };
   const row = buildRows({ ...OPEN_STATE, messages: [message(1, 'user')], turn }, NOW).at(-1);
-  assert.deepEqual([row.key, row.content, row.state, row.author], [replyKey('r1'), 'Hel', 'streaming', 'Default Assistant']);
+  assert.deepEqual(
+    [row.key, row.content, row.state, row.author],
+    [replyKey('r1'), 'Hel', 'streaming', 'Default Assistant'],
+  );
 });
 
 test('a reply that broke off keeps its text, has an error and can be requested again', () => {
@@ -43,7 +68,10 @@ test('a reply that broke off keeps its text, has an error and can be requested a
   assert.deepEqual([sent.state, lost.state, lost.content, lost.requestId], ['stored', 'cut', 'Hel', 'r1']);
   assert.equal(lost.error, 'The connection was lost before the reply was complete.');
   const problem = new ApiError({ status: 503, reason: 'MODEL_UNAVAILABLE', detail: 'the model cannot be reached' });
-  assert.equal(rowsWithTurn({ state: 'failed', problem })[1].error, 'The reply broke off. The model cannot be reached.');
+  assert.equal(
+    rowsWithTurn({ state: 'failed', problem })[1].error,
+    'The reply broke off. The model cannot be reached.',
+  );
   assert.equal(rowsWithTurn({ state: 'cut', text: '' })[1].error, 'No reply has come so far.');
 });
 
@@ -56,16 +84,28 @@ test('a reply that failed without text is an error of its message', () => {
 });
 
 test('an unsent message follows the pending reply', () => {
-  const entry = { requestId: 'r2', sessionId: 's1', content: 'next', createdAt: '2024-10-20T11:00:02Z', state: 'sending' };
+  const entry = {
+    requestId: 'r2',
+    sessionId: 's1',
+    content: 'next',
+    createdAt: '2024-10-20T11:00:02Z',
+    state: 'sending',
+  };
   const turn = { ...TURN, state: 'stopped' };
   const rows = buildRows({ ...OPEN_STATE, messages: [message(1, 'user')], turn, unsent: [entry] }, NOW);
-  assert.deepEqual(rows.map(({ state }) => state), [undefined, 'stored', 'stopped', 'sending']);
+  assert.deepEqual(
+    rows.map(({ state }) => state),
+    [undefined, 'stored', 'stopped', 'sending'],
+  );
 });
 
 test('a stored reply that ended at the length limit has its own state', () => {
   const messages = [message(1, 'assistant', { finish: 'length' }), message(2, 'assistant', { finish: 'stop' })];
   const rows = buildRows({ ...OPEN_STATE, messages }, NOW);
-  assert.deepEqual(rows.map(({ state }) => state), [undefined, 'shortened', 'stored']);
+  assert.deepEqual(
+    rows.map(({ state }) => state),
+    [undefined, 'shortened', 'stored'],
+  );
 });
 
 test('a reply that comes with the history takes the row of the pending reply, once, and not while it streams', () => {
@@ -74,5 +114,8 @@ test('a reply that comes with the history takes the row of the pending reply, on
   const shown = { ...state, messages: [message(2, 'assistant', { key: replyKey('r1') })] };
   assert.equal(pendingReplyKey(shown, message(3, 'assistant')), undefined);
   assert.equal(pendingReplyKey(state, message(2, 'user')), undefined);
-  assert.equal(pendingReplyKey({ ...state, turn: { ...TURN, state: 'streaming' } }, message(2, 'assistant')), undefined);
+  assert.equal(
+    pendingReplyKey({ ...state, turn: { ...TURN, state: 'streaming' } }, message(2, 'assistant')),
+    undefined,
+  );
 });

@@ -59,7 +59,10 @@ test('a retry after an error keeps the request id', async () => {
   const sending = outbox.add(SESSION, 'hello');
   await timers.advance(1000);
   await sending;
-  assert.deepEqual(sent.map(({ requestId }) => requestId), ['id-1', 'id-1']);
+  assert.deepEqual(
+    sent.map(({ requestId }) => requestId),
+    ['id-1', 'id-1'],
+  );
 });
 
 test('a failed message stays stored, and Retry sends it with the same request id', async () => {
@@ -89,7 +92,10 @@ test('two messages are sent one after the other', async () => {
   assert.equal(sent.length, 1);
   release();
   await second;
-  assert.deepEqual(sent.map(({ content }) => content), ['first', 'second']);
+  assert.deepEqual(
+    sent.map(({ content }) => content),
+    ['first', 'second'],
+  );
 });
 
 test('a later visit sends the messages of an earlier one with their request ids', async () => {
@@ -164,7 +170,8 @@ test('a stream that breaks after acceptance does not fail the message', async ()
 test('stop ends the stream of the reply, and the next message is sent', async () => {
   const { sent, events, outbox } = setUp(async function* (message, call) {
     yield* accept(message, call);
-    if (call === 1) await new Promise((_, reject) => message.signal.addEventListener('abort', () => reject(message.signal.reason)));
+    if (call === 1)
+      await new Promise((_, reject) => message.signal.addEventListener('abort', () => reject(message.signal.reason)));
   });
   const first = outbox.add(SESSION, 'first');
   const second = outbox.add(SESSION, 'second');
@@ -183,6 +190,9 @@ test('requestReply sends the request id of the message, and stops retrying when 
   wanted = false;
   await timers.advance(60_000);
   await requesting;
-  assert.deepEqual(sent.map(({ requestId }) => requestId), ['id-7']);
+  assert.deepEqual(
+    sent.map(({ requestId }) => requestId),
+    ['id-7'],
+  );
   assert.deepEqual(events, []);
 });

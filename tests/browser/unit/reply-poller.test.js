@@ -14,7 +14,10 @@ test('a stopped reply stops growing, and is shown whole once it is stored', asyn
     yield { type: 'delta', text: 'Hel' };
     await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
   };
-  const { chat, contents, timers } = open({ Ada: [] }, { search: '?session=Ada', api: apiWithHistory(history, { chat: send }) });
+  const { chat, contents, timers } = open(
+    { Ada: [] },
+    { search: '?session=Ada', api: apiWithHistory(history, { chat: send }) },
+  );
   await chat.start();
   const sending = chat.send('hi');
   await timers.advance(16);
@@ -52,14 +55,29 @@ test('after a reload during a reply, the reply is shown once it is stored', asyn
 });
 
 test('polling for a reply that never comes ends, and the reply can be requested again', async () => {
-  const map = new Map([['nono:turn:id-9', JSON.stringify({ request_id: 'id-9', user_id: 'Ada', session_id: 'session_Ada_1', content: 'hi', seq: 1, accepted_at: Date.parse(AT) })]]);
+  const map = new Map([
+    [
+      'nono:turn:id-9',
+      JSON.stringify({
+        request_id: 'id-9',
+        user_id: 'Ada',
+        session_id: 'session_Ada_1',
+        content: 'hi',
+        seq: 1,
+        accepted_at: Date.parse(AT),
+      }),
+    ],
+  ]);
   const ids = [];
   const send = async function* ({ requestId, content }) {
     ids.push(requestId, content);
     yield acceptedEvent('hi');
     yield doneEvent('Hello');
   };
-  const { chat, contents, timers } = open({}, { search: '?session=Ada', map, api: apiWithHistory([acceptedEvent('hi').message], { chat: send }) });
+  const { chat, contents, timers } = open(
+    {},
+    { search: '?session=Ada', map, api: apiWithHistory([acceptedEvent('hi').message], { chat: send }) },
+  );
   await chat.start();
   await timers.advance(10 * 60_000);
   assert.equal(timers.pending, 0);
@@ -85,7 +103,10 @@ test('a message after a stopped reply waits, and is sent when the reply is store
     history.push(doneEvent('Right', 4).message);
     yield doneEvent('Right', 4);
   };
-  const { chat, contents, timers } = open({ Ada: [] }, { search: '?session=Ada', api: apiWithHistory(history, { chat: send }) });
+  const { chat, contents, timers } = open(
+    { Ada: [] },
+    { search: '?session=Ada', api: apiWithHistory(history, { chat: send }) },
+  );
   await chat.start();
   void chat.send('hi');
   await settle();
@@ -105,7 +126,8 @@ function withUnreachableModel(history) {
   const send = async function* () {
     if (history.length === 0) history.push(acceptedEvent('hi').message);
     yield acceptedEvent('hi');
-    if (!repaired) throw new ApiError({ status: 503, reason: 'MODEL_UNAVAILABLE', detail: 'the model cannot be reached' });
+    if (!repaired)
+      throw new ApiError({ status: 503, reason: 'MODEL_UNAVAILABLE', detail: 'the model cannot be reached' });
     history.push(doneEvent('Hello').message);
     yield doneEvent('Hello');
   };
@@ -149,7 +171,14 @@ test('another tab shows that a reply failed, and that it was requested again', a
 
 test('another tab shows a reply within a second after it is stored, without a notification', async () => {
   const history = [acceptedEvent('hi').message];
-  const stored = { request_id: 'id-9', user_id: 'Ada', session_id: 'session_Ada_1', content: 'hi', seq: 1, accepted_at: Date.parse(AT) };
+  const stored = {
+    request_id: 'id-9',
+    user_id: 'Ada',
+    session_id: 'session_Ada_1',
+    content: 'hi',
+    seq: 1,
+    accepted_at: Date.parse(AT),
+  };
   const map = new Map([['nono:turn:id-9', JSON.stringify(stored)]]);
   const { chat, contents, timers } = open({}, { search: '?session=Ada', map, api: apiWithHistory(history) });
   await chat.start();
@@ -167,7 +196,14 @@ test('polling slows down after a minute', async () => {
     polls += 1;
     return api.getSession(userId);
   };
-  const stored = { request_id: 'id-9', user_id: 'Ada', session_id: 'session_Ada_1', content: 'hi', seq: 1, accepted_at: Date.parse(AT) };
+  const stored = {
+    request_id: 'id-9',
+    user_id: 'Ada',
+    session_id: 'session_Ada_1',
+    content: 'hi',
+    seq: 1,
+    accepted_at: Date.parse(AT),
+  };
   const map = new Map([['nono:turn:id-9', JSON.stringify(stored)]]);
   const { chat, timers } = open({}, { search: '?session=Ada', map, api: { ...api, getSession } });
   await chat.start();

@@ -28,13 +28,25 @@ function failing(...errors) {
 }
 
 test('a retry is never sooner than the server requests, and at most a quarter or five seconds later', () => {
-  assert.equal(delayMs(1, 4000, () => 0), 4000);
-  assert.equal(delayMs(1, 4000, () => 1), 5000);
-  assert.equal(delayMs(1, 60_000, () => 1), 65_000);
+  assert.equal(
+    delayMs(1, 4000, () => 0),
+    4000,
+  );
+  assert.equal(
+    delayMs(1, 4000, () => 1),
+    5000,
+  );
+  assert.equal(
+    delayMs(1, 60_000, () => 1),
+    65_000,
+  );
 });
 
 test('without a request of the server the delay doubles up to half a minute', () => {
-  assert.deepEqual([1, 2, 3, 4, 5, 6, 7].map((attempt) => delayMs(attempt, null, () => 0)), [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
+  assert.deepEqual(
+    [1, 2, 3, 4, 5, 6, 7].map((attempt) => delayMs(attempt, null, () => 0)),
+    [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000],
+  );
 });
 
 test('the wait is published while it lasts', async () => {

@@ -13,7 +13,12 @@ import { fakeTimers, settle } from './fakes.js';
 
 const NOW = new Date(2024, 9, 20, 12).getTime();
 const before = (days, hour = 12) => new Date(2024, 9, 20 - days, hour).toISOString();
-const item = (userId, days = 0, persona = 'default') => ({ userId, sessionId: `s_${userId}`, persona, lastActivity: before(days) });
+const item = (userId, days = 0, persona = 'default') => ({
+  userId,
+  sessionId: `s_${userId}`,
+  persona,
+  lastActivity: before(days),
+});
 const filter = (items, query = '', limit = 100) => filterSessions({ items, query, limit }, BUILT_IN_PERSONAS, NOW);
 const names = ({ groups }) => groups.flatMap(({ sessions }) => sessions.map(({ userId }) => userId));
 
@@ -21,7 +26,13 @@ test('sessions are grouped by the day of their last activity', () => {
   const { groups } = filter([item('a'), item('b'), item('c', 1), item('d', 3), item('e', 20), item('f', 50)]);
   assert.deepEqual(
     groups.map(({ label, sessions }) => [label, sessions.length]),
-    [['Today', 2], ['Yesterday', 1], ['Last 7 days', 1], ['Last 30 days', 1], ['August 2024', 1]],
+    [
+      ['Today', 2],
+      ['Yesterday', 1],
+      ['Last 7 days', 1],
+      ['Last 30 days', 1],
+      ['August 2024', 1],
+    ],
   );
 });
 
@@ -45,7 +56,10 @@ test('the count describes the matches, the total, and a search in progress', () 
   assert.equal(describeCount(state, { matching: 0 }), '1,200 sessions');
   assert.equal(describeCount({ ...state, count: 1 }, { matching: 1 }), '1 session');
   assert.equal(describeCount({ ...state, query: 'a' }, { matching: 3 }), '3 of 1,200 sessions');
-  assert.equal(describeCount({ ...state, query: 'a', status: 'loading', items: { length: 100 } }, {}), 'Searching, 100 of 1,200 sessions so far');
+  assert.equal(
+    describeCount({ ...state, query: 'a', status: 'loading', items: { length: 100 } }, {}),
+    'Searching, 100 of 1,200 sessions so far',
+  );
 });
 
 /** Creates the list of a service with `total` sessions. `pageSizes` are those of its requests. */
@@ -56,11 +70,17 @@ function setUp(total) {
     async listSessions({ pageSize, pageToken }) {
       pageSizes.push(pageSize);
       const to = Math.min(total, Number(pageToken) + pageSize);
-      const sessions = Array.from({ length: to - Number(pageToken) }, (_, index) => item(`n${Number(pageToken) + index}`));
+      const sessions = Array.from({ length: to - Number(pageToken) }, (_, index) =>
+        item(`n${Number(pageToken) + index}`),
+      );
       return { sessions, count: total, nextToken: to < total ? String(to) : null };
     },
   };
-  const list = createSessionList({ api, store, retrier: createRetrier({ timers: fakeTimers(), onWaitChange: () => {} }) });
+  const list = createSessionList({
+    api,
+    store,
+    retrier: createRetrier({ timers: fakeTimers(), onWaitChange: () => {} }),
+  });
   return { list, store, pageSizes };
 }
 

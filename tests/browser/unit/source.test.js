@@ -2,7 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { files as allFiles, importsOf, modules, preloadedModules, read, removeComments } from '../support/page-source.js';
+import {
+  files as allFiles,
+  importsOf,
+  modules,
+  preloadedModules,
+  read,
+  removeComments,
+} from '../support/page-source.js';
 
 const files = allFiles.filter((name) => !name.startsWith('vendor/'));
 /** Returns the text of a file without its comments. */
@@ -14,7 +21,10 @@ function forbid(folder, pattern) {
 }
 
 test('no file creates nodes from HTML strings', () => {
-  forbid('js/', /innerHTML|outerHTML|insertAdjacentHTML|DOMParser|document\.write|createContextualFragment|setHTML|srcdoc|\beval\b|new Function/);
+  forbid(
+    'js/',
+    /innerHTML|outerHTML|insertAdjacentHTML|DOMParser|document\.write|createContextualFragment|setHTML|srcdoc|\beval\b|new Function/,
+  );
 });
 
 test('core and markdown do not use the document', () => {
@@ -46,8 +56,14 @@ test('there are no import cycles', () => {
 });
 
 test('every module is type-checked', () => {
-  assert.deepEqual(modules.filter((name) => !/^\/\/ @ts-check$/m.test(read(name))), []);
-  assert.deepEqual(modules.filter((name) => /@ts-(ignore|nocheck)/.test(read(name))), []);
+  assert.deepEqual(
+    modules.filter((name) => !/^\/\/ @ts-check$/m.test(read(name))),
+    [],
+  );
+  assert.deepEqual(
+    modules.filter((name) => /@ts-(ignore|nocheck)/.test(read(name))),
+    [],
+  );
 });
 
 /** The edge of the REST API, which maps its names to those of the page. */
@@ -58,7 +74,13 @@ test('only the edge of the REST API has names in snake_case', () => {
   const constant = /^[A-Z][A-Z\d_]*$/;
   const found = modules
     .filter((name) => !WIRE.includes(name))
-    .flatMap((name) => [...code(name).replace(strings, '').matchAll(/\b[a-z]+(?:_[a-z\d]+)+\b/gi)].map(([word]) => [name, word]))
+    .flatMap((name) =>
+      [
+        ...code(name)
+          .replace(strings, '')
+          .matchAll(/\b[a-z]+(?:_[a-z\d]+)+\b/gi),
+      ].map(([word]) => [name, word]),
+    )
     .filter(([, word]) => !constant.test(word));
   assert.deepEqual(found, []);
 });
@@ -81,8 +103,14 @@ test('every module is preloaded or a script of the HTML, so that none waits for 
 test('the HTML links every style sheet and nothing that does not exist', () => {
   const linked = [...read('index.html').matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, name]) => name);
   const eager = files.filter((name) => name.endsWith('.css') && !LAZY.test(name));
-  assert.deepEqual(eager.filter((name) => !linked.includes(name)), []);
-  assert.deepEqual(linked.filter((name) => !files.includes(name) || LAZY.test(name)), []);
+  assert.deepEqual(
+    eager.filter((name) => !linked.includes(name)),
+    [],
+  );
+  assert.deepEqual(
+    linked.filter((name) => !files.includes(name) || LAZY.test(name)),
+    [],
+  );
 });
 
 test('comments can be removed line by line, as the gateway does', () => {
@@ -92,14 +120,22 @@ test('comments can be removed line by line, as the gateway does', () => {
     // Nothing that looks like a comment is left outside the ends of lines, and none was removed from within a string or template.
     assert.doesNotMatch(served.replace(strings, "''"), /\/\*/, name);
     assert.doesNotMatch(read(name), /(['`])(?:(?!\1)[^\\\n])*\/\*(?:(?!\1).)*\1/, name);
-    for (const [template] of served.matchAll(/`(?:[^`\\]|\\.)*`/g)) assert.ok(!template.includes('\n'), `${name}: ${template}`);
+    for (const [template] of served.matchAll(/`(?:[^`\\]|\\.)*`/g))
+      assert.ok(!template.includes('\n'), `${name}: ${template}`);
   }
 });
 
 test('the Markdown renderer is loaded as a whole by prose.js, and imported by no other module', () => {
-  const parts = [...read('js/ui/prose.js').matchAll(/'(\.\.?\/[a-z./]+\.(?:js|css))'/g)].map(([, name]) => new URL(name, 'file:///js/ui/').pathname.slice(1));
+  const parts = [...read('js/ui/prose.js').matchAll(/'(\.\.?\/[a-z./]+\.(?:js|css))'/g)].map(([, name]) =>
+    new URL(name, 'file:///js/ui/').pathname.slice(1),
+  );
   assert.deepEqual(parts.filter((name) => LAZY.test(name)).sort(), files.filter((name) => LAZY.test(name)).sort());
-  const others = files.filter((name) => name.startsWith('js/') && !LAZY.test(name) && /from '[^']*(markdown\/|markdown\.js|code\.js|vendor\/)/.test(code(name)));
+  const others = files.filter(
+    (name) =>
+      name.startsWith('js/') &&
+      !LAZY.test(name) &&
+      /from '[^']*(markdown\/|markdown\.js|code\.js|vendor\/)/.test(code(name)),
+  );
   assert.deepEqual(others, []);
 });
 
@@ -117,6 +153,8 @@ test('every file begins with a sentence about its content and has at most 250 li
 });
 
 test('nothing is loaded from another origin', () => {
-  const foreign = files.filter((name) => /(?:https?:)?\/\/[a-z0-9-]+\.[a-z]/i.test(code(name).replaceAll('http://www.w3.org/2000/svg', '')));
+  const foreign = files.filter((name) =>
+    /(?:https?:)?\/\/[a-z0-9-]+\.[a-z]/i.test(code(name).replaceAll('http://www.w3.org/2000/svg', '')),
+  );
   assert.deepEqual(foreign, []);
 });

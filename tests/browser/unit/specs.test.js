@@ -13,9 +13,18 @@ const specs = readdirSync(FOLDER)
 
 const RULES = [
   ['no spec sleeps', /waitForTimeout|=> setTimeout\(resolve/],
-  ['no spec compares a value that was read from the page only once', /expect\(await (page|chat|other|one|\w+Button|\w+Dialog)\b[^\n]*\.(evaluate|evaluateAll|boundingBox|count|textContent|innerText|allTextContents|isVisible|isHidden|screenshot)\(/],
-  ['no spec measures through evaluateAll, which takes two steps', /expect\(await [^\n]*evaluateAll\(|const \w+ = await page\s*\.locator\([^;]*evaluateAll\(/],
-  ['no spec uses a short timeout as a clock', /toBe\w*\([^\n]*timeout: (\d{1,3}|[1-4]_\d{3})\b(?![^\n]*\/\/)|toHaveAttribute\([^\n]*timeout: (\d{1,3}|[1-4]_\d{3})\b/],
+  [
+    'no spec compares a value that was read from the page only once',
+    /expect\(await (page|chat|other|one|\w+Button|\w+Dialog)\b[^\n]*\.(evaluate|evaluateAll|boundingBox|count|textContent|innerText|allTextContents|isVisible|isHidden|screenshot)\(/,
+  ],
+  [
+    'no spec measures through evaluateAll, which takes two steps',
+    /expect\(await [^\n]*evaluateAll\(|const \w+ = await page\s*\.locator\([^;]*evaluateAll\(/,
+  ],
+  [
+    'no spec uses a short timeout as a clock',
+    /toBe\w*\([^\n]*timeout: (\d{1,3}|[1-4]_\d{3})\b(?![^\n]*\/\/)|toHaveAttribute\([^\n]*timeout: (\d{1,3}|[1-4]_\d{3})\b/,
+  ],
 ];
 
 for (const [rule, pattern] of RULES) {

@@ -28,7 +28,8 @@ test('a stream with every line end, comments, unknown fields and an incomplete e
 
 test('every split into two chunks has the same events, also within a character or a line end', () => {
   const all = bytes(STREAM);
-  for (let at = 0; at <= all.length; at += 1) assert.deepEqual(parse(all.slice(0, at), all.slice(at)), EVENTS, `split at byte ${at}`);
+  for (let at = 0; at <= all.length; at += 1)
+    assert.deepEqual(parse(all.slice(0, at), all.slice(at)), EVENTS, `split at byte ${at}`);
 });
 
 test('every split into three chunks has the same events', () => {
@@ -59,7 +60,10 @@ test('every chunk counts as activity, also a comment, and stopping early cancels
   const seen = [];
   for await (const { data } of readEvents(body, () => (chunks += 1))) seen.push(data);
   assert.deepEqual([seen, chunks], [['b', 'c'], 3]);
-  const endless = new ReadableStream({ pull: (stream) => stream.enqueue(bytes('data: x\n\n')), cancel: () => void (released = true) });
+  const endless = new ReadableStream({
+    pull: (stream) => stream.enqueue(bytes('data: x\n\n')),
+    cancel: () => void (released = true),
+  });
   for await (const event of readEvents(endless)) if (event) break;
   assert.equal(released, true);
 });

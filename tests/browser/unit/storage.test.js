@@ -31,7 +31,12 @@ test('every change is mirrored with a growing revision', () => {
 });
 
 test('records that localStorage lost in a crash are restored, and removed ones stay removed', async () => {
-  const map = new Map([['nono:revision', '4'], ['nono:sent', '"old"'], ['nono:draft', '"ha"'], ['other', 'untouched']]);
+  const map = new Map([
+    ['nono:revision', '4'],
+    ['nono:sent', '"old"'],
+    ['nono:draft', '"ha"'],
+    ['other', 'untouched'],
+  ]);
   const storage = createStorage(fakeLocalStorage(map), fakeMirror(7, { 'nono:draft': '"half a thought"' }));
   await storage.recover();
   assert.equal(storage.read('nono:draft'), 'half a thought');
@@ -41,7 +46,10 @@ test('records that localStorage lost in a crash are restored, and removed ones s
 });
 
 test('a mirror that missed the last changes is updated and changes no record', async () => {
-  const map = new Map([['nono:revision', '9'], ['nono:draft', '"new"']]);
+  const map = new Map([
+    ['nono:revision', '9'],
+    ['nono:draft', '"new"'],
+  ]);
   const mirror = fakeMirror(8, { 'nono:draft': '"old"', 'nono:sent': '"again"' });
   const storage = createStorage(fakeLocalStorage(map), mirror);
   await storage.recover();
@@ -51,7 +59,10 @@ test('a mirror that missed the last changes is updated and changes no record', a
 });
 
 test('without a mirror, recovery changes nothing', async () => {
-  const storage = createStorage(fakeLocalStorage(new Map([['nono:draft', '"here"']])), { read: async () => null, write: async () => null });
+  const storage = createStorage(fakeLocalStorage(new Map([['nono:draft', '"here"']])), {
+    read: async () => null,
+    write: async () => null,
+  });
   await storage.recover();
   storage.write('nono:more', 1);
   assert.equal(storage.read('nono:draft'), 'here');
@@ -61,7 +72,10 @@ test('records are kept in memory if the browser denies access', () => {
   const refuse = () => {
     throw new DOMException('no', 'SecurityError');
   };
-  const storage = createStorage({ getItem: refuse, setItem: refuse, removeItem: refuse, key: refuse, length: 0 }, fakeMirror());
+  const storage = createStorage(
+    { getItem: refuse, setItem: refuse, removeItem: refuse, key: refuse, length: 0 },
+    fakeMirror(),
+  );
   storage.write('nono:a', 'kept');
   assert.equal(storage.read('nono:a'), 'kept');
   storage.remove('nono:a');

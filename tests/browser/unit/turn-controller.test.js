@@ -53,7 +53,10 @@ test('a reply that breaks off keeps its partial text, and Retry requests it with
   assert.deepEqual(ids, [id, id]);
   assert.deepEqual(contents(), ['hi', 'Hello']);
   assert.equal(chat.store.state.turn, null);
-  assert.deepEqual([...map.keys()].filter((key) => /outbox|turn/.test(key)), []);
+  assert.deepEqual(
+    [...map.keys()].filter((key) => /outbox|turn/.test(key)),
+    [],
+  );
 });
 
 test('an unreachable model leaves the message stored and is not retried automatically', async () => {
@@ -61,7 +64,12 @@ test('an unreachable model leaves the message stored and is not retried automati
   const send = async function* () {
     calls += 1;
     yield acceptedEvent('hi');
-    throw new ApiError({ status: 503, reason: 'MODEL_UNAVAILABLE', detail: 'the model cannot be reached', retryAfterMs: 1 });
+    throw new ApiError({
+      status: 503,
+      reason: 'MODEL_UNAVAILABLE',
+      detail: 'the model cannot be reached',
+      retryAfterMs: 1,
+    });
   };
   const { chat, contents, timers } = open({ Ada: [] }, { search: '?session=Ada', api: { chat: send } });
   await chat.start();

@@ -16,7 +16,10 @@ const first = loaded.filter((name) => !LAZY.test(name));
 const whole = loaded.filter((name) => !name.startsWith('vendor/highlight/languages/') || COMMON.includes(name));
 
 /** Browsers accept Brotli over https and on localhost, and only gzip over plain http. */
-for (const [how, limitKb, wholeLimitKb] of [['brotli', 50, 86], ['gzip', 58, 96]]) {
+for (const [how, limitKb, wholeLimitKb] of [
+  ['brotli', 50, 86],
+  ['gzip', 58, 96],
+]) {
   test(`the page weighs at most ${limitKb} KB with ${how} before Markdown and highlighting are loaded`, () => {
     const bytes = weigh(first, how);
     console.log(`# weight before Markdown and highlighting, ${how}: ${bytes} bytes in ${first.length} files`);
