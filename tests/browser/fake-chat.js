@@ -57,14 +57,16 @@ export function chat({ body, session, plans, request, response, append, reject }
 }
 
 async function run(turn, plan, session, append) {
-  const send = (type, data) => turn.listeners.forEach((listener) => listener.send(type, data));
+  const send = (type, data) => {
+    for (const listener of turn.listeners) listener.send(type, data);
+  };
   const text =
     plan.text ?? DEMO[Math.min(session.messages.filter(({ role }) => role === 'assistant').length, DEMO.length - 1)];
   const words = text.match(/\S+\s*|\s+/g) ?? [];
   for (let index = 0; index <= words.length; index += 1) {
     if (index === (plan.after ?? 0)) {
       await plan.gate;
-      if (plan.cut) turn.listeners.forEach((listener) => listener.cut());
+      if (plan.cut) for (const listener of turn.listeners) listener.cut();
       if (plan.cut && plan.lost) return;
       if (plan.fails) {
         const problem = { type: 'about:blank', title: 'Service Unavailable', status: 503, reason: 'MODEL_UNAVAILABLE' };

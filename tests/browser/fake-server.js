@@ -1,8 +1,8 @@
 // A REST API in memory that serves the page too: for work on the page without the program, and for runs with NONO_SCRIPTED=1.
 // It implements only the part of the API that the page uses.
 
-import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chat, createPlans } from './fake-chat.js';

@@ -16,7 +16,9 @@ export function createConversation({ api, store, retrier }) {
   const listeners = new Set();
 
   const lastSeq = () => store.state.messages.at(-1)?.seq ?? 0;
-  const publishOpened = (/** @type {Session} */ session) => listeners.forEach((listener) => listener(session));
+  function publishOpened(/** @type {Session} */ session) {
+    for (const listener of listeners) listener(session);
+  }
 
   /** Aborts what is loading and shows another conversation. */
   function reset(/** @type {Partial<State>} */ patch) {

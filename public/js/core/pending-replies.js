@@ -105,7 +105,7 @@ export function createPendingReplies({ storage, timers, clock, onChange }) {
     /** Appends text with the next frame, because a model can stream faster than the screen is painted. */
     append({ requestId }, text) {
       buffered.set(requestId, (buffered.get(requestId) ?? '') + text);
-      frame ??= timers.nextFrame(flush);
+      if (frame === null) frame = timers.nextFrame(flush);
     },
 
     /** Records that the stream ended early. Errors of the service are stored; a lost connection says nothing about the reply. */

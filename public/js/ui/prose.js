@@ -35,10 +35,9 @@ export function showProse(
   setText(body, text);
   if (!hasMarkdown(text)) return;
   waiting.set(body, [text, complete]);
-  loading ??= Promise.all([...MODULES.map((module) => import(module)), ...SHEETS.map(loadSheet)]).then(
-    renderWaiting,
-    giveUp,
-  );
+  if (loading !== null) return;
+  const files = [...MODULES.map((module) => import(module)), ...SHEETS.map(loadSheet)];
+  loading = Promise.all(files).then(renderWaiting, giveUp);
 }
 
 /** Resolves when the style sheet is loaded, or has failed: the reply is readable without it. */

@@ -1,7 +1,7 @@
 // Accessibility: axe finds no violation in any state, in light from left to right and in dark from right to left.
 
 import { AxeBuilder } from '@axe-core/playwright';
-import { withSlowClock, stopClock } from '../support/clock.js';
+import { stopClock, withSlowClock } from '../support/clock.js';
 import { createFilled, createStored, expect, gate, pathOf, scripted, test } from '../support/fixture.js';
 import { waitForStableLayout } from '../support/stable-layout.js';
 
@@ -205,7 +205,7 @@ for (const look of LOOKS) {
       },
     );
 
-    scripted(`Markdown and code are accessible (${name})`, async ({ page, chat, name, request }) => {
+    scripted(`Markdown and code are accessible (${name})`, async ({ page, name, request }) => {
       const code = ['js', 'python', 'rust', 'html', 'css', 'json', 'diff', 'yaml'].map(
         (language) =>
           `\`\`\`${language}\n<b class="a">fn let 'text' 42 true</b> /* why */ # x\n@media { a: b } - old\n+ new\n"key": null\n\`\`\``,

@@ -1,6 +1,6 @@
 // Real expiry, in a program whose sessions live for a few seconds.
 
-import { expect, test as base } from '../support/fixture.js';
+import { test as base, expect } from '../support/fixture.js';
 import { startProgram } from '../support/program.js';
 
 /** Long enough for a slow machine. */

@@ -133,7 +133,9 @@ test('a growing reply updates its end only', async ({ page, chat, name, program 
   await chat.send('Go');
   await expect(chat.reply('Nearly the end')).toBeVisible();
   await expect(chat.rows.last().locator('.hl-keyword')).toHaveText('let');
-  await page.evaluate(() => document.querySelectorAll('.prose > *').forEach((node, index) => (node.mark = index)));
+  await page.evaluate(() => {
+    for (const [index, node] of document.querySelectorAll('.prose > *').entries()) node.mark = index;
+  });
   open();
   await chat.replied();
   await expectMeasured(page, () => [...document.querySelectorAll('.prose > *')].map((node) => node.mark ?? 'new'), [
@@ -144,7 +146,7 @@ test('a growing reply updates its end only', async ({ page, chat, name, program 
   ]);
 });
 
-test('wide code and tables scroll separately at 320 pixels', async ({ page, chat, name, request }) => {
+test('wide code and tables scroll separately at 320 pixels', async ({ page, name, request }) => {
   await page.setViewportSize({ width: 320, height: 640 });
   const wide = `\`\`\`js\n${'x = 1; '.repeat(60)}\n\`\`\`\n\n|${'column|'.repeat(9)}\n|${'-|'.repeat(9)}\n|${'value|'.repeat(9)}\n\n${'https://example.org/'}${'a'.repeat(200)}`;
   await createStored(request, name, [

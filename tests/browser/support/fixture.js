@@ -3,8 +3,8 @@
 import { test as base, expect } from '@playwright/test';
 import { startFakeServer } from '../fake-server.js';
 import { createKillableBrowser } from './killable-browser.js';
-import { keepFrames, waitForStableLayout } from './stable-layout.js';
 import { startProgram } from './program.js';
+import { keepFrames, waitForStableLayout } from './stable-layout.js';
 
 /** Timeout of a reply. A demo reply takes a second or two, and longer on a busy machine. */
 const REPLY_TIMEOUT_MS = 15_000;

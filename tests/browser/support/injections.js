@@ -44,6 +44,7 @@ export const INJECTIONS = [
   '- <script>pwned()</script>\n- [x](javascript:pwned())',
   '# <img src=x onerror=pwned()>',
   '&lt;script&gt;pwned()&lt;/script&gt;',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: an injection into template engines
   '{{constructor.constructor("pwned()")()}} ${pwned()}',
   '\u202Emoc.live//:sptth',
   '<!--<img src="--><img src=x onerror=pwned()//">',

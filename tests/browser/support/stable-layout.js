@@ -37,7 +37,7 @@ async function firstChange() {
     document
       .getAnimations()
       .find(({ playState, effect }) => playState === 'running' && Number.isFinite(effect.getComputedTiming().endTime));
-  const describe = (node) => node.outerHTML.slice(0, 120);
+  const outline = (node) => node.outerHTML.slice(0, 120);
   const layout = () =>
     [...document.querySelectorAll('*')].map((node) => {
       const { x, y, width, height } = node.getBoundingClientRect();
@@ -54,9 +54,9 @@ async function firstChange() {
   await window.realFrame();
   const animation = running();
   if (animation)
-    return `${animation.transitionProperty ?? animation.animationName} of ${describe(animation.effect.target)}`;
+    return `${animation.transitionProperty ?? animation.animationName} of ${outline(animation.effect.target)}`;
   const after = layout();
   const index = after.findIndex(([node, box], at) => node !== before[at]?.[0] || box !== before[at][1]);
-  if (index >= 0) return describe(after[index][0]);
-  return before.length === after.length ? null : describe(before[after.length][0]);
+  if (index >= 0) return outline(after[index][0]);
+  return before.length === after.length ? null : outline(before[after.length][0]);
 }

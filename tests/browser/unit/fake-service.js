@@ -1,7 +1,7 @@
 // The core of the page on a service in memory, and building blocks for services whose turns a test controls.
 
-import { createChat } from '../../../public/js/core/chat.js';
 import { ApiError } from '../../../public/js/core/api-error.js';
+import { createChat } from '../../../public/js/core/chat.js';
 import { createServerClock } from '../../../public/js/core/expiry.js';
 import { createRouter } from '../../../public/js/core/router.js';
 import { createStorage } from '../../../public/js/core/storage.js';

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { highlight, findLanguage, loadLanguage } from '../../../public/js/markdown/highlight.js';
+import { findLanguage, highlight, loadLanguage } from '../../../public/js/markdown/highlight.js';
 import { serialize } from './fakes.js';
 
 const LANGUAGES = readdirSync(new URL('../../../public/vendor/highlight/languages/', import.meta.url)).map((file) =>

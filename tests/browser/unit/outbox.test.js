@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ApiError } from '../../../public/js/core/api-error.js';
 import { createOutbox } from '../../../public/js/core/outbox.js';
 import { createRetrier } from '../../../public/js/core/retry.js';
-import { ApiError } from '../../../public/js/core/api-error.js';
 import { createStorage } from '../../../public/js/core/storage.js';
 import { countingIds, fakeLocalStorage, fakeTimers, settle } from './fakes.js';
 

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MAX_ATTEMPTS, createRetrier, delayMs } from '../../../public/js/core/retry.js';
 import { ApiError } from '../../../public/js/core/api-error.js';
+import { createRetrier, delayMs, MAX_ATTEMPTS } from '../../../public/js/core/retry.js';
 import { fakeTimers, settle } from './fakes.js';
 
 const busy = (retryAfterMs = null) => new ApiError({ status: 503, reason: 'STORE_UNAVAILABLE', retryAfterMs });

@@ -2,13 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeCount, filterSessions } from '../../../public/js/core/session-filter.js';
-import { createRetrier } from '../../../public/js/core/retry.js';
+import { formatPeriod } from '../../../public/js/core/format-time.js';
 import { BUILT_IN_PERSONAS } from '../../../public/js/core/personas.js';
+import { createRetrier } from '../../../public/js/core/retry.js';
+import { describeCount, filterSessions } from '../../../public/js/core/session-filter.js';
 import { createSessionList } from '../../../public/js/core/session-list.js';
 import { INITIAL_STATE } from '../../../public/js/core/state.js';
 import { createStore } from '../../../public/js/core/store.js';
-import { formatPeriod } from '../../../public/js/core/format-time.js';
 import { fakeTimers, settle } from './fakes.js';
 
 const NOW = new Date(2024, 9, 20, 12).getTime();

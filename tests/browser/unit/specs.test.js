@@ -1,7 +1,7 @@
 // Rules for the browser specs, so that none depends on the speed of the machine.
 
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 const FOLDER = new URL('../specs/', import.meta.url);
