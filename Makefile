@@ -12,7 +12,10 @@ test:
 faults:
 	@tests/faults
 
-# What is quick and needs nothing installed: formatting, lints, types.
+# The quick checks: formatting, lints, types. Installs the npm packages of the page if they are missing.
 check:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	@test -d tests/browser/node_modules || npm --prefix tests/browser ci --no-audit --no-fund --loglevel=error
+	npm --prefix tests/browser run --silent types
+	npm --prefix tests/browser run --silent lint
