@@ -13,7 +13,7 @@ export function buildBanners(/** @type {State} */ state) {
     banners.push({
       id: 'offline',
       tone: 'warn',
-      text: 'You are offline. What you write is kept, and goes out when the connection is back.',
+      text: 'You are offline. Your messages are kept, and sent when the connection is back.',
     });
   } else if (wait) {
     banners.push({
@@ -57,7 +57,7 @@ export function buildBanners(/** @type {State} */ state) {
     banners.push({
       id: 'full',
       tone: 'danger',
-      text: 'This session is full. Your message is kept below; start a new session to go on.',
+      text: 'This session is full. Your message is kept below; start a new session to continue.',
       action: 'newSession',
       label: 'New session',
     });

@@ -91,8 +91,8 @@ const unsentRow = (
 function sendError(/** @type {OutboxEntry} */ { problem, sessionId }, /** @type {Session | null} */ session) {
   if (problem) return problem.explanation;
   return sessionId === session?.sessionId
-    ? 'It could not be sent.'
-    : 'It was meant for an earlier session of this name.';
+    ? 'The message could not be sent.'
+    : 'The message was meant for an earlier session of this name.';
 }
 
 function replyError(/** @type {Turn} */ { state, text, problem }) {

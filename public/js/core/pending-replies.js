@@ -52,10 +52,7 @@ export function createPendingReplies({ storage, timers, clock, onChange }) {
   }
 
   /** Stores the fields from which a later visit, or another tab, can go on. */
-  function save(
-    /** @type {Omit<Turn, 'text' | 'startedAt' | 'state' | 'problem'>} */ turn,
-    /** @type {ApiError | null} */ problem = null,
-  ) {
+  function save(/** @type {StoredTurn} */ turn, /** @type {ApiError | null} */ problem = null) {
     const { requestId, userId, sessionId, content, seq, acceptedAt } = turn;
     storage.write(PREFIX + requestId, { requestId, userId, sessionId, content, seq, acceptedAt, problem });
   }

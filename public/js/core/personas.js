@@ -28,7 +28,7 @@ export const BUILT_IN_PERSONAS = [
 /** Returns a note that remains visible with this persona, or null. */
 export function disclaimerFor(/** @type {string} */ key) {
   return key === 'mental_health_nurse'
-    ? 'Not a clinician, and not for emergencies: if you or somebody else is in danger, call your local emergency number.'
+    ? 'Not a clinician, and not for emergencies: if you or someone else is in danger, call your local emergency number.'
     : null;
 }
 

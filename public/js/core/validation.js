@@ -15,7 +15,7 @@ export function validateName(/** @type {string} */ name, /** @type {Limits} */ {
   // Browsers resolve these as path segments even if they are escaped, so no call could name such a session.
   if (name === '.' || name === '..') return 'A name needs more than dots.';
   if (/\p{Cc}/u.test(name)) return 'A name cannot contain control characters.';
-  if (byteLength(name) > userIdMaxBytes) return `This name is too long: at most ${userIdMaxBytes} bytes, please.`;
+  if (byteLength(name) > userIdMaxBytes) return `This name is too long: at most ${userIdMaxBytes} bytes.`;
   return null;
 }
 

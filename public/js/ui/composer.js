@@ -6,7 +6,7 @@ import { resolveLimits, validateMessage } from '../core/validation.js';
 import { find, findButton, findInput, setFieldError, setText } from './dom.js';
 
 const HINT = 'Enter sends, Shift+Enter starts a new line.';
-const REPLYING_HINT = 'You can write on, and send when the reply is complete.';
+const REPLYING_HINT = 'You can keep writing, and send when the reply is complete.';
 
 /** @param {{chat: Chat}} deps */
 export function createComposer({ chat }) {
