@@ -1,4 +1,4 @@
-// The state of the page: its shape, the names of its states and its initial value.
+// The initial state of the page. Its shape and the names of its states are in types.d.ts.
 // @ts-check
 
 import { BUILT_IN_PERSONAS } from './personas.js';
