@@ -1,6 +1,6 @@
 //! Settings as the documents name them, compared with those that the programs have.
 
-use crate::app::Program;
+use crate::app::{Help, Program, names};
 use std::{
     collections::BTreeSet,
     fs,
@@ -8,12 +8,8 @@ use std::{
 };
 
 /// Commands whose `--help` is the list of settings.
-const COMMANDS: [(&str, &[&str]); 4] = [
-    ("nono", &["--help"]),
-    ("session-service", &["--help"]),
-    ("session-service", &["doctor", "--help"]),
-    ("gateway", &["--help"]),
-];
+const COMMANDS: [(&str, &[&str]); 4] =
+    [("nono", &[]), ("session-service", &[]), ("session-service", &["doctor"]), ("gateway", &[])];
 /// Flags of other programs that the documents show: cargo, docker, kubectl, curl, redis-cli.
 const OTHER_FLAGS: [&str; 10] = [
     "--bench",
@@ -35,33 +31,12 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Returns every word of a text that starts with `prefix` and goes on in the characters of a name.
-fn names(text: &str, prefix: &str) -> BTreeSet<String> {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let words = text.split(|c| !is_name(c));
-    let words = words.map(|word| word.trim_end_matches(['-', '_']));
-    words.filter(|word| word.starts_with(prefix) && word.len() > prefix.len()).map(str::to_owned).collect()
-}
-
-async fn helps() -> Vec<String> {
+async fn helps() -> Vec<Help> {
     let mut helps = Vec::new();
     for (program, arguments) in COMMANDS {
-        let (code, help, _) = Program::run(program, arguments, &[]).await;
-        assert_eq!(code, Some(0));
-        helps.push(help);
+        helps.push(Help::of(program, arguments).await);
     }
     helps
-}
-
-/// Returns the flags of a program: the lines of its help that start with one.
-fn flags(help: &str) -> BTreeSet<String> {
-    let lines =
-        help.lines().map(|line| line.trim_start().trim_start_matches("-h, ").trim_start_matches("-V, "));
-    lines.filter(|line| line.starts_with("--")).map(|line| names(line, "--").pop_first().unwrap()).collect()
-}
-
-fn variables(help: &str) -> BTreeSet<String> {
-    help.split("[env: ").skip(1).map(|rest| rest.split(['=', ']']).next().unwrap().to_owned()).collect()
 }
 
 fn documents() -> Vec<(String, String)> {
@@ -74,8 +49,8 @@ fn documents() -> Vec<(String, String)> {
 #[tokio::test]
 async fn every_flag_and_variable_in_a_document_exists() {
     let helps = helps().await;
-    let known_flags: BTreeSet<_> = helps.iter().flat_map(|help| flags(help)).collect();
-    let mut known_variables: BTreeSet<_> = helps.iter().flat_map(|help| variables(help)).collect();
+    let known_flags: BTreeSet<_> = helps.iter().flat_map(Help::flags).collect();
+    let mut known_variables: BTreeSet<_> = helps.iter().flat_map(Help::variables).collect();
     known_variables.extend(FILE_VARIABLES.map(str::to_owned));
     let documents = documents();
     assert!(documents.len() >= 5, "{}", documents.len());
@@ -104,11 +79,11 @@ async fn every_flag_and_variable_is_in_the_operations_document() {
     let text = fs::read_to_string(root().join("docs/operations.md")).unwrap();
     let (documented_flags, documented_variables) = (names(&text, "--"), names(&text, "NONO_"));
     for help in helps().await {
-        for flag in flags(&help) {
+        for flag in help.flags() {
             let is_common = ["--help", "--version"].contains(&flag.as_str());
             assert!(is_common || documented_flags.contains(&flag), "{flag} is not in operations.md");
         }
-        for variable in variables(&help).into_iter().chain(FILE_VARIABLES.map(str::to_owned)) {
+        for variable in help.variables().into_iter().chain(FILE_VARIABLES.map(str::to_owned)) {
             assert!(documented_variables.contains(&variable), "{variable} is not in operations.md");
         }
     }
@@ -119,16 +94,11 @@ async fn every_documented_default_is_that_of_the_program() {
     let text = fs::read_to_string(root().join("docs/operations.md")).unwrap();
     let mut compared = 0;
     for (help, (program, _)) in helps().await.iter().zip(COMMANDS) {
-        // An option ends where the next one begins.
-        for option in help.split("\n      --").skip(1) {
-            let flag = format!("--{}", option.split([' ', '\n']).next().unwrap());
-            let Some(default) = option.split("[default: ").nth(1).and_then(|rest| rest.split(']').next())
-            else {
-                continue;
-            };
+        for (flag, default) in help.defaults() {
+            let Some(default) = default else { continue };
             let row = text.lines().find(|line| line.starts_with(&format!("| `{flag}`")));
             let (Some(row), false) = (row, default.contains(' ')) else { continue };
-            assert!(row.contains(default), "the default of {program} {flag} is {default}, and not in {row}");
+            assert!(row.contains(&default), "the default of {program} {flag} is {default}, and not in {row}");
             compared += 1;
         }
     }
@@ -138,15 +108,20 @@ async fn every_documented_default_is_that_of_the_program() {
 #[tokio::test]
 async fn an_empty_variable_counts_as_unset() {
     for (help, (program, arguments)) in helps().await.iter().zip(COMMANDS) {
-        let variables = variables(help);
+        let variables = help.variables();
         assert!(variables.len() >= 6, "{program}: {variables:?}");
         let mut environment: Vec<_> = variables.iter().map(|variable| (variable.as_str(), "")).collect();
         environment.extend(FILE_VARIABLES.map(|variable| (variable, "")));
         environment.extend([("RUST_LOG", ""), ("OTEL_EXPORTER_OTLP_ENDPOINT", "")]);
         // A wrong value ends the program, so each is tried with a program that ends by itself.
-        let (code, empty, err) = Program::run(program, arguments, &environment).await;
+        let arguments = [arguments, &["--help"]].concat();
+        let (code, empty, err) = Program::run(program, &arguments, &environment).await;
         assert_eq!((code, err.as_str()), (Some(0), ""), "{program}");
-        assert_eq!(names(&empty, "NONO_"), names(help, "NONO_"), "{program} --help names the same variables");
+        assert_eq!(
+            names(&empty, "NONO_"),
+            help.named_variables(),
+            "{program} --help names the same variables"
+        );
         let taken = crate::app::bind().await;
         let taken = taken.local_addr().unwrap().to_string();
         let arguments: &[&str] = match program {

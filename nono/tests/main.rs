@@ -5,6 +5,7 @@
 mod app;
 mod chat;
 mod connections;
+mod deploy;
 mod diagnosis;
 mod documents;
 mod faults;

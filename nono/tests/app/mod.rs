@@ -1,5 +1,6 @@
 //! The service and the gateway on free ports, and one method per thing that a caller does.
 
+mod help;
 mod program;
 
 use gateway::{backend::Backend, server::Gateway, settings::GatewaySettings};
@@ -20,6 +21,7 @@ use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 use testkit::{ModelServer, RedisServer};
 use tokio::net::TcpListener;
 
+pub use help::{Help, names};
 pub use program::{Program, command};
 
 /// Everything of one deployment; it ends when this is dropped.

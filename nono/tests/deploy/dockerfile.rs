@@ -1,0 +1,107 @@
+//! The Dockerfile: one target per program, pinned images, and a build context with all that the build reads.
+
+use super::{
+    container::{Programs, Variables, check_variables, listen_ports},
+    faults::Faults,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+#[derive(Default)]
+struct Stage {
+    base: String,
+    variables: Variables,
+    exposed: BTreeSet<u64>,
+    entrypoint: Vec<String>,
+}
+
+/// The build stages by name.
+pub struct Stages(BTreeMap<String, Stage>);
+
+impl Stages {
+    pub fn read(path: &Path, faults: &mut Faults) -> Self {
+        let text = fs::read_to_string(path).unwrap();
+        let lines: Vec<_> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+        let joined = lines.join("\n").replace("\\\n", " ");
+        let (mut stages, mut current) = (BTreeMap::<String, Stage>::new(), String::new());
+        for line in joined.lines() {
+            let (word, rest) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+            let words: Vec<_> = rest.split_whitespace().collect();
+            if word == "FROM" {
+                let base = words[0].to_owned();
+                current = words.get(2).unwrap_or(&words[0]).to_string();
+                // A stage inherits the variables of its base.
+                let variables = stages.get(&base).map(|stage| stage.variables.clone()).unwrap_or_default();
+                stages.insert(current.clone(), Stage { base, variables, ..Default::default() });
+                continue;
+            }
+            let Some(stage) = stages.get_mut(&current) else { continue };
+            match word {
+                "ENV" => stage.variables.extend(words.iter().filter_map(|word| {
+                    word.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
+                })),
+                "EXPOSE" => stage.exposed.extend(words.iter().map(|port| port.parse::<u64>().unwrap())),
+                "ENTRYPOINT" => stage.entrypoint = serde_json::from_str(rest).unwrap_or_default(),
+                _ => {}
+            }
+        }
+        faults.check(!stages.is_empty(), || format!("{}: has no stages", path.display()));
+        Self(stages)
+    }
+
+    /// Returns the variables that a target sets.
+    pub fn variables(&self, target: &str) -> Variables {
+        self.0.get(target).map(|stage| stage.variables.clone()).unwrap_or_default()
+    }
+
+    pub fn ports(&self, target: &str) -> BTreeSet<u64> {
+        listen_ports(&self.variables(target))
+    }
+}
+
+pub fn check(stages: &Stages, programs: &Programs, faults: &mut Faults) {
+    for (name, help) in programs {
+        let context = format!("Dockerfile, target {name}");
+        let stage = stages.0.get(*name);
+        if !faults.check(stage.is_some(), || format!("{context}: does not exist")) {
+            continue;
+        }
+        let stage = stage.unwrap();
+        check_variables(&context, help, &stage.variables, faults);
+        let (exposed, listening) = (&stage.exposed, stages.ports(name));
+        faults.check(*exposed == listening, || {
+            format!("{context}: exposes {exposed:?}, listens on {listening:?}")
+        });
+        let starts_it = stage.entrypoint.len() == 1 && stage.entrypoint[0].ends_with(&format!("/{name}"));
+        faults.check(starts_it, || format!("{context}: does not start {name}"));
+    }
+    for stage in stages.0.values() {
+        let base = &stage.base;
+        let is_pinned = stages.0.contains_key(base) || base.contains([':', '@']);
+        faults
+            .check(is_pinned && !base.ends_with(":latest"), || format!("Dockerfile: {base} has no version"));
+    }
+}
+
+/// Checks that the build context contains every member of the workspace, and nothing that does not exist.
+pub fn check_context(deploy: &Path, faults: &mut Faults) {
+    let repository = super::root();
+    let ignore = fs::read_to_string(deploy.join("Dockerfile.dockerignore")).unwrap();
+    let included: BTreeSet<_> = ignore.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    for name in &included {
+        faults.check(repository.join(name).exists(), || {
+            format!("Dockerfile.dockerignore: {name} does not exist")
+        });
+    }
+    let manifest = fs::read_to_string(repository.join("Cargo.toml")).unwrap();
+    let members = manifest.lines().find_map(|line| line.strip_prefix("members = [")).unwrap();
+    let members = members.split('"').filter(|part| part.chars().all(|c| c.is_alphanumeric() || c == '-'));
+    for member in members.filter(|member| !member.is_empty()) {
+        faults.check(included.contains(member), || {
+            format!("Dockerfile.dockerignore: leaves out the workspace member {member}")
+        });
+    }
+}
