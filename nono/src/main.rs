@@ -13,6 +13,9 @@ use std::{net::SocketAddr, process::ExitCode};
 /// A call makes about a hundred small allocations, which this allocator serves faster (docs/performance.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+const STORE_HELP: &str = "Address of the store: memory: (sessions end with the program), \
+    redis://[user:password@]host[:port][/database], redis+sentinel://host:port,.../master-name or \
+    redis+cluster://host:port,...; rediss for TLS. NONO_STORE_FILE may name a file that contains it";
 
 /// Chat sessions on your laptop: the page, the REST API and the gRPC service in one process.
 #[derive(Parser)]
@@ -30,10 +33,15 @@ struct Settings {
     #[arg(long, env = "NONO_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
     admin_listen: SocketAddr,
 
-    /// Address of the store: memory: (sessions end with the program), redis://[user:password@]host[:port][/database],
-    /// redis+sentinel://host:port,.../master-name or redis+cluster://host:port,...; rediss for TLS. NONO_STORE_FILE may
-    /// name a file that contains it.
-    #[arg(long, env = "NONO_STORE", value_name = "URL", hide_env_values = true, default_value = "memory:")]
+    /// Address of the store.
+    #[arg(
+        long,
+        env = "NONO_STORE",
+        value_name = "URL",
+        hide_env_values = true,
+        default_value = "memory:",
+        help = STORE_HELP
+    )]
     store: StoreUrl,
 
     #[command(flatten)]
