@@ -8,6 +8,7 @@ mod connections;
 mod deploy;
 mod diagnosis;
 mod documents;
+mod example;
 mod faults;
 mod grpc;
 mod grpc_errors;
