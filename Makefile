@@ -1,21 +1,47 @@
-.PHONY: run test faults check
+.PHONY: run fmt lint doc check test-fast test faults help
 
-# Serves the page, the REST API and gRPC on this machine, in memory.
+# Prints this list.
+help:
+	@awk '/^# / { text = substr($$0, 3) } /^[a-z-]+:/ { printf "  make %-10s %s\n", substr($$1, 1, index($$1, ":") - 1), text }' Makefile
+
+# Starts the page, the REST API and gRPC on this machine, with sessions in memory.
 run:
 	cargo run --release
 
-# Installs what is missing and runs every test. The last line says how many passed and failed.
-test:
-	@tests/run
+# Formats the sources in Rust, JavaScript and CSS.
+fmt:
+	cargo fmt --all
+	npm --prefix tests/browser run --silent format
 
-# The fault tests with random choices, for 20 minutes (MINUTES=5 for fewer).
-faults:
-	@tests/faults
-
-# The quick checks: formatting, lints, types. Installs the npm packages of the page if they are missing.
-check:
+# Checks formatting, lints, types, spelling and the Dockerfile.
+lint:
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@tests/install python
+	target/python/bin/typos
+	target/python/bin/hadolint deploy/Dockerfile
 	@test -d tests/browser/node_modules || npm --prefix tests/browser ci --no-audit --no-fund --loglevel=error
 	npm --prefix tests/browser run --silent types
 	npm --prefix tests/browser run --silent lint
+
+# Builds the Rust documentation into target/doc. A warning is an error.
+doc:
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# Runs lint and doc: what needs no test.
+check: lint doc
+
+# Runs the tests that need neither Redis nor a browser: under a minute once everything is built.
+test-fast:
+	cargo build --workspace --locked
+	cargo test --workspace --locked --lib --bins
+	cargo test --package nono --locked --test nono -- tidy:: repository:: documents:: deploy:: rest::memory
+	cd tests/browser && npm run --silent unit
+
+# Installs what is missing and runs every test. The last line has the number of passed and failed cases.
+test:
+	@tests/run
+
+# Runs the fault tests with random choices for 20 minutes (MINUTES=5 for fewer).
+faults:
+	@tests/faults

@@ -17,6 +17,7 @@ mod output;
 mod page_folder;
 mod programs;
 mod raw_http;
+mod repository;
 mod rest;
 mod secrets;
 mod telemetry;

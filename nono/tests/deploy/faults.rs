@@ -84,7 +84,7 @@ pub const EXAMPLES: &[Example] = &[
         "[\"/usr/local/bin/nono\"]",
         "does not start gateway",
     ),
-    example("Dockerfile", "rust:1.95-slim-bookworm", "rust", "rust has no version"),
+    example("Dockerfile", "rust:1.95.0-slim-bookworm", "rust", "rust has no version"),
     example("Dockerfile.dockerignore", "!runtime\n", "", "leaves out the workspace member runtime"),
     example("Dockerfile.dockerignore", "!nono", "!nono\n!process", "process does not exist"),
     example(COMPOSE, "name: nono", "name: nono\nsecret: {}", "secret is not known"),
