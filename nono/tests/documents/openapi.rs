@@ -1,15 +1,9 @@
 //! `docs/openapi.json`, the OpenAPI document as it is served. A change of the REST API shows in its difference.
 
+use super::root;
 use crate::app::App;
 use serde_json::Value;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
+use std::fs;
 
 #[tokio::test]
 async fn the_committed_openapi_document_is_the_one_that_is_served() {
