@@ -23,7 +23,7 @@ struct Ports {
 
 impl Ports {
     async fn of(program: &mut Program) -> Self {
-        let line = program.says("\"listening\"").await;
+        let line = program.wait_for_log("\"listening\"").await;
         Self { http: field(&line, "http"), grpc: field(&line, "grpc"), admin: field(&line, "admin") }
     }
 
@@ -78,7 +78,7 @@ async fn a_connection_without_a_complete_request_is_closed_after_ten_seconds_on_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn silent_connections_keep_nobody_out() {
+async fn silent_connections_do_not_block_other_clients() {
     let (_program, ports) = nono(&[]).await;
     for address in [&ports.http, &ports.grpc, &ports.admin] {
         let mut silent = Vec::new();
@@ -105,7 +105,7 @@ async fn silent_connections_keep_nobody_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_without_a_request_neither_keep_others_out_nor_delay_the_end() {
+async fn connections_without_a_request_block_no_client_and_do_not_delay_a_stop() {
     let (mut program, ports) = nono(&["--max-connections-per-peer", "20"]).await;
     let mut idle = Vec::new();
     for address in [&ports.http, &ports.grpc] {
@@ -157,7 +157,7 @@ async fn connections_beyond_the_limit_of_a_peer_are_closed_and_counted() {
     assert!(ports.metric("nono_connections_rejected_total{port=\"http\",reason=\"peer_limit\"}").await >= 1);
 }
 
-/// A gateway and a service as processes of their own, with a scripted model.
+/// A gateway and a service as separate processes, with a scripted model.
 struct Deployment {
     service: Program,
     _gateway: Program,
@@ -173,12 +173,12 @@ impl Deployment {
         let model_url = model.url();
         let arguments = [&free[..], &["--store", "memory:", "--model-url", &model_url]].concat();
         let mut service = Program::start("session-service", &arguments, &[]);
-        let grpc = field(&service.says("listening").await, "grpc");
+        let grpc = field(&service.wait_for_log("listening").await, "grpc");
         let free = ["--http-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
         let backend = format!("http://{grpc}");
         let arguments = [&free[..], &["--backend", &backend]].concat();
         let mut gateway = Program::start("gateway", &arguments, &[]);
-        let line = gateway.says("listening").await;
+        let line = gateway.wait_for_log("listening").await;
         let app = App::at(&field(&line, "page"));
         Self { service, _gateway: gateway, app, admin: field(&line, "admin"), model }
     }
@@ -197,8 +197,8 @@ impl Deployment {
         chats
     }
 
-    /// Waits until the gateway has noticed that clients went away.
-    async fn has_noticed(&self, disconnects: u64) {
+    /// Waits until the gateway has noticed a number of disconnects.
+    async fn wait_for_disconnects(&self, disconnects: u64) {
         let begun = Instant::now();
         loop {
             let metrics =
@@ -231,7 +231,7 @@ fn field(line: &str, name: &str) -> String {
 }
 
 /// Sends calls and disconnects while the service is frozen, so that it sees calls and resets at once.
-async fn disconnecting_clients_cut_no_chat(client: reqwest::Client) {
+async fn disconnecting_clients_do_not_end_chats(client: reqwest::Client) {
     let deployment = Deployment::start().await;
     let chats = deployment.running_chats(10).await;
     deployment.service.signal(Signal::SIGSTOP);
@@ -241,22 +241,22 @@ async fn disconnecting_clients_cut_no_chat(client: reqwest::Client) {
         let chat = client.post(format!("{}/api/session/gone/chat", deployment.app.http));
         requests.spawn(chat.json(&json!({ "message": "a" })).send());
     }
-    // The timeout is the time in which the requests are sent. It is shorter than the five seconds of a call.
+    // The requests are sent within this timeout, which is shorter than the five seconds of a call.
     assert!(tokio::time::timeout(Duration::from_secs(2), requests.join_next()).await.is_err());
     requests.abort_all();
-    deployment.has_noticed(100).await;
+    deployment.wait_for_disconnects(100).await;
     deployment.service.signal(Signal::SIGCONT);
     deployment.app.get("/api/sessions").await.ok();
     deployment.all_finish(chats).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_that_disconnect_cut_no_chat_of_others() {
-    disconnecting_clients_cut_no_chat(reqwest::Client::new()).await;
+async fn clients_that_disconnect_do_not_end_chats_of_others() {
+    disconnecting_clients_do_not_end_chats(reqwest::Client::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn streams_that_are_reset_on_one_connection_cut_no_chat_of_others() {
+async fn streams_reset_on_one_connection_do_not_end_chats_of_others() {
     let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
-    disconnecting_clients_cut_no_chat(client).await;
+    disconnecting_clients_do_not_end_chats(client).await;
 }

@@ -9,7 +9,7 @@ async fn start(arguments: &[&str]) -> (Program, App) {
     let mut program = Program::nono(arguments, &[]);
     let greeting = program.greeting().await;
     let at = greeting.find("http://").unwrap();
-    program.says("store reachable").await;
+    program.wait_for_log("store reachable").await;
     (program, App::at(greeting[at..].split_whitespace().next().unwrap()))
 }
 

@@ -1,8 +1,8 @@
-//! gRPC as callers without our generated code see it: details, deadlines, health, reflection.
+//! gRPC for callers without our generated code: error details, deadlines, health, reflection.
 
 use crate::{
     app::{App, demo, service},
-    faults::faulty,
+    outages::faulty,
 };
 use nono_proto::session::v1::{self as pb, ErrorReason, session_service_client::SessionServiceClient};
 use prost::Message;
@@ -38,7 +38,7 @@ fn create(user_id: &str) -> pb::CreateRequest {
 async fn errors_carry_their_reason_and_every_violation() {
     let app = App::memory().await;
     let mut client = sessions(&app).await;
-    let refused = client
+    let error = client
         .create(pb::CreateRequest {
             user_id: String::new(),
             persona: "pirate".into(),
@@ -47,8 +47,8 @@ async fn errors_carry_their_reason_and_every_violation() {
         })
         .await
         .unwrap_err();
-    assert_eq!(refused.code(), Code::InvalidArgument);
-    let details = refused.get_error_details();
+    assert_eq!(error.code(), Code::InvalidArgument);
+    let details = error.get_error_details();
     let info = details.error_info().unwrap();
     assert_eq!((info.reason.as_str(), info.domain.as_str()), ("INVALID_ARGUMENT", "nono"));
     let violations = &details.bad_request().unwrap().field_violations;
@@ -59,7 +59,7 @@ async fn errors_carry_their_reason_and_every_violation() {
     let exists = client.create(create("a")).await.unwrap_err();
     assert_eq!(exists.code(), Code::AlreadyExists);
     assert_eq!(exists.get_details_error_info().unwrap().reason, "SESSION_EXISTS");
-    let missing = client.get(pb::GetRequest { user_id: "nobody".into() }).await.unwrap_err();
+    let missing = client.get(pb::GetRequest { user_id: "unknown".into() }).await.unwrap_err();
     assert_eq!(missing.get_details_error_info().unwrap().reason, "SESSION_NOT_FOUND");
     let both = pb::HistoryRequest { user_id: "a".into(), before_seq: Some(1), after_seq: Some(0), limit: -1 };
     let both = client.history(both).await.unwrap_err().get_error_details();
@@ -69,7 +69,7 @@ async fn errors_carry_their_reason_and_every_violation() {
 }
 
 #[tokio::test]
-async fn numbers_that_a_double_cannot_hold_are_refused() {
+async fn numbers_that_a_double_cannot_represent_are_rejected() {
     let app = App::memory().await;
     let mut client = sessions(&app).await;
     for number in [9_007_199_254_740_992.0, f64::NAN, f64::INFINITY] {
@@ -81,10 +81,10 @@ async fn numbers_that_a_double_cannot_hold_are_refused() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_gone_says_when_to_try_again() {
+async fn an_unreachable_store_returns_unavailable_with_a_retry_delay() {
     let mut redis = RedisServer::start();
     let store = session_service::store::redis::RedisStore::from_url(&redis.url(), Policy::default()).unwrap();
-    let app = App::over(Arc::new(store)).await;
+    let app = App::with_store(Arc::new(store)).await;
     redis.kill();
     let error = sessions(&app).await.create(create("a")).await.unwrap_err();
     assert_eq!(error.code(), Code::Unavailable);
@@ -94,10 +94,10 @@ async fn a_store_that_is_gone_says_when_to_try_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_callers_deadline_is_kept_and_called_by_its_name() {
+async fn a_call_beyond_the_callers_deadline_returns_deadline_exceeded() {
     let app = faulty().await;
     let mut request = Request::new(pb::GetRequest { user_id: "a".into() });
-    // The server ends the call a tenth earlier, which leaves 100 ms until the client's library would report CANCELLED.
+    // The server ends the call a tenth earlier: 100 ms before the client's library would report CANCELLED.
     request.metadata_mut().insert("grpc-timeout", "1S".parse().unwrap());
     let begun = Instant::now();
     let late = sessions(&app).await.get(request).await.unwrap_err();
@@ -108,17 +108,17 @@ async fn a_callers_deadline_is_kept_and_called_by_its_name() {
 }
 
 #[tokio::test]
-async fn the_ids_of_a_call_come_back_in_its_headers() {
+async fn request_id_and_trace_id_are_in_the_response_metadata() {
     let app = App::memory().await;
     let mut request = Request::new(pb::ListRequest::default());
     request.metadata_mut().insert("x-request-id", "mine".parse().unwrap());
-    let answer = sessions(&app).await.list(request).await.unwrap();
-    assert_eq!(answer.metadata().get("x-request-id").unwrap(), "mine");
-    assert_eq!(answer.metadata().get("x-trace-id").unwrap().len(), 32);
+    let response = sessions(&app).await.list(request).await.unwrap();
+    assert_eq!(response.metadata().get("x-request-id").unwrap(), "mine");
+    assert_eq!(response.metadata().get("x-trace-id").unwrap().len(), 32);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn health_begins_with_the_store_and_ends_with_the_drain() {
+async fn health_is_serving_from_the_first_contact_with_the_store_until_the_drain() {
     let (address, _service, lifecycle) = service(Arc::new(MemoryStore::new(Policy::default())), demo()).await;
     let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
     let mut client = HealthClient::new(channel);
@@ -129,23 +129,23 @@ async fn health_begins_with_the_store_and_ends_with_the_drain() {
             client.watch(HealthCheckRequest { service: name.into() }).await.unwrap().into_inner();
         while watching.next().await.unwrap().unwrap().status() != ServingStatus::Serving {}
     }
-    let unknown = client.check(HealthCheckRequest { service: "nobody".into() }).await.unwrap_err();
+    let unknown = client.check(HealthCheckRequest { service: "unknown".into() }).await.unwrap_err();
     assert_eq!(unknown.code(), Code::NotFound);
     lifecycle.stop(Duration::from_millis(300)).await;
     let mut last = ServingStatus::Unknown;
     let end = loop {
         match watching.next().await {
-            Some(Ok(answer)) => last = answer.status(),
+            Some(Ok(response)) => last = response.status(),
             Some(Err(status)) => break status,
             None => panic!("the stream ends with a status"),
         }
     };
     assert_eq!(last, ServingStatus::NotServing);
-    assert_eq!(end.code(), Code::Unavailable, "a stream does not hold the drain up");
+    assert_eq!(end.code(), Code::Unavailable, "a stream does not delay the drain");
 }
 
 #[tokio::test]
-async fn a_service_whose_store_is_absent_listens_but_does_not_serve() {
+async fn a_service_without_its_store_listens_and_is_not_serving() {
     let mut redis = RedisServer::absent();
     let store = session_service::store::redis::RedisStore::from_url(&redis.url(), Policy::default()).unwrap();
     let (address, _service, lifecycle) = service(Arc::new(store), demo()).await;
@@ -171,7 +171,7 @@ const SERVICES: [&str; 4] = [
 ];
 
 #[tokio::test]
-async fn both_reflections_list_every_service() {
+async fn both_reflection_versions_list_every_service() {
     let app = App::memory().await;
     let channel = channel(&app).await;
     macro_rules! listed {
@@ -185,10 +185,10 @@ async fn both_reflections_list_every_service() {
                 message_request: Some(MessageRequest::ListServices(String::new())),
             };
             let mut client = ServerReflectionClient::new(channel.clone());
-            let mut answers =
+            let mut responses =
                 client.server_reflection_info(tokio_stream::once(ask)).await.unwrap().into_inner();
-            let answer = answers.next().await.unwrap().unwrap().message_response.unwrap();
-            let MessageResponse::ListServicesResponse(list) = answer else { panic!("{answer:?}") };
+            let response = responses.next().await.unwrap().unwrap().message_response.unwrap();
+            let MessageResponse::ListServicesResponse(list) = response else { panic!("{response:?}") };
             list.service.into_iter().map(|service| service.name).collect::<BTreeSet<_>>()
         }};
     }
@@ -200,7 +200,7 @@ async fn both_reflections_list_every_service() {
 }
 
 #[tokio::test]
-async fn reflection_tells_the_whole_contract() {
+async fn reflection_returns_the_descriptors_of_the_contract() {
     let app = App::memory().await;
     let mut client = v1::server_reflection_client::ServerReflectionClient::new(channel(&app).await);
     let ask = v1::ServerReflectionRequest {
@@ -209,10 +209,10 @@ async fn reflection_tells_the_whole_contract() {
             "nono.session.v1.SessionService".into(),
         )),
     };
-    let mut answers = client.server_reflection_info(tokio_stream::once(ask)).await.unwrap().into_inner();
-    let answer = answers.next().await.unwrap().unwrap().message_response.unwrap();
-    let v1::server_reflection_response::MessageResponse::FileDescriptorResponse(files) = answer else {
-        panic!("{answer:?}")
+    let mut responses = client.server_reflection_info(tokio_stream::once(ask)).await.unwrap().into_inner();
+    let response = responses.next().await.unwrap().unwrap().message_response.unwrap();
+    let v1::server_reflection_response::MessageResponse::FileDescriptorResponse(files) = response else {
+        panic!("{response:?}")
     };
     let file = FileDescriptorProto::decode(files.file_descriptor_proto[0].as_slice()).unwrap();
     let methods: Vec<_> = file.service[0].method.iter().map(|method| method.name().to_owned()).collect();

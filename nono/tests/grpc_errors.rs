@@ -1,4 +1,4 @@
-//! Errors that the gRPC library raises, compression, and how reflection and health report what they do not know.
+//! Errors of the gRPC library, compression, and unknown names in reflection and health.
 
 use crate::app::App;
 use nono_proto::{

@@ -1,6 +1,6 @@
-//! The programs from outside, in one binary because linking is dear.
+//! End-to-end tests of the programs, in one binary because linking is slow.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
-#![expect(unreachable_pub, reason = "the cases are stamped into other modules")]
+#![expect(unreachable_pub, reason = "a macro adds the cases to other modules")]
 
 mod app;
 mod chat;
@@ -9,13 +9,13 @@ mod deploy;
 mod diagnosis;
 mod documents;
 mod example;
-mod faults;
 mod grpc;
 mod grpc_errors;
 mod import_cycles;
+mod outages;
 mod output;
-mod page_folder;
 mod programs;
+mod public_dir;
 mod raw_http;
 mod repository;
 mod rest;

@@ -13,11 +13,11 @@ use tokio::{
     time::timeout,
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 const PORTS: [&str; 6] =
     ["--http-listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
 
-/// Returns a pipe to write to, whose reader is gone.
+/// Returns the write end of a pipe whose read end is closed.
 fn closed() -> Stdio {
     let (reader, writer) = pipe().unwrap();
     drop(reader);
@@ -25,7 +25,7 @@ fn closed() -> Stdio {
 }
 
 async fn exit_code(mut child: Child) -> Option<i32> {
-    timeout(PATIENCE, child.wait()).await.expect("it ends").unwrap().code()
+    timeout(TIMEOUT, child.wait()).await.expect("it ends").unwrap().code()
 }
 
 fn terminate(child: &Child) {
@@ -38,12 +38,12 @@ async fn nono_serves_with_a_closed_standard_output() {
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut page = None;
     while page.is_none() {
-        let line = timeout(PATIENCE, log.next_line()).await.unwrap().unwrap().expect("it is listening");
+        let line = timeout(TIMEOUT, log.next_line()).await.unwrap().unwrap().expect("it is listening");
         page = line.split_once("\"http\":\"").map(|(_, rest)| rest.split('"').next().unwrap().to_owned());
     }
     assert_eq!(reqwest::get(format!("http://{}/", page.unwrap())).await.unwrap().status(), 200);
     terminate(&child);
-    while timeout(PATIENCE, log.next_line()).await.unwrap().unwrap().is_some() {}
+    while timeout(TIMEOUT, log.next_line()).await.unwrap().unwrap().is_some() {}
     assert_eq!(exit_code(child).await, Some(0));
 }
 
@@ -51,7 +51,7 @@ async fn nono_serves_with_a_closed_standard_output() {
 async fn nono_serves_with_a_closed_standard_error() {
     let mut child = command("nono", &PORTS, &[("RUST_LOG", "trace")]).stderr(closed()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let greeting = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let greeting = timeout(TIMEOUT, lines.next_line()).await.unwrap().unwrap().unwrap();
     let page = greeting.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
     assert_eq!(reqwest::get(page).await.unwrap().status(), 200);
     terminate(&child);

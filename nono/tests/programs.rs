@@ -1,4 +1,4 @@
-//! The programs as processes: settings, start, stop.
+//! The programs as processes: settings, start and stop.
 
 use crate::app::{App, Program};
 use nix::sys::signal::Signal;
@@ -11,20 +11,20 @@ use tokio::{
 
 const PROGRAMS: [&str; 3] = ["nono", "session-service", "gateway"];
 
-/// The address in a line such as `... http://127.0.0.1:1234 ...`.
+/// Returns the address in a line such as `... http://127.0.0.1:1234 ...`.
 fn address(line: &str) -> String {
     let at = line.find("http://").unwrap();
     line[at..].chars().take_while(|c| !c.is_whitespace() && *c != '"' && *c != ',').collect()
 }
 
 #[tokio::test]
-async fn nono_says_where_to_click_and_stops_cleanly() {
+async fn nono_prints_the_address_of_the_page_and_stops_cleanly() {
     let mut program = Program::nono(&[], &[]);
     let greeting = program.greeting().await;
     let page = reqwest::get(address(&greeting)).await.unwrap();
     assert_eq!(page.status(), 200);
     program.signal(Signal::SIGINT);
-    program.says("stopping").await;
+    program.wait_for_log("stopping").await;
     assert_eq!(program.exit_code().await, Some(0));
 }
 
@@ -33,11 +33,11 @@ async fn the_three_programs_work_together_over_redis() {
     let redis = RedisServer::start();
     let free = ["--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
     let mut service = Program::start("session-service", &free, &[("NONO_STORE", &redis.url())]);
-    let line = service.says("listening").await;
+    let line = service.wait_for_log("listening").await;
     let grpc: String = line.split("\"grpc\":\"").nth(1).unwrap().split('"').next().unwrap().into();
     let free = ["--http-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
     let mut gateway = Program::start("gateway", &free, &[("NONO_BACKEND", &format!("http://{grpc}"))]);
-    let page = address(&gateway.says("listening").await);
+    let page = address(&gateway.wait_for_log("listening").await);
     let client = reqwest::Client::new();
     let create =
         client.post(format!("{page}/api/session/create")).json(&serde_json::json!({ "user_id": "a" }));
@@ -50,7 +50,7 @@ async fn the_three_programs_work_together_over_redis() {
 }
 
 #[tokio::test]
-async fn a_bad_setting_is_one_sentence_and_exit_code_2() {
+async fn an_invalid_setting_ends_the_program_with_one_sentence_and_exit_code_2() {
     for (program, arguments, environment, expected) in [
         ("nono", &["--store", "mysql://x"][..], &[][..], "--store <URL>: it must be memory:, redis://"),
         (
@@ -134,7 +134,7 @@ async fn a_bad_setting_is_one_sentence_and_exit_code_2() {
 }
 
 #[tokio::test]
-async fn an_address_in_use_is_said_and_ends_the_program() {
+async fn an_address_in_use_is_reported_and_ends_the_program() {
     let taken = crate::app::bind().await;
     let address = taken.local_addr().unwrap().to_string();
     let (code, _, err) = Program::run("gateway", &["--http-listen", &address], &[]).await;
@@ -143,7 +143,7 @@ async fn an_address_in_use_is_said_and_ends_the_program() {
 }
 
 #[tokio::test]
-async fn help_names_every_setting_with_its_variable() {
+async fn help_lists_every_setting_with_its_variable() {
     let common = ["NONO_ADMIN_LISTEN", "NONO_LOG_FORMAT", "NONO_DRAIN_DELAY", "NONO_DRAIN_TIMEOUT"];
     let service = [
         "NONO_GRPC_LISTEN",
@@ -174,7 +174,7 @@ async fn help_names_every_setting_with_its_variable() {
 }
 
 #[tokio::test]
-async fn the_stores_address_may_stand_in_a_file_and_a_flag_comes_before_it() {
+async fn the_store_address_is_read_from_a_file_unless_a_flag_overrides_it() {
     let redis = RedisServer::start();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("store");
@@ -182,16 +182,19 @@ async fn the_stores_address_may_stand_in_a_file_and_a_flag_comes_before_it() {
     let environment = [("NONO_STORE_FILE", file.to_str().unwrap()), ("RUST_LOG", "debug")];
     let free = ["--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
     let mut program = Program::start("session-service", &free, &environment);
-    assert!(program.says("listening").await.contains("redis://..."));
-    program.says("store reachable").await;
+    assert!(program.wait_for_log("listening").await.contains("redis://..."));
+    program.wait_for_log("store reachable").await;
     let flag = [&free[..], &["--store", "memory:"]].concat();
     assert!(
-        Program::start("session-service", &flag, &environment).says("listening").await.contains("memory:")
+        Program::start("session-service", &flag, &environment)
+            .wait_for_log("listening")
+            .await
+            .contains("memory:")
     );
 }
 
 #[tokio::test]
-async fn a_secret_in_the_address_of_the_store_is_never_shown() {
+async fn help_and_logs_omit_a_secret_in_the_store_address() {
     let store = "redis://user:hunter2@127.0.0.1:1/0";
     let (_, help, _) = Program::run("nono", &["--help"], &[("NONO_STORE", store)]).await;
     assert!(!help.contains("hunter2"));
@@ -201,12 +204,12 @@ async fn a_secret_in_the_address_of_the_store_is_never_shown() {
         &[("NONO_STORE", store), ("RUST_LOG", "debug")],
     );
     for expected in ["listening", "redis connection", "not reachable yet"] {
-        assert!(!program.says(expected).await.contains("hunter2"));
+        assert!(!program.wait_for_log(expected).await.contains("hunter2"));
     }
 }
 
 #[tokio::test]
-async fn stopping_does_not_wait_for_connections_that_say_nothing() {
+async fn a_stop_does_not_wait_for_silent_connections() {
     let mut program = Program::nono(&["--drain-timeout", "1s"], &[]);
     let page = address(&program.greeting().await);
     let http = page.trim_start_matches("http://").to_owned();
@@ -215,13 +218,13 @@ async fn stopping_does_not_wait_for_connections_that_say_nothing() {
     let head = "POST /api/session/create HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
                 content-length: 100\r\nexpect: 100-continue\r\n\r\n";
     half.write_all(head.as_bytes()).await.unwrap();
-    // The answer shows that the request is in progress.
-    let mut answer = [0; 12];
-    half.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 100");
+    // The response shows that the request is in progress.
+    let mut response = [0; 12];
+    half.read_exact(&mut response).await.unwrap();
+    assert_eq!(&response, b"HTTP/1.1 100");
     let begun = Instant::now();
     program.signal(Signal::SIGTERM);
-    program.says("cut off").await;
+    program.wait_for_log("cut off").await;
     assert_eq!(program.exit_code().await, Some(0));
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
 }
@@ -231,7 +234,7 @@ async fn a_second_signal_ends_the_program_at_once() {
     let mut program = Program::nono(&["--drain-delay", "1m"], &[]);
     program.greeting().await;
     program.signal(Signal::SIGTERM);
-    program.says("stopping").await;
+    program.wait_for_log("stopping").await;
     program.signal(Signal::SIGTERM);
     assert_eq!(program.exit_code().await, Some(130));
 }
@@ -252,19 +255,19 @@ async fn a_draining_program_is_unready_but_serves() {
         ],
         &[],
     );
-    let line = program.says("listening").await;
+    let line = program.wait_for_log("listening").await;
     let admin: String = line.split("\"admin\":\"").nth(1).unwrap().split('"').next().unwrap().into();
-    program.says("serving").await;
+    program.wait_for_log("serving").await;
     let status =
         async |path: &str| reqwest::get(format!("http://{admin}{path}")).await.unwrap().status().as_u16();
     assert_eq!((status("/livez").await, status("/readyz").await), (200, 200));
     program.signal(Signal::SIGTERM);
-    program.says("stopping").await;
+    program.wait_for_log("stopping").await;
     assert_eq!((status("/livez").await, status("/readyz").await, status("/metrics").await), (200, 503, 200));
     assert_eq!(program.exit_code().await, Some(0));
 }
 
-/// The library that shifts a program's clock, wherever the distribution has put it.
+/// Returns the path of the library that shifts a program's clock. It depends on the distribution.
 fn shifted_clock() -> String {
     let folders = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
     let library = folders.map(|folder| folder.join("faketime/libfaketime.so.1")).find(|path| path.exists());
@@ -272,7 +275,7 @@ fn shifted_clock() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_whose_clock_is_an_hour_off_changes_nothing() {
+async fn a_process_with_a_wrong_clock_lists_and_expires_sessions_correctly() {
     let (redis, library) = (RedisServer::start(), shifted_clock());
     let store = redis.url();
     let mut apps = Vec::new();
@@ -281,8 +284,8 @@ async fn a_process_whose_clock_is_an_hour_off_changes_nothing() {
             [("LD_PRELOAD", library.as_str()), ("FAKETIME", shift), ("DONT_FAKE_MONOTONIC", "1")];
         let mut program = Program::nono(&["--store", &store], &environment);
         let app = App::at(&address(&program.greeting().await));
-        program.says("store reachable").await;
-        // Its own clock is what it should be: health is dated by it.
+        program.wait_for_log("store reachable").await;
+        // The timestamp of /health shows that the clock of the process is shifted.
         let dated = app.get("/health").await.ok()["timestamp"].as_str().unwrap().to_owned();
         let server = app.get("/api/config").await.ok()["server_time"].as_str().unwrap().to_owned();
         assert!(shift == "+0" || dated[..13] != server[..13], "{shift}: {dated} and {server}");
@@ -292,7 +295,7 @@ async fn a_process_whose_clock_is_an_hour_off_changes_nothing() {
     let listed = apps[0].1.get("/api/sessions").await.ok();
     assert_eq!(listed["count"], 3);
     for (_, app) in &apps {
-        assert_eq!(app.get("/api/sessions").await.ok(), listed, "all see the same");
+        assert_eq!(app.get("/api/sessions").await.ok(), listed, "all processes list the same sessions");
     }
     for (_, app) in &apps {
         for shift in ["+0", "+1h", "-1h"] {

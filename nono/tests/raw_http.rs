@@ -133,7 +133,7 @@ async fn a_client_that_sends_a_large_body_first_receives_the_rejection() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_body_that_is_announced_too_large_is_not_asked_for() {
+async fn a_body_announced_as_too_large_gets_no_100_continue() {
     let app = App::memory().await;
     let mut client = Client::connect(&app).await;
     let head = "POST /api/session/create HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\

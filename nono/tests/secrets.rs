@@ -1,4 +1,4 @@
-//! Canaries in everything that a caller, a model, a store or a file may hold: none of them reaches a log, at any level.
+//! Canaries in all data of callers, models, stores and files. No log line contains them, at any level.
 
 use crate::app::{App, Program};
 use nix::sys::signal::Signal;
@@ -10,7 +10,7 @@ use testkit::{Behaviour, ModelServer, RedisServer};
 const KEY: &str = "canary-api-key";
 const ECHO: &str = "canary-api-key canary-message canary-prompt";
 
-/// The servers and files behind a service, each of which holds canaries.
+/// The servers and files behind a service, all with canaries.
 struct Backends {
     redis: RedisServer,
     model: ModelServer,
@@ -92,9 +92,9 @@ async fn use_every_call(app: &App, backends: &Backends) {
     for (n, echo) in echoes().into_iter().enumerate() {
         backends.model.script(echo.clone());
         let said = json!({"message": format!("canary-message {n}"), "metadata": metadata});
-        let refused = app.post("/api/session/canary-user/chat", &said).await;
-        assert_eq!(refused.status, 503, "{echo:?}");
-        assert!(!refused.text.contains("canary"), "{}", refused.text);
+        let error = app.post("/api/session/canary-user/chat", &said).await;
+        assert_eq!(error.status, 503, "{echo:?}");
+        assert!(!error.text.contains("canary"), "{}", error.text);
     }
     let sent = backends.model.requests()[0].to_string();
     assert!(sent.contains("canary-prompt") && sent.contains("canary-message"), "{sent}");
@@ -125,7 +125,7 @@ async fn send_bad_requests(app: &App) {
     assert_eq!(app.post("/api/session/create", &large).await.status, 413);
 }
 
-/// Plants canaries where the store's values have another form, and reads them.
+/// Writes canaries into records that are then corrupt, and reads them.
 async fn read_corrupt_records(app: &App, redis: &RedisServer) {
     let history = "chat_history:{canary-user}";
     for message in [
@@ -154,7 +154,7 @@ async fn read_corrupt_records(app: &App, redis: &RedisServer) {
     }
 }
 
-/// Asserts that a log has the lines of a whole life at every level, and no canary.
+/// Checks that a log has lines of every level and no canary.
 fn assert_clean(name: &str, log: &[String]) {
     for line in log {
         assert!(!line.to_lowercase().contains("canary"), "{name}: {line}");
@@ -167,18 +167,18 @@ fn strings(arguments: &[String]) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_log_line_of_the_two_services_holds_a_secret_or_content() {
+async fn logs_of_the_two_services_contain_no_secret_and_no_content() {
     let mut backends = Backends::start().await;
     let arguments = backends.arguments();
     let ports = ["--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
     let arguments = [&ports[..], &strings(&arguments)].concat();
     let mut service = Program::start("session-service", &arguments, &backends.environment());
-    let line = service.says("\"message\":\"listening\"").await;
+    let line = service.wait_for_log("\"message\":\"listening\"").await;
     let grpc = format!("http://{}", line.split("\"grpc\":\"").nth(1).unwrap().split('"').next().unwrap());
     let service_log = service.collect_log();
     let ports = ["--http-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
     let mut gateway = Program::start("gateway", &ports, &[("RUST_LOG", "trace"), ("NONO_BACKEND", &grpc)]);
-    let line = gateway.says("\"message\":\"listening\"").await;
+    let line = gateway.wait_for_log("\"message\":\"listening\"").await;
     let app = App::at(line.split("\"page\":\"").nth(1).unwrap().split('"').next().unwrap());
     let gateway_log = gateway.collect_log();
     use_every_call(&app, &backends).await;
@@ -195,7 +195,7 @@ async fn no_log_line_of_the_two_services_holds_a_secret_or_content() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_log_line_of_nono_holds_a_secret_or_content() {
+async fn logs_of_nono_contain_no_secret_and_no_content() {
     let mut backends = Backends::start().await;
     let arguments = backends.arguments();
     let mut nono = Program::nono(&strings(&arguments), &backends.environment());
@@ -213,7 +213,7 @@ async fn no_log_line_of_nono_holds_a_secret_or_content() {
 }
 
 #[tokio::test]
-async fn a_bad_setting_is_reported_without_its_value() {
+async fn an_invalid_setting_is_reported_without_its_value() {
     let personas = |text: &str| {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text.as_bytes()).unwrap();

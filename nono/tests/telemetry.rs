@@ -1,4 +1,4 @@
-//! One trace from the HTTP request to the store, metrics under known names, logs without content.
+//! Traces from the HTTP request to the store, names of metrics, and logs without content.
 
 use crate::app::{App, Program, bind};
 use nix::sys::signal::Signal;
@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Code, Request, Response, Status, transport::Server};
 
-/// A collector that hands on every span.
+/// A trace collector that sends every span to a channel.
 struct Collector(mpsc::Sender<Span>);
 
 #[tonic::async_trait]
@@ -40,7 +40,7 @@ fn address(greeting: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_trace_leads_from_the_request_to_the_store() {
+async fn one_trace_contains_the_request_the_call_and_the_store_operation() {
     let listener = bind().await;
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let (sender, mut spans) = mpsc::channel(1024);
@@ -58,15 +58,15 @@ async fn one_trace_leads_from_the_request_to_the_store() {
         .post(format!("{page}/api/session/create"))
         .header("traceparent", format!("00-{trace}-b7ad6b7169203331-01"))
         .json(&serde_json::json!({ "user_id": "a" }));
-    let answer = request.send().await.unwrap();
-    assert_eq!(answer.headers()["x-trace-id"], trace);
+    let response = request.send().await.unwrap();
+    assert_eq!(response.headers()["x-trace-id"], trace);
 
     let mut found: HashMap<String, Span> = HashMap::new();
     let waiting = async {
         while found.len() < 3 {
             let span = spans.recv().await.unwrap();
             let trace_id: String = span.trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
-            assert!(!span.name.contains("Health"), "health is not traced");
+            assert!(!span.name.contains("Health"), "health checks are not traced");
             if trace_id == trace {
                 found.insert(span.name.clone(), span);
             }
@@ -82,7 +82,7 @@ async fn one_trace_leads_from_the_request_to_the_store() {
 }
 
 #[tokio::test]
-async fn logs_carry_ids_and_never_content() {
+async fn logs_contain_ids_and_no_content() {
     let mut program = Program::nono(&[], &[("RUST_LOG", "trace")]);
     let page = address(&program.greeting().await);
     let client = reqwest::Client::new();
@@ -93,7 +93,7 @@ async fn logs_carry_ids_and_never_content() {
         client.post(format!("{page}/api/session/a/messages")).header("x-request-id", "the-last-one");
     request.json(&said).send().await.unwrap();
     loop {
-        let line = program.says("").await;
+        let line = program.wait_for_log("").await;
         assert!(!line.contains("canary"), "{line}");
         if line.contains("\"message\":\"request\"") && line.contains("the-last-one") {
             break;
@@ -102,7 +102,7 @@ async fn logs_carry_ids_and_never_content() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn chunks_that_are_not_understood_are_counted_once_per_reply() {
+async fn invalid_chunks_are_logged_once_per_reply_with_their_count() {
     let model = ModelServer::start().await;
     let mut program = Program::nono(&["--model-url", &model.url()], &[]);
     let app = App::at(&address(&program.greeting().await));
@@ -122,16 +122,16 @@ async fn chunks_that_are_not_understood_are_counted_once_per_reply() {
 }
 
 #[tokio::test]
-async fn metrics_have_the_names_that_dashboards_know() {
+async fn metrics_have_the_documented_names_and_labels() {
     let mut program = Program::start(
         "nono",
         &["--http-listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"],
         &[("RUST_LOG", "debug")],
     );
     let page = address(&program.greeting().await);
-    let admin = program.says("\"admin\"").await;
+    let admin = program.wait_for_log("\"admin\"").await;
     let admin: String = admin.split("\"admin\":\"").nth(1).unwrap().split('"').next().unwrap().into();
-    reqwest::get(format!("{page}/api/session/nobody")).await.unwrap();
+    reqwest::get(format!("{page}/api/session/unknown")).await.unwrap();
     let metrics = reqwest::get(format!("http://{admin}/metrics")).await.unwrap().text().await.unwrap();
     for line in [
         "build_info{program=\"nono\"",
@@ -151,19 +151,19 @@ async fn metrics_have_the_names_that_dashboards_know() {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_stops_no_call() {
+async fn an_unread_log_blocks_no_call() {
     let mut program = Program::nono(&[], &[("RUST_LOG", "trace")]);
     program.greeting().await;
-    let listening = program.says("\"admin\"").await;
+    let listening = program.wait_for_log("\"admin\"").await;
     let address = |field: &str| {
         let (_, rest) = listening.split_once(&format!("\"{field}\":\"")).unwrap();
         format!("http://{}", rest.split('"').next().unwrap())
     };
     let mut sessions = SessionServiceClient::connect(address("grpc")).await.unwrap();
     let mut get = async || {
-        let get = sessions.get(GetRequest { user_id: "nobody".into() });
-        let answer = tokio::time::timeout(Duration::from_secs(5), get).await.expect("it is answered");
-        assert_eq!(answer.unwrap_err().code(), Code::NotFound);
+        let get = sessions.get(GetRequest { user_id: "unknown".into() });
+        let response = tokio::time::timeout(Duration::from_secs(5), get).await.expect("the call ends");
+        assert_eq!(response.unwrap_err().code(), Code::NotFound);
     };
     for round in 0.. {
         for _ in 0..50 {

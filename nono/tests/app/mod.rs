@@ -1,4 +1,4 @@
-//! The service and the gateway on free ports, and one method per thing that a caller does.
+//! The service and the gateway on free ports, with one method per kind of request.
 
 mod help;
 mod program;
@@ -24,7 +24,7 @@ use tokio::net::TcpListener;
 pub use help::{Help, names};
 pub use program::{Program, command};
 
-/// Everything of one deployment; it ends when this is dropped.
+/// A running deployment, which is stopped when it is dropped.
 pub struct App {
     pub http: String,
     pub grpc: String,
@@ -33,26 +33,26 @@ pub struct App {
     lifecycles: Vec<Lifecycle>,
 }
 
-/// An answer over HTTP.
+/// An HTTP response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub text: String,
 }
 
-impl Answer {
+impl HttpResponse {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    /// The answer's JSON when it succeeded.
+    /// Returns the JSON body of a successful response.
     pub fn ok(self) -> Value {
         assert_eq!(self.status, StatusCode::OK, "{}", self.text);
         self.json()
     }
 
-    /// The answer's problem, whose form is checked.
+    /// Checks the form of an error and returns it.
     pub fn problem(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
         assert_eq!(self.headers["content-type"], "application/problem+json");
@@ -67,7 +67,7 @@ impl Answer {
         problem
     }
 
-    /// The fields that a refusal names.
+    /// Returns the fields of all violations.
     pub fn violations(self) -> Vec<String> {
         let problem = self.problem(400);
         assert_eq!(problem["reason"], "INVALID_ARGUMENT");
@@ -77,89 +77,95 @@ impl Answer {
 }
 
 impl App {
-    /// Both roles in one process over memory, as `nono` runs them.
+    /// Starts both roles in one process over memory, as `nono` does.
     pub async fn memory() -> Self {
         Self::memory_with(demo()).await
     }
 
-    /// The same with another model.
+    /// Starts both roles in one process over memory, with a given model.
     pub async fn memory_with(model: Arc<dyn Model>) -> Self {
-        Self::together(Arc::new(MemoryStore::new(Policy::default())), model).await
+        Self::single_process(Arc::new(MemoryStore::new(Policy::default())), model).await
     }
 
-    /// A gateway that calls a service over the network, which is over Redis.
+    /// Starts a gateway and a service over Redis, with the network between them.
     pub async fn redis() -> Self {
         Self::redis_with(demo()).await
     }
 
-    /// The same with another model.
+    /// Starts a gateway and a service over Redis, with a given model.
     pub async fn redis_with(model: Arc<dyn Model>) -> Self {
         let redis = RedisServer::start_durable();
         let store = Arc::new(RedisStore::from_url(&redis.url(), Policy::default()).unwrap());
-        Self::apart(store, Some(redis), model).await
+        Self::separate(store, Some(redis), model).await
     }
 
-    /// A gateway that calls a service over the network, which is over this store.
-    pub async fn over(store: Arc<dyn SessionStore>) -> Self {
-        Self::apart(store, None, demo()).await
+    /// Starts a gateway and a service over a store, with the network between them.
+    pub async fn with_store(store: Arc<dyn SessionStore>) -> Self {
+        Self::separate(store, None, demo()).await
     }
 
-    /// What a program serves at this address.
+    /// Returns a client of a program at an address.
     pub fn at(http: &str) -> Self {
         let client = reqwest::Client::new();
         Self { http: http.to_owned(), grpc: String::new(), redis: None, client, lifecycles: Vec::new() }
     }
 
-    async fn together(store: Arc<dyn SessionStore>, model: Arc<dyn Model>) -> Self {
+    async fn single_process(store: Arc<dyn SessionStore>, model: Arc<dyn Model>) -> Self {
         let (grpc, service, lifecycle) = service(store, model).await;
         let http = gateway(Backend::local(service.router()), &lifecycle).await;
         let app =
             Self { http, grpc, redis: None, client: reqwest::Client::new(), lifecycles: vec![lifecycle] };
-        app.is_ready().await;
+        app.wait_until_ready().await;
         app
     }
 
-    async fn apart(store: Arc<dyn SessionStore>, redis: Option<RedisServer>, model: Arc<dyn Model>) -> Self {
+    async fn separate(
+        store: Arc<dyn SessionStore>,
+        redis: Option<RedisServer>,
+        model: Arc<dyn Model>,
+    ) -> Self {
         let (grpc, _, service) = service(store, model).await;
-        let (http, before) = gateway_before(&grpc).await;
+        let (http, gateway) = start_gateway(&grpc).await;
         let app =
-            Self { http, grpc, redis, client: reqwest::Client::new(), lifecycles: vec![service, before] };
-        app.is_ready().await;
+            Self { http, grpc, redis, client: reqwest::Client::new(), lifecycles: vec![service, gateway] };
+        app.wait_until_ready().await;
         app
     }
 
-    async fn is_ready(&self) {
+    async fn wait_until_ready(&self) {
         for lifecycle in &self.lifecycles {
-            tokio::time::timeout(Duration::from_secs(5), lifecycle.ready()).await.expect("it becomes ready");
+            tokio::time::timeout(Duration::from_secs(5), lifecycle.ready())
+                .await
+                .expect("the app becomes ready");
         }
     }
 
-    /// Another gateway before the same service, which looks its address up and balances.
+    /// Starts another gateway for the same service, which balances over a list of addresses.
     pub async fn balanced(&self) -> Self {
         let lifecycle = Lifecycle::default();
         let address: http::Uri = self.grpc.parse().unwrap();
         let http = gateway(Backend::remote(&[address.clone(), address]), &lifecycle).await;
         let mut app = Self::at(&http);
         app.lifecycles.push(lifecycle);
-        app.is_ready().await;
+        app.wait_until_ready().await;
         app
     }
 
-    /// Whether every process of it says that it is ready.
-    pub fn says_ready(&self) -> bool {
+    /// Returns `true` if every process reports that it is ready.
+    pub fn is_ready(&self) -> bool {
         self.lifecycles.iter().all(Lifecycle::is_ready)
     }
 
-    /// Replaces the gateway by a new one.
+    /// Replaces the gateway with a new one.
     pub async fn restart_gateway(&mut self) {
         self.lifecycles.pop().unwrap().stop(Duration::ZERO).await;
-        let (http, before) = gateway_before(&self.grpc).await;
+        let (http, gateway) = start_gateway(&self.grpc).await;
         (self.http, self.client) = (http, reqwest::Client::new());
-        self.lifecycles.push(before);
-        self.is_ready().await;
+        self.lifecycles.push(gateway);
+        self.wait_until_ready().await;
     }
 
-    /// Stops the service, but not the gateway.
+    /// Stops the service and keeps the gateway.
     pub async fn stop_service(&self) {
         self.lifecycles[0].stop(Duration::ZERO).await;
     }
@@ -168,26 +174,26 @@ impl App {
         self.client.request(method, format!("{}{path}", self.http)).timeout(Duration::from_secs(10))
     }
 
-    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> HttpResponse {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.unwrap() }
+        HttpResponse { status, headers, text: response.text().await.unwrap() }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> HttpResponse {
         self.send(self.request(Method::GET, path)).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub async fn post(&self, path: &str, body: &Value) -> HttpResponse {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
-    pub async fn post_text(&self, path: &str, body: impl Into<String>) -> Answer {
+    pub async fn post_text(&self, path: &str, body: impl Into<String>) -> HttpResponse {
         let request = self.request(Method::POST, path).header("content-type", "application/json");
         self.send(request.body(body.into())).await
     }
 
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub async fn delete(&self, path: &str) -> HttpResponse {
         self.send(self.request(Method::DELETE, path)).await
     }
 
@@ -204,12 +210,12 @@ impl Drop for App {
     }
 }
 
-/// The built-in demo replies, without their pauses.
+/// Returns the model with the built-in demo replies, without pauses.
 pub fn demo() -> Arc<dyn Model> {
     Arc::new(LimitedModel::new(Demo::new(Duration::ZERO), STALL_TIMEOUT))
 }
 
-/// A scripted model, which may be silent for `silence`.
+/// Returns a client of a scripted model with a stall timeout.
 pub fn scripted(server: &ModelServer, silence: Duration) -> Arc<dyn Model> {
     let model = OpenAi::new(&server.url().parse().unwrap(), "scripted", None).unwrap();
     Arc::new(LimitedModel::new(model, silence))
@@ -219,7 +225,7 @@ pub async fn bind() -> TcpListener {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap()
 }
 
-/// A service over `store` on a free port.
+/// Starts a service over `store` on a free port.
 pub async fn service(store: Arc<dyn SessionStore>, model: Arc<dyn Model>) -> (String, Service, Lifecycle) {
     let (listener, lifecycle) = (bind().await, Lifecycle::default());
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -242,7 +248,7 @@ fn port(protocol: Protocol) -> Port {
     Port { name: "test", protocol, max_age: None, limits: Default::default(), metrics: Default::default() }
 }
 
-async fn gateway_before(grpc: &str) -> (String, Lifecycle) {
+async fn start_gateway(grpc: &str) -> (String, Lifecycle) {
     let lifecycle = Lifecycle::default();
     (gateway(Backend::remote(&[grpc.parse().unwrap()]), &lifecycle).await, lifecycle)
 }

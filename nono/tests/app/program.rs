@@ -1,4 +1,4 @@
-//! A real program as a process of its own.
+//! Programs as processes.
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -11,14 +11,14 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// The longest that a program takes to start or to stop.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Timeout for the start and the end of a program.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A running program; it is killed when this is dropped.
+/// A running program, which is killed when it is dropped.
 pub struct Program {
     child: Child,
     log: Option<Lines<BufReader<ChildStderr>>>,
-    /// The lines of the log that were read.
+    /// Log lines that were read so far.
     seen: Vec<String>,
 }
 
@@ -37,8 +37,8 @@ impl Program {
         Self { child, log, seen: Vec::new() }
     }
 
-    /// Reads the log until a line contains `text`, and answers that line.
-    pub async fn says(&mut self, text: &str) -> String {
+    /// Reads the log until a line contains `text`, and returns that line.
+    pub async fn wait_for_log(&mut self, text: &str) -> String {
         let reading = async {
             while let Some(line) = self.log.as_mut().unwrap().next_line().await.unwrap() {
                 self.seen.push(line.clone());
@@ -46,12 +46,14 @@ impl Program {
                     return line;
                 }
             }
-            panic!("the program ended before it said {text:?}");
+            panic!("the program ended before it logged {text:?}");
         };
-        tokio::time::timeout(PATIENCE, reading).await.unwrap_or_else(|_| panic!("it never said {text:?}"))
+        tokio::time::timeout(TIMEOUT, reading)
+            .await
+            .unwrap_or_else(|_| panic!("the log does not contain {text:?}"))
     }
 
-    /// Collects the whole log until the program ends. It is read at once, so that the program drops no line.
+    /// Collects the whole log until the program ends. The log is read continuously, so that the program drops no line.
     pub fn collect_log(&mut self) -> JoinHandle<Vec<String>> {
         let (mut lines, mut log) = (std::mem::take(&mut self.seen), self.log.take().unwrap());
         tokio::spawn(async move {
@@ -62,22 +64,22 @@ impl Program {
         })
     }
 
-    /// The first line of the program's standard output.
+    /// Returns the first line of the program's standard output.
     pub async fn greeting(&mut self) -> String {
         let mut lines = BufReader::new(self.child.stdout.as_mut().unwrap()).lines();
-        tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap()
+        tokio::time::timeout(TIMEOUT, lines.next_line()).await.unwrap().unwrap().unwrap()
     }
 
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().unwrap().cast_signed()), signal).unwrap();
     }
 
-    /// Waits for the program's end, and answers its exit code.
+    /// Waits for the end of the program and returns its exit code.
     pub async fn exit_code(&mut self) -> Option<i32> {
-        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap().code()
+        tokio::time::timeout(TIMEOUT, self.child.wait()).await.expect("the program ends").unwrap().code()
     }
 
-    /// Runs a program to its end: exit code, standard output, standard error.
+    /// Runs a program to its end. Returns its exit code, standard output and standard error.
     pub async fn run(
         name: &str,
         arguments: &[&str],
@@ -90,7 +92,7 @@ impl Program {
             let _ = tokio::join!(stdout.read_to_string(&mut out), stderr.read_to_string(&mut err));
             child.wait().await.unwrap().code()
         };
-        let code = tokio::time::timeout(PATIENCE, reading).await.expect("it ends");
+        let code = tokio::time::timeout(TIMEOUT, reading).await.expect("the program ends");
         (code, out, err)
     }
 }
@@ -100,10 +102,7 @@ pub fn command(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> 
     let path = PathBuf::from(env!("CARGO_BIN_EXE_nono")).with_file_name(name);
     assert!(path.exists(), "{name} is not built: cargo build --workspace");
     let mut command = Command::new(path);
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "what the caller's shell has set must not reach the program"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "variables of the shell must not reach the program")]
     for (variable, _) in std::env::vars() {
         if variable.starts_with("NONO_") || variable.starts_with("OTEL_") {
             command.env_remove(variable);

@@ -1,7 +1,7 @@
-//! Turns from outside: what streams, what is stored, and what happens when any part of it fails.
+//! Chat turns end to end: streamed events, stored messages, and failures of each part.
 
-mod broken;
-mod killed;
+mod crashes;
+mod failures;
 mod replays;
 mod stream;
 
@@ -24,7 +24,7 @@ const SHORT_SILENCE: Duration = Duration::from_millis(500);
 
 /// Starts two processes over Redis, with a scripted model and a session called `a`.
 async fn over_a_model() -> (App, ModelServer) {
-    // A gated reply is silent until the test releases it, and a busy machine takes its time.
+    // A gated reply stalls until the test releases it, which can take long on a busy machine.
     over_a_model_within(STALL_TIMEOUT).await
 }
 
@@ -44,7 +44,7 @@ fn say(message: &str, request_id: &str) -> Value {
     json!({ "message": message, "request_id": request_id })
 }
 
-/// The contents of a session's messages, with who said them.
+/// Returns the roles and contents of a session's messages.
 async fn spoken(app: &App, user_id: &str) -> Vec<String> {
     let history = app.get(&format!("/api/session/{user_id}/history?limit=1000")).await.ok();
     let messages = history["messages"].as_array().unwrap().iter();
@@ -84,7 +84,7 @@ async fn a_reply_streams_piece_by_piece_and_is_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_events_the_answer_is_one_object() {
+async fn a_reply_without_events_is_one_json_object() {
     let (app, model) = over_a_model().await;
     model.script(Behaviour::Reply(words(&["Hello", " there"])));
     let reply = app.post("/api/session/a/chat", &say("hi", "r")).await.ok();
@@ -95,7 +95,7 @@ async fn without_events_the_answer_is_one_object() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answered_request_is_replayed_without_the_model() {
+async fn a_completed_request_is_replayed_without_calling_the_model() {
     let (app, model) = over_a_model().await;
     let first = app.post("/api/session/a/chat", &say("hi", "r")).await.ok();
     let mut events = Events::open(&app, "a", &say("hi", "r")).await;
@@ -111,7 +111,7 @@ async fn an_answered_request_is_replayed_without_the_model() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_model_is_told_the_persona_and_the_newest_messages_in_order() {
+async fn a_prompt_contains_the_persona_and_the_newest_messages_in_order() {
     let model = ModelServer::start().await;
     let app = App::redis_with(scripted(&model, STALL_TIMEOUT)).await;
     app.post("/api/session/create", &json!({ "user_id": "a", "persona": "technical_support" })).await.ok();
@@ -133,7 +133,7 @@ async fn the_model_is_told_the_persona_and_the_newest_messages_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_turn_is_refused_while_one_runs() {
+async fn a_second_turn_is_rejected_while_one_runs() {
     let (app, model) = over_a_model().await;
     model.script(Behaviour::Gated(words(&["one"])));
     let mut events = Events::open(&app, "a", &say("first", "r1")).await;
@@ -141,9 +141,9 @@ async fn a_second_turn_is_refused_while_one_runs() {
     model.asked(1).await;
     for request_id in ["r2", "r1"] {
         let text = if request_id == "r1" { "first" } else { "second" };
-        let refused = app.post("/api/session/a/chat", &say(text, request_id)).await;
-        assert_eq!(refused.headers["retry-after"], "1");
-        assert_eq!(refused.problem(409)["reason"], "TURN_IN_PROGRESS");
+        let error = app.post("/api/session/a/chat", &say(text, request_id)).await;
+        assert_eq!(error.headers["retry-after"], "1");
+        assert_eq!(error.problem(409)["reason"], "TURN_IN_PROGRESS");
     }
     model.release();
     assert_eq!(events.rest().await.last().unwrap().name, "done");
@@ -152,7 +152,7 @@ async fn a_second_turn_is_refused_while_one_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_hundred_turns_in_one_session_one_wins() {
+async fn of_a_hundred_concurrent_turns_in_one_session_one_is_accepted() {
     let (app, model) = over_a_model().await;
     model.script(Behaviour::Gated(words(&["won"])));
     let mut calls: JoinSet<_> = (0..100)
@@ -163,7 +163,7 @@ async fn of_a_hundred_turns_in_one_session_one_wins() {
             async move { request.send().await.unwrap().status().as_u16() }
         })
         .collect();
-    // The winner has no reply before the release, so all others end first.
+    // The accepted turn has no reply before the release, so all others end first.
     for _ in 0..99 {
         assert_eq!(calls.join_next().await.unwrap().unwrap(), 409);
     }
@@ -174,7 +174,7 @@ async fn of_a_hundred_turns_in_one_session_one_wins() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_demo_replies_are_honest_and_each_persona_has_its_own() {
+async fn demo_replies_say_that_they_are_and_differ_by_persona() {
     let app = App::memory().await;
     let mut replies = Vec::new();
     for persona in ["default", "mental_health_nurse", "technical_support", "creative_writer"] {
@@ -193,27 +193,27 @@ async fn the_demo_replies_are_honest_and_each_persona_has_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wrong_turns_are_refused_with_every_field() {
+async fn invalid_chat_requests_are_rejected_with_every_field() {
     let (app, model) = over_a_model().await;
-    let refused = async |body: Value| app.post("/api/session/a/chat", &body).await.violations();
-    assert_eq!(refused(json!({})).await, ["message"]);
-    assert_eq!(refused(json!({ "message": "" , "request_id": "\u{1}" })).await, ["message", "request_id"]);
+    let rejected = async |body: Value| app.post("/api/session/a/chat", &body).await.violations();
+    assert_eq!(rejected(json!({})).await, ["message"]);
+    assert_eq!(rejected(json!({ "message": "" , "request_id": "\u{1}" })).await, ["message", "request_id"]);
     assert_eq!(
-        refused(json!({ "message": 5, "metadata": [], "text": "x" })).await,
+        rejected(json!({ "message": 5, "metadata": [], "text": "x" })).await,
         ["message", "metadata", "text"]
     );
-    assert_eq!(refused(json!({ "message": "x".repeat(32 * 1024 + 1) })).await, ["message"]);
-    let missing = app.post("/api/session/nobody/chat", &say("hi", "r")).await;
+    assert_eq!(rejected(json!({ "message": "x".repeat(32 * 1024 + 1) })).await, ["message"]);
+    let missing = app.post("/api/session/unknown/chat", &say("hi", "r")).await;
     assert_eq!(missing.problem(404)["reason"], "SESSION_NOT_FOUND");
     assert!(model.requests().is_empty());
     assert!(spoken(&app, "a").await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_sessions_talk_at_once_and_never_mix() {
+async fn the_replies_of_a_thousand_concurrent_turns_do_not_mix() {
     let app = App::memory().await;
     let mut calls = JoinSet::new();
-    // A connection carries 200 streams at once.
+    // A connection has at most 200 concurrent streams.
     for connection in 0..8 {
         let channel = Channel::from_shared(app.grpc.clone()).unwrap().connect().await.unwrap();
         for n in 0..125 {
@@ -240,12 +240,12 @@ async fn a_thousand_sessions_talk_at_once_and_never_mix() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn streams_that_fill_a_connection_hold_nobody_up() {
+async fn streams_that_fill_a_connection_do_not_delay_other_calls() {
     let model = ModelServer::start().await;
     let app = App::redis_with(scripted(&model, Duration::from_secs(60))).await;
     for gateway in [app.balanced().await, app] {
         let mut streams = Vec::new();
-        // A connection to the service carries 200 calls at once.
+        // A connection to the service has at most 200 concurrent calls.
         for n in 0..250 {
             let user_id = format!("{} {n}", gateway.http.rsplit(':').next().unwrap());
             gateway.create(&user_id).await;

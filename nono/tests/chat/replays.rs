@@ -1,10 +1,10 @@
-//! A repeated turn returns what the first one returned, up to the reason why the reply ended.
+//! Retries of turns return the stored message, reply and finish reason.
 
 use super::{Events, over_a_model};
 use serde_json::json;
 use testkit::Behaviour;
 
-/// A reply in two pieces that ends for this reason.
+/// Returns a reply in two pieces with a finish reason.
 fn ended_by(finish_reason: &str) -> Behaviour {
     let piece = |text| json!({ "choices": [{ "delta": { "content": text }, "finish_reason": null }] });
     let end = json!({ "choices": [{ "delta": {}, "finish_reason": finish_reason }] });
@@ -16,7 +16,7 @@ fn ended_by(finish_reason: &str) -> Behaviour {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replay_has_the_message_the_reply_and_the_finish_reason_of_the_first_turn() {
+async fn a_replay_has_the_message_reply_and_finish_reason_of_the_first_turn() {
     let (app, model) = over_a_model().await;
     for finish_reason in ["stop", "length", "content_filter"] {
         model.script(ended_by(finish_reason));
@@ -50,7 +50,7 @@ async fn a_replay_has_the_message_the_reply_and_the_finish_reason_of_the_first_t
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_create_with_a_known_request_id_and_another_persona_is_refused() {
+async fn a_create_that_reuses_a_request_id_with_another_persona_is_rejected() {
     let (app, _model) = over_a_model().await;
     let create = async |persona: &str, metadata: serde_json::Value| {
         let body = json!({ "user_id": "b", "persona": persona, "metadata": metadata, "request_id": "r" });

@@ -1,23 +1,23 @@
-//! Server-sent events as a client reads them.
+//! A client of server-sent events.
 
 use crate::app::App;
 use reqwest::{Method, Response};
 use serde_json::Value;
 use std::{collections::VecDeque, time::Duration};
 
-/// The longest wait for an event.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest that a stream is open.
-const STREAM_MAX: Duration = Duration::from_secs(60);
+/// Timeout for an event.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Timeout for a stream.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// One event.
+/// An event.
 #[derive(Debug)]
 pub struct Event {
     pub name: String,
     pub data: Value,
 }
 
-/// A stream of events; dropping it is going away.
+/// A stream of events. Dropping it disconnects the client.
 pub struct Events {
     response: Response,
     text: Vec<u8>,
@@ -25,10 +25,10 @@ pub struct Events {
 }
 
 impl Events {
-    /// Begins a turn.
+    /// Starts a turn.
     pub async fn open(app: &App, user_id: &str, body: &Value) -> Self {
         let request = app.request(Method::POST, &format!("/api/session/{user_id}/chat"));
-        let request = request.header("accept", "text/event-stream").timeout(STREAM_MAX);
+        let request = request.header("accept", "text/event-stream").timeout(STREAM_TIMEOUT);
         let response = request.json(body).send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -36,14 +36,14 @@ impl Events {
         Self { response, text: Vec::new(), read: VecDeque::new() }
     }
 
-    /// The next event; none at the end of the stream.
+    /// Returns the next event, or `None` at the end of the stream.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.read.pop_front() {
                 return Some(event);
             }
-            let chunk = tokio::time::timeout(PATIENCE, self.response.chunk()).await.expect("an event comes");
-            // A connection that breaks off is an end, too.
+            let chunk = tokio::time::timeout(TIMEOUT, self.response.chunk()).await.expect("an event arrives");
+            // A lost connection ends the stream, too.
             self.text.extend(chunk.ok().flatten()?);
             while let Some(end) = self.text.windows(2).position(|pair| pair == b"\n\n") {
                 let block: Vec<u8> = self.text.drain(..end + 2).collect();
@@ -52,7 +52,7 @@ impl Events {
         }
     }
 
-    /// All events that are left.
+    /// Returns all remaining events.
     pub async fn rest(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
         while let Some(event) = self.next().await {

@@ -86,7 +86,7 @@ async fn every_flag_and_variable_is_in_the_operations_document() {
 }
 
 #[tokio::test]
-async fn every_documented_default_is_that_of_the_program() {
+async fn every_documented_default_is_the_default_of_the_program() {
     let text = document("docs/operations.md");
     let mut compared = 0;
     for (help, (program, _)) in helps().await.iter().zip(COMMANDS) {
@@ -134,7 +134,7 @@ async fn an_empty_variable_counts_as_unset() {
 }
 
 #[tokio::test]
-async fn an_empty_variable_gives_way_to_the_file_of_a_secret() {
+async fn the_file_of_a_secret_is_used_if_its_variable_is_empty() {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), "redis://host:notaport").unwrap();
     let environment = [("NONO_STORE", ""), ("NONO_STORE_FILE", file.path().to_str().unwrap())];

@@ -1,8 +1,8 @@
-//! Conversations as files.
+//! Export of conversations as files.
 
 use super::*;
 
-/// Appends `count` messages, each of which names its seq.
+/// Appends `count` messages whose contents are their seqs.
 async fn fill(app: &App, user_id: &str, count: usize) {
     app.create(user_id).await;
     let all: Vec<_> = (1..=count).collect();
@@ -18,8 +18,8 @@ async fn fill(app: &App, user_id: &str, count: usize) {
     }
 }
 
-pub async fn a_conversation_is_exported_whole_in_both_forms(app: &App) {
-    // More than one page of the history holds.
+pub async fn an_export_has_the_whole_conversation_in_both_formats(app: &App) {
+    // More than fit on one page of the history.
     fill(app, "a", 1250).await;
     let file = app.get("/api/session/a/export?format=json").await;
     assert_eq!(file.headers["content-type"], "application/json");
@@ -41,10 +41,10 @@ pub async fn a_conversation_is_exported_whole_in_both_forms(app: &App) {
     assert!(file.text.ends_with(&format!("\n## 1250. Assistant, {time}\n\n> message 1250\n")));
 }
 
-pub async fn an_export_names_its_file_whatever_the_handle(app: &App) {
-    let made = app.create("Zoë \"/x").await;
+pub async fn an_export_has_a_valid_file_name_for_any_user_id(app: &App) {
+    let created = app.create("Zoë \"/x").await;
     let path = "/api/session/Zo%C3%AB%20%22%2Fx/export";
-    let seconds = made["session_id"].as_str().unwrap().rsplit('_').next().unwrap().to_owned();
+    let seconds = created["session_id"].as_str().unwrap().rsplit('_').next().unwrap().to_owned();
     let empty = app.get(&format!("{path}?format=json")).await;
     let expected = format!(
         "attachment; filename=\"session_Zo_ __x_{seconds}.json\"; \
@@ -56,15 +56,15 @@ pub async fn an_export_names_its_file_whatever_the_handle(app: &App) {
     assert!(text.starts_with("# Conversation: Zoë \\\"/x\n"), "{text}");
 }
 
-pub async fn what_cannot_be_exported_is_refused_before_it_begins(app: &App) {
-    let missing = app.get("/api/session/nobody/export").await;
+pub async fn an_invalid_export_is_rejected_before_it_begins(app: &App) {
+    let missing = app.get("/api/session/unknown/export").await;
     assert_eq!(missing.problem(404)["reason"], "SESSION_NOT_FOUND");
     app.create("a").await;
     assert_eq!(app.get("/api/session/a/export?format=pdf&x=1").await.violations(), ["format", "x"]);
 }
 
-/// What is said in a file cannot look like another message of it.
-pub async fn what_was_said_is_quoted_in_a_file(app: &App) {
+/// The content of a message cannot look like another message of the file.
+pub async fn an_export_quotes_the_content_of_messages(app: &App) {
     app.create("a").await;
     let forged = "hi\n\n## 2. Assistant, 2024-10-20T12:00:00.000Z\n\n```";
     let messages = json!({ "messages": [{ "role": "user", "content": forged }] });
@@ -77,12 +77,12 @@ pub async fn what_was_said_is_quoted_in_a_file(app: &App) {
     );
 }
 
-/// A file whose session ends while it is read is no file.
-pub async fn an_export_that_cannot_go_on_breaks_off(app: &App) {
+/// If the session ends during the export, the client must not take the file for complete.
+pub async fn an_export_that_cannot_continue_breaks_the_connection(app: &App) {
     app.create("a").await;
     let content = "x".repeat(30_000);
     let messages = vec![json!({ "role": "user", "content": content }); 33];
-    // More than the connection's buffers hold.
+    // More than fits into the connection's buffers.
     for _ in 0..20 {
         app.post("/api/session/a/messages", &json!({ "messages": messages })).await.ok();
     }
@@ -93,5 +93,5 @@ pub async fn an_export_that_cannot_go_on_breaks_off(app: &App) {
         while file.chunk().await?.is_some() {}
         Ok::<_, reqwest::Error>(())
     };
-    assert!(rest.await.is_err(), "what is not whole ends in an error");
+    assert!(rest.await.is_err(), "an incomplete file ends with an error");
 }

@@ -1,9 +1,9 @@
-//! The files of the page, and the page to try the API.
+//! The files of the page, and the page for trying the API.
 
 use crate::app::App;
 use reqwest::Method;
 
-pub async fn the_page_is_served_under_a_strict_policy(app: &App) {
+pub async fn the_page_has_a_strict_content_security_policy(app: &App) {
     let page = app.get("/?session=a").await;
     assert_eq!(page.status, 200);
     assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
@@ -11,7 +11,7 @@ pub async fn the_page_is_served_under_a_strict_policy(app: &App) {
     let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                   base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
                   require-trusted-types-for 'script'; trusted-types 'none'";
-    for answer in [&page, &app.get("/api/sessions").await, &app.get("/nothing").await] {
+    for response in [&page, &app.get("/api/sessions").await, &app.get("/nothing").await] {
         for (header, value) in [
             ("content-security-policy", policy),
             ("x-content-type-options", "nosniff"),
@@ -19,7 +19,7 @@ pub async fn the_page_is_served_under_a_strict_policy(app: &App) {
             ("cross-origin-opener-policy", "same-origin"),
             ("cross-origin-resource-policy", "same-origin"),
         ] {
-            assert_eq!(answer.headers[header], value);
+            assert_eq!(response.headers[header], value);
         }
     }
     assert!(page.text.contains("🤖") && !page.text.contains("onclick") && !page.text.contains("style="));
@@ -30,7 +30,7 @@ pub async fn the_page_is_served_under_a_strict_policy(app: &App) {
     assert_eq!(script.headers["cache-control"], "no-cache");
 }
 
-pub async fn what_the_page_names_may_be_kept_for_ever(app: &App) {
+pub async fn versioned_files_of_the_page_are_immutable(app: &App) {
     let page = app.get("/").await.text;
     let at = page.find("src=\"/assets/").expect("the page names its scripts by version") + "src=\"".len();
     let script = page[at..].split('"').next().unwrap();
@@ -43,7 +43,7 @@ pub async fn what_the_page_names_may_be_kept_for_ever(app: &App) {
     app.get("/assets/0000000000000000/js/nothing.js").await.problem(404);
 }
 
-pub async fn files_are_compressed_as_the_client_takes_them(app: &App) {
+pub async fn files_are_compressed_with_an_encoding_that_the_client_accepts(app: &App) {
     for (accepted, encoding) in [
         ("br, gzip", Some("br")),
         ("gzip, deflate", Some("gzip")),
@@ -66,7 +66,7 @@ pub async fn files_are_compressed_as_the_client_takes_them(app: &App) {
     }
 }
 
-pub async fn there_is_a_page_to_try_the_api(app: &App) {
+pub async fn docs_serves_a_page_to_try_the_api(app: &App) {
     let docs = app.get("/docs").await;
     assert_eq!(docs.status, 200);
     assert!(docs.text.contains("swagger-ui"));

@@ -1,10 +1,10 @@
-//! Rules that hold for every operation, walked from the OpenAPI document, and the grammar of requests.
+//! Rules for every operation of the OpenAPI document, and the grammar of requests.
 
-use crate::app::{Answer, App};
+use crate::app::{App, HttpResponse};
 use reqwest::{Method, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
-/// An operation of the document, for the session `a`.
+/// An operation of the OpenAPI document, for the session `a`.
 struct Operation {
     method: Method,
     path: String,
@@ -30,10 +30,10 @@ pub async fn every_operation_rejects_unknown_parameters_and_bodies(app: &App) {
     for Operation { method, path, description } in operations(app).await {
         let takes_body = description.get("requestBody").is_some();
         let request = app.request(method.clone(), &format!("{path}?dry_run=true"));
-        let answer = app.send(request).await;
-        // An operation with a body may look at that first.
-        if !takes_body || answer.status == 400 {
-            assert_eq!(answer.violations(), ["dry_run"], "{method} {path}");
+        let response = app.send(request).await;
+        // An operation with a body may check the body first.
+        if !takes_body || response.status == 400 {
+            assert_eq!(response.violations(), ["dry_run"], "{method} {path}");
         }
         let request = app.request(method.clone(), &format!("{path}?dry_run=true")).json(&valid_body(&path));
         assert_eq!(app.send(request).await.violations(), ["dry_run"], "{method} {path}");
@@ -68,7 +68,7 @@ fn valid_body(path: &str) -> Value {
     }
 }
 
-pub async fn the_document_describes_requests_as_strictly_as_they_are_read(app: &App) {
+pub async fn the_openapi_document_is_as_strict_as_the_parser(app: &App) {
     let document = app.get("/openapi.json").await.ok();
     let schemas = &document["components"]["schemas"];
     for name in ["CreateRequest", "AppendRequest", "NewMessage", "ChatRequest"] {
@@ -91,15 +91,15 @@ pub async fn the_document_describes_requests_as_strictly_as_they_are_read(app: &
     }
 }
 
-pub async fn a_method_that_create_does_not_take_is_rejected_with_its_own(app: &App) {
+pub async fn an_unsupported_method_returns_405_with_the_allowed_ones(app: &App) {
     for method in [Method::PUT, Method::PATCH, Method::OPTIONS] {
-        let answer = app.send(app.request(method, "/api/session/create")).await;
-        assert_eq!(answer.headers["allow"], "POST");
-        answer.problem(405);
+        let response = app.send(app.request(method, "/api/session/create")).await;
+        assert_eq!(response.headers["allow"], "POST");
+        response.problem(405);
     }
 }
 
-pub async fn a_key_given_twice_is_rejected(app: &App) {
+pub async fn a_duplicate_key_is_rejected(app: &App) {
     app.create("a").await;
     for (path, body) in [
         ("create", r#"{"user_id":"b","user_id":"c"}"#),
@@ -108,9 +108,9 @@ pub async fn a_key_given_twice_is_rejected(app: &App) {
         ("a/messages", r#"{"messages":[{"role":"user","content":"x","metadata":{"k":1,"\u006b":2}}]}"#),
         ("a/chat", r#"{"message":"x","message":"y"}"#),
     ] {
-        let answer = app.post_text(&format!("/api/session/{path}"), body).await;
-        assert!(answer.text.contains("the same key twice"), "{}", answer.text);
-        assert_eq!(answer.violations(), ["body"], "{body}");
+        let response = app.post_text(&format!("/api/session/{path}"), body).await;
+        assert!(response.text.contains("the same key twice"), "{}", response.text);
+        assert_eq!(response.violations(), ["body"], "{body}");
     }
     assert_eq!(app.get("/api/sessions").await.ok()["count"], 1);
 }
@@ -120,23 +120,23 @@ pub async fn an_empty_request_id_is_rejected(app: &App) {
     for path in ["create", "a/messages", "a/chat"] {
         let mut body = valid_body(&format!("/{path}"));
         body["request_id"] = json!("");
-        let answer = app.post(&format!("/api/session/{path}"), &body).await;
-        assert_eq!(answer.violations(), ["request_id"], "{path}");
+        let response = app.post(&format!("/api/session/{path}"), &body).await;
+        assert_eq!(response.violations(), ["request_id"], "{path}");
         body["request_id"] = Value::Null;
         app.post(&format!("/api/session/{path}"), &body).await.ok();
     }
 }
 
 /// Checks the size of an error, and returns the numbers of listed and of omitted violations.
-fn bounded(answer: Answer) -> (usize, u64) {
-    assert!(answer.text.len() < 12 * 1024, "{} bytes", answer.text.len());
-    let problem = answer.problem(400);
+fn bounded(response: HttpResponse) -> (usize, u64) {
+    assert!(response.text.len() < 12 * 1024, "{} bytes", response.text.len());
+    let problem = response.problem(400);
     assert!(problem["detail"].as_str().unwrap().len() < 5 * 1024);
     let listed = problem["violations"].as_array().unwrap().len();
     (listed, problem.get("violations_omitted").map_or(0, |omitted| omitted.as_u64().unwrap()))
 }
 
-pub async fn many_violations_are_bounded_and_counted(app: &App) {
+pub async fn violations_beyond_the_limit_are_counted(app: &App) {
     app.create("a").await;
     let append = async |messages: &[&str]| {
         let body = format!(r#"{{"messages":[{}]}}"#, messages.join(","));
@@ -157,7 +157,7 @@ pub async fn many_violations_are_bounded_and_counted(app: &App) {
     assert!(!secret.text.contains("secret-value"), "{}", secret.text);
 }
 
-pub async fn metadata_of_any_depth_is_accepted_or_rejected_by_name(app: &App) {
+pub async fn metadata_beyond_16_levels_is_rejected_by_its_field(app: &App) {
     app.create("a").await;
     for levels in [1, 15, 16, 17, 18, 33, 34, 50, 100, 120] {
         for (open, close) in [(r#"{"a":"#, "}"), ("[", "]")] {
@@ -204,7 +204,7 @@ pub async fn doubles_keep_their_exact_value(app: &App) {
     }
 }
 
-pub async fn escaped_text_counts_as_the_text_itself(app: &App) {
+pub async fn escaped_text_counts_as_decoded_text(app: &App) {
     app.create("a").await;
     let escape = |text: &str| text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
     for (text, count) in [("你".repeat(10_900), 28), ("x".repeat(32_000), 32), ("🤖".repeat(8_000), 32)] {
@@ -220,8 +220,8 @@ pub async fn responses_of_the_api_are_never_cached(app: &App) {
     app.create("a").await;
     for Operation { method, path, .. } in operations(app).await {
         for path in [path.clone(), format!("{path}?dry_run=true"), path.replace("/a", "/gone")] {
-            let answer = app.send(app.request(method.clone(), &path).json(&valid_body(&path))).await;
-            assert_eq!(answer.headers["cache-control"], "no-store", "{method} {path}");
+            let response = app.send(app.request(method.clone(), &path).json(&valid_body(&path))).await;
+            assert_eq!(response.headers["cache-control"], "no-store", "{method} {path}");
         }
     }
     for path in ["/api/nothing", "/api/", "/api/session/%FF"] {
@@ -229,7 +229,7 @@ pub async fn responses_of_the_api_are_never_cached(app: &App) {
     }
 }
 
-pub async fn json_is_recognized_by_the_grammar_of_content_types(app: &App) {
+pub async fn json_content_types_are_recognized_by_their_grammar(app: &App) {
     let post = async |content_type: &str, body: Vec<u8>| {
         let request = app.request(Method::POST, "/api/session/create").header(CONTENT_TYPE, content_type);
         app.send(request.body(body)).await
@@ -252,7 +252,7 @@ pub async fn json_is_recognized_by_the_grammar_of_content_types(app: &App) {
     post("application/json", [b"\xef\xbb\xbf".to_vec(), body()].concat()).await.ok();
 }
 
-pub async fn events_are_chosen_by_the_quality_of_accepted_types(app: &App) {
+pub async fn events_are_negotiated_by_accept_with_quality(app: &App) {
     app.create("a").await;
     for (accept, expected) in [
         ("text/event-stream", "text/event-stream"),
@@ -265,9 +265,9 @@ pub async fn events_are_chosen_by_the_quality_of_accepted_types(app: &App) {
         ("text/plain;x=\"text/event-stream\"", "application/json"),
     ] {
         let request = app.request(Method::POST, "/api/session/a/chat").header("accept", accept);
-        let answer = app.send(request.json(&json!({ "message": "hi" }))).await;
+        let response = app.send(request.json(&json!({ "message": "hi" }))).await;
         assert_eq!(
-            (answer.status.as_u16(), answer.headers[CONTENT_TYPE].to_str().unwrap()),
+            (response.status.as_u16(), response.headers[CONTENT_TYPE].to_str().unwrap()),
             (200, expected),
             "{accept}"
         );

@@ -1,4 +1,4 @@
-//! A model, a client, a store or a process that fails in the middle of a turn.
+//! Failures of the model, the client, the store or a process during a turn.
 
 use super::*;
 use crate::app::Program;
@@ -11,12 +11,12 @@ use testkit::RedisServer;
 async fn stored(app: &App, count: usize) {
     let begun = Instant::now();
     while app.get("/api/session/a").await.ok()["message_count"] != count {
-        assert!(begun.elapsed() < Duration::from_secs(10), "it never has {count} messages");
+        assert!(begun.elapsed() < Duration::from_secs(10), "the session does not reach {count} messages");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_failure_of_the_model_has_its_end_and_the_session_stays_usable() {
+async fn every_model_failure_ends_the_stream_with_an_error_and_the_session_stays_usable() {
     let (app, model) = over_a_model_within(SHORT_SILENCE).await;
     let status = |code, retry_after: Option<&str>| Behaviour::Status {
         code,
@@ -49,7 +49,7 @@ async fn every_failure_of_the_model_has_its_end_and_the_session_stays_usable() {
         let delay = if matches!(behaviour, Behaviour::Status { code: 429, .. }) { 7000 } else { 2000 };
         assert_eq!(error.data["retry_after_ms"], delay);
         assert!(error.data["request_id"].is_string() && error.data["trace_id"].is_string());
-        // The same request again: the message is not stored twice, and the model is asked again.
+        // A retry does not store the message twice, and calls the model again.
         model.script(Behaviour::Reply(words(&["fine"])));
         let mut retried = Events::open(&app, "a", &say(&message, &request_id)).await;
         let retried = retried.rest().await;
@@ -63,17 +63,17 @@ async fn every_failure_of_the_model_has_its_end_and_the_session_stays_usable() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_model_that_fails_is_503_for_those_who_want_one_answer() {
+async fn a_model_failure_without_events_returns_503() {
     let (app, model) = over_a_model().await;
     model.script(Behaviour::Status { code: 500, retry_after: None, body: String::new() });
-    let refused = app.post("/api/session/a/chat", &say("hi", "r")).await;
-    assert_eq!(refused.headers["retry-after"], "2");
-    assert_eq!(refused.problem(503)["reason"], "MODEL_UNAVAILABLE");
+    let error = app.post("/api/session/a/chat", &say("hi", "r")).await;
+    assert_eq!(error.headers["retry-after"], "2");
+    assert_eq!(error.problem(503)["reason"], "MODEL_UNAVAILABLE");
     assert_eq!(spoken(&app, "a").await, ["user: hi"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_endless_reply_is_cut_and_stored() {
+async fn an_endless_reply_is_truncated_and_stored() {
     let (app, model) = over_a_model().await;
     model.script(Behaviour::Endless("word ".repeat(100)));
     let reply = app.post("/api/session/a/chat", &say("hi", "r")).await.ok();
@@ -82,7 +82,7 @@ async fn an_endless_reply_is_cut_and_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_who_goes_away_finds_the_reply_stored() {
+async fn the_reply_is_stored_after_its_client_disconnected() {
     let (app, model) = over_a_model().await;
     for (n, pieces_seen) in [0, 1].into_iter().enumerate() {
         let request_id = format!("r{n}");
@@ -101,12 +101,12 @@ async fn a_client_who_goes_away_finds_the_reply_stored() {
         assert_eq!(spoken(&app, "a").await.last().unwrap(), "assistant: whole reply");
         let again = app.post("/api/session/a/chat", &say(&format!("hi {n}"), &request_id)).await.ok();
         assert_eq!(again["response"], "whole reply");
-        assert_eq!(model.requests().len(), n + 1, "one model call, whatever was cut");
+        assert_eq!(model.requests().len(), n + 1, "the model was called once");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_that_dies_in_the_middle_loses_nothing() {
+async fn the_reply_is_stored_after_the_gateway_was_restarted() {
     let (mut app, model) = over_a_model().await;
     model.script(Behaviour::Gated(words(&["whole ", "reply"])));
     let mut events = Events::open(&app, "a", &say("hi", "r")).await;
@@ -123,7 +123,7 @@ async fn a_gateway_that_dies_in_the_middle_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_deleted_in_the_middle_stays_deleted() {
+async fn a_session_deleted_during_a_turn_stays_deleted() {
     let (app, model) = over_a_model().await;
     model.script(Behaviour::Gated(words(&["ghost"])));
     let mut events = Events::open(&app, "a", &say("hi", "r")).await;
@@ -138,7 +138,7 @@ async fn a_session_deleted_in_the_middle_stays_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reply_waits_for_a_store_that_comes_back() {
+async fn a_reply_is_stored_once_the_store_is_reachable_again() {
     let (app, model) = over_a_model().await;
     model.script(Behaviour::Gated(words(&["patient"])));
     let mut events = Events::open(&app, "a", &say("hi", "r")).await;
@@ -147,14 +147,14 @@ async fn a_reply_waits_for_a_store_that_comes_back() {
     app.redis.as_ref().unwrap().freeze();
     model.release();
     assert_eq!(events.next().await.unwrap().name, "delta");
-    // Long enough for one try to fail.
+    // Long enough for one attempt to fail.
     tokio::time::sleep(Duration::from_millis(1600)).await;
     app.redis.as_ref().unwrap().thaw();
     assert_eq!(events.next().await.unwrap().name, "done");
     assert_eq!(spoken(&app, "a").await, ["user: hi", "assistant: patient"]);
 }
 
-/// A service as a process of its own over `redis`, with a model; it answers its gRPC address.
+/// Starts `nono` over Redis with a model, and returns it with a client.
 async fn start_service(redis: &RedisServer, model: &ModelServer, arguments: &[&str]) -> (Program, App) {
     let (store, url) = (redis.url(), model.url());
     let common =
@@ -164,12 +164,12 @@ async fn start_service(redis: &RedisServer, model: &ModelServer, arguments: &[&s
     let greeting = program.greeting().await;
     let at = greeting.find("http://").unwrap();
     let app = App::at(greeting[at..].split_whitespace().next().unwrap());
-    program.says("store reachable").await;
+    program.wait_for_log("store reachable").await;
     (program, app)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_in_the_middle_waits_for_the_reply() {
+async fn a_stop_during_a_turn_waits_for_the_reply() {
     let (redis, model) = (RedisServer::start(), ModelServer::start().await);
     let (mut program, app) = start_service(&redis, &model, &[]).await;
     app.create("a").await;
@@ -178,7 +178,7 @@ async fn a_stop_in_the_middle_waits_for_the_reply() {
     events.next().await.unwrap();
     model.asked(1).await;
     program.signal(Signal::SIGTERM);
-    program.says("stopping").await;
+    program.wait_for_log("stopping").await;
     model.release();
     model.release();
     assert_eq!(events.rest().await.pop().unwrap().name, "done");
@@ -189,7 +189,7 @@ async fn a_stop_in_the_middle_waits_for_the_reply() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_that_cannot_wait_gives_the_turn_back() {
+async fn a_stop_beyond_the_drain_timeout_releases_the_turn() {
     let (redis, model) = (RedisServer::start(), ModelServer::start().await);
     let (mut program, app) = start_service(&redis, &model, &["--drain-timeout", "1s"]).await;
     app.create("a").await;
@@ -203,11 +203,11 @@ async fn a_stop_that_cannot_wait_gives_the_turn_back() {
     assert_eq!(program.exit_code().await, Some(0));
     let (_program, app) = start_service(&redis, &model, &[]).await;
     let reply = app.post("/api/session/a/chat", &say("hi", "r")).await.ok();
-    assert_eq!(reply["message"]["seq"], 2, "at once, and without storing the message twice");
+    assert_eq!(reply["message"]["seq"], 2, "the turn is free, and the message is not stored twice");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_process_frees_the_turn_when_its_lease_ends() {
+async fn the_turn_of_a_killed_process_is_free_once_its_lease_expires() {
     let (redis, model) = (RedisServer::start(), ModelServer::start().await);
     let (program, app) = start_service(&redis, &model, &[]).await;
     app.create("a").await;
@@ -224,7 +224,7 @@ async fn a_killed_process_frees_the_turn_when_its_lease_ends() {
     let until: u64 = until.lines().nth(1).unwrap().parse().unwrap();
     let now: u64 = redis.ask(&["TIME"]).lines().nth(2).unwrap().parse().unwrap();
     assert!(until <= (now + 31) * 1000, "the lease ends within 30 seconds");
-    // What waiting for it comes to.
+    // The lease expires.
     redis.ask(&["HSET", "session:{a}", "turn_until", "1"]);
     let reply = app.post("/api/session/a/chat", &say("hi", "r")).await.ok();
     assert_eq!(reply["message"]["seq"], 2);

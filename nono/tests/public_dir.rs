@@ -1,4 +1,4 @@
-//! `--public-dir`: the files that are served, and those that are not.
+//! `--public-dir`: served files, and files that must not be served.
 
 use crate::app::Program;
 use std::{
@@ -64,7 +64,7 @@ impl Page {
         Self { folder, address, _program: program }
     }
 
-    /// Sends a request as it stands: clients normalize paths. Returns the head and the body.
+    /// Sends a request without normalizing its path, as clients would. Returns the head and the body.
     async fn request(&self, method: &str, target: &str, header: &str) -> (String, Vec<u8>) {
         let exchange = async {
             let mut stream = TcpStream::connect(&self.address).await.unwrap();
@@ -150,7 +150,7 @@ async fn other_files_are_not_found() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_large_file_is_streamed_whole_and_head_announces_its_length() {
+async fn a_large_file_is_served_completely_and_head_returns_its_length() {
     let page = Page::start().await;
     let (head, body) = page.request("GET", "/large.bin", "").await;
     assert_eq!((field(&head, "content-length"), body.len()), (LARGE.to_string().as_str(), LARGE));
@@ -163,7 +163,7 @@ async fn a_large_file_is_streamed_whole_and_head_announces_its_length() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_did_not_change_is_not_sent_again() {
+async fn an_unchanged_file_returns_304() {
     let page = Page::start().await;
     let (head, _) = page.request("GET", "/js/app.js", "").await;
     let tag = field(&head, "etag").to_owned();
@@ -182,7 +182,7 @@ async fn a_file_that_did_not_change_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_folder_without_a_page_that_can_be_served_is_a_bad_setting() {
+async fn a_folder_without_a_servable_page_is_an_invalid_setting() {
     let folder = tempfile::tempdir().unwrap();
     fill(folder.path());
     let link = folder.path().join("page/index.html");

@@ -1,6 +1,6 @@
-//! What callers see when something behind the gateway fails, and that they lose nothing.
+//! Outages of the store, the service and the gateway, and bugs: errors that callers get, and recovery without loss.
 
-use crate::app::{Answer, App};
+use crate::app::{App, HttpResponse};
 use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::json;
@@ -18,36 +18,36 @@ use std::{
 
 use testkit::Stopwatch;
 
-const LONGEST_CALL: Duration = Duration::from_millis(1500);
+const CALL_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// One answer of every call, none slower than promised.
-async fn every_call(app: &App) -> Vec<Answer> {
+/// Makes every kind of call, checks its duration, and returns the responses.
+async fn every_call(app: &App) -> Vec<HttpResponse> {
     let say = json!({ "messages": [{ "role": "user", "content": "x" }] });
     let timed = async |request: reqwest::RequestBuilder| {
         let begun = Stopwatch::start();
-        let answer = app.send(request).await;
-        assert!(begun.elapsed() < LONGEST_CALL, "{:?}", begun.elapsed());
-        answer
+        let response = app.send(request).await;
+        assert!(begun.elapsed() < CALL_TIMEOUT, "{:?}", begun.elapsed());
+        response
     };
-    let answers = tokio::join!(
+    let responses = tokio::join!(
         timed(app.request(Method::POST, "/api/session/create").json(&json!({ "user_id": "b" }))),
         timed(app.request(Method::GET, "/api/sessions")),
         timed(app.request(Method::GET, "/api/session/a")),
         timed(app.request(Method::GET, "/api/session/a/history")),
         timed(app.request(Method::POST, "/api/session/a/messages").json(&say)),
         timed(app.request(Method::POST, "/api/session/a/touch")),
-        timed(app.request(Method::DELETE, "/api/session/nobody")),
+        timed(app.request(Method::DELETE, "/api/session/unknown")),
         timed(app.request(Method::POST, "/api/session/a/chat").json(&json!({ "message": "x" }))),
     );
-    let (a, b, c, d, e, f, g, h) = answers;
+    let (a, b, c, d, e, f, g, h) = responses;
     vec![a, b, c, d, e, f, g, h]
 }
 
-async fn is_reported(app: &App) {
+async fn expect_outage(app: &App) {
     for _ in 0..2 {
-        for answer in every_call(app).await {
-            assert_eq!(answer.headers["retry-after"], "1");
-            assert_eq!(answer.problem(503)["reason"], "STORE_UNAVAILABLE");
+        for response in every_call(app).await {
+            assert_eq!(response.headers["retry-after"], "1");
+            assert_eq!(response.problem(503)["reason"], "STORE_UNAVAILABLE");
         }
     }
     let health = app.get("/health").await;
@@ -56,10 +56,10 @@ async fn is_reported(app: &App) {
     assert_eq!(health["status"], "unhealthy");
     let dependencies = json!({ "session_service": "healthy", "store": "unhealthy", "model": "healthy" });
     assert_eq!(health["dependencies"], dependencies);
-    assert!(app.says_ready(), "a shared dependency does not take every replica out");
+    assert!(app.is_ready(), "readiness does not follow a shared dependency");
 }
 
-async fn recovers(app: &App) {
+async fn expect_recovery(app: &App) {
     let begun = Instant::now();
     while app.get("/api/session/a").await.status != 200 {
         assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
@@ -67,28 +67,28 @@ async fn recovers(app: &App) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_redis_is_503_at_once_and_its_return_200_within_a_second() {
+async fn calls_return_503_while_redis_is_down_and_recover_within_a_second() {
     let mut app = App::redis().await;
-    let made = app.create("a").await;
+    let created = app.create("a").await;
     app.redis.as_mut().unwrap().kill();
-    is_reported(&app).await;
+    expect_outage(&app).await;
     app.redis.as_mut().unwrap().restart();
-    recovers(&app).await;
-    assert_eq!(app.get("/api/session/a").await.ok()["session_id"], made["session_id"]);
+    expect_recovery(&app).await;
+    assert_eq!(app.get("/api/session/a").await.ok()["session_id"], created["session_id"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_frozen_redis_is_503_in_time_and_its_return_200_within_a_second() {
+async fn calls_return_503_in_time_while_redis_hangs_and_recover_within_a_second() {
     let app = App::redis().await;
     app.create("a").await;
     app.redis.as_ref().unwrap().freeze();
-    is_reported(&app).await;
+    expect_outage(&app).await;
     app.redis.as_ref().unwrap().thaw();
-    recovers(&app).await;
+    expect_recovery(&app).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_that_is_replaced_loses_nothing() {
+async fn a_replaced_gateway_loses_no_data() {
     let mut app = App::redis().await;
     app.create("a").await;
     let say = json!({ "messages": [{ "role": "user", "content": "kept" }] });
@@ -99,15 +99,15 @@ async fn a_gateway_that_is_replaced_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_is_gone_is_503_and_says_so() {
+async fn a_stopped_service_returns_503_service_unavailable() {
     let app = App::redis().await;
     app.create("a").await;
     app.stop_service().await;
     let begun = Instant::now();
     loop {
-        let answer = app.get("/api/session/a").await;
-        if answer.status == 503 {
-            let problem = answer.problem(503);
+        let response = app.get("/api/session/a").await;
+        if response.status == 503 {
+            let problem = response.problem(503);
             assert_eq!(problem["reason"], "SERVICE_UNAVAILABLE");
             break;
         }
@@ -120,7 +120,7 @@ async fn a_service_that_is_gone_is_503_and_says_so() {
     );
 }
 
-/// A store of which one call never answers and another is a bug.
+/// A store with one call that never ends, and calls that fail.
 struct Faulty(MemoryStore);
 
 #[async_trait]
@@ -191,21 +191,21 @@ impl SessionStore for Faulty {
 }
 
 pub async fn faulty() -> App {
-    App::over(Arc::new(Faulty(MemoryStore::new(Policy::default())))).await
+    App::with_store(Arc::new(Faulty(MemoryStore::new(Policy::default())))).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bug_is_500_and_keeps_its_cause_to_itself() {
+async fn an_internal_error_returns_500_without_its_cause() {
     let app = faulty().await;
     for path in ["/api/sessions", "/api/session/a/history"] {
-        let answer = app.get(path).await;
-        assert!(!answer.text.contains("hunter2"), "{}", answer.text);
-        assert_eq!(answer.problem(500)["reason"], "INTERNAL");
+        let response = app.get(path).await;
+        assert!(!response.text.contains("hunter2"), "{}", response.text);
+        assert_eq!(response.problem(500)["reason"], "INTERNAL");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_that_never_ends_is_504_after_five_seconds() {
+async fn a_call_that_never_ends_returns_504_after_five_seconds() {
     let app = faulty().await;
     let begun = Instant::now();
     assert_eq!(app.get("/api/session/a").await.problem(504)["reason"], "DEADLINE_EXCEEDED");

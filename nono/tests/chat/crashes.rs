@@ -1,4 +1,4 @@
-//! Who may die at which step of a turn, and what the same request finds afterwards: one message, one reply.
+//! Crashes of the client, the gateway and the service at each step of a turn. A retry finds one message and one reply.
 
 use super::*;
 use crate::app::Program;
@@ -11,27 +11,28 @@ use std::{
 use testkit::{Proxy, RedisServer};
 use tokio::task::JoinHandle;
 
-/// How far the turn has come when somebody dies.
+/// The step of a turn at which a process crashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    /// The user's message is stored, and the service does not know it yet.
-    Beginning,
-    /// The model has been asked and says nothing.
-    Asked,
-    /// Half of the reply has reached the client.
+    /// The user's message is stored, but the service has not received the response of the store.
+    MessageStored,
+    /// The model has received the request and not responded.
+    ModelCalled,
+    /// The client has received half of the reply.
     Replying,
-    /// The reply is stored, and the service does not know it yet.
-    Storing,
-    /// The turn is over, and the client knows it or is about to.
-    Over,
+    /// The reply is stored, but the service has not received the response of the store.
+    ReplyStored,
+    /// The turn has ended.
+    Ended,
 }
 
-const STEPS: [Step; 5] = [Step::Beginning, Step::Asked, Step::Replying, Step::Storing, Step::Over];
+const STEPS: [Step; 5] =
+    [Step::MessageStored, Step::ModelCalled, Step::Replying, Step::ReplyStored, Step::Ended];
 const ONLY_ONCE: [usize; 5] = [1; 5];
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The two programs as processes, Redis behind a proxy, and a client in the middle of a turn.
-struct Scene {
+/// The two programs as processes, Redis behind a proxy, and a client of a running turn.
+struct Turn {
     redis: RedisServer,
     proxy: Proxy,
     model: ModelServer,
@@ -43,8 +44,8 @@ struct Scene {
     seen: Arc<Mutex<String>>,
 }
 
-impl Scene {
-    /// Brings a turn to `step`.
+impl Turn {
+    /// Starts a turn and waits until it reaches a step.
     async fn at(step: Step) -> Self {
         let redis = RedisServer::start();
         let proxy = Proxy::start(redis.port()).await;
@@ -54,40 +55,40 @@ impl Scene {
         App::at(&format!("http://{http}")).create("a").await;
         model.script(Behaviour::Gated(words(&["whole ", "reply"])));
         match step {
-            Step::Beginning => proxy.hold_answer_to("the message"),
-            Step::Storing => proxy.hold_answer_to("whole reply"),
-            Step::Asked | Step::Replying | Step::Over => {}
+            Step::MessageStored => proxy.hold_answer_to("the message"),
+            Step::ReplyStored => proxy.hold_answer_to("whole reply"),
+            Step::ModelCalled | Step::Replying | Step::Ended => {}
         }
         let seen = Arc::<Mutex<String>>::default();
         let client = tokio::spawn(listen(http.clone(), seen.clone()));
-        let scene = Self { redis, proxy, model, service, grpc, gateway, http, client, seen };
-        scene.reach(step).await;
-        scene
+        let turn = Self { redis, proxy, model, service, grpc, gateway, http, client, seen };
+        turn.reach(step).await;
+        turn
     }
 
     async fn reach(&self, step: Step) {
-        if step == Step::Beginning {
+        if step == Step::MessageStored {
             return self.proxy.holds().await;
         }
         self.model.asked(1).await;
         match step {
-            Step::Beginning | Step::Asked => {}
+            Step::MessageStored | Step::ModelCalled => {}
             Step::Replying => {
                 self.model.release();
                 until(|| self.seen.lock().unwrap().contains("event: delta"), "half of the reply").await;
             }
-            Step::Storing => {
+            Step::ReplyStored => {
                 self.release_all();
                 self.proxy.holds().await;
             }
-            Step::Over => {
+            Step::Ended => {
                 self.release_all();
                 until(|| self.redis.ask(&["LLEN", "chat_history:{a}"]) == ":2\r\n", "the reply").await;
             }
         }
     }
 
-    /// Lets whatever still runs run on.
+    /// Releases the proxy and the model.
     fn release_all(&self) {
         self.proxy.let_go();
         self.model.release();
@@ -100,7 +101,7 @@ impl Scene {
         (self.gateway, self.http) = start_gateway(&self.grpc, &self.http).await;
     }
 
-    /// Kills the service, and does what waiting for the lease to end comes to.
+    /// Kills and restarts the service, and lets the lease of its turn expire.
     async fn kill_the_service(&mut self) {
         self.service.signal(Signal::SIGKILL);
         self.service.exit_code().await;
@@ -111,26 +112,26 @@ impl Scene {
         }
     }
 
-    /// The same request until it is answered, as a good client does.
+    /// Retries the request until it succeeds.
     async fn retry(&self) -> App {
         let app = App::at(&format!("http://{}", self.http));
         let begun = Instant::now();
         loop {
-            let answer = app.post("/api/session/a/chat", &say("the message", "r")).await;
-            match answer.status {
+            let response = app.post("/api/session/a/chat", &say("the message", "r")).await;
+            match response.status {
                 StatusCode::OK => {
-                    assert_eq!(answer.ok()["response"], "whole reply");
+                    assert_eq!(response.ok()["response"], "whole reply");
                     return app;
                 }
                 StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE => {
-                    assert!(begun.elapsed() < PATIENCE, "no reply: {}", answer.text);
+                    assert!(begun.elapsed() < TIMEOUT, "no reply: {}", response.text);
                 }
-                other => panic!("{other}: {}", answer.text),
+                other => panic!("{other}: {}", response.text),
             }
         }
     }
 
-    /// Retries, and counts the calls of the model.
+    /// Retries, checks the history, and returns the number of model calls.
     async fn end(self) -> usize {
         self.release_all();
         let app = self.retry().await;
@@ -141,7 +142,7 @@ impl Scene {
     }
 }
 
-/// Says something and collects what comes back, until either side goes.
+/// Sends a message and collects the events until either side disconnects.
 async fn listen(http: String, seen: Arc<Mutex<String>>) {
     let app = App::at(&format!("http://{http}"));
     let request = app.request(reqwest::Method::POST, "/api/session/a/chat");
@@ -162,8 +163,8 @@ async fn start_service(proxy: &Proxy, model: &ModelServer, grpc: &str) -> (Progr
         ["--model", "scripted"],
     ];
     let mut service = Program::start("session-service", arguments.as_flattened(), &[]);
-    let grpc = quoted(&service.says("listening").await, "grpc");
-    service.says("store reachable").await;
+    let grpc = log_field(&service.wait_for_log("listening").await, "grpc");
+    service.wait_for_log("store reachable").await;
     (service, grpc)
 }
 
@@ -171,54 +172,54 @@ async fn start_gateway(grpc: &str, http: &str) -> (Program, String) {
     let backend = format!("http://{grpc}");
     let arguments = [["--http-listen", http], ["--admin-listen", "127.0.0.1:0"], ["--backend", &backend]];
     let mut gateway = Program::start("gateway", arguments.as_flattened(), &[]);
-    let page = quoted(&gateway.says("listening").await, "page");
+    let page = log_field(&gateway.wait_for_log("listening").await, "page");
     (gateway, page.trim_start_matches("http://").to_owned())
 }
 
-/// The value of a field in a line of the log.
-fn quoted(line: &str, field: &str) -> String {
+/// Returns the value of a field in a log line.
+fn log_field(line: &str, field: &str) -> String {
     serde_json::from_str::<Value>(line).unwrap()[field].as_str().unwrap().to_owned()
 }
 
 async fn until(mut is_so: impl FnMut() -> bool, what: &str) {
     let begun = Instant::now();
     while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "it never comes to {what}");
+        assert!(begun.elapsed() < TIMEOUT, "timeout waiting for {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_who_dies_at_any_step_costs_no_second_reply_and_no_second_call() {
+async fn a_client_crash_at_any_step_causes_no_second_reply_and_no_second_model_call() {
     let mut calls = Vec::new();
     for step in STEPS {
-        let scene = Scene::at(step).await;
-        scene.client.abort();
-        calls.push(scene.end().await);
+        let turn = Turn::at(step).await;
+        turn.client.abort();
+        calls.push(turn.end().await);
     }
     assert_eq!(calls, ONLY_ONCE);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_that_dies_at_any_step_costs_no_second_reply_and_no_second_call() {
+async fn a_gateway_crash_at_any_step_causes_no_second_reply_and_no_second_model_call() {
     let mut calls = Vec::new();
     for step in STEPS {
-        let mut scene = Scene::at(step).await;
-        scene.kill_the_gateway().await;
-        calls.push(scene.end().await);
+        let mut turn = Turn::at(step).await;
+        turn.kill_the_gateway().await;
+        calls.push(turn.end().await);
     }
     assert_eq!(calls, ONLY_ONCE);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_dies_at_any_step_costs_no_second_reply() {
+async fn a_service_crash_at_any_step_causes_no_second_reply() {
     let mut calls = Vec::new();
     for step in STEPS {
-        let mut scene = Scene::at(step).await;
-        scene.kill_the_service().await;
-        scene.model.script(Behaviour::Reply(words(&["whole ", "reply"])));
-        calls.push(scene.end().await);
+        let mut turn = Turn::at(step).await;
+        turn.kill_the_service().await;
+        turn.model.script(Behaviour::Reply(words(&["whole ", "reply"])));
+        calls.push(turn.end().await);
     }
-    // What the model had said to the dead one is nowhere, so it is asked again; a stored reply is never asked for again.
+    // A reply that was not stored is requested from the model again. A stored reply is not.
     assert_eq!(calls, [1, 2, 2, 1, 1]);
 }

@@ -1,10 +1,10 @@
-//! Requests that are refused, and how.
+//! Invalid requests and their errors.
 
-use crate::app::{Answer, App};
+use crate::app::{App, HttpResponse};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-pub async fn every_wrong_field_is_named(app: &App) {
+pub async fn every_invalid_field_is_reported(app: &App) {
     app.create("a").await;
     let create = async |body: Value| app.post("/api/session/create", &body).await.violations();
     assert_eq!(create(json!({})).await, ["user_id"]);
@@ -42,7 +42,7 @@ pub async fn every_wrong_field_is_named(app: &App) {
     assert_eq!(app.get("/api/session/a/history").await.ok()["message_count"], 0);
 }
 
-pub async fn wrong_parameters_are_named(app: &App) {
+pub async fn every_invalid_parameter_is_reported(app: &App) {
     app.create("a").await;
     for (path, fields) in [
         ("/api/session/a/history?limit=-1", &["limit"][..]),
@@ -62,7 +62,7 @@ pub async fn wrong_parameters_are_named(app: &App) {
     }
 }
 
-pub async fn what_is_no_request_is_refused_in_the_same_form(app: &App) {
+pub async fn malformed_requests_return_a_problem(app: &App) {
     for body in
         ["", "{", "null", "[]", "\"x\"", "5", "{\"user_id\":\"a\"", "{\"user_id\":\"\\ud800\"}", "\u{0}"]
     {
@@ -83,7 +83,7 @@ pub async fn what_is_no_request_is_refused_in_the_same_form(app: &App) {
     app.send(app.request(Method::POST, "/")).await.problem(405);
 }
 
-pub async fn limits_hold_at_the_edge_and_one_beyond(app: &App) {
+pub async fn values_at_a_limit_are_accepted_and_beyond_it_rejected(app: &App) {
     app.create(&"x".repeat(128)).await;
     app.create("a").await;
     let say = async |content: &str| {
@@ -103,7 +103,7 @@ pub async fn limits_hold_at_the_edge_and_one_beyond(app: &App) {
     assert_eq!(with(nested(17), "m4").await.violations(), ["metadata"]);
 }
 
-pub async fn a_full_batch_is_stored_and_one_more_is_refused(app: &App) {
+pub async fn a_full_batch_is_stored_and_one_more_message_is_rejected(app: &App) {
     app.create("a").await;
     let batch = |count: usize| json!({ "messages": vec![json!({ "role": "user", "content": "x" }); count] });
     assert_eq!(
@@ -119,22 +119,22 @@ pub async fn a_full_batch_is_stored_and_one_more_is_refused(app: &App) {
     assert_eq!(page["has_more"], true, "a page ends near 1 MiB");
 }
 
-pub async fn what_is_not_live_is_not_found(app: &App) {
+pub async fn calls_return_session_not_found_for_an_unknown_session(app: &App) {
     let message = json!({ "messages": [{ "role": "user", "content": "x" }] });
-    let answers: [Answer; 5] = [
-        app.get("/api/session/nobody").await,
-        app.get("/api/session/nobody/history").await,
-        app.post("/api/session/nobody/messages", &message).await,
-        app.post("/api/session/nobody/touch", &json!({})).await,
-        app.delete("/api/session/nobody").await,
+    let responses: [HttpResponse; 5] = [
+        app.get("/api/session/unknown").await,
+        app.get("/api/session/unknown/history").await,
+        app.post("/api/session/unknown/messages", &message).await,
+        app.post("/api/session/unknown/touch", &json!({})).await,
+        app.delete("/api/session/unknown").await,
     ];
-    for answer in answers {
-        assert_eq!(answer.problem(404)["reason"], "SESSION_NOT_FOUND");
+    for response in responses {
+        assert_eq!(response.problem(404)["reason"], "SESSION_NOT_FOUND");
     }
     assert_eq!(app.get("/api/sessions").await.ok()["count"], 0);
 }
 
-pub async fn pages_fit_into_a_message_whatever_the_metadata(app: &App) {
+pub async fn pages_fit_into_a_grpc_message_with_any_metadata(app: &App) {
     // A number takes 2 bytes as JSON and 11 in a protobuf Struct.
     let numbers = json!({ "n": vec![1; 8000] });
     for n in 0..60 {
