@@ -1,8 +1,8 @@
-//! What relaying a reply costs, against asking the model directly: the delay of each piece, and how many pass a second.
+//! The cost of relaying a reply, compared with calling the model directly: delay and throughput of the pieces.
 //!
-//! `cargo build --release && cargo bench --bench relay`. The model and the clients are in this process, the programs are
-//! the release builds, each in a process of its own. Direct and relayed rounds take turns; the table has their medians.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark is for the person who runs it")]
+//! `cargo build --release && cargo bench --bench relay`. The model and the clients are in this process. The programs are
+//! release builds in separate processes. Direct and relayed rounds are interleaved; the table has their medians.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use serde_json::json;
 use std::{
@@ -16,26 +16,26 @@ use testkit::{Behaviour, ModelServer, micros, sent_at};
 use tokio::task::JoinSet;
 
 const ROUNDS: usize = 5;
-/// Streams, pieces of each, and the pause between them: what people see, about 2000 pieces a second at most.
+/// Streams, pieces per stream, and milliseconds between pieces: realistic rates, at most 2000 pieces per second.
 const PACED: [(usize, usize, u64); 3] = [(1, 100, 10), (100, 40, 50), (1000, 10, 500)];
-/// Streams and pieces of each: as fast as it goes.
+/// Streams and pieces per stream, without pauses.
 const UNPACED: [(usize, usize); 3] = [(1, 1500), (100, 300), (1000, 60)];
 
-/// Who is asked.
+/// A server under test.
 struct Target {
     name: &'static str,
     base: String,
     is_model: bool,
 }
 
-/// What one round came to.
+/// Results of one round, in microseconds and seconds.
 struct Round {
     first: Vec<u64>,
     every: Vec<u64>,
     seconds: f64,
 }
 
-/// A program that ends with this.
+/// A program that is killed when this is dropped.
 struct Running(Child);
 
 impl Drop for Running {
@@ -109,7 +109,7 @@ async fn rounds(
                 model.script(Behaviour::Clock { pieces, pause });
             }
             let measured = measure(target, streams, pieces, pause).await;
-            // The first one warms up.
+            // The first round is a warm-up.
             if round > 0 {
                 rounds.push(measured);
             }
@@ -137,7 +137,7 @@ async fn measure(target: &Target, streams: usize, pieces: usize, pause: Duration
     let begun = Instant::now();
     let mut reading = JoinSet::new();
     for (n, request) in requests.into_iter().enumerate() {
-        // People do not all begin at the same moment.
+        // Clients do not all start at the same time.
         let offset = pause * u32::try_from(n).unwrap() / u32::try_from(streams).unwrap();
         reading.spawn(async move {
             tokio::time::sleep(offset).await;
@@ -154,14 +154,14 @@ async fn measure(target: &Target, streams: usize, pieces: usize, pause: Duration
     round
 }
 
-/// Reads a stream to its end, and answers how long each piece was on its way.
+/// Reads a stream to its end and returns the delay of each piece.
 async fn read(request: reqwest::RequestBuilder) -> Vec<u64> {
     let mut response = request.send().await.unwrap().error_for_status().unwrap();
     let (mut delays, mut text) = (Vec::new(), String::new());
     while let Some(chunk) = response.chunk().await.unwrap() {
         let now = micros();
         text.push_str(std::str::from_utf8(&chunk).unwrap());
-        // A piece whose second @ has not arrived yet waits for it. The last event repeats the whole reply.
+        // A piece is parsed once its line is complete. The last event repeats the whole reply.
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         let events: String = text.drain(..whole).collect();
         let pieces = events.split("event: done").next().unwrap();
@@ -173,7 +173,7 @@ async fn read(request: reqwest::RequestBuilder) -> Vec<u64> {
     delays
 }
 
-/// Starts a program on free ports and answers an address that its log names.
+/// Starts a program on free ports and returns an address from its log.
 fn start(name: &str, arguments: &[&str], field: &str) -> (Running, String) {
     let path = PathBuf::from(env!("CARGO_BIN_EXE_nono")).with_file_name(name);
     let mut command = Command::new(path);
@@ -195,7 +195,7 @@ fn start(name: &str, arguments: &[&str], field: &str) -> (Running, String) {
             break rest.split('"').next().unwrap().to_owned();
         }
     };
-    // The log is read on, for a full pipe would stop the program.
+    // The log is read continuously, because a full pipe would block the program.
     std::thread::spawn(move || lines.for_each(drop));
     (Running(child), address)
 }

@@ -1,5 +1,5 @@
-//! What the tests need from the world: a Redis of their own, a scripted model, and a proxy that counts and cuts. For
-//! tests only: it panics where a test could not go on.
+//! Servers for tests: real Redis servers, a scripted model and a fault-injecting proxy. For tests only: it panics where a
+//! test cannot continue.
 
 mod model;
 mod proxy;

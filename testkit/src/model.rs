@@ -1,4 +1,4 @@
-//! A model that does as it is told: an OpenAI-compatible server that streams, stalls, cuts and fails.
+//! A scripted model: an OpenAI-compatible server that streams, stalls, disconnects and fails on request.
 
 use serde_json::{Value, json};
 use std::{
@@ -19,62 +19,62 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// How long the server waits for what a test says will happen.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout for events that a test waits for.
+const TIMEOUT: Duration = Duration::from_secs(10);
 const STREAM: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
 
-/// How a request is answered.
+/// The response to a request.
 #[derive(Clone, Debug)]
 pub enum Behaviour {
-    /// These pieces, and a finish reason.
+    /// Streams pieces and a finish reason.
     Reply(Vec<String>),
-    /// These pieces with a pause before each.
+    /// Streams pieces with a pause before each.
     Slow {
         /// The pieces.
         pieces: Vec<String>,
         /// The pause.
         pause: Duration,
     },
-    /// So many pieces with a pause after each, each of which says when it was written: see [`sent_at`].
+    /// Streams pieces that contain their send time (see [`sent_at`]), with a pause after each.
     Clock {
-        /// How many.
+        /// The number of pieces.
         pieces: usize,
         /// The pause.
         pause: Duration,
     },
-    /// These pieces, each when [`ModelServer::release`] is called.
+    /// Streams one piece for each call of [`ModelServer::release`].
     Gated(Vec<String>),
-    /// These pieces among all that servers add: comments, roles, nulls, thoughts, usage.
+    /// Streams pieces among everything that servers add: comments, roles, nulls, reasoning, usage.
     Verbose(Vec<String>),
-    /// These pieces, and then silence.
+    /// Streams pieces, then stalls.
     Stall(Vec<String>),
-    /// These pieces, and then the connection is closed.
+    /// Streams pieces, then closes the connection.
     Cut(Vec<String>),
-    /// These pieces, and then a chunk that is not JSON.
+    /// Streams pieces, then a chunk that is not JSON.
     Garbage(Vec<String>),
-    /// One piece, with the bytes of its first character that has several in two writes.
+    /// Streams one piece and splits its first multi-byte character into two writes.
     SplitUtf8(String),
-    /// This piece for ever.
+    /// Streams a piece endlessly.
     Endless(String),
-    /// This stream as it stands.
+    /// Streams a text as it is.
     Raw(String),
-    /// This HTTP response with its status line, after which the connection is closed.
+    /// Sends a raw HTTP response with its status line, then closes the connection.
     Http(String),
-    /// Not even a status.
+    /// Sends nothing, not even a status.
     Hang,
-    /// A status other than success.
+    /// Sends an error status.
     Status {
         /// The status.
         code: u16,
-        /// The header of that name, as it stands.
+        /// The value of the header `retry-after`.
         retry_after: Option<String>,
         /// The body.
         body: String,
     },
 }
 
-/// A scripted model server, which ends with the test.
+/// A scripted model server, which stops when it is dropped.
 pub struct ModelServer {
     address: SocketAddr,
     state: Arc<State>,
@@ -83,25 +83,25 @@ pub struct ModelServer {
 
 struct State {
     script: Mutex<VecDeque<Behaviour>>,
-    asked: Mutex<Vec<Asked>>,
+    received: Mutex<Vec<Received>>,
     gate: Semaphore,
-    /// How many requests there were, and how many of them are open.
+    /// The number of requests, and of those in progress.
     counts: watch::Sender<(usize, usize)>,
 }
 
-struct Asked {
+struct Received {
     headers: BTreeMap<String, String>,
     body: Value,
 }
 
 impl ModelServer {
-    /// Listens on a free port.
+    /// Starts a server on a free port.
     pub async fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
-        let address = listener.local_addr().expect("it is bound");
+        let address = listener.local_addr().expect("the listener is bound");
         let state = State {
             script: Mutex::default(),
-            asked: Mutex::default(),
+            received: Mutex::default(),
             gate: Semaphore::new(0),
             counts: watch::channel((0, 0)).0,
         };
@@ -110,65 +110,67 @@ impl ModelServer {
         Self { address, state, _stop: stop.drop_guard() }
     }
 
-    /// The base URL for `--model-url`.
+    /// Returns the base URL for `--model-url`.
     pub fn url(&self) -> String {
         format!("http://{}/v1", self.address)
     }
 
-    /// Answers one of the next requests so, in the order of the calls. A request without a script is answered with
+    /// Adds the response to a future request. Responses are used in the order of the calls. Without one, the response is
     /// `You said: ` and the last message.
     pub fn script(&self, behaviour: Behaviour) {
         lock(&self.state.script).push_back(behaviour);
     }
 
-    /// Lets one piece of a gated reply go.
+    /// Releases one piece of a gated reply.
     pub fn release(&self) {
         self.state.gate.add_permits(1);
     }
 
-    /// The bodies of the requests so far.
+    /// Returns the bodies of the requests so far.
     pub fn requests(&self) -> Vec<Value> {
-        lock(&self.state.asked).iter().map(|asked| asked.body.clone()).collect()
+        lock(&self.state.received).iter().map(|received| received.body.clone()).collect()
     }
 
-    /// The headers of the requests so far, their names in lower case, and the first line as `request`.
+    /// Returns the headers of the requests so far, with names in lower case, and the first line as `request`.
     pub fn headers(&self) -> Vec<BTreeMap<String, String>> {
-        lock(&self.state.asked).iter().map(|asked| asked.headers.clone()).collect()
+        lock(&self.state.received).iter().map(|received| received.headers.clone()).collect()
     }
 
-    /// How many requests are being answered.
+    /// Returns the number of requests in progress.
     pub fn open(&self) -> usize {
         self.state.counts.borrow().1
     }
 
-    /// Waits until there were `count` requests.
-    pub async fn asked(&self, count: usize) {
-        self.wait(|&(asked, _)| asked >= count, "as many requests as expected").await;
+    /// Waits until the server has received `count` requests.
+    pub async fn wait_for_requests(&self, count: usize) {
+        self.wait(|&(received, _)| received >= count, "the expected number of requests").await;
     }
 
-    /// Waits until no request is being answered.
+    /// Waits until no request is in progress.
     pub async fn idle(&self) {
         self.wait(|&(_, open)| open == 0, "the end of every request").await;
     }
 
-    async fn wait(&self, is_so: impl FnMut(&(usize, usize)) -> bool, what: &str) {
+    async fn wait(&self, condition: impl FnMut(&(usize, usize)) -> bool, what: &str) {
         let mut counts = self.state.counts.subscribe();
-        let waited = timeout(PATIENCE, counts.wait_for(is_so)).await;
-        waited.unwrap_or_else(|_| panic!("{what} within {PATIENCE:?}")).expect("the server holds the sender");
+        let waited = timeout(TIMEOUT, counts.wait_for(condition)).await;
+        waited
+            .unwrap_or_else(|_| panic!("timeout after {TIMEOUT:?} waiting for {what}"))
+            .expect("the server has the sender");
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("nobody panics with it")
+    mutex.lock().expect("no thread panics while it has the lock")
 }
 
-/// Counts a request as open while it lives.
+/// Counts a request as in progress until it is dropped.
 struct Open<'a>(&'a State);
 
 impl<'a> Open<'a> {
-    fn new(state: &'a State, asked: Asked) -> Self {
-        lock(&state.asked).push(asked);
-        state.counts.send_modify(|(asked, open)| (*asked, *open) = (*asked + 1, *open + 1));
+    fn new(state: &'a State, received: Received) -> Self {
+        lock(&state.received).push(received);
+        state.counts.send_modify(|(total, open)| (*total, *open) = (*total + 1, *open + 1));
         Self(state)
     }
 }
@@ -187,25 +189,25 @@ async fn accept(listener: TcpListener, state: Arc<State>, stop: CancellationToke
     }
 }
 
-/// Answers one request after the other, until the client goes or a script closes the connection.
+/// Serves requests until the client disconnects or a script closes the connection.
 async fn serve(stream: TcpStream, state: &State) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     loop {
-        let asked = read(&mut reader).await?;
-        let behaviour = lock(&state.script).pop_front().unwrap_or_else(|| echo(&asked.body));
-        let _open = Open::new(state, asked);
-        let mut answer = Answer { to: &mut writer, gate: &state.gate };
+        let received = read(&mut reader).await?;
+        let behaviour = lock(&state.script).pop_front().unwrap_or_else(|| echo(&received.body));
+        let _open = Open::new(state, received);
+        let mut response = Response { to: &mut writer, gate: &state.gate };
         tokio::select! {
-            answered = answer.play(behaviour) => answered?,
-            // A client that waits for its answer sends nothing, so this is its end.
+            result = response.play(behaviour) => result?,
+            // A client sends nothing while it waits for a response, so this means that it disconnected.
             _ = reader.fill_buf() => return Ok(()),
         }
     }
 }
 
-async fn read(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<Asked> {
+async fn read(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<Received> {
     let mut headers = BTreeMap::new();
     loop {
         let mut line = String::new();
@@ -221,7 +223,7 @@ async fn read(reader: &mut BufReader<OwnedReadHalf>) -> io::Result<Asked> {
     let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body).await?;
-    Ok(Asked { headers, body: serde_json::from_slice(&body).unwrap_or_default() })
+    Ok(Received { headers, body: serde_json::from_slice(&body).unwrap_or_default() })
 }
 
 fn echo(request: &Value) -> Behaviour {
@@ -230,14 +232,14 @@ fn echo(request: &Value) -> Behaviour {
     Behaviour::Reply(format!("You said: {said}").split_inclusive(' ').map(str::to_owned).collect())
 }
 
-/// An answer as it is written.
-struct Answer<'a> {
+/// A response that is being written.
+struct Response<'a> {
     to: &'a mut OwnedWriteHalf,
     gate: &'a Semaphore,
 }
 
-impl Answer<'_> {
-    /// An error closes the connection.
+impl Response<'_> {
+    /// Writes a response. An error closes the connection.
     async fn play(&mut self, behaviour: Behaviour) -> io::Result<()> {
         match behaviour {
             Behaviour::Status { code, retry_after, body } => {
@@ -259,7 +261,7 @@ impl Answer<'_> {
     async fn stream(&mut self, behaviour: Behaviour) -> io::Result<()> {
         match behaviour {
             Behaviour::Raw(stream) => return self.write(stream.as_bytes()).await,
-            Behaviour::Reply(pieces) => self.say(&pieces).await?,
+            Behaviour::Reply(pieces) => self.send_pieces(&pieces).await?,
             Behaviour::Slow { pieces, pause } => {
                 for piece in &pieces {
                     tokio::time::sleep(pause).await;
@@ -276,24 +278,24 @@ impl Answer<'_> {
             }
             Behaviour::Gated(pieces) => {
                 for piece in &pieces {
-                    self.gate.acquire().await.expect("it is never closed").forget();
+                    self.gate.acquire().await.expect("the semaphore is never closed").forget();
                     self.chunk(&delta(piece)).await?;
                 }
             }
-            Behaviour::Verbose(pieces) => return self.say_much(&pieces).await,
+            Behaviour::Verbose(pieces) => return self.send_verbose(&pieces).await,
             Behaviour::Stall(pieces) => {
-                self.say(&pieces).await?;
+                self.send_pieces(&pieces).await?;
                 std::future::pending().await
             }
             Behaviour::Cut(pieces) => {
-                self.say(&pieces).await?;
+                self.send_pieces(&pieces).await?;
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
             Behaviour::Garbage(pieces) => {
-                self.say(&pieces).await?;
+                self.send_pieces(&pieces).await?;
                 return self.write(b"data: {\"choices\": [oops\n\n").await;
             }
-            Behaviour::SplitUtf8(piece) => self.split(&piece).await?,
+            Behaviour::SplitUtf8(piece) => self.send_split(&piece).await?,
             Behaviour::Endless(piece) => loop {
                 self.chunk(&delta(&piece)).await?;
             },
@@ -304,14 +306,14 @@ impl Answer<'_> {
         self.finish().await
     }
 
-    async fn say(&mut self, pieces: &[String]) -> io::Result<()> {
+    async fn send_pieces(&mut self, pieces: &[String]) -> io::Result<()> {
         for piece in pieces {
             self.chunk(&delta(piece)).await?;
         }
         Ok(())
     }
 
-    async fn say_much(&mut self, pieces: &[String]) -> io::Result<()> {
+    async fn send_verbose(&mut self, pieces: &[String]) -> io::Result<()> {
         self.write(b": PROCESSING\r\n\r\n").await?;
         self.chunk(&json!({"choices": [{"delta": {"role": "assistant", "content": null}}]})).await?;
         self.chunk(&json!({"choices": [{"delta": {"reasoning_content": "Hm."}, "finish_reason": null}]}))
@@ -325,9 +327,10 @@ impl Answer<'_> {
         self.write(b"data: [DONE]\n\n").await
     }
 
-    async fn split(&mut self, piece: &str) -> io::Result<()> {
+    async fn send_split(&mut self, piece: &str) -> io::Result<()> {
         let event = format!("data: {}\n\n", delta(piece)).into_bytes();
-        let middle = event.iter().position(|byte| !byte.is_ascii()).expect("there is a long character") + 1;
+        let middle =
+            event.iter().position(|byte| !byte.is_ascii()).expect("the piece has a multi-byte character") + 1;
         self.write(&event[..middle]).await?;
         tokio::task::yield_now().await;
         self.write(&event[middle..]).await
@@ -340,7 +343,7 @@ impl Answer<'_> {
 
     async fn fail(&mut self, code: u16, retry_after: Option<String>, body: &str) -> io::Result<()> {
         let retry_after = retry_after.map(|value| format!("retry-after: {value}\r\n")).unwrap_or_default();
-        let head = format!("HTTP/1.1 {code} As Told\r\n{retry_after}content-length: {}\r\n\r\n", body.len());
+        let head = format!("HTTP/1.1 {code} Scripted\r\n{retry_after}content-length: {}\r\n\r\n", body.len());
         self.to.write_all((head + body).as_bytes()).await
     }
 
@@ -355,15 +358,15 @@ impl Answer<'_> {
     }
 }
 
-/// When the pieces of a [`Behaviour::Clock`] in this text were written, in microseconds as [`micros`] counts them.
+/// Returns the send times of the pieces of a [`Behaviour::Clock`] in a text, in microseconds (see [`micros`]).
 pub fn sent_at(text: &str) -> impl Iterator<Item = u64> + '_ {
     text.split('@').skip(1).step_by(2).filter_map(|digits| digits.parse().ok())
 }
 
-/// The microseconds since 1970.
+/// Returns the microseconds since 1970.
 pub fn micros() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later than 1970");
-    u64::try_from(now.as_micros()).expect("it fits for a long time")
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is after 1970");
+    u64::try_from(now.as_micros()).expect("the time fits into 64 bits")
 }
 
 fn delta(text: &str) -> Value {

@@ -1,4 +1,4 @@
-//! A TCP proxy that counts round trips, cuts and refuses connections, and passes answers on late or not at all.
+//! A TCP proxy that counts round trips, closes and rejects connections, and delays, holds or drops responses.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -19,13 +19,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long the proxy waits for the question that a test says will come.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Timeout for requests that a test waits for.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many answers may be on their way to a client at once, late as they are.
-const LONGEST_QUEUE: usize = 1024;
+/// Maximum number of delayed responses per connection.
+const QUEUE_LENGTH: usize = 1024;
 
-/// Stands between a client and a server.
+/// A proxy between clients and a server.
 pub struct Proxy {
     address: SocketAddr,
     state: Arc<State>,
@@ -37,104 +37,105 @@ struct State {
     round_trips: AtomicUsize,
     waiting: AtomicUsize,
     connections: AtomicUsize,
-    order: Mutex<Option<(String, Fate)>>,
+    fault: Mutex<Option<(String, Fault)>>,
     holding: watch::Sender<bool>,
     delay: Mutex<Duration>,
-    refuses: AtomicBool,
-    /// Cuts the connections that are open. Those that are opened later have another one.
+    rejects: AtomicBool,
+    /// Closes the open connections. Later connections get a new token.
     cut: Mutex<CancellationToken>,
 }
 
-/// What becomes of the answer to a question.
+/// A fault that is applied to the response to a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Cut,
-    Held,
+enum Fault {
+    Drop,
+    Hold,
 }
 
 impl Proxy {
-    /// Listens on a free port and passes on to `target`, a port of this machine.
+    /// Starts a proxy on a free port for the local port `target`.
     pub async fn start(target: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
-        let address = listener.local_addr().expect("it is bound");
+        let address = listener.local_addr().expect("the listener is bound");
         let state = Arc::<State>::default();
         let stop = CancellationToken::new();
         tokio::spawn(stop.clone().run_until_cancelled_owned(accept(listener, target, state.clone())));
         Self { address, state, _stop: stop.drop_guard() }
     }
 
-    /// Where it listens.
+    /// Returns the port of the proxy.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// How often a client, having been answered or being new, has asked.
+    /// Returns the number of round trips: requests of clients that were not waiting for a response.
     pub fn round_trips(&self) -> usize {
         self.state.round_trips.load(Ordering::SeqCst)
     }
 
-    /// How many connections are open.
+    /// Returns the number of open connections.
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
     }
 
-    /// Whether a connection waits for an answer.
+    /// Returns `true` if a connection waits for a response.
     pub fn is_busy(&self) -> bool {
         self.state.waiting.load(Ordering::SeqCst) > 0
     }
 
-    /// Passes the next question that contains `text` on, and closes the connection instead of passing on its answer.
+    /// Forwards the next request that contains `text`, and closes the connection instead of forwarding its response.
     pub fn cut_answer_to(&self, text: &str) {
-        self.order(text, Fate::Cut);
+        self.inject(text, Fault::Drop);
     }
 
-    /// Passes the next question that contains `text` on, and holds its answer back until [`Proxy::let_go`].
-    pub fn hold_answer_to(&self, text: &str) {
-        self.order(text, Fate::Held);
+    /// Forwards the next request that contains `text`, and holds its response until [`Proxy::release`].
+    pub fn hold_response_to(&self, text: &str) {
+        self.inject(text, Fault::Hold);
     }
 
-    /// Waits until an answer is held back: the server has done what it was asked, and the client does not know.
-    pub async fn holds(&self) {
+    /// Waits until a response is held: the server has executed the request, and the client does not know it yet.
+    pub async fn wait_until_held(&self) {
         let mut holding = self.state.holding.subscribe();
-        let waited = timeout(PATIENCE, holding.wait_for(|holding| *holding)).await;
+        let waited = timeout(TIMEOUT, holding.wait_for(|holding| *holding)).await;
         waited
-            .unwrap_or_else(|_| panic!("no answer to hold within {PATIENCE:?}"))
+            .unwrap_or_else(|_| panic!("no response was held within {TIMEOUT:?}"))
             .expect("the state has the sender");
     }
 
-    /// Lets a held answer go.
-    pub fn let_go(&self) {
+    /// Releases a held response.
+    pub fn release(&self) {
         self.state.holding.send_replace(false);
     }
 
-    /// Passes each answer on so much later from now on, however many are on their way.
+    /// Delays each response from now on. Delays of concurrent responses do not add up.
     pub fn delay(&self, delay: Duration) {
-        *self.state.delay.lock().expect("nobody panics with it") = delay;
+        *self.state.delay.lock().expect("no thread panics while it has the lock") = delay;
     }
 
-    /// Closes every connection that is open, in the middle of an answer if one is being passed on.
+    /// Closes all open connections, even while a response is being forwarded.
     pub fn cut_all(&self) {
-        let mut cut = self.state.cut.lock().expect("nobody panics with it");
+        let mut cut = self.state.cut.lock().expect("no thread panics while it has the lock");
         std::mem::take(&mut *cut).cancel();
     }
 
-    /// Closes connections as soon as they are accepted, or no longer. Those that are open stay so.
-    pub fn refuse(&self, refuses: bool) {
-        self.state.refuses.store(refuses, Ordering::SeqCst);
+    /// Starts or stops rejecting new connections. Open connections are not affected.
+    pub fn refuse(&self, rejects: bool) {
+        self.state.rejects.store(rejects, Ordering::SeqCst);
     }
 
-    fn order(&self, text: &str, fate: Fate) {
-        *self.state.order.lock().expect("nobody panics with it") = Some((text.to_owned(), fate));
+    fn inject(&self, text: &str, fault: Fault) {
+        *self.state.fault.lock().expect("no thread panics while it has the lock") =
+            Some((text.to_owned(), fault));
     }
 }
 
 async fn accept(listener: TcpListener, target: u16, state: Arc<State>) {
     while let Ok((client, _)) = listener.accept().await {
-        if state.refuses.load(Ordering::SeqCst) {
+        if state.rejects.load(Ordering::SeqCst) {
             continue;
         }
         let state = state.clone();
-        let cut = state.cut.lock().expect("nobody panics with it").clone();
+        let cut = state.cut.lock().expect("no thread panics while it has the lock").clone();
         tokio::spawn(async move {
             let connect = TcpStream::connect((Ipv4Addr::LOCALHOST, target));
             let Some(Ok(server)) = cut.run_until_cancelled(connect).await else {
@@ -144,11 +145,11 @@ async fn accept(listener: TcpListener, target: u16, state: Arc<State>) {
             let _ = server.set_nodelay(true);
             let (client, server) = (client.into_split(), server.into_split());
             let connection =
-                Connection { state: &state, asked: AtomicBool::new(false), fate: Mutex::default() };
+                Connection { state: &state, asked: AtomicBool::new(false), fault: Mutex::default() };
             state.connections.fetch_add(1, Ordering::SeqCst);
             tokio::select! {
-                () = connection.questions(client.0, server.1) => {}
-                () = connection.answers(server.0, client.1) => {}
+                () = connection.requests(client.0, server.1) => {}
+                () = connection.responses(server.0, client.1) => {}
                 () = cut.cancelled() => {}
             }
             state.connections.fetch_sub(1, Ordering::SeqCst);
@@ -159,75 +160,75 @@ async fn accept(listener: TcpListener, target: u16, state: Arc<State>) {
     }
 }
 
-/// One client's connection through the proxy.
+/// A client's connection through the proxy.
 struct Connection<'a> {
     state: &'a State,
     asked: AtomicBool,
-    fate: Mutex<Option<Fate>>,
+    fault: Mutex<Option<Fault>>,
 }
 
 impl Connection<'_> {
-    async fn questions(&self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+    async fn requests(&self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(n @ 1..) = from.read(&mut buffer).await {
             if !self.asked.swap(true, Ordering::SeqCst) {
                 self.state.round_trips.fetch_add(1, Ordering::SeqCst);
                 self.state.waiting.fetch_add(1, Ordering::SeqCst);
             }
-            self.note_fate(&buffer[..n]);
+            self.match_request(&buffer[..n]);
             if to.write_all(&buffer[..n]).await.is_err() {
                 return;
             }
         }
     }
 
-    /// Whether the answer to this question is the one that something is to happen to.
-    fn note_fate(&self, question: &[u8]) {
-        let question = String::from_utf8_lossy(question);
-        let mut order = self.state.order.lock().expect("nobody panics with it");
-        if let Some((_, fate)) = order.take_if(|(text, _)| question.contains(&**text)) {
-            *self.fate.lock().expect("nobody panics with it") = Some(fate);
+    /// Applies the requested fault to the response of a matching request.
+    fn match_request(&self, request: &[u8]) {
+        let request = String::from_utf8_lossy(request);
+        let mut fault = self.state.fault.lock().expect("no thread panics while it has the lock");
+        if let Some((_, fault)) = fault.take_if(|(text, _)| request.contains(&**text)) {
+            *self.fault.lock().expect("no thread panics while it has the lock") = Some(fault);
         }
     }
 
     /// Reads and passes on at the same time, so that an answer that is late does not make the next one later.
-    async fn answers(&self, from: OwnedReadHalf, to: OwnedWriteHalf) {
-        let (queue, queued) = mpsc::channel(LONGEST_QUEUE);
-        let pass_on = self.pass_on(queued, to);
-        tokio::pin!(pass_on);
+    async fn responses(&self, from: OwnedReadHalf, to: OwnedWriteHalf) {
+        let (queue, queued) = mpsc::channel(QUEUE_LENGTH);
+        let forward = self.forward(queued, to);
+        tokio::pin!(forward);
         tokio::select! {
-            () = self.read_answers(from, queue) => pass_on.await,
-            () = &mut pass_on => {}
+            () = self.read_responses(from, queue) => forward.await,
+            () = &mut forward => {}
         }
     }
 
-    /// Ends when no further answer is to be passed on.
-    async fn read_answers(&self, mut from: OwnedReadHalf, queue: mpsc::Sender<(Instant, Vec<u8>)>) {
+    /// Reads responses until one is dropped or the connection ends.
+    async fn read_responses(&self, mut from: OwnedReadHalf, queue: mpsc::Sender<(Instant, Vec<u8>)>) {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(n @ 1..) = from.read(&mut buffer).await {
-            let fate = self.fate.lock().expect("nobody panics with it").take();
-            match fate {
-                Some(Fate::Cut) => return,
-                Some(Fate::Held) => self.hold().await,
+            let fault = self.fault.lock().expect("no thread panics while it has the lock").take();
+            match fault {
+                Some(Fault::Drop) => return,
+                Some(Fault::Hold) => self.hold().await,
                 None => {}
             }
-            let delay = *self.state.delay.lock().expect("nobody panics with it");
+            let delay = *self.state.delay.lock().expect("no thread panics while it has the lock");
             if queue.send((Instant::now() + delay, buffer[..n].to_vec())).await.is_err() {
                 return;
             }
         }
     }
 
-    async fn pass_on(&self, mut queued: mpsc::Receiver<(Instant, Vec<u8>)>, mut to: OwnedWriteHalf) {
-        while let Some((when, answer)) = queued.recv().await {
-            // Waiting for what is past would still wait for the next tick of the clock.
+    async fn forward(&self, mut queued: mpsc::Receiver<(Instant, Vec<u8>)>, mut to: OwnedWriteHalf) {
+        while let Some((when, response)) = queued.recv().await {
+            // Sleeping until a past time would still wait for the next tick of the clock.
             if when > Instant::now() {
                 sleep_until(when).await;
             }
             if self.asked.swap(false, Ordering::SeqCst) {
                 self.state.waiting.fetch_sub(1, Ordering::SeqCst);
             }
-            if to.write_all(&answer).await.is_err() {
+            if to.write_all(&response).await.is_err() {
                 return;
             }
         }

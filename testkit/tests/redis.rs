@@ -1,4 +1,4 @@
-//! The servers are what they are said to be, fail over when they are to, and die with the test.
+//! The servers start as configured, fail over, and end with the test.
 
 use std::{
     net::{Ipv4Addr, TcpStream},
@@ -8,26 +8,26 @@ use std::{
 };
 use testkit::{Certificates, ClientCertificates, RedisCluster, RedisServer, SentinelSet};
 
-/// Far more than it takes, for machines that are busy.
-const LONGEST_START: Duration = Duration::from_secs(15);
+/// Timeout for the start of a set of servers, generous for busy machines.
+const START_TIMEOUT: Duration = Duration::from_secs(15);
 
 fn is_open(port: u16) -> bool {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-/// What `redis-cli` says to PING over TLS.
+/// Returns the output of `redis-cli PING` over TLS.
 fn ping(port: u16, ca: &Path, client: Option<(&Path, &Path)>) -> String {
     let mut command = Command::new("redis-cli");
     command.args(["-p", &port.to_string(), "--tls", "--cacert"]).arg(ca);
     if let Some((cert, key)) = client {
         command.arg("--cert").arg(cert).arg("--key").arg(key);
     }
-    let output = command.arg("PING").output().expect("there is a redis-cli");
-    String::from_utf8(output.stdout).expect("it says text")
+    let output = command.arg("PING").output().expect("redis-cli can be started");
+    String::from_utf8(output.stdout).expect("the output is UTF-8")
 }
 
 #[test]
-fn a_server_remembers_after_a_restart_and_is_gone_after_a_drop() {
+fn a_durable_server_keeps_data_over_a_restart_and_ends_on_drop() {
     let mut server = RedisServer::start_durable();
     server.ask(&["SET", "a", "é"]);
     server.kill();
@@ -42,12 +42,12 @@ fn a_server_remembers_after_a_restart_and_is_gone_after_a_drop() {
 
 #[test]
 #[should_panic(expected = "Bad directive")]
-fn a_server_that_does_not_start_says_why() {
+fn a_failed_start_reports_the_log_of_the_server() {
     RedisServer::start_with(&["--no-such-option", "yes"]);
 }
 
 #[test]
-fn a_replica_has_what_its_primary_had() {
+fn a_replica_has_the_data_of_its_primary() {
     for options in [&["--save", ""][..], &["--save", "", "--requirepass", "secret"]] {
         let primary = RedisServer::start_with(options);
         let replica = RedisServer::start_replica_of(&primary);
@@ -59,7 +59,7 @@ fn a_replica_has_what_its_primary_had() {
 }
 
 #[test]
-fn tls_takes_a_client_with_the_ca_and_no_other() {
+fn tls_accepts_clients_with_the_right_ca_only() {
     let certificates = Certificates::make();
     let server = RedisServer::start_tls(&certificates, ClientCertificates::Ignored, &["--save", ""]);
     assert!(server.url().starts_with("rediss://127.0.0.1:"));
@@ -69,7 +69,7 @@ fn tls_takes_a_client_with_the_ca_and_no_other() {
 }
 
 #[test]
-fn tls_takes_no_client_without_a_certificate_where_one_is_required() {
+fn tls_rejects_clients_without_a_required_certificate() {
     let certificates = Certificates::make();
     let server = RedisServer::start_tls(&certificates, ClientCertificates::Required, &["--save", ""]);
     let client = (certificates.client_cert(), certificates.client_key());
@@ -78,10 +78,10 @@ fn tls_takes_no_client_without_a_certificate_where_one_is_required() {
 }
 
 #[test]
-fn the_sentinels_replace_a_primary_that_dies_and_keep_what_it_had() {
+fn the_sentinels_replace_a_killed_primary_and_keep_its_data() {
     let started = Instant::now();
     let mut set = SentinelSet::start();
-    assert!(started.elapsed() < LONGEST_START);
+    assert!(started.elapsed() < START_TIMEOUT);
     assert_eq!(set.primary(), 0);
     set.server(0).ask(&["SET", "a", "1"]);
     set.server(0).await_replica(2);
@@ -98,7 +98,7 @@ fn the_sentinels_replace_a_primary_that_dies_and_keep_what_it_had() {
 }
 
 #[test]
-fn the_sentinels_replace_a_primary_when_told_or_when_it_freezes_and_ask_for_passwords() {
+fn the_sentinels_replace_a_primary_on_command_or_when_it_hangs_and_require_passwords() {
     let mut set = SentinelSet::start_with_password("secret", "other");
     set.failover();
     set.follow(0);
@@ -112,18 +112,18 @@ fn the_sentinels_replace_a_primary_when_told_or_when_it_freezes_and_ask_for_pass
     set.follow(second);
     set.await_settled();
     for (port, password) in [(set.server(0).port(), "secret"), (set.sentinel_ports()[0], "other")] {
-        let answer = |extra: &[&str]| {
+        let response = |extra: &[&str]| {
             let output =
                 Command::new("redis-cli").args(["-p", &port.to_string()]).args(extra).arg("PING").output();
             String::from_utf8(output.unwrap().stdout).unwrap()
         };
-        assert!(answer(&[]).starts_with("NOAUTH"));
-        assert_eq!(answer(&["-a", password]), "PONG\n");
+        assert!(response(&[]).starts_with("NOAUTH"));
+        assert_eq!(response(&["-a", password]), "PONG\n");
     }
 }
 
 #[test]
-fn a_sentinel_set_is_gone_after_a_drop() {
+fn a_sentinel_set_ends_on_drop() {
     let set = SentinelSet::start();
     let mut ports = set.sentinel_ports();
     ports.extend((0..3).map(|index| set.server(index).port()));
@@ -134,10 +134,10 @@ fn a_sentinel_set_is_gone_after_a_drop() {
 }
 
 #[test]
-fn a_cluster_replaces_a_primary_that_dies_and_keeps_what_it_had() {
+fn a_cluster_replaces_a_killed_primary_and_keeps_its_data() {
     let started = Instant::now();
     let mut cluster = RedisCluster::start();
-    assert!(started.elapsed() < LONGEST_START);
+    assert!(started.elapsed() < START_TIMEOUT);
     assert_eq!(cluster.primaries(), [0, 1, 2]);
     let first = cluster.primary_of("a");
     cluster.node(first).ask(&["SET", "a", "1"]);
@@ -155,7 +155,7 @@ fn a_cluster_replaces_a_primary_that_dies_and_keeps_what_it_had() {
 }
 
 #[test]
-fn a_slot_is_moved_in_two_halves() {
+fn a_slot_can_be_migrated_in_two_steps() {
     let cluster = RedisCluster::start_with(&["--requirepass", "secret", "--masterauth", "secret"]);
     let (slot, from) = (cluster.slot("{a}"), cluster.primary_of("{a}"));
     let to = cluster.primaries().into_iter().find(|index| *index != from).unwrap();
@@ -178,7 +178,7 @@ fn a_slot_is_moved_in_two_halves() {
 }
 
 #[test]
-fn a_cluster_speaks_tls_and_is_gone_after_a_drop() {
+fn a_cluster_accepts_tls_only_and_ends_on_drop() {
     let certificates = Certificates::make();
     let cluster = RedisCluster::start_tls(&certificates);
     let ports: Vec<_> = (0..6).map(|index| cluster.node(index).port()).collect();

@@ -55,8 +55,8 @@ impl Turn {
         App::at(&format!("http://{http}")).create("a").await;
         model.script(Behaviour::Gated(words(&["whole ", "reply"])));
         match step {
-            Step::MessageStored => proxy.hold_answer_to("the message"),
-            Step::ReplyStored => proxy.hold_answer_to("whole reply"),
+            Step::MessageStored => proxy.hold_response_to("the message"),
+            Step::ReplyStored => proxy.hold_response_to("whole reply"),
             Step::ModelCalled | Step::Replying | Step::Ended => {}
         }
         let seen = Arc::<Mutex<String>>::default();
@@ -68,9 +68,9 @@ impl Turn {
 
     async fn reach(&self, step: Step) {
         if step == Step::MessageStored {
-            return self.proxy.holds().await;
+            return self.proxy.wait_until_held().await;
         }
-        self.model.asked(1).await;
+        self.model.wait_for_requests(1).await;
         match step {
             Step::MessageStored | Step::ModelCalled => {}
             Step::Replying => {
@@ -79,7 +79,7 @@ impl Turn {
             }
             Step::ReplyStored => {
                 self.release_all();
-                self.proxy.holds().await;
+                self.proxy.wait_until_held().await;
             }
             Step::Ended => {
                 self.release_all();
@@ -90,7 +90,7 @@ impl Turn {
 
     /// Releases the proxy and the model.
     fn release_all(&self) {
-        self.proxy.let_go();
+        self.proxy.release();
         self.model.release();
         self.model.release();
     }
@@ -105,7 +105,7 @@ impl Turn {
     async fn kill_the_service(&mut self) {
         self.service.signal(Signal::SIGKILL);
         self.service.exit_code().await;
-        self.proxy.let_go();
+        self.proxy.release();
         (self.service, self.grpc) = start_service(&self.proxy, &self.model, &self.grpc).await;
         if self.redis.ask(&["HEXISTS", "session:{a}", "turn_until"]) == ":1\r\n" {
             self.redis.ask(&["HSET", "session:{a}", "turn_until", "1"]);

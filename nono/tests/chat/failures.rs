@@ -89,7 +89,7 @@ async fn the_reply_is_stored_after_its_client_disconnected() {
         model.script(Behaviour::Gated(words(&["whole ", "reply"])));
         let mut events = Events::open(&app, "a", &say(&format!("hi {n}"), &request_id)).await;
         events.next().await.unwrap();
-        model.asked(n + 1).await;
+        model.wait_for_requests(n + 1).await;
         for _ in 0..pieces_seen {
             model.release();
             events.next().await.unwrap();
@@ -111,7 +111,7 @@ async fn the_reply_is_stored_after_the_gateway_was_restarted() {
     model.script(Behaviour::Gated(words(&["whole ", "reply"])));
     let mut events = Events::open(&app, "a", &say("hi", "r")).await;
     events.next().await.unwrap();
-    model.asked(1).await;
+    model.wait_for_requests(1).await;
     app.restart_gateway().await;
     drop(events);
     model.release();
@@ -128,7 +128,7 @@ async fn a_session_deleted_during_a_turn_stays_deleted() {
     model.script(Behaviour::Gated(words(&["ghost"])));
     let mut events = Events::open(&app, "a", &say("hi", "r")).await;
     events.next().await.unwrap();
-    model.asked(1).await;
+    model.wait_for_requests(1).await;
     assert_eq!(app.delete("/api/session/a").await.status, 204);
     model.release();
     let end = events.rest().await.pop().unwrap();
@@ -143,7 +143,7 @@ async fn a_reply_is_stored_once_the_store_is_reachable_again() {
     model.script(Behaviour::Gated(words(&["patient"])));
     let mut events = Events::open(&app, "a", &say("hi", "r")).await;
     events.next().await.unwrap();
-    model.asked(1).await;
+    model.wait_for_requests(1).await;
     app.redis.as_ref().unwrap().freeze();
     model.release();
     assert_eq!(events.next().await.unwrap().name, "delta");
@@ -176,7 +176,7 @@ async fn a_stop_during_a_turn_waits_for_the_reply() {
     model.script(Behaviour::Gated(words(&["to the ", "end"])));
     let mut events = Events::open(&app, "a", &say("hi", "r")).await;
     events.next().await.unwrap();
-    model.asked(1).await;
+    model.wait_for_requests(1).await;
     program.signal(Signal::SIGTERM);
     program.wait_for_log("stopping").await;
     model.release();
@@ -196,7 +196,7 @@ async fn a_stop_beyond_the_drain_timeout_releases_the_turn() {
     model.script(Behaviour::Stall(words(&["never"])));
     let mut events = Events::open(&app, "a", &say("hi", "r")).await;
     events.next().await.unwrap();
-    model.asked(1).await;
+    model.wait_for_requests(1).await;
     program.signal(Signal::SIGTERM);
     let end = events.rest().await.pop().unwrap();
     assert_eq!(end.name, "error");
@@ -214,7 +214,7 @@ async fn the_turn_of_a_killed_process_is_free_once_its_lease_expires() {
     model.script(Behaviour::Stall(words(&["never"])));
     let mut events = Events::open(&app, "a", &say("hi", "r")).await;
     events.next().await.unwrap();
-    model.asked(1).await;
+    model.wait_for_requests(1).await;
     program.signal(Signal::SIGKILL);
     assert!(events.rest().await.iter().all(|event| event.name == "delta"));
     let (_program, app) = start_service(&redis, &model, &[]).await;

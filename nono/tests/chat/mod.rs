@@ -138,7 +138,7 @@ async fn a_second_turn_is_rejected_while_one_runs() {
     model.script(Behaviour::Gated(words(&["one"])));
     let mut events = Events::open(&app, "a", &say("first", "r1")).await;
     events.next().await.unwrap();
-    model.asked(1).await;
+    model.wait_for_requests(1).await;
     for request_id in ["r2", "r1"] {
         let text = if request_id == "r1" { "first" } else { "second" };
         let error = app.post("/api/session/a/chat", &say(text, request_id)).await;
@@ -167,7 +167,7 @@ async fn of_a_hundred_concurrent_turns_in_one_session_one_is_accepted() {
     for _ in 0..99 {
         assert_eq!(calls.join_next().await.unwrap().unwrap(), 409);
     }
-    model.asked(1).await;
+    model.wait_for_requests(1).await;
     model.release();
     assert_eq!(calls.join_next().await.unwrap().unwrap(), 200);
     assert_eq!(model.requests().len(), 1);

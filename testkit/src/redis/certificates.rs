@@ -1,4 +1,4 @@
-//! Certificates for TLS, made for one test.
+//! TLS certificates, generated for a test.
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -10,18 +10,19 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// Whether a server wants certificates of its clients.
+/// Policy of a server for client certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientCertificates {
-    /// No client without one that the CA signed.
+    /// Clients must have a certificate signed by the CA.
     Required,
-    /// A client that shows one must show one that the CA signed.
+    /// Clients need no certificate, but if they send one, the CA must have signed it.
     Optional,
-    /// None is asked for.
+    /// Certificates are not requested.
     Ignored,
 }
 
-/// A CA and what it signed, in a folder of their own. Servers read the files when they start, so these must outlive them.
+/// A CA and certificates signed by it, in a temporary folder. Servers read the files at their start, so this must outlive
+/// them.
 pub struct Certificates {
     folder: TempDir,
     ca: PathBuf,
@@ -35,9 +36,9 @@ pub struct Certificates {
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 
 impl Certificates {
-    /// Makes new ones.
+    /// Generates a CA and certificates.
     pub fn make() -> Self {
-        let folder = tempfile::tempdir().expect("a folder can be made");
+        let folder = tempfile::tempdir().expect("a temporary folder can be created");
         let path = |name| folder.path().join(name);
         let certificates = Self {
             ca: path("ca.pem"),
@@ -51,44 +52,44 @@ impl Certificates {
         let ca = authority("Test CA");
         write(&certificates.ca, &ca.pem());
         write(&certificates.other_ca, &authority("Other CA").pem());
-        // The nodes of a cluster show theirs to each other, as servers and as clients.
+        // Nodes of a cluster use their certificates as servers and as clients of each other.
         let both = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         issue(&ca, &["localhost", "127.0.0.1"], &both, &certificates.server_cert, &certificates.server_key);
         issue(&ca, &["client"], &both[1..], &certificates.client_cert, &certificates.client_key);
         certificates
     }
 
-    /// The certificate of the CA that signed the others.
+    /// Returns the certificate of the CA that signed the others.
     pub fn ca(&self) -> &Path {
         &self.ca
     }
 
-    /// The certificate of `localhost` and `127.0.0.1`.
+    /// Returns the certificate for `localhost` and `127.0.0.1`.
     pub fn server_cert(&self) -> &Path {
         &self.server_cert
     }
 
-    /// The key of [`Certificates::server_cert`].
+    /// Returns the key of [`Certificates::server_cert`].
     pub fn server_key(&self) -> &Path {
         &self.server_key
     }
 
-    /// The certificate of a client.
+    /// Returns the certificate of a client.
     pub fn client_cert(&self) -> &Path {
         &self.client_cert
     }
 
-    /// The key of [`Certificates::client_cert`].
+    /// Returns the key of [`Certificates::client_cert`].
     pub fn client_key(&self) -> &Path {
         &self.client_key
     }
 
-    /// The certificate of a CA that signed nothing.
+    /// Returns the certificate of a CA that signed nothing.
     pub fn other_ca(&self) -> &Path {
         &self.other_ca
     }
 
-    /// What a server must be told to show these.
+    /// Returns the options of a server that uses these certificates.
     pub(super) fn options(&self, clients: ClientCertificates) -> Vec<String> {
         let path = |path: &Path| path.to_str().expect("the path is UTF-8").to_owned();
         let clients = match clients {
@@ -105,7 +106,7 @@ impl Certificates {
         options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
     }
 
-    /// Where they are.
+    /// Returns the folder of the files.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -115,7 +116,7 @@ fn authority(name: &str) -> Issuer {
     let mut params = params(name, &[]);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    CertifiedIssuer::self_signed(params, key()).expect("a CA can be made")
+    CertifiedIssuer::self_signed(params, key()).expect("a CA can be created")
 }
 
 fn issue(ca: &Issuer, names: &[&str], usages: &[ExtendedKeyUsagePurpose], cert: &Path, key_path: &Path) {
@@ -130,15 +131,15 @@ fn issue(ca: &Issuer, names: &[&str], usages: &[ExtendedKeyUsagePurpose], cert: 
 
 fn params(name: &str, names: &[&str]) -> CertificateParams {
     let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-    let mut params = CertificateParams::new(names).expect("the names are names");
+    let mut params = CertificateParams::new(names).expect("the names are valid");
     params.distinguished_name.push(DnType::CommonName, name);
     params
 }
 
 fn key() -> KeyPair {
-    KeyPair::generate().expect("a key can be made")
+    KeyPair::generate().expect("a key can be generated")
 }
 
 fn write(path: &Path, text: &str) {
-    fs::write(path, text).expect("the folder can be written");
+    fs::write(path, text).expect("the folder is writable");
 }

@@ -1,4 +1,4 @@
-//! A connection to a server: commands as words, answers as they came and as values.
+//! A connection to a server: commands as words, replies in raw form and as values.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -8,28 +8,28 @@ use std::{
     time::Duration,
 };
 
-/// Where a server can be asked.
+/// Address of a server.
 pub(super) enum Address {
     Port(u16),
-    /// A server that speaks TLS only is asked here.
+    /// For servers that accept only TLS.
     Socket(PathBuf),
 }
 
-/// One connection.
+/// A connection.
 pub(super) struct Connection(BufReader<Box<dyn Stream>>);
 
 trait Stream: Read + Write {}
 
 impl<T: Read + Write> Stream for T {}
 
-/// The answer to a command.
-pub(super) struct Answer {
-    /// In the words of the protocol.
+/// The reply to a command.
+pub(super) struct Reply {
+    /// The reply in the form of the protocol.
     pub(super) raw: String,
     pub(super) value: Value,
 }
 
-/// What an answer says. Numbers are text here, as nothing adds them up.
+/// The value of a reply. Numbers are text.
 pub(super) enum Value {
     Text(String),
     Error(String),
@@ -38,26 +38,26 @@ pub(super) enum Value {
 }
 
 impl Connection {
-    /// Connects to a server that answers anything within `patience`.
-    pub(super) fn open(address: &Address, patience: Duration) -> io::Result<Self> {
+    /// Connects to a server with a timeout for connecting and for each reply.
+    pub(super) fn open(address: &Address, timeout: Duration) -> io::Result<Self> {
         let stream: Box<dyn Stream> = match address {
             Address::Port(port) => {
-                let stream = TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, *port).into(), patience)?;
-                stream.set_read_timeout(Some(patience))?;
+                let stream = TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, *port).into(), timeout)?;
+                stream.set_read_timeout(Some(timeout))?;
                 stream.set_nodelay(true)?;
                 Box::new(stream)
             }
             Address::Socket(path) => {
                 let stream = UnixStream::connect(path)?;
-                stream.set_read_timeout(Some(patience))?;
+                stream.set_read_timeout(Some(timeout))?;
                 Box::new(stream)
             }
         };
         Ok(Self(BufReader::new(stream)))
     }
 
-    /// Sends one command and reads its answer.
-    pub(super) fn ask(&mut self, command: &[&str]) -> io::Result<Answer> {
+    /// Sends a command and reads its reply.
+    pub(super) fn send(&mut self, command: &[&str]) -> io::Result<Reply> {
         let mut words = format!("*{}\r\n", command.len());
         for word in command {
             words += &format!("${}\r\n{word}\r\n", word.len());
@@ -65,7 +65,7 @@ impl Connection {
         self.0.get_mut().write_all(words.as_bytes())?;
         let mut raw = String::new();
         let value = self.read(&mut raw)?;
-        Ok(Answer { raw, value })
+        Ok(Reply { raw, value })
     }
 
     fn read(&mut self, raw: &mut String) -> io::Result<Value> {
@@ -95,17 +95,17 @@ impl Connection {
 }
 
 impl Value {
-    /// The text, or an error that says what came instead.
+    /// Returns the text, or an error that describes the reply.
     pub(super) fn text(self) -> Result<String, String> {
         match self {
             Self::Text(text) => Ok(text),
             Self::Error(error) => Err(error),
-            Self::Nil => Err("nothing".to_owned()),
+            Self::Nil => Err("nil".to_owned()),
             Self::List(_) => Err("a list".to_owned()),
         }
     }
 
-    /// The elements, or an error that says what came instead.
+    /// Returns the elements, or an error that describes the reply.
     pub(super) fn list(self) -> Result<Vec<Self>, String> {
         match self {
             Self::List(values) => Ok(values),
@@ -113,13 +113,13 @@ impl Value {
         }
     }
 
-    /// The elements as texts.
+    /// Returns the elements as texts.
     pub(super) fn texts(self) -> Result<Vec<String>, String> {
         self.list()?.into_iter().map(Self::text).collect()
     }
 }
 
-/// The value of a field of an answer with lines like `name:value`.
+/// Returns the value of a field in a reply with lines such as `name:value`.
 pub(super) fn field<'a>(lines: &'a str, name: &str) -> Option<&'a str> {
     lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
 }

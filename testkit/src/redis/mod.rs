@@ -1,4 +1,4 @@
-//! Real Redis servers, alone and together, which die with the test.
+//! Real Redis servers, single and in sets, which are killed with the test.
 
 mod certificates;
 mod cluster;

@@ -1,47 +1,47 @@
-//! Ports that belong to one server for as long as it is needed, running or not.
+//! Ports that are reserved for one server, whether it runs or not.
 
 use std::{
     hash::{BuildHasher, RandomState},
     net::{Ipv4Addr, TcpListener, UdpSocket},
 };
 
-/// Below the ports that systems give to outgoing connections and to those who bind port 0, so that none of these takes
-/// the port of a server that is down for a moment.
+/// Below the ephemeral ports, so that neither an outgoing connection nor a program that binds port 0 takes the port of a
+/// server that is temporarily down.
 const FIRST: u16 = 10_000;
 const COUNT: u16 = 12_000;
-/// From a cluster node's port to the port at which the other nodes reach it.
-const TO_BUS: u16 = 10_000;
+/// Distance from the port of a cluster node to its bus port.
+const BUS_OFFSET: u16 = 10_000;
 
-/// A TCP port of this machine that no other server of any test has.
+/// A TCP port of this machine that no other test uses.
 ///
-/// The UDP port of that number is held for its sake. Unlike a lock file, it is free again when the process is killed.
+/// The UDP port of the same number is bound as a lock. Unlike a lock file, it is released when the process is killed.
 pub(super) struct Port {
     number: u16,
     _claims: Vec<UdpSocket>,
 }
 
 impl Port {
-    /// A port for a server.
+    /// Reserves a port for a server.
     pub(super) fn claim() -> Self {
         Self::claim_each(&[0])
     }
 
-    /// A port for a node of a cluster, which needs a second one at a fixed distance.
+    /// Reserves a port for a cluster node, which needs a second port at a fixed distance.
     pub(super) fn claim_with_bus() -> Self {
-        Self::claim_each(&[0, TO_BUS])
+        Self::claim_each(&[0, BUS_OFFSET])
     }
 
     pub(super) fn number(&self) -> u16 {
         self.number
     }
 
-    /// Where the other nodes of a cluster reach the one with this port.
+    /// Returns the bus port of a cluster node.
     pub(super) fn bus(&self) -> u16 {
-        self.number + TO_BUS
+        self.number + BUS_OFFSET
     }
 
     fn claim_each(distances: &[u16]) -> Self {
-        let start = u16::try_from(random() % u64::from(COUNT)).expect("it is smaller than a u16");
+        let start = u16::try_from(random() % u64::from(COUNT)).expect("the remainder fits into 16 bits");
         let numbers = (start..COUNT).chain(0..start).map(|n| FIRST + n);
         let claim = |number: u16| {
             let claims = distances.iter().map(|distance| claim(number + distance)).collect::<Option<_>>()?;
@@ -53,12 +53,12 @@ impl Port {
 
 fn claim(number: u16) -> Option<UdpSocket> {
     let claimed = UdpSocket::bind((Ipv4Addr::LOCALHOST, number)).ok()?;
-    // A server that is not ours knows nothing of the claims.
+    // Other programs do not respect the locks.
     TcpListener::bind((Ipv4Addr::LOCALHOST, number)).ok()?;
     Some(claimed)
 }
 
-/// A number that no other process and no earlier call has. Tests need no better one.
+/// Returns a random number, good enough for tests.
 pub(super) fn random() -> u64 {
     RandomState::new().hash_one(())
 }

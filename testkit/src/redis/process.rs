@@ -1,4 +1,4 @@
-//! The process of a server, which ends with the test's even if that one is killed.
+//! The process of a server, which ends with the test process, even if that is killed.
 
 use nix::{
     sys::signal::{Signal, kill},
@@ -13,21 +13,22 @@ use std::{
 };
 
 /// The shell kills the server when its own standard input ends, which happens even if the test process is killed. It
-/// lets go of its standard output, so that this ends with the server.
+/// closes its standard output, so that the pipe ends with the server.
 const WATCH: &str =
     r#"redis-server "$@" 2>&1 & echo "pid $!"; exec >/dev/null; read -r _; kill -9 $!; wait $!"#;
-/// What a server says, or a Sentinel, when it listens.
+/// Log messages of a server and of a Sentinel that accept connections.
 const READY: [&str; 2] = ["Ready to accept connections", "+monitor master"];
-const LONGEST_START: Duration = Duration::from_secs(20);
+/// Timeout for the start of a server.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A running `redis-server`, which is killed when this is dropped.
+/// A running `redis-server`, which is killed when it is dropped.
 pub(super) struct Process {
     shell: Child,
     pid: Option<Pid>,
 }
 
 impl Process {
-    /// Starts one and waits until it serves. The error is what it said instead.
+    /// Starts a server and waits until it accepts connections. The error is its log.
     pub(super) fn start(arguments: &[String]) -> Result<Self, String> {
         let mut shell = Command::new("sh")
             .args(["-c", WATCH, "sh"])
@@ -36,37 +37,37 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .expect("there is a shell");
-        let lines = lines(shell.stdout.take().expect("it is piped"));
+            .expect("sh can be started");
+        let lines = lines(shell.stdout.take().expect("the output is piped"));
         let mut process = Self { shell, pid: None };
         process.await_ready(&lines)?;
         Ok(process)
     }
 
     fn await_ready(&mut self, lines: &Receiver<String>) -> Result<(), String> {
-        let (started, mut said) = (Instant::now(), String::new());
+        let (started, mut log) = (Instant::now(), String::new());
         let mut is_ready = false;
-        // On a busy machine the server may be ready before the shell says its pid.
+        // On a busy machine the server can be ready before the shell prints its pid.
         while !is_ready || self.pid.is_none() {
-            let left = LONGEST_START.saturating_sub(started.elapsed());
+            let left = START_TIMEOUT.saturating_sub(started.elapsed());
             let Ok(line) = lines.recv_timeout(left) else {
-                return Err(format!("redis-server does not serve:\n{said}"));
+                return Err(format!("redis-server does not start:\n{log}"));
             };
             is_ready |= READY.iter().any(|ready| line.contains(ready));
             match line.strip_prefix("pid ") {
                 Some(number) => self.pid = number.parse().ok().map(Pid::from_raw),
-                None => said = said + &line + "\n",
+                None => log = log + &line + "\n",
             }
         }
         Ok(())
     }
 
     pub(super) fn pid(&self) -> Pid {
-        self.pid.expect("the shell says the pid")
+        self.pid.expect("the shell printed the pid")
     }
 
     pub(super) fn signal(&self, signal: Signal) {
-        kill(self.pid(), signal).expect("the server can be signalled");
+        kill(self.pid(), signal).expect("the server accepts signals");
     }
 }
 
@@ -80,7 +81,7 @@ impl Drop for Process {
     }
 }
 
-/// Reads for as long as the server runs, lest it block when nobody does.
+/// Reads the output for as long as the server runs, because a full pipe would block it.
 fn lines(output: ChildStdout) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {

@@ -1,17 +1,16 @@
-//! A server that copies another one.
+//! Replicas.
 
 use super::{RedisServer, wait::until};
 use std::time::Duration;
 
-/// For how long the primary waits for its replicas before it is asked again.
-const ONE_WAIT: &str = "200";
-const LONGEST_ANSWER: Duration = Duration::from_secs(2);
+/// Timeout of one `WAIT` in milliseconds.
+const WAIT_MS: &str = "200";
+const REPLY_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl RedisServer {
-    /// Starts a server that keeps nothing on disk and copies this one, later than it acknowledges. See
-    /// [`RedisServer::await_replica`].
+    /// Starts an asynchronous replica without persistence. See [`RedisServer::await_replica`].
     pub fn start_replica_of(primary: &RedisServer) -> Self {
-        // It is the primary that waits for further replicas before it sends its data.
+        // The primary delays the first synchronization to wait for further replicas.
         primary.ask(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"]);
         let port = primary.port().to_string();
         let mut options = vec!["--save", "", "--appendonly", "no", "--replicaof", "127.0.0.1", &port];
@@ -21,14 +20,14 @@ impl RedisServer {
         Self::start_with(&options)
     }
 
-    /// Waits until so many replicas have all that was written before.
+    /// Waits until `count` replicas have all earlier writes.
     pub fn await_replica(&self, count: usize) {
         until(&format!("{count} replicas have everything"), || {
-            let words = ["WAIT", &count.to_string(), ONE_WAIT];
-            // A replica that has just come says that it has everything before it can be told of a write at once.
+            let words = ["WAIT", &count.to_string(), WAIT_MS];
+            // A new replica acknowledges everything before it receives writes, so WAIT follows a write.
             let write = ["SET", "await_replica", "", "PX", "1"];
-            let mut answers = self.ask_all(&[&write, &words], LONGEST_ANSWER)?;
-            let have = answers.remove(1).value.text()?;
+            let mut replies = self.ask_all(&[&write, &words], REPLY_TIMEOUT)?;
+            let have = replies.remove(1).value.text()?;
             match have.parse::<usize>() {
                 Ok(have) if have >= count => Ok(()),
                 _ => Err(format!("{have} have")),

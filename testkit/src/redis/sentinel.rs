@@ -1,4 +1,4 @@
-//! A primary with two replicas, and three Sentinels that replace it.
+//! A primary with two replicas, and three Sentinels that can replace it.
 
 use super::{
     RedisServer,
@@ -13,32 +13,32 @@ const NAME: &str = "nono";
 const SENTINELS: usize = 3;
 const QUORUM: usize = 2;
 const SERVERS: usize = 3;
-/// A server that takes longer is taken for one that is frozen.
-const LONGEST_ANSWER: Duration = Duration::from_millis(500);
+/// Timeout for a reply. A slower server counts as paused.
+const REPLY_TIMEOUT: Duration = Duration::from_millis(500);
 #[rustfmt::skip]
 const OPTIONS: [&str; 10] = [
     "--save", "", "--appendonly", "yes", "--appendfsync", "always",
     "--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1",
 ];
 
-/// A primary, its two replicas and three Sentinels, any two of which decide.
+/// A primary, its two replicas and three Sentinels with a quorum of two.
 pub struct SentinelSet {
     servers: Vec<RedisServer>,
     sentinels: Vec<RedisServer>,
 }
 
 impl SentinelSet {
-    /// Starts them, and waits until all is well: see [`SentinelSet::await_settled`].
+    /// Starts all servers and waits until they are healthy: see [`SentinelSet::await_settled`].
     pub fn start() -> Self {
         Self::start_with(&[])
     }
 
-    /// The same, with further options for the primary and its replicas.
+    /// Starts all servers, with further options for the primary and its replicas.
     pub fn start_with(options: &[&str]) -> Self {
         Self::form(options, &[])
     }
 
-    /// The same, with a password for the primary and its replicas and another one for the Sentinels.
+    /// Starts all servers, with a password for the primary and its replicas and another one for the Sentinels.
     pub fn start_with_password(password: &str, sentinel_password: &str) -> Self {
         let options = ["--requirepass", password, "--masterauth", password];
         Self::form(&options, &["--requirepass", sentinel_password])
@@ -51,42 +51,42 @@ impl SentinelSet {
         for replica in &servers[1..] {
             replica.write("redis.conf", &replica_of);
         }
-        // A replica that does not find its primary waits for a second; a Sentinel that finds a primary without
-        // replicas, or a replica without its primary, for ten.
+        // The order avoids delays: a replica that cannot reach its primary waits a second, and a Sentinel that finds a
+        // primary without replicas, or a replica without a primary, waits ten.
         let (primary, replicas) = servers.split_at_mut(1);
         start_together(primary);
         start_together(replicas);
         servers[0].await_replica(SERVERS - 1);
         let mut set = Self { sentinels: sentinels(&servers, sentinel_options), servers };
         start_together(&mut set.sentinels);
-        until("every Sentinel has asked every replica", || {
+        until("every Sentinel has checked every replica", || {
             let links = [("flags", "slave"), ("master-link-status", "ok")];
             set.sentinels
                 .iter()
-                .try_for_each(|sentinel| all_are(listed(sentinel, "REPLICAS")?, SERVERS - 1, &links))
+                .try_for_each(|sentinel| all_have(listed(sentinel, "REPLICAS")?, SERVERS - 1, &links))
         });
         set.await_settled();
         set
     }
 
-    /// Their address for `--store`, without passwords.
+    /// Returns the address for `--store`, without passwords.
     pub fn url(&self) -> String {
         let addresses: Vec<_> =
             self.sentinel_ports().iter().map(|port| format!("127.0.0.1:{port}")).collect();
         format!("redis+sentinel://{}/{NAME}", addresses.join(","))
     }
 
-    /// Where the Sentinels listen.
+    /// Returns the ports of the Sentinels.
     pub fn sentinel_ports(&self) -> Vec<u16> {
         self.sentinels.iter().map(RedisServer::port).collect()
     }
 
-    /// The index of the server that most of the Sentinels take for the primary.
+    /// Returns the index of the primary according to the majority of the Sentinels.
     pub fn primary(&self) -> usize {
-        until("most of the Sentinels name the same primary", || self.named())
+        until("a majority of the Sentinels report the same primary", || self.named())
     }
 
-    /// One of the three servers. The first one is the primary at the start.
+    /// Returns one of the three servers. The first one is the initial primary.
     pub fn server(&self, index: usize) -> &RedisServer {
         &self.servers[index]
     }
@@ -96,30 +96,30 @@ impl SentinelSet {
         self.servers[index].kill();
     }
 
-    /// Starts a server again. It is what it was when it was killed, until the Sentinels tell it otherwise: a primary
-    /// that was replaced takes writes, which are lost, for some ten seconds. See [`SentinelSet::follow`].
+    /// Restarts a server in its former role, until the Sentinels reconfigure it: a replaced primary accepts writes, which
+    /// are lost, for about ten seconds. See [`SentinelSet::follow`].
     pub fn restart(&mut self, index: usize) {
         self.servers[index].restart();
     }
 
-    /// Has a server become a replica of the primary now, as the Sentinels would have it do later.
+    /// Makes a server a replica of the primary at once, as the Sentinels would do later.
     pub fn follow(&self, index: usize) {
         let port = self.servers[self.primary()].port().to_string();
         self.servers[index].ask(&["REPLICAOF", "127.0.0.1", &port]);
         self.servers[index].ask(&["CONFIG", "REWRITE"]);
     }
 
-    /// Stops a server with SIGSTOP: its connections stay open and nothing answers.
+    /// Pauses a server with SIGSTOP: connections stay open without replies.
     pub fn freeze(&self, index: usize) {
         self.servers[index].freeze();
     }
 
-    /// Lets a frozen server go on.
+    /// Resumes a paused server.
     pub fn thaw(&self, index: usize) {
         self.servers[index].thaw();
     }
 
-    /// One of the three Sentinels, in the order of the URL.
+    /// Returns one of the three Sentinels, in the order of the URL.
     pub fn sentinel(&self, index: usize) -> &RedisServer {
         &self.sentinels[index]
     }
@@ -129,38 +129,38 @@ impl SentinelSet {
         self.sentinels[index].kill();
     }
 
-    /// Starts a Sentinel again.
+    /// Restarts a Sentinel.
     pub fn restart_sentinel(&mut self, index: usize) {
         self.sentinels[index].restart();
     }
 
-    /// Waits until most of the Sentinels name another primary than `from`, and that one is a primary. Answers for how
-    /// long it waited.
+    /// Waits until a majority of the Sentinels report another primary than `from`, and it has that role. Returns the time
+    /// it took.
     pub fn await_failover(&self, from: usize) -> Duration {
         let started = Instant::now();
-        until("another primary is named, and is one", || {
+        until("another server is the primary", || {
             let named = self.named()?;
-            ensure(named != from, || "it is still the old one".to_owned())?;
-            let role = self.servers[named].ask_all(&[&["ROLE"]], LONGEST_ANSWER)?.remove(0).value.list()?;
+            ensure(named != from, || "the old primary is still reported".to_owned())?;
+            let role = self.servers[named].ask_all(&[&["ROLE"]], REPLY_TIMEOUT)?.remove(0).value.list()?;
             let role = role.into_iter().next().ok_or("no role")?.text()?;
             ensure(role == "master", || format!("server {named} is a {role}"))
         });
         started.elapsed()
     }
 
-    /// Has the Sentinels replace a primary that is well, and waits as [`SentinelSet::await_failover`] does.
+    /// Lets the Sentinels replace a healthy primary, and waits like [`SentinelSet::await_failover`].
     pub fn failover(&self) -> Duration {
         let from = self.primary();
-        until("a Sentinel begins to replace the primary", || {
+        until("a Sentinel starts a failover", || {
             let sentinel = self.sentinels.iter().find(|sentinel| sentinel.is_running()).ok_or("none runs")?;
             let words = ["SENTINEL", "FAILOVER", NAME];
-            sentinel.ask_all(&[&words], LONGEST_ANSWER)?.remove(0).value.text()
+            sentinel.ask_all(&[&words], REPLY_TIMEOUT)?.remove(0).value.text()
         });
         self.await_failover(from)
     }
 
-    /// Waits until all three Sentinels and all three servers are there again, know each other, and agree, and every
-    /// replica has all that its primary has.
+    /// Waits until all Sentinels and servers are running and agree about each other, and every replica has all data of its
+    /// primary.
     pub fn await_settled(&self) {
         until("the Sentinels and the servers agree", || {
             let primary = self.named()?;
@@ -171,9 +171,9 @@ impl SentinelSet {
 
     fn is_settled(&self, sentinel: &RedisServer, primary: usize) -> Result<(), String> {
         let port = self.servers[primary].port().to_string();
-        all_are(listed(sentinel, "MASTERS")?, 1, &[("flags", "master"), ("port", &port)])?;
-        all_are(listed(sentinel, "REPLICAS")?, SERVERS - 1, &[("flags", "slave")])?;
-        all_are(listed(sentinel, "SENTINELS")?, SENTINELS - 1, &[("flags", "sentinel")])
+        all_have(listed(sentinel, "MASTERS")?, 1, &[("flags", "master"), ("port", &port)])?;
+        all_have(listed(sentinel, "REPLICAS")?, SERVERS - 1, &[("flags", "slave")])?;
+        all_have(listed(sentinel, "SENTINELS")?, SENTINELS - 1, &[("flags", "sentinel")])
     }
 
     fn named(&self) -> Result<usize, String> {
@@ -182,8 +182,8 @@ impl SentinelSet {
             .sentinels
             .iter()
             .filter_map(|sentinel| {
-                let answer = sentinel.ask_all(&[&words], LONGEST_ANSWER).ok()?.remove(0);
-                answer.value.texts().ok()?.pop()
+                let reply = sentinel.ask_all(&[&words], REPLY_TIMEOUT).ok()?.remove(0);
+                reply.value.texts().ok()?.pop()
             })
             .collect();
         let votes = |server: &RedisServer| {
@@ -191,11 +191,11 @@ impl SentinelSet {
             named.iter().filter(|named| **named == port).count()
         };
         let most = self.servers.iter().position(|server| votes(server) >= QUORUM);
-        most.ok_or_else(|| format!("they name {named:?}"))
+        most.ok_or_else(|| format!("they report {named:?}"))
     }
 }
 
-/// Sentinels that know each other and the servers, which they would find out in some seconds.
+/// Creates Sentinels that know each other and the servers. Discovery would take them some seconds.
 fn sentinels(servers: &[RedisServer], options: &[&str]) -> Vec<RedisServer> {
     let options = [options, &["--sentinel"]].concat();
     let sentinels: Vec<_> = (0..SENTINELS).map(|_| RedisServer::new(Port::claim(), &options)).collect();
@@ -221,27 +221,27 @@ fn sentinels(servers: &[RedisServer], options: &[&str]) -> Vec<RedisServer> {
     sentinels
 }
 
-/// What a Sentinel knows of these.
+/// Returns a Sentinel's list of primaries, replicas or Sentinels.
 fn listed(sentinel: &RedisServer, what: &str) -> Result<Value, String> {
     let words = ["SENTINEL", what, NAME];
-    // There is but one primary, and they have no names in that list.
+    // The list of primaries takes no name.
     let words = if what == "MASTERS" { &words[..2] } else { &words };
-    Ok(sentinel.ask_all(&[words], LONGEST_ANSWER)?.remove(0).value)
+    Ok(sentinel.ask_all(&[words], REPLY_TIMEOUT)?.remove(0).value)
 }
 
-/// There are so many, and each has these values.
-fn all_are(list: Value, count: usize, wanted: &[(&str, &str)]) -> Result<(), String> {
+/// Returns an error unless a list has `count` entries, all with the given values.
+fn all_have(list: Value, count: usize, wanted: &[(&str, &str)]) -> Result<(), String> {
     let list = list.list()?.into_iter().map(Value::texts).collect::<Result<Vec<_>, _>>()?;
     ensure(list.len() == count, || format!("there are {} of {count}: {list:?}", list.len()))?;
-    let is_so = |one: &[String], name, wanted: &str| {
-        // For seconds after all is well a Sentinel remembers that another one has missed the primary.
+    let matches = |one: &[String], name, wanted: &str| {
+        // A Sentinel reports for some seconds that another one could not reach the primary.
         value(one, name).map(|value| value.trim_end_matches(",master_down")) == Some(wanted)
     };
-    let wrong = list.iter().find(|one| wanted.iter().any(|(name, wanted)| !is_so(one, name, wanted)));
-    wrong.map_or(Ok(()), |wrong| Err(format!("{wanted:?} is not so of {wrong:?}")))
+    let other = list.iter().find(|one| wanted.iter().any(|(name, wanted)| !matches(one, name, wanted)));
+    other.map_or(Ok(()), |other| Err(format!("expected {wanted:?} in {other:?}")))
 }
 
-/// The value that follows a name.
+/// Returns the value that follows a name.
 fn value<'a>(pairs: &'a [String], name: &str) -> Option<&'a str> {
     pairs.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1].as_str())
 }

@@ -1,8 +1,8 @@
-//! One Redis on a free port.
+//! A single Redis server on a free port.
 
 use super::{
     certificates::{Certificates, ClientCertificates},
-    connection::{Address, Answer, Connection, field},
+    connection::{Address, Connection, Reply, field},
     ports::Port,
     process::Process,
 };
@@ -10,12 +10,12 @@ use nix::sys::signal::Signal;
 use std::{fs, path::Path, thread, time::Duration};
 use tempfile::TempDir;
 
-/// How long a server may take to answer a test that says it is there.
-const LONGEST_ANSWER: Duration = Duration::from_secs(5);
-/// How often a server is tried on another port, because a stranger took the one that was free.
-const TRIES: usize = 3;
+/// Timeout for a reply to a test.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Maximum number of attempts to start a server, because another program may take a free port.
+const START_ATTEMPTS: usize = 3;
 
-/// A `redis-server` with a port and a folder of its own.
+/// A `redis-server` with its own port and folder.
 pub struct RedisServer {
     port: Port,
     folder: TempDir,
@@ -25,83 +25,83 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts a server that keeps nothing on disk.
+    /// Starts a server without persistence.
     pub fn start() -> Self {
         Self::start_with(&["--save", "", "--appendonly", "no"])
     }
 
-    /// Starts a server that has every acknowledged write on disk.
+    /// Starts a server that writes every change to disk before it acknowledges it.
     pub fn start_durable() -> Self {
         Self::start_with(&["--save", "", "--appendonly", "yes", "--appendfsync", "always"])
     }
 
-    /// Starts a server with these options.
+    /// Starts a server with options.
     pub fn start_with(options: &[&str]) -> Self {
-        Self::start_on_some_port(|port| Self::new(port, options))
+        Self::start_on_free_port(|port| Self::new(port, options))
     }
 
-    /// Starts a server that speaks nothing but TLS, with these further options.
+    /// Starts a server that accepts only TLS, with further options.
     pub fn start_tls(certificates: &Certificates, clients: ClientCertificates, options: &[&str]) -> Self {
-        Self::start_on_some_port(|port| Self::new_tls(port, certificates, clients, options))
+        Self::start_on_free_port(|port| Self::new_tls(port, certificates, clients, options))
     }
 
-    /// A server that is not running yet.
+    /// Reserves a port for a server that is not started yet.
     pub fn absent() -> Self {
         Self::new(Port::claim(), &[])
     }
 
-    /// Where it listens.
+    /// Returns the port of the server.
     pub fn port(&self) -> u16 {
         self.port.number()
     }
 
-    /// The process, for whoever looks at what it uses.
+    /// Returns the process id, for measurements.
     pub fn pid(&self) -> u32 {
         self.process.as_ref().expect("the server runs").pid().as_raw().unsigned_abs()
     }
 
-    /// Its address for `--store`.
+    /// Returns the address for `--store`.
     pub fn url(&self) -> String {
         let scheme = if self.is_secure { "rediss" } else { "redis" };
         format!("{scheme}://127.0.0.1:{}", self.port())
     }
 
-    /// Starts it (again), and waits until it serves.
+    /// Starts or restarts the server, and waits until it accepts connections.
     pub fn restart(&mut self) {
         self.kill();
-        self.launch().unwrap_or_else(|said| panic!("{said}"));
+        self.launch().unwrap_or_else(|log| panic!("{log}"));
     }
 
-    /// Kills it with SIGKILL.
+    /// Kills the server with SIGKILL.
     pub fn kill(&mut self) {
         self.process = None;
     }
 
-    /// Stops it with SIGSTOP: its connections stay open and nothing answers.
+    /// Pauses the server with SIGSTOP: connections stay open without replies.
     pub fn freeze(&self) {
         self.running().signal(Signal::SIGSTOP);
     }
 
-    /// Lets a frozen server go on.
+    /// Resumes a paused server.
     pub fn thaw(&self) {
         self.running().signal(Signal::SIGCONT);
     }
 
-    /// Sends one command and answers the raw reply, in the words of the protocol. Gives the password first if the
-    /// server was started with one, and works without TLS whatever the server wants of others.
+    /// Sends a command and returns the raw reply. Authenticates if the server has a password, and works without TLS in
+    /// any case.
     pub fn ask(&self, command: &[&str]) -> String {
-        let answered = self.ask_all(&[command], LONGEST_ANSWER);
-        answered.unwrap_or_else(|reason| panic!("{command:?} has no answer: {reason}")).remove(0).raw
+        let replies = self.ask_all(&[command], REPLY_TIMEOUT);
+        replies.unwrap_or_else(|reason| panic!("{command:?} failed: {reason}")).remove(0).raw
     }
 
-    /// How many commands it has processed, this question and those of other servers among them.
+    /// Returns the number of processed commands, including this one and those of other servers.
     pub fn commands_processed(&self) -> u64 {
         let stats = self.ask(&["INFO", "stats"]);
         let count = field(&stats, "total_commands_processed").and_then(|count| count.parse().ok());
         count.expect("a server counts its commands")
     }
 
-    /// How often it was called with this command, whose name is in lower case.
+    /// Returns the number of calls of a command, whose name is in lower case.
     pub fn calls(&self, command: &str) -> u64 {
         let stats = self.ask(&["INFO", "commandstats"]);
         let calls = field(&stats, &format!("cmdstat_{command}"))
@@ -109,13 +109,13 @@ impl RedisServer {
         calls.unwrap_or(0)
     }
 
-    /// A server that is not running yet.
+    /// Creates a server that is not started yet.
     pub(super) fn new(port: Port, options: &[&str]) -> Self {
         let listen = ["--port".to_owned(), port.number().to_string()];
         Self::with_options(port, listen.into_iter().chain(options.iter().map(ToString::to_string)))
     }
 
-    /// A server that speaks nothing but TLS and is not running yet.
+    /// Creates a server that accepts only TLS and is not started yet.
     pub(super) fn new_tls(
         port: Port,
         certificates: &Certificates,
@@ -128,15 +128,15 @@ impl RedisServer {
         let options = listen.chain(options.iter().map(ToString::to_string));
         let mut server = Self::with_options(port, options);
         server.is_secure = true;
-        server.options.extend(["--unixsocket".to_owned(), server.path("ask.sock")]);
+        server.options.extend(["--unixsocket".to_owned(), server.path("server.sock")]);
         server
     }
 
     fn with_options(port: Port, options: impl IntoIterator<Item = String>) -> Self {
-        let folder = tempfile::tempdir().expect("a folder can be made");
+        let folder = tempfile::tempdir().expect("a temporary folder can be created");
         let mut server = Self { port, folder, is_secure: false, options: Vec::new(), process: None };
-        // The server writes there what it is told about itself, such as whose replica it is, and knows it after a
-        // restart. The options come later and win.
+        // The server stores changes of its configuration there, such as its primary, and reads them after a restart. The
+        // options follow and override them.
         server.write("redis.conf", "");
         server.options.extend([server.path("redis.conf"), "--bind".to_owned(), "127.0.0.1".to_owned()]);
         server.options.extend(["--dir".to_owned(), server.path("")]);
@@ -144,9 +144,9 @@ impl RedisServer {
         server
     }
 
-    /// Writes a file of its folder.
+    /// Writes a file in the server's folder.
     pub(super) fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text).expect("the folder can be written");
+        fs::write(self.path(name), text).expect("the folder is writable");
     }
 
     fn path(&self, name: &str) -> String {
@@ -154,16 +154,16 @@ impl RedisServer {
         folder.join(name).to_str().expect("the path is UTF-8").to_owned()
     }
 
-    fn start_on_some_port(new: impl Fn(Port) -> Self) -> Self {
-        let mut said = String::new();
-        for _ in 0..TRIES {
+    fn start_on_free_port(new: impl Fn(Port) -> Self) -> Self {
+        let mut log = String::new();
+        for _ in 0..START_ATTEMPTS {
             let mut server = new(Port::claim());
             match server.launch() {
                 Ok(()) => return server,
-                Err(reason) => said = reason,
+                Err(reason) => log = reason,
             }
         }
-        panic!("{said}");
+        panic!("{log}");
     }
 
     fn launch(&mut self) -> Result<(), String> {
@@ -179,28 +179,28 @@ impl RedisServer {
         self.process.as_ref().expect("the server is running")
     }
 
-    /// The password that it asks for.
+    /// Returns the password of the server.
     pub(super) fn password(&self) -> Option<&str> {
         let option = self.options.iter().position(|option| option == "--requirepass")?;
         self.options.get(option + 1).map(String::as_str)
     }
 
-    /// Sends commands over one connection, and answers their answers.
-    pub(super) fn ask_all(&self, commands: &[&[&str]], patience: Duration) -> Result<Vec<Answer>, String> {
-        // A port whose server is down could be answered by a stranger.
+    /// Sends commands over one connection and returns their replies.
+    pub(super) fn ask_all(&self, commands: &[&[&str]], timeout: Duration) -> Result<Vec<Reply>, String> {
+        // Another program could use the port of a server that is down.
         self.process.as_ref().ok_or("the server is not running")?;
         let address = match self.is_secure {
-            true => Address::Socket(self.path("ask.sock").into()),
+            true => Address::Socket(self.path("server.sock").into()),
             false => Address::Port(self.port()),
         };
-        let ask = || {
-            let mut connection = Connection::open(&address, patience)?;
+        let send = || {
+            let mut connection = Connection::open(&address, timeout)?;
             if let Some(password) = self.password() {
-                connection.ask(&["AUTH", password])?;
+                connection.send(&["AUTH", password])?;
             }
-            commands.iter().map(|command| connection.ask(command)).collect::<Result<Vec<_>, _>>()
+            commands.iter().map(|command| connection.send(command)).collect::<Result<Vec<_>, _>>()
         };
-        ask().map_err(|error| error.to_string())
+        send().map_err(|error| error.to_string())
     }
 }
 

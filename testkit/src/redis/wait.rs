@@ -1,34 +1,41 @@
-//! Waiting for what will be so, with a limit and a reason when it is not.
+//! Waiting for a condition, with a timeout and a reason.
 
 use std::{
     thread,
     time::{Duration, Instant},
 };
 
-/// How long servers may take to do what they are to do: a limit for machines that are busy.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(10);
+/// Timeout for conditions, generous for busy machines.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
+/// Interval between two attempts.
+const INTERVAL: Duration = Duration::from_millis(10);
 
-/// Tries again until it works. Panics with the last reason when it did not in time.
+/// Repeats an attempt until it succeeds. Panics with the last reason after the timeout.
 pub(super) fn until<T>(what: &str, mut attempt: impl FnMut() -> Result<T, String>) -> T {
     let started = Instant::now();
     loop {
         match attempt() {
             Ok(done) => return done,
             Err(reason) => {
-                assert!(started.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}, because {reason}");
+                assert!(
+                    started.elapsed() < TIMEOUT,
+                    "timeout after {TIMEOUT:?} waiting until {what}: {reason}"
+                );
             }
         }
         pause();
     }
 }
 
-/// Nothing, or this reason.
-pub(super) fn ensure(is_so: bool, reason: impl FnOnce() -> String) -> Result<(), String> {
-    if is_so { Ok(()) } else { Err(reason()) }
+/// Returns an error with a reason if a condition does not hold.
+pub(super) fn ensure(holds: bool, reason: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(reason()) }
 }
 
-#[expect(clippy::disallowed_methods, reason = "between two looks at a condition; servers do not call back")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the condition is polled, because servers send no notification"
+)]
 fn pause() {
-    thread::sleep(PAUSE);
+    thread::sleep(INTERVAL);
 }

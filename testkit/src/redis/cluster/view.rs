@@ -1,33 +1,33 @@
-//! What one node thinks of its cluster.
+//! A node's view of its cluster.
 
 use crate::redis::{
     RedisServer,
-    connection::{Answer, field},
+    connection::{Reply, field},
     wait::ensure,
 };
 use std::{ops::RangeInclusive, time::Duration};
 
-/// Timeout after which a node counts as frozen.
+/// Timeout after which a node counts as paused.
 pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
-/// How many slots a cluster has.
+/// Number of slots of a cluster.
 pub(super) const SLOTS: u16 = 16_384;
 
-/// The opinion of a node.
+/// A node's view of the cluster.
 pub(super) struct View {
-    /// Whether the cluster works.
+    /// `true` if the node reports that the cluster works.
     pub(super) is_ok: bool,
-    /// Whether it is a primary, or has a link to its own.
+    /// `true` for a primary, and for a replica with a link to its primary.
     has_link: bool,
     nodes: Vec<Node>,
 }
 
-/// A node as another one sees it.
+/// A node as seen by another one.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) id: String,
-    /// The id of the primary of a replica.
+    /// For a replica, the id of its primary.
     pub(super) primary: Option<String>,
-    /// Of several nodes that claim a slot, the one with the highest is right.
+    /// Of several nodes that claim a slot, the one with the highest epoch owns it.
     pub(super) epoch: u64,
     flags: String,
     is_connected: bool,
@@ -35,12 +35,12 @@ pub(super) struct Node {
 }
 
 impl View {
-    /// Asks a node.
+    /// Reads the view of a node.
     pub(super) fn of(node: &RedisServer) -> Result<Self, String> {
         let commands: [&[&str]; 3] = [&["CLUSTER", "INFO"], &["CLUSTER", "NODES"], &["INFO", "replication"]];
-        let answers = node.ask_all(&commands, RESPONSE_TIMEOUT)?;
+        let replies = node.ask_all(&commands, RESPONSE_TIMEOUT)?;
         let [info, nodes, replication] =
-            <[Answer; 3]>::try_from(answers).unwrap_or_else(|_| panic!("each command is answered"));
+            <[Reply; 3]>::try_from(replies).unwrap_or_else(|_| panic!("each command has a reply"));
         let nodes = nodes.value.text()?;
         Ok(Self {
             is_ok: field(&info.value.text()?, "cluster_state") == Some("ok"),
@@ -49,23 +49,23 @@ impl View {
         })
     }
 
-    /// The node itself.
+    /// Returns the node itself.
     pub(super) fn myself(&self) -> &Node {
         self.nodes.iter().find(|node| node.is("myself")).expect("a node knows itself")
     }
 
-    /// Whose a slot is.
+    /// Returns the owner of a slot.
     pub(super) fn owner(&self, slot: u16) -> Option<&Node> {
         self.nodes.iter().find(|node| node.slots.iter().any(|slots| slots.contains(&slot)))
     }
 
-    /// The node knows so many, sees all of them, and has a link to its primary if it is a replica.
-    pub(super) fn all_are_well(&self, count: usize) -> Result<(), String> {
-        ensure(self.nodes.len() == count, || format!("one knows {} nodes", self.nodes.len()))?;
+    /// Returns an error unless the node knows `count` nodes, all are connected, and a replica has a link to its primary.
+    pub(super) fn check_healthy(&self, count: usize) -> Result<(), String> {
+        ensure(self.nodes.len() == count, || format!("a node knows {} nodes", self.nodes.len()))?;
         ensure(self.has_link, || "a replica has no link to its primary".to_owned())?;
-        let is_ill = |node: &&Node| !node.is_connected || node.flags.contains("fail");
-        let ill = self.nodes.iter().find(is_ill);
-        ill.map_or(Ok(()), |ill| Err(format!("one does not see {ill:?}")))
+        let is_unhealthy = |node: &&Node| !node.is_connected || node.flags.contains("fail");
+        let unhealthy = self.nodes.iter().find(is_unhealthy);
+        unhealthy.map_or(Ok(()), |node| Err(format!("unhealthy: {node:?}")))
     }
 }
 
@@ -82,7 +82,7 @@ impl Node {
             epoch: epoch.parse().ok()?,
             flags: (*flags).to_owned(),
             is_connected: *link == "connected",
-            // Slots in brackets are being moved, and are among the others of the one that still has them.
+            // Slots in brackets are migrating. Their owner also lists them without brackets.
             slots: slots
                 .iter()
                 .filter(|slots| !slots.starts_with('['))
@@ -92,7 +92,7 @@ impl Node {
     }
 
     fn is(&self, flag: &str) -> bool {
-        self.flags.split(',').any(|of_mine| of_mine == flag)
+        self.flags.split(',').any(|other| other == flag)
     }
 }
 
