@@ -62,7 +62,7 @@ fn relative(path: &Path) -> String {
 }
 
 /// Returns every file and folder of the repository.
-fn tree() -> Vec<PathBuf> {
+pub fn tree() -> Vec<PathBuf> {
     fn add(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
