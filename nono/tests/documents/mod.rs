@@ -1,6 +1,7 @@
 //! The documents, compared with the programs, the contract and the tree.
 
 mod contract;
+mod metrics;
 mod openapi;
 mod references;
 mod settings;
