@@ -158,8 +158,6 @@ const REWRITTEN: [&str; 10] = [
     "testkit",
     "examples",
 ];
-/// Documents that are not written in standard terms yet.
-const NOT_REWRITTEN: [&str; 1] = ["tests/browser/README.md"];
 /// Words that this project used for something that has a name in the field.
 const BANNED: [&str; 20] = [
     "anew",
@@ -206,7 +204,7 @@ fn prose() -> Vec<(String, String)> {
     let mut lines = Vec::new();
     for path in tree().iter().filter(|path| path.is_file()) {
         let path = path.strip_prefix(root()).unwrap().to_str().unwrap();
-        let is_document = path.ends_with(".md") && !NOT_REWRITTEN.contains(&path);
+        let is_document = path.ends_with(".md");
         let is_settings = [".toml", ".yaml", ".yml", "Dockerfile", "Makefile", ".dockerignore"]
             .iter()
             .any(|end| path.ends_with(end));
@@ -279,11 +277,6 @@ fn documents_use_the_terms_of_the_field() {
         find_banned(&context, &line, &mut found);
     }
     assert!(found.is_empty(), "words that the field would not use:\n{}", found.join("\n"));
-    for path in NOT_REWRITTEN {
-        let mut found = Vec::new();
-        find_banned(path, &fs::read_to_string(root().join(path)).unwrap(), &mut found);
-        assert!(!found.is_empty(), "{path} is rewritten: remove it from NOT_REWRITTEN");
-    }
 }
 
 #[tokio::test]

