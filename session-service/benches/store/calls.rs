@@ -1,5 +1,5 @@
-//! What calls cost the program as it is delivered, against a check of health, which does nothing; and what they would cost
-//! with a store that takes no time, which tells how much of that is for any store to spend.
+//! Cost of calls in the released program, relative to a health check, which does nothing; and with a store that takes no time,
+//! which is the lower bound for any store.
 
 use super::{ROUND, ROUNDS, cpu, median};
 use nono_proto::session::v1::{
@@ -21,9 +21,9 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 const CONNECTIONS: usize = 8;
 const STREAMS: usize = 16;
 const CALLERS: usize = CONNECTIONS * STREAMS;
-/// Sessions that take turns in being appended to: one takes 10 000 messages.
+/// Number of sessions to append to in rotation, because one has at most 10 000 messages.
 const APPENDED: usize = 4000;
-/// How long the program may take to start.
+/// Timeout for the start of the program.
 const START_MAX: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ enum Call {
     Append,
 }
 
-/// The calls and which part of the checks of health per second they shall reach.
+/// Calls with their target rate as a share of the rate of health checks.
 const CALLS: [(&str, Call, Option<f64>); 6] = [
     ("Health/Check", Call::Health, None),
     ("Get", Call::Get, Some(0.65)),
@@ -46,7 +46,7 @@ const CALLS: [(&str, Call, Option<f64>); 6] = [
     ("Append, one message", Call::Append, Some(0.60)),
 ];
 
-/// A program and its log, which end with this.
+/// A program and its log, which are removed when this is dropped.
 struct Running(Child, PathBuf);
 
 impl Drop for Running {
@@ -80,7 +80,7 @@ pub(super) async fn table() {
     }
 }
 
-/// Each call once, for [`ROUND`], by a program of its own over a store that is empty before.
+/// Runs each call for [`ROUND`] against a new program with an empty store.
 async fn round(redis: &RedisServer, store: &str, figures: &mut [Figures]) {
     let mut health = None;
     for ((_, call, _), figures) in CALLS.iter().zip(figures) {
@@ -103,17 +103,17 @@ async fn round(redis: &RedisServer, store: &str, figures: &mut [Figures]) {
     }
 }
 
-/// What the rounds of one call gave.
+/// Results of the rounds of one call.
 #[derive(Default)]
 struct Figures {
     rates: Vec<f64>,
-    /// The rate as a part of that of the health checks in the same round.
+    /// Rate relative to the health checks of the same round.
     ratios: Vec<f64>,
-    /// Microseconds of a core per call, of the service, Redis and the load.
+    /// CPU time in microseconds per call of service, Redis and load generator.
     costs: [Vec<f64>; 3],
 }
 
-/// Starts the program on free ports, with its own settings, and its log in a file.
+/// Starts the program on free ports with default settings and its log in a file.
 fn start(store: &str) -> (Running, String) {
     let log = std::env::temp_dir().join(format!("nono-bench-{}.log", std::process::id()));
     let child = Command::new(env!("CARGO_BIN_EXE_session-service"))
@@ -134,7 +134,7 @@ fn start(store: &str) -> (Running, String) {
     panic!("the program does not start");
 }
 
-/// Sessions named 0, 1 and so on, with 50 messages in those that are read.
+/// Creates sessions named 0, 1 and so on. Those that are read have 50 messages.
 async fn make(channel: &Channel, sessions: usize) {
     let mut client = SessionServiceClient::new(channel.clone());
     for n in 0..sessions {
@@ -150,7 +150,7 @@ async fn make(channel: &Channel, sessions: usize) {
     }
 }
 
-/// Makes calls for a round: how many, and how long that took.
+/// Makes calls for one round. Returns their number and the duration.
 async fn load(channels: &[Channel], call: Call) -> (f64, Duration) {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let begun = Instant::now();
@@ -169,7 +169,7 @@ async fn load(channels: &[Channel], call: Call) -> (f64, Duration) {
     (calls as f64, begun.elapsed())
 }
 
-/// One call, by the caller `own` about a session of its own, or with `next`, which no call had before.
+/// Makes one call: of the caller `own` for its own session, or for a new one with the unique number `next`.
 async fn ask(channel: &Channel, call: Call, own: usize, next: usize) {
     let mut sessions = SessionServiceClient::new(channel.clone());
     let user_id = own.to_string();

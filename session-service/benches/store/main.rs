@@ -1,7 +1,7 @@
-//! What calls cost over a real Redis on this machine, how they grow with the data, and what the data take.
+//! Cost of calls over a real Redis on this machine, its growth with the amount of data, and the memory of the data.
 //!
-//! `cargo bench --bench store`. Client, service and Redis share the machine, so only the ratios mean something: rounds of
-//! what is compared take turns, and the table has their medians.
+//! `cargo bench --bench store`. Client, service and Redis share the machine, so only the ratios are meaningful. The rounds of
+//! compared variants alternate, and the table has their medians.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark is for the person who runs it")]
 
 mod calls;
@@ -45,7 +45,7 @@ fn store(url: &str, min_replicas_ack: u8) -> Arc<RedisStore> {
     Arc::new(RedisStore::new(&settings, Policy::default()).unwrap())
 }
 
-/// What waiting for a replica costs a write.
+/// Measures the cost of waiting for a replica.
 async fn replicas() {
     let redis = RedisServer::start();
     let _replica = RedisServer::start_replica_of(&redis);
@@ -87,7 +87,7 @@ async fn touches(store: Arc<RedisStore>, name: String) -> (f64, f64) {
     (delays.len() as f64 / begun.elapsed().as_secs_f64(), median(&mut delays))
 }
 
-/// Pages of 50, in turns of few data and many.
+/// Compares pages of 50 items with little and with much data.
 async fn growth() {
     println!("\n| page of 50 | of | median ms | ratio |\n|---|---|---|---|");
     let servers = [RedisServer::start(), RedisServer::start()];
@@ -113,7 +113,7 @@ async fn growth() {
     compare("History, from the middle", sessions, history).await;
 }
 
-/// Reads the page of either side, in turns.
+/// Reads the page of both sides alternately.
 async fn compare<S>(name: &str, sides: [(&str, &S); 2], read: impl AsyncFn(&S) -> usize) {
     let mut delays = [Vec::new(), Vec::new()];
     for _ in 0..1000 {
@@ -143,7 +143,7 @@ async fn make(store: &Arc<RedisStore>, from: usize, to: usize) {
     makers.join_all().await;
 }
 
-/// What a session and a message take of Redis.
+/// Measures the memory of a session and of a message in Redis.
 async fn memory() {
     let redis = RedisServer::start();
     let store = store(&redis.url(), 0);
