@@ -11,18 +11,19 @@ run:
 # Formats the sources in Rust, JavaScript and CSS.
 fmt:
 	cargo fmt --all
+	@tests/install npm
 	npm --prefix tests/browser run --silent format
 
-# Checks formatting, lints, types, spelling and the Dockerfile.
+# Checks formatting, lints and types of Rust and of the page, spelling and the Dockerfile.
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	@tests/install npm
+	npm --prefix tests/browser run --silent types
+	npm --prefix tests/browser run --silent lint
 	@tests/install python
 	target/python/bin/typos
 	target/python/bin/hadolint deploy/Dockerfile
-	@test -d tests/browser/node_modules || npm --prefix tests/browser ci --no-audit --no-fund --loglevel=error
-	npm --prefix tests/browser run --silent types
-	npm --prefix tests/browser run --silent lint
 
 # Builds the Rust documentation into target/doc. A warning is an error.
 doc:

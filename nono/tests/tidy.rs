@@ -145,7 +145,7 @@ fn files_keep_their_size() {
     assert!(long.is_empty(), "files over 400 lines:\n{}", long.join("\n"));
 }
 
-/// Folders whose comments are written in standard terms. The others follow.
+/// Folders with Rust sources whose comments and names of functions are checked.
 const REWRITTEN: [&str; 11] = [
     "proto",
     "runtime/src",
@@ -200,7 +200,7 @@ fn find_banned(context: &str, text: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Returns the lines of all documents that are written in standard terms, and of comments in scripts and settings.
+/// Returns the lines of all documents, and the comments of scripts and settings.
 fn prose() -> Vec<(String, String)> {
     let mut lines = Vec::new();
     for path in tree().iter().filter(|path| path.is_file()) {
