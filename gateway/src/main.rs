@@ -53,7 +53,7 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
     let admin = listen(settings.admin_listen).await?;
     let mut registry = process.registry("gateway");
     let gateway = Gateway::new(
-        Backend::remote(&settings.backend),
+        Backend::remote(&settings.backend, &mut registry),
         &settings.gateway,
         &settings.gateway.hosts(http.local_addr()?),
         &process.lifecycle,

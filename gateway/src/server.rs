@@ -73,6 +73,9 @@ async fn watch_backend(backend: Backend, lifecycle: Lifecycle) {
     let checks = async {
         loop {
             lifecycle.set_dependency(BACKEND, backend.health("").await == Some(true));
+            let endpoints = backend.endpoints().into_iter();
+            let states = endpoints.map(|(name, state)| (name.to_string(), state.to_owned())).collect();
+            lifecycle.set_dependency_parts(BACKEND, states);
             tokio::time::sleep(HEALTH_CHECK_INTERVAL).await;
         }
     };

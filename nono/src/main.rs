@@ -87,7 +87,7 @@ async fn run(settings: Resolved, process: Process) -> Result<()> {
     let service = Service::new(dependencies, &process.lifecycle, &mut registry).await;
     // The gateway calls the service without a network, through all other layers.
     let gateway = Gateway::new(
-        Backend::local(service.router()),
+        Backend::local(service.router(), &mut registry),
         &settings.gateway,
         &settings.gateway.hosts(http.local_addr()?),
         &process.lifecycle,

@@ -8,6 +8,7 @@ mod connections;
 mod deploy;
 mod diagnosis;
 mod documents;
+mod endpoints;
 mod example;
 mod grpc;
 mod grpc_errors;

@@ -44,12 +44,18 @@ async fn readyz(State(lifecycle): State<Lifecycle>, RawQuery(query): RawQuery) -
         return (code, format!("{status}\n")).into_response();
     }
     let state = |is_up| if is_up { "up" } else { "down" };
-    let dependencies: serde_json::Map<_, _> = lifecycle
-        .dependencies()
-        .into_iter()
-        .map(|dependency| (dependency.name.to_owned(), state(dependency.is_up).into()))
-        .collect();
-    (code, Json(json!({ "status": status, "dependencies": dependencies }))).into_response()
+    let (mut dependencies, mut parts) = (serde_json::Map::new(), serde_json::Map::new());
+    for dependency in lifecycle.dependencies() {
+        dependencies.insert(dependency.name.to_owned(), state(dependency.is_up).into());
+        if !dependency.parts.is_empty() {
+            parts.insert(dependency.name.to_owned(), json!(dependency.parts));
+        }
+    }
+    let mut body = json!({ "status": status, "dependencies": dependencies });
+    if !parts.is_empty() {
+        body["parts"] = parts.into();
+    }
+    (code, Json(body)).into_response()
 }
 
 async fn metrics(State(registry): State<Arc<Registry>>) -> Response {

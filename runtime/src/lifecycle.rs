@@ -1,6 +1,6 @@
 //! Lifecycle of a process: ready, draining, stopping, and a deadline for the rest.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,8 @@ pub struct Dependency {
     pub was_up: bool,
     /// `true` if the dependency was reachable at the last check.
     pub is_up: bool,
+    /// States of the parts of the dependency, such as its endpoints, by name.
+    pub parts: BTreeMap<String, String>,
 }
 
 impl Lifecycle {
@@ -36,8 +38,17 @@ impl Lifecycle {
                     dependency.is_up = is_up;
                     dependency.was_up |= is_up;
                 }
-                None => all.push(Dependency { name, was_up: is_up, is_up }),
+                None => all.push(Dependency { name, was_up: is_up, is_up, parts: BTreeMap::new() }),
             }
+        });
+    }
+
+    /// Sets the states of the parts of a registered dependency.
+    pub fn set_dependency_parts(&self, name: &str, parts: BTreeMap<String, String>) {
+        self.dependencies.send_if_modified(|all| {
+            let dependency = all.iter_mut().find(|dependency| dependency.name == name);
+            let dependency = dependency.filter(|dependency| dependency.parts != parts);
+            dependency.map(|dependency| dependency.parts = parts).is_some()
         });
     }
 
@@ -73,6 +84,11 @@ impl Lifecycle {
     /// Resolves shortly before the drain deadline: tasks that cannot finish should abort cleanly now.
     pub async fn force_shutdown(&self) {
         self.force_shutdown.cancelled().await;
+    }
+
+    /// Returns the token behind [`Lifecycle::draining`].
+    pub fn draining_token(&self) -> CancellationToken {
+        self.draining.clone()
     }
 
     /// Returns the token behind [`Lifecycle::stopping`].

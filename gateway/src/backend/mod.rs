@@ -1,14 +1,23 @@
-//! Client of the session service. Passes the caller's ids on, enforces the deadline and retries once if that is safe.
+//! Client of the session service: balancing over its endpoints, deadlines, and retries based on what is known about a failed
+//! attempt.
 
-mod channel_pool;
+mod balancer;
+mod connection;
 mod detached;
 mod discovery;
+mod endpoint;
+mod health;
+mod load;
+mod metrics;
 mod transport;
 
 use crate::error::Problem;
+use balancer::Balancer;
 use detached::Detached;
-use discovery::Discovery;
+use endpoint::Kind;
+use futures_util::future::{Either, select};
 use http::Uri;
+use metrics::BackendMetrics;
 use nono_proto::{
     chat::v1::{ChatRequest, ChatResponse, chat_service_client::ChatServiceClient},
     config::v1::config_service_client::ConfigServiceClient,
@@ -16,9 +25,10 @@ use nono_proto::{
     reason,
     session::v1::session_service_client::SessionServiceClient,
 };
+use prometheus_client::registry::Registry;
 use runtime::context::RequestContext;
-use std::{sync::Arc, time::Duration};
-use tokio::time::Instant;
+use std::{pin::pin, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep, timeout_at};
 use tonic::{Code, Request, Response, Status, Streaming, body::Body};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
@@ -30,7 +40,9 @@ use tower::{
     util::BoxCloneSyncService,
 };
 use tracing::Instrument;
-use transport::{Transport, TransportError};
+use transport::{Attempts, Transport};
+
+pub(crate) use transport::TransportError;
 
 /// Client of the session service's unary calls.
 pub(crate) type SessionClient = SessionServiceClient<Transport>;
@@ -43,18 +55,26 @@ pub(crate) type ConfigClient = ConfigServiceClient<Transport>;
 const DEADLINE_GRACE: Duration = Duration::from_millis(250);
 /// Timeout for a health check.
 const HEALTH_TIMEOUT: Duration = Duration::from_millis(1600);
+/// Time without a response after which an idempotent call is also sent to another endpoint. Later than nearly all responses,
+/// and early enough for a response within a second.
+const HEDGE_DELAY: Duration = Duration::from_millis(750);
+/// Maximum number of endpoints that a call is sent to one after the other.
+const MAX_ATTEMPTS: usize = 3;
 
 /// The session service, in this process or behind addresses. Clones share connections.
 #[derive(Clone)]
 pub struct Backend {
     transport: Transport,
-    /// Connections of their own for chat streams, so that neither kind of call can end or delay the other.
     chat_transport: Transport,
+    /// The endpoints of a service in other processes.
+    balancer: Option<Arc<Balancer>>,
+    /// Budget for attempts that may repeat work: at most one for ten calls, and at least one a second.
     budget: Arc<TpsBudget>,
+    metrics: BackendMetrics,
 }
 
 /// Whether a call may be retried when it is unknown if the first attempt had an effect.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Idempotency {
     Idempotent,
     NonIdempotent,
@@ -67,9 +87,27 @@ impl Idempotency {
     }
 }
 
+/// A method of the service.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Method {
+    name: &'static str,
+    idempotency: Idempotency,
+}
+
+impl Method {
+    pub(crate) const fn new(name: &'static str, idempotency: Idempotency) -> Self {
+        Self { name, idempotency }
+    }
+
+    /// Creates a method that can be retried without a `request_id`.
+    pub(crate) const fn idempotent(name: &'static str) -> Self {
+        Self::new(name, Idempotency::Idempotent)
+    }
+}
+
 impl Backend {
     /// Creates a client of a service in this process.
-    pub fn local<S, B>(service: S) -> Self
+    pub fn local<S, B>(service: S, registry: &mut Registry) -> Self
     where
         S: Service<http::Request<Body>, Response = http::Response<B>> + Clone + Send + Sync + 'static,
         S::Error: Into<BoxError>,
@@ -78,28 +116,29 @@ impl Backend {
         B::Error: Into<BoxError>,
     {
         let service = service
-            .map_err(TransportError::new)
+            .map_err(TransportError::unanswered)
             .map_response(|response: http::Response<B>| response.map(Body::new));
-        Self::from_transport(BoxCloneSyncService::new(service))
+        let transport = BoxCloneSyncService::new(service);
+        Self::new(transport.clone(), transport, None, BackendMetrics::register(registry))
     }
 
-    /// Creates a client of the service at these addresses, which connects when it is first used.
-    pub fn remote(addresses: &[Uri]) -> Self {
-        let discovery = Arc::new(Discovery::new(addresses));
-        let transport = || {
-            let discovery = discovery.clone();
-            channel_pool::transport(move || discovery.transport())
-        };
-        Self { chat_transport: transport(), ..Self::from_transport(transport()) }
+    /// Creates a client of the service at these addresses and starts connecting to them.
+    pub fn remote(addresses: &[Uri], registry: &mut Registry) -> Self {
+        let metrics = BackendMetrics::register(registry);
+        let balancer = Arc::new(Balancer::new(metrics.clone()));
+        discovery::start(addresses, &balancer, metrics.clone());
+        let (unary, chat) = (balancer.transport(Kind::Unary), balancer.transport(Kind::Chat));
+        Self::new(unary, chat, Some(balancer), metrics)
     }
 
-    fn from_transport(transport: Transport) -> Self {
-        // At most one retry for ten calls, and at least one a second.
-        Self {
-            chat_transport: transport.clone(),
-            transport,
-            budget: Arc::new(TpsBudget::new(Duration::from_secs(10), 1, 0.1)),
-        }
+    fn new(
+        transport: Transport,
+        chat_transport: Transport,
+        balancer: Option<Arc<Balancer>>,
+        metrics: BackendMetrics,
+    ) -> Self {
+        let budget = Arc::new(TpsBudget::new(Duration::from_secs(10), 1, 0.1));
+        Self { transport, chat_transport, balancer, budget, metrics }
     }
 
     /// Returns a client for sessions and their messages.
@@ -125,14 +164,20 @@ impl Backend {
         ConfigServiceClient::new(self.transport.clone())
     }
 
+    /// Returns the names of the endpoints with the labels of their states.
+    pub(crate) fn endpoints(&self) -> Vec<(Arc<str>, &'static str)> {
+        let states = self.balancer.iter().flat_map(|balancer| balancer.states());
+        states.map(|(name, health)| (name, health.as_label())).collect()
+    }
+
     /// Makes a unary call with a client. The call runs to its end even if the caller is cancelled.
     pub(crate) async fn call<C, Q, A, F>(
         &self,
         client: C,
         context: &RequestContext,
-        idempotency: Idempotency,
+        method: Method,
         request: Q,
-        send: impl Fn(C, Request<Q>) -> F + Send + 'static,
+        send: impl Fn(C, Request<Q>) -> F + Clone + Send + 'static,
     ) -> Result<A, Problem>
     where
         C: Clone + Send + 'static,
@@ -140,64 +185,130 @@ impl Backend {
         A: Send + 'static,
         F: Future<Output = Result<Response<A>, Status>> + Send,
     {
-        let deadline = Instant::now() + UNARY_CALL_TIMEOUT;
-        let (context, budget) = (context.clone(), self.budget.clone());
-        let attempt = move |request: Q| {
-            let mut request = Request::new(request);
-            request.set_timeout(deadline - Instant::now());
-            context.inject(request.metadata_mut().as_mut());
-            send(client.clone(), request)
+        let (start, deadline) = (Instant::now(), Instant::now() + UNARY_CALL_TIMEOUT);
+        let context = context.clone();
+        let attempt = move |attempts: Attempts| {
+            let (client, context, request, send) =
+                (client.clone(), context.clone(), request.clone(), send.clone());
+            let attempting = async move {
+                let mut request = Request::new(request);
+                request.set_timeout(deadline - Instant::now());
+                request.extensions_mut().insert(attempts);
+                context.inject(request.metadata_mut().as_mut());
+                let sending = timeout_at(deadline + DEADLINE_GRACE, send(client, request));
+                sending.await.unwrap_or_else(|_| Err(Status::deadline_exceeded("no response in time")))
+            };
+            // A call that was sent is not dropped: too many resets would end the connection.
+            Detached::new(attempting.in_current_span())
         };
-        let calling = async move {
-            budget.deposit();
-            match attempt(request.clone()).await {
-                Err(status)
-                    if idempotency == Idempotency::Idempotent
-                        && is_unreachable(&status)
-                        && budget.withdraw() =>
-                {
-                    attempt(request).await
+        self.metrics.call_started(method.name);
+        let result = self.retry(method.idempotency, attempt).await;
+        let code = result.as_ref().err().map_or(Code::Ok, Status::code);
+        self.metrics.call_ended(method.name, code, start.elapsed());
+        result.map(Response::into_inner).map_err(Problem::from)
+    }
+
+    /// Makes attempts until one succeeds, or until a further one could not help or might do harm.
+    async fn retry<A, F>(
+        &self,
+        idempotency: Idempotency,
+        attempt: impl Fn(Attempts) -> F,
+    ) -> Result<Response<A>, Status>
+    where
+        F: Future<Output = Result<Response<A>, Status>> + Unpin,
+    {
+        self.budget.deposit();
+        let attempts = Attempts::default();
+        let is_idempotent = idempotency == Idempotency::Idempotent;
+        for _ in 1..MAX_ATTEMPTS {
+            let count = attempts.count();
+            let result = if is_idempotent {
+                self.hedge(&attempts, &attempt).await
+            } else {
+                attempt(attempts.clone()).await
+            };
+            let Err(status) = result else { return result };
+            match TransportError::of(&status) {
+                // Without an endpoint to send the call to, a further attempt would not find one either.
+                Some(error) if error.is_unsent() && attempts.count() > count => {
+                    self.metrics.retried("unsent")
                 }
-                result => result,
+                Some(error) if error.is_unsent() => return Err(status),
+                error if is_idempotent && (error.is_some() || is_foreign_unavailable(&status)) => {
+                    if attempts.count() > 1 || !self.budget.withdraw() {
+                        return Err(status);
+                    }
+                    self.metrics.retried("unanswered");
+                }
+                _ => return Err(status),
             }
+        }
+        attempt(attempts).await
+    }
+
+    /// Makes an attempt, and a second one on another endpoint if the response is late. Returns the first success.
+    async fn hedge<A, F>(
+        &self,
+        attempts: &Attempts,
+        attempt: impl Fn(Attempts) -> F,
+    ) -> Result<Response<A>, Status>
+    where
+        F: Future<Output = Result<Response<A>, Status>> + Unpin,
+    {
+        let first = attempt(attempts.clone());
+        let delay = pin!(sleep(HEDGE_DELAY));
+        let first = match select(first, delay).await {
+            Either::Left((result, _)) => return result,
+            Either::Right(((), first)) => first,
         };
-        let calling = tokio::time::timeout_at(deadline + DEADLINE_GRACE, calling);
-        match Detached::new(calling.in_current_span()).await {
-            Ok(Ok(response)) => Ok(response.into_inner()),
-            Ok(Err(status)) => Err(status.into()),
-            Err(_) => Err(Problem::timeout()),
+        let has_other = self.balancer.as_ref().is_some_and(|balancer| balancer.has_other(attempts));
+        if !has_other || !self.budget.withdraw() {
+            return first.await;
+        }
+        self.metrics.retried("slow");
+        match select(first, attempt(attempts.clone())).await {
+            Either::Left((Err(_), other)) | Either::Right((Err(_), other)) => other.await,
+            Either::Left((result, _)) | Either::Right((result, _)) => result,
         }
     }
 
-    /// Starts a turn. Returns once the user's message is stored.
+    /// Starts a turn. Returns once the user's message is stored. An attempt is repeated only if it was not sent: the service
+    /// would reject a second one while the first is running.
     pub(crate) async fn chat_stream(
         &self,
         context: &RequestContext,
         request: ChatRequest,
     ) -> Result<Streaming<ChatResponse>, Problem> {
-        let mut request = Request::new(request);
-        context.inject(request.metadata_mut().as_mut());
-        let mut client = self.chat();
-        // A stream that is reset before the service has accepted it counts against the whole connection.
-        let calling = tokio::time::timeout(UNARY_CALL_TIMEOUT, async move { client.chat(request).await });
-        match Detached::new(calling.in_current_span()).await {
-            Ok(Ok(response)) => Ok(response.into_inner()),
-            Ok(Err(status)) => Err(status.into()),
-            Err(_) => Err(Problem::timeout()),
+        let (start, deadline) = (Instant::now(), Instant::now() + UNARY_CALL_TIMEOUT);
+        let attempt = |attempts: Attempts| {
+            let (mut client, mut request) = (self.chat(), Request::new(request.clone()));
+            request.extensions_mut().insert(attempts);
+            context.inject(request.metadata_mut().as_mut());
+            let starting = async move {
+                let starting = timeout_at(deadline, client.chat(request)).await;
+                starting.unwrap_or_else(|_| Err(Status::deadline_exceeded("no response in time")))
+            };
+            Detached::new(starting.in_current_span())
+        };
+        self.metrics.call_started("Chat");
+        let result = self.retry(Idempotency::NonIdempotent, attempt).await;
+        if let Err(status) = &result {
+            self.metrics.call_ended("Chat", status.code(), start.elapsed());
         }
+        result.map(Response::into_inner).map_err(Problem::from)
     }
 
     /// Checks the health of the dependency `name`; the empty name is the service itself. Returns `None` without a response.
     pub(crate) async fn health(&self, name: &str) -> Option<bool> {
         let mut client = HealthClient::new(self.transport.clone());
         let check = client.check(HealthCheckRequest { service: name.into() });
-        let answer = tokio::time::timeout(HEALTH_TIMEOUT, check).await.ok()?.ok()?;
-        Some(answer.into_inner().status() == ServingStatus::Serving)
+        let response = tokio::time::timeout(HEALTH_TIMEOUT, check).await.ok()?.ok()?;
+        Some(response.into_inner().status() == ServingStatus::Serving)
     }
 }
 
-/// Returns `true` if the status is an error of the transport and not of the service.
-fn is_unreachable(status: &Status) -> bool {
+/// Returns `true` for UNAVAILABLE and UNKNOWN of a proxy or a server that is not the service.
+fn is_foreign_unavailable(status: &Status) -> bool {
     let is_ours = status.get_details_error_info().is_some_and(|info| info.domain == reason::DOMAIN);
     !is_ours && matches!(status.code(), Code::Unavailable | Code::Unknown)
 }

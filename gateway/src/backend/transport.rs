@@ -1,7 +1,11 @@
-//! The type of service that carries calls, and its error.
+//! The type of service that carries calls, its error, and the record of a call's attempts.
 
-use std::{error::Error, fmt};
-use tonic::body::Body;
+use std::{
+    error::Error,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tonic::{Status, body::Body};
 use tower::{BoxError, util::BoxCloneSyncService};
 
 /// A service that carries gRPC calls. Clones share connections.
@@ -9,29 +13,63 @@ pub(super) type Transport = BoxCloneSyncService<http::Request<Body>, http::Respo
 
 /// Error of a call that did not reach the service or whose response did not arrive.
 #[derive(Debug)]
-pub(crate) struct TransportError(BoxError);
-
-impl TransportError {
-    pub(super) fn new(cause: impl Into<BoxError>) -> Self {
-        Self(cause.into())
-    }
+pub(crate) struct TransportError {
+    /// `true` if the service cannot have received the request.
+    is_unsent: bool,
+    cause: BoxError,
 }
 
-impl From<BoxError> for TransportError {
-    fn from(cause: BoxError) -> Self {
-        Self(cause)
+impl TransportError {
+    /// Creates the error of a request that the service cannot have received.
+    pub(super) fn unsent(cause: impl Into<BoxError>) -> Self {
+        Self { is_unsent: true, cause: cause.into() }
+    }
+
+    /// Creates the error of a request that the service may have received.
+    pub(super) fn unanswered(cause: impl Into<BoxError>) -> Self {
+        Self { is_unsent: false, cause: cause.into() }
+    }
+
+    pub(crate) fn is_unsent(&self) -> bool {
+        self.is_unsent
+    }
+
+    /// Returns the transport error that a status was created from.
+    pub(crate) fn of(status: &Status) -> Option<&Self> {
+        let causes = std::iter::successors(status.source(), |&cause| cause.source());
+        causes.filter_map(|cause| cause.downcast_ref()).next()
     }
 }
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        let effect = if self.is_unsent { "not sent" } else { "no response" };
+        write!(f, "{effect}: {}", self.cause)
     }
 }
 
 impl Error for TransportError {
-    /// Returns the cause itself: tonic searches the chain for errors that it knows.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.0)
+        self.cause.source()
+    }
+}
+
+/// The endpoints that a call was sent to, shared by its attempts as an extension of the requests.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Attempts(Arc<Mutex<Vec<Arc<str>>>>);
+
+impl Attempts {
+    pub(super) fn add(&self, endpoint: &Arc<str>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(endpoint.clone());
+    }
+
+    /// Returns the number of endpoints.
+    pub(super) fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Returns `true` if an earlier attempt was sent to this endpoint.
+    pub(super) fn contains(&self, endpoint: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|tried| **tried == *endpoint)
     }
 }

@@ -1,6 +1,7 @@
 //! Mapping of gRPC errors of the service to HTTP problems.
 
 use super::{Problem, json_name};
+use crate::backend::TransportError;
 use axum::http::StatusCode;
 use nono_proto::{OMITTED, Violations, reason};
 use std::error::Error;
@@ -9,6 +10,9 @@ use tonic_types::StatusExt;
 
 impl From<Status> for Problem {
     fn from(status: Status) -> Self {
+        if let Some(error) = TransportError::of(&status) {
+            return Self::unreachable(&status, error.is_unsent());
+        }
         let details = status.get_error_details();
         let reason = details
             .error_info()
@@ -17,7 +21,7 @@ impl From<Status> for Problem {
         let (http, title) = translate(&status, reason);
         let Some(reason) = reason else {
             return match http {
-                StatusCode::SERVICE_UNAVAILABLE => Self::unreachable(&status),
+                StatusCode::SERVICE_UNAVAILABLE => Self::unreachable(&status, false),
                 StatusCode::GATEWAY_TIMEOUT => Self::timeout(),
                 StatusCode::INTERNAL_SERVER_ERROR => Self::internal(&describe(&status)),
                 _ => Self::new(http, title, status.message()),

@@ -207,15 +207,17 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", detail).with_reason(reason::INTERNAL)
     }
 
-    fn unreachable(status: &Status) -> Self {
-        tracing::warn!(cause = grpc::describe(status), "session service unreachable");
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Unavailable",
-            "the session service cannot be reached; try again",
-        )
-        .with_reason(SERVICE_UNAVAILABLE)
-        .retry_after(SERVICE_RETRY_DELAY)
+    /// Returns the problem of a call that did not reach the service or whose response did not arrive.
+    fn unreachable(status: &Status, is_unsent: bool) -> Self {
+        tracing::debug!(cause = grpc::describe(status), is_unsent, "session service unreachable");
+        let detail = if is_unsent {
+            "the session service cannot be reached, and the request was not sent to it: retry"
+        } else {
+            "the session service did not respond; the request may or may not have been applied: retry"
+        };
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
+            .with_reason(SERVICE_UNAVAILABLE)
+            .retry_after(SERVICE_RETRY_DELAY)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Api;
 use crate::{
-    backend::{ConfigClient, Idempotency, PersonasClient},
+    backend::{ConfigClient, Method, PersonasClient},
     error::{Problem, Refusals},
     json::rfc3339,
     observe::ContextExtension,
@@ -49,8 +49,10 @@ pub(super) async fn personas(
 ) -> Result<Json<Personas>, Problem> {
     let send = |mut client: PersonasClient, request| async move { client.list_personas(request).await };
     let request = chat::ListPersonasRequest {};
-    let response =
-        api.backend.call(api.backend.personas(), &context, Idempotency::Idempotent, request, send).await?;
+    let response = api
+        .backend
+        .call(api.backend.personas(), &context, Method::idempotent("ListPersonas"), request, send)
+        .await?;
     let render = |persona: chat::Persona| {
         let chat::Persona { key, name, role, description, tags } = persona;
         Persona { key, name, role, description, tags }
@@ -109,8 +111,10 @@ pub(super) async fn config(
 ) -> Result<Json<Config>, Problem> {
     let send = |mut client: ConfigClient, request| async move { client.get_config(request).await };
     let request = config::GetConfigRequest {};
-    let response =
-        api.backend.call(api.backend.config(), &context, Idempotency::Idempotent, request, send).await?;
+    let response = api
+        .backend
+        .call(api.backend.config(), &context, Method::idempotent("GetConfig"), request, send)
+        .await?;
     let ttl = response.session_ttl.and_then(|ttl| Duration::try_from(ttl).ok()).unwrap_or_default();
     Ok(Json(Config {
         title: api.title.to_string(),

@@ -2,7 +2,7 @@
 
 use super::Api;
 use crate::{
-    backend::{Backend, Idempotency, SessionClient},
+    backend::{Backend, Method, SessionClient},
     error::{Problem, SessionRefusals},
     extract::{QueryParams, UserId},
     json::{Conversation, Message, Session, schemas},
@@ -121,7 +121,7 @@ impl Pages {
         let request = pb::GetRequest { user_id: self.user_id.clone() };
         let answer = self
             .backend
-            .call(self.backend.sessions(), &self.context, Idempotency::Idempotent, request, send)
+            .call(self.backend.sessions(), &self.context, Method::idempotent("Get"), request, send)
             .await?;
         Ok(Session::from(answer.session.unwrap_or_default()))
     }
@@ -135,7 +135,7 @@ impl Pages {
             before_seq: None,
         };
         self.backend
-            .call(self.backend.sessions(), &self.context, Idempotency::Idempotent, request, send)
+            .call(self.backend.sessions(), &self.context, Method::idempotent("History"), request, send)
             .await
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Api, render};
 use crate::{
-    backend::{Idempotency, SessionClient},
+    backend::{Idempotency, Method, SessionClient},
     error::{AppendRefusals, CreateRefusals, Problem, Refusals, SessionRefusals},
     extract::{JsonFields, QueryParams, UserId},
     json::{self, Appended, Created, History, Session, Sessions, schemas},
@@ -35,7 +35,10 @@ pub(super) async fn create(
     let request = json::create(fields)?;
     let idempotency = Idempotency::of_request_id(&request.request_id);
     let send = |mut client: SessionClient, request| async move { client.create(request).await };
-    api.backend.call(api.backend.sessions(), &context, idempotency, request, send).await.map(render)
+    api.backend
+        .call(api.backend.sessions(), &context, Method::new("Create", idempotency), request, send)
+        .await
+        .map(render)
 }
 
 /// List the live sessions, latest activity first. All pages of a listing keep the order of its first page.
@@ -62,7 +65,7 @@ pub(super) async fn list(
     let request = params.finish(request)?;
     let send = |mut client: SessionClient, request| async move { client.list(request).await };
     api.backend
-        .call(api.backend.sessions(), &context, Idempotency::Idempotent, request, send)
+        .call(api.backend.sessions(), &context, Method::idempotent("List"), request, send)
         .await
         .map(render)
 }
@@ -83,7 +86,7 @@ pub(super) async fn get(
     let send = |mut client: SessionClient, request| async move { client.get(request).await };
     let found = api
         .backend
-        .call(api.backend.sessions(), &context, Idempotency::Idempotent, pb::GetRequest { user_id }, send)
+        .call(api.backend.sessions(), &context, Method::idempotent("Get"), pb::GetRequest { user_id }, send)
         .await?;
     Ok(render(found.session.unwrap_or_default()))
 }
@@ -117,7 +120,7 @@ pub(super) async fn history(
     let request = params.finish(request)?;
     let send = |mut client: SessionClient, request| async move { client.history(request).await };
     api.backend
-        .call(api.backend.sessions(), &context, Idempotency::Idempotent, request, send)
+        .call(api.backend.sessions(), &context, Method::idempotent("History"), request, send)
         .await
         .map(render)
 }
@@ -140,7 +143,10 @@ pub(super) async fn append(
     let request = json::append(user_id, fields)?;
     let idempotency = Idempotency::of_request_id(&request.request_id);
     let send = |mut client: SessionClient, request| async move { client.append(request).await };
-    api.backend.call(api.backend.sessions(), &context, idempotency, request, send).await.map(render)
+    api.backend
+        .call(api.backend.sessions(), &context, Method::new("Append", idempotency), request, send)
+        .await
+        .map(render)
 }
 
 /// Extend the lifetime of a session.
@@ -159,7 +165,13 @@ pub(super) async fn touch(
     let send = |mut client: SessionClient, request| async move { client.touch(request).await };
     let touched = api
         .backend
-        .call(api.backend.sessions(), &context, Idempotency::Idempotent, pb::TouchRequest { user_id }, send)
+        .call(
+            api.backend.sessions(),
+            &context,
+            Method::idempotent("Touch"),
+            pb::TouchRequest { user_id },
+            send,
+        )
         .await?;
     Ok(render(touched.session.unwrap_or_default()))
 }
@@ -182,7 +194,7 @@ pub(super) async fn delete(
         .call(
             api.backend.sessions(),
             &context,
-            Idempotency::NonIdempotent,
+            Method::new("Delete", Idempotency::NonIdempotent),
             pb::DeleteRequest { user_id },
             send,
         )

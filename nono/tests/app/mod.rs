@@ -112,7 +112,7 @@ impl App {
 
     async fn single_process(store: Arc<dyn SessionStore>, model: Arc<dyn Model>) -> Self {
         let (grpc, service, lifecycle) = service(store, model).await;
-        let http = gateway(Backend::local(service.router()), &lifecycle).await;
+        let http = gateway(Backend::local(service.router(), &mut Registry::default()), &lifecycle).await;
         let app =
             Self { http, grpc, redis: None, client: reqwest::Client::new(), lifecycles: vec![lifecycle] };
         app.wait_until_ready().await;
@@ -144,7 +144,8 @@ impl App {
     pub async fn balanced(&self) -> Self {
         let lifecycle = Lifecycle::default();
         let address: http::Uri = self.grpc.parse().unwrap();
-        let http = gateway(Backend::remote(&[address.clone(), address]), &lifecycle).await;
+        let http =
+            gateway(Backend::remote(&[address.clone(), address], &mut Registry::default()), &lifecycle).await;
         let mut app = Self::at(&http);
         app.lifecycles.push(lifecycle);
         app.wait_until_ready().await;
@@ -250,7 +251,10 @@ fn port(protocol: Protocol) -> Port {
 
 async fn start_gateway(grpc: &str) -> (String, Lifecycle) {
     let lifecycle = Lifecycle::default();
-    (gateway(Backend::remote(&[grpc.parse().unwrap()]), &lifecycle).await, lifecycle)
+    (
+        gateway(Backend::remote(&[grpc.parse().unwrap()], &mut Registry::default()), &lifecycle).await,
+        lifecycle,
+    )
 }
 
 async fn gateway(backend: Backend, lifecycle: &Lifecycle) -> String {

@@ -7,10 +7,12 @@ mod parse_errors;
 mod stream;
 mod table;
 
+pub use connection::FIRST_REQUEST_TIMEOUT;
 pub use table::{ConnectionLimits, ConnectionMetrics};
 
 use crate::Lifecycle;
 use axum::Router;
+use connection::ConnectionEnd;
 use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
     server::conn::auto::Builder,
@@ -19,10 +21,8 @@ use socket2::{SockRef, TcpKeepalive};
 use std::{sync::Arc, time::Duration};
 use table::ConnectionTable;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Timeout from accepting a connection to its first complete request (HTTP/1) or connection preface (HTTP/2).
-pub const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Timeout for later request headers on an HTTP/1 connection, idle time included. Longer than proxies keep idle
 /// connections, so that a proxy never reuses a connection that is about to close.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
@@ -75,14 +75,25 @@ impl Port {
         let stopping = lifecycle.stopping_token();
         while let Some((stream, peer)) = stopping.run_until_cancelled(accept(&listener)).await {
             let Some(ticket) = table.admit(peer) else { continue };
-            let max_age = self.max_age.map(crate::jittered);
-            let serving =
-                connection::serve(stream, router.clone(), builder.clone(), ticket, max_age, stopping.clone());
-            connections.spawn(serving);
+            let end = ConnectionEnd {
+                max_age: self.max_age.map(crate::jittered),
+                draining: self.draining_of_new_connections(lifecycle),
+                stopping: stopping.clone(),
+            };
+            connections.spawn(connection::serve(stream, router.clone(), builder.clone(), ticket, end));
         }
         drop(listener);
         connections.close();
         connections.wait().await;
+    }
+}
+
+impl Port {
+    /// Returns the token on which a new connection should close. Clients of gRPC are told at the start of the drain, so that
+    /// they leave while they still know other addresses. Those that come back during the drain are served until its end.
+    fn draining_of_new_connections(&self, lifecycle: &Lifecycle) -> Option<CancellationToken> {
+        let draining = lifecycle.draining_token();
+        (self.protocol == Protocol::Grpc && !draining.is_cancelled()).then_some(draining)
     }
 }
 

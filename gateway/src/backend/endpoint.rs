@@ -1,0 +1,340 @@
+//! One address of the service: its connections, its health and its load.
+//!
+//! An endpoint is ready once a connection is established and the service reports by `grpc.health.v1` that it is serving. It
+//! is not ready while the service drains. Repeated failures of calls eject it, and it returns after a successful check.
+
+use super::{
+    connection::Connection,
+    health::Health,
+    load::Load,
+    metrics::BackendMetrics,
+    transport::{Transport, TransportError},
+};
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{Notify, OwnedSemaphorePermit, watch},
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status, Streaming, body::Body};
+use tonic_health::pb::{
+    HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
+    health_client::HealthClient,
+};
+use tower::{service_fn, util::BoxCloneSyncService};
+
+/// Timeout for the first health report of a connection.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
+/// Time without a response after which a call counts as a failure of its endpoint.
+const STALL_TIMEOUT: Duration = Duration::from_secs(1);
+/// Number of consecutive failures that eject an endpoint.
+const MAX_FAILURES: u32 = 3;
+/// Delay before the first attempt to reach an endpoint again. It doubles with each further one.
+const MIN_BACKOFF: Duration = Duration::from_millis(100);
+/// Maximum delay between attempts to connect.
+const MAX_CONNECT_BACKOFF: Duration = Duration::from_secs(1);
+/// Maximum delay between checks of an ejected endpoint.
+const MAX_EJECTION_BACKOFF: Duration = Duration::from_secs(10);
+
+/// Time without an ejection after which the delay starts from the minimum again.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
+
+/// Kind of a call. Chat streams have connections of their own, so that neither kind can end or delay the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Unary,
+    Chat,
+}
+
+/// An address of the service.
+pub(super) struct Endpoint {
+    /// Host and port.
+    pub(super) name: Arc<str>,
+    pub(super) load: Load,
+    health: watch::Sender<Health>,
+    /// Number of attempts to connect that have ended.
+    attempts: AtomicU64,
+    unary: Mutex<Vec<Connection>>,
+    chat: Mutex<Vec<Connection>>,
+    failures: AtomicU32,
+    eject: Notify,
+    retry_now: Notify,
+    /// Notified after every change of the health and every attempt to connect.
+    changes: Arc<watch::Sender<()>>,
+    metrics: BackendMetrics,
+}
+
+impl Endpoint {
+    /// Creates an endpoint and starts connecting to it, until `removed` is cancelled. Its calls in progress then finish.
+    pub(super) fn start(
+        name: Arc<str>,
+        changes: Arc<watch::Sender<()>>,
+        metrics: BackendMetrics,
+        removed: CancellationToken,
+    ) -> Arc<Self> {
+        metrics.endpoint_added(Health::Connecting);
+        let endpoint = Arc::new(Self {
+            name,
+            load: Load::default(),
+            health: watch::Sender::new(Health::Connecting),
+            attempts: AtomicU64::new(0),
+            unary: Mutex::default(),
+            chat: Mutex::default(),
+            failures: AtomicU32::new(0),
+            eject: Notify::new(),
+            retry_now: Notify::new(),
+            changes,
+            metrics,
+        });
+        let supervised = endpoint.clone();
+        tokio::spawn(async move {
+            removed.run_until_cancelled(supervised.supervise()).await;
+            supervised.metrics.endpoint_removed(supervised.health());
+            supervised.connections(Kind::Unary).clear();
+            supervised.connections(Kind::Chat).clear();
+        });
+        endpoint
+    }
+
+    pub(super) fn health(&self) -> Health {
+        *self.health.borrow()
+    }
+
+    /// Returns the number of attempts to connect that have ended.
+    pub(super) fn attempts(&self) -> u64 {
+        self.attempts.load(Ordering::Acquire)
+    }
+
+    /// Ends the current backoff.
+    pub(super) fn retry_now(&self) {
+        self.retry_now.notify_one();
+    }
+
+    fn connections(&self, kind: Kind) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        let connections = if kind == Kind::Unary { &self.unary } else { &self.chat };
+        connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_health(&self, health: Health) {
+        let previous = self.health.send_replace(health);
+        self.metrics.endpoint_changed(previous, health);
+        self.changes.send_replace(());
+    }
+
+    /// Sends a request over a connection with a free stream.
+    pub(super) async fn send(
+        self: Arc<Self>,
+        kind: Kind,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, TransportError> {
+        let call = self.load.begin();
+        let (connection, permit) = match self.acquire(kind).await {
+            Ok(acquired) => acquired,
+            Err(error) => {
+                self.failed();
+                return Err(TransportError::unsent(error));
+            }
+        };
+        let mut sending = std::pin::pin!(connection.send(request));
+        let result = match timeout(STALL_TIMEOUT, sending.as_mut()).await {
+            Ok(result) => result,
+            Err(_) => {
+                self.failed();
+                sending.await
+            }
+        };
+        match &result {
+            Ok(response) if is_unavailable(response) => self.failed(),
+            Ok(_) => {
+                self.failures.store(0, Ordering::Relaxed);
+                call.record_latency();
+            }
+            Err(_) => self.failed(),
+        }
+        // The stream and the call end with the body of the response.
+        Ok(result?.map(|body| {
+            Body::new(body.map_frame(move |frame| {
+                let _held = (&permit, &call);
+                frame
+            }))
+        }))
+    }
+
+    /// Returns a connection and a permit for a stream on it. Opens a connection if the others are at their limit.
+    async fn acquire(&self, kind: Kind) -> std::io::Result<(Connection, OwnedSemaphorePermit)> {
+        let free = |connections: &mut Vec<Connection>| {
+            connections.retain(|connection| !connection.is_closed());
+            connections.iter().find_map(|connection| Some((connection.clone(), connection.try_acquire()?)))
+        };
+        if let Some(acquired) = free(&mut self.connections(kind)) {
+            return Ok(acquired);
+        }
+        let connection = Connection::open(&self.name).await?;
+        let permit = connection.try_acquire().ok_or(std::io::ErrorKind::ConnectionReset)?;
+        self.connections(kind).push(connection.clone());
+        Ok((connection, permit))
+    }
+
+    /// Counts a failed call, and ejects the endpoint after too many in succession.
+    fn failed(&self) {
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
+        if failures >= MAX_FAILURES && self.health() == Health::Ready {
+            self.eject.notify_one();
+        }
+    }
+
+    /// Connects, follows the reported health, and repeats that after the connection has ended or calls have failed.
+    async fn supervise(&self) {
+        let (mut backoff, mut ejection_backoff) = (MIN_BACKOFF, MIN_BACKOFF);
+        loop {
+            let connected = self.connect().await;
+            self.attempts.fetch_add(1, Ordering::Release);
+            self.changes.send_replace(());
+            match connected {
+                Err(error) => tracing::debug!(endpoint = %self.name, %error, "session service not reached"),
+                Ok((connection, reports)) => {
+                    let start = Instant::now();
+                    let end = self.follow(&connection, reports).await;
+                    if start.elapsed() > FORGIVEN_AFTER {
+                        ejection_backoff = MIN_BACKOFF;
+                    }
+                    backoff = MIN_BACKOFF;
+                    if matches!(end, End::Ejected) {
+                        self.metrics.ejected();
+                        tracing::warn!(endpoint = %self.name, "endpoint ejected after failed calls");
+                        self.set_health(Health::Ejected);
+                        self.wait_for_recovery(&connection, &mut ejection_backoff).await;
+                        tracing::warn!(endpoint = %self.name, "endpoint returns after a successful check");
+                        continue;
+                    }
+                }
+            }
+            tokio::select! {
+                () = sleep(runtime::jittered(backoff)) => {}
+                () = self.retry_now.notified() => {}
+            }
+            backoff = (2 * backoff).min(MAX_CONNECT_BACKOFF);
+        }
+    }
+
+    /// Connects and waits for the first health report.
+    async fn connect(&self) -> Result<(Connection, Reports), TransportError> {
+        let existing =
+            self.connections(Kind::Unary).iter().find(|connection| !connection.is_closed()).cloned();
+        let connection = match existing {
+            Some(connection) => connection,
+            None => {
+                let connection = Connection::open(&self.name).await.map_err(TransportError::unsent)?;
+                self.connections(Kind::Unary).push(connection.clone());
+                connection
+            }
+        };
+        let reports = timeout(HEALTH_TIMEOUT, watch_health(&connection));
+        match reports.await {
+            Ok(Ok(reports)) => Ok((connection, reports)),
+            Ok(Err(status)) => Err(TransportError::unanswered(status)),
+            Err(_) => Err(TransportError::unanswered("no health report in time")),
+        }
+    }
+
+    /// Follows the reported health until the connection ends or the endpoint is ejected.
+    async fn follow(&self, connection: &Connection, mut reports: Reports) -> End {
+        let end = loop {
+            self.failures.store(0, Ordering::Relaxed);
+            let health = if reports.is_serving { Health::Ready } else { Health::NotServing };
+            if self.health() != health {
+                self.set_health(health);
+            }
+            tokio::select! {
+                () = connection.ended() => break End::Lost,
+                () = self.eject.notified() => {
+                    // A notification may be left over from before the last ejection.
+                    if self.failures.load(Ordering::Relaxed) >= MAX_FAILURES {
+                        break End::Ejected;
+                    }
+                }
+                report = reports.next() => if !report { break End::Lost },
+            }
+        };
+        if matches!(end, End::Lost) {
+            tracing::info!(endpoint = %self.name, "connection to the session service ended");
+            self.connections(Kind::Unary).retain(|other| !other.is_closed());
+            self.set_health(Health::Connecting);
+        }
+        end
+    }
+
+    /// Checks an ejected endpoint with growing delays until it is serving or its connection ends.
+    async fn wait_for_recovery(&self, connection: &Connection, backoff: &mut Duration) {
+        loop {
+            sleep(runtime::jittered(*backoff)).await;
+            *backoff = (2 * *backoff).min(MAX_EJECTION_BACKOFF);
+            if connection.is_closed() {
+                self.set_health(Health::Connecting);
+                return;
+            }
+            if let Ok(Ok(reports)) = timeout(HEALTH_TIMEOUT, watch_health(connection)).await
+                && reports.is_serving
+            {
+                return;
+            }
+        }
+    }
+}
+
+/// Reason why an endpoint is not followed any more.
+enum End {
+    Lost,
+    Ejected,
+}
+
+/// Health reports of the service over one connection.
+struct Reports {
+    stream: Option<Streaming<HealthCheckResponse>>,
+    is_serving: bool,
+}
+
+impl Reports {
+    /// Waits for the next report. Returns `false` if the stream has ended.
+    async fn next(&mut self) -> bool {
+        let Some(stream) = &mut self.stream else { return std::future::pending().await };
+        match stream.message().await {
+            Ok(Some(report)) => {
+                self.is_serving = report.status() == ServingStatus::Serving;
+                true
+            }
+            Ok(None) | Err(_) => false,
+        }
+    }
+}
+
+/// Starts watching the health of the service. A server without this method counts as serving.
+async fn watch_health(connection: &Connection) -> Result<Reports, Status> {
+    let connection = connection.clone();
+    let transport: Transport = BoxCloneSyncService::new(service_fn(move |request| {
+        let connection = connection.clone();
+        async move { connection.send(request).await }
+    }));
+    let watching = HealthClient::new(transport).watch(HealthCheckRequest::default()).await;
+    match watching {
+        Err(status) if status.code() == Code::Unimplemented => Ok(Reports { stream: None, is_serving: true }),
+        Err(status) => Err(status),
+        Ok(response) => {
+            let mut reports = Reports { stream: Some(response.into_inner()), is_serving: false };
+            if reports.next().await { Ok(reports) } else { Err(Status::unavailable("no health report")) }
+        }
+    }
+}
+
+/// Returns `true` if the response consists of the status UNAVAILABLE.
+fn is_unavailable(response: &Response<Body>) -> bool {
+    response.headers().get(Status::GRPC_STATUS).is_some_and(|code| code == "14")
+}
