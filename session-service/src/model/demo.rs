@@ -9,7 +9,7 @@ use std::{collections::VecDeque, time::Duration};
 /// Maximum length of a quotation of the user's message.
 const EXCERPT_MAX_CHARS: usize = 60;
 /// Introduction of the first reply of a session.
-const WHAT_THIS_IS: &str = "Hello! This is one of Nono's built-in demo replies: there is no language model behind \
+const INTRODUCTION: &str = "Hello! This is one of Nono's built-in demo replies: there is no language model behind \
     it, and nothing here understands what you write. To talk to a real one, start Nono with `--model-url` and \
     `--model`, such as `--model-url http://localhost:11434/v1 --model llama3.2` for Ollama.";
 
@@ -57,7 +57,7 @@ fn write(prompt: &Prompt) -> String {
     let excerpt = excerpt(said.map_or("", |message| &message.content));
     let replies = replies(prompt.persona.as_str());
     let reply = replies[prompt.earlier_replies % replies.len()].replace("{said}", &excerpt);
-    if prompt.earlier_replies == 0 { format!("{WHAT_THIS_IS}\n\n{reply}") } else { reply }
+    if prompt.earlier_replies == 0 { format!("{INTRODUCTION}\n\n{reply}") } else { reply }
 }
 
 /// Returns the beginning of `text` on one line, in quotation marks.
