@@ -20,7 +20,7 @@ const CALLERS: usize = 6;
 
 /// Services over one Redis, and a gateway that has their addresses by flag.
 struct Deployment {
-    _redis: RedisServer,
+    redis: RedisServer,
     store: String,
     addresses: Vec<String>,
     services: Vec<Program>,
@@ -70,16 +70,8 @@ impl Deployment {
         let line: Value = serde_json::from_str(&gateway.wait_for_log("listening").await).unwrap();
         let app = App::at(line["page"].as_str().unwrap());
         let admin = format!("http://{}", line["admin"].as_str().unwrap());
-        let deployment = Self {
-            _redis: redis,
-            store,
-            addresses,
-            services: programs,
-            _gateway: gateway,
-            app,
-            admin,
-            admins,
-        };
+        let deployment =
+            Self { redis, store, addresses, services: programs, _gateway: gateway, app, admin, admins };
         deployment.ready(services).await;
         for caller in 0..CALLERS {
             deployment.app.create(&caller.to_string()).await;
@@ -267,6 +259,20 @@ async fn addresses_that_refuse_or_never_respond_receive_no_call() {
     assert!(slowest < Duration::from_secs(1), "{slowest:?}");
     let states = deployment.endpoints().await;
     assert!(others.iter().all(|address| states[address] == "connecting"), "{states:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hung_store_is_reported_as_fast_as_with_one_service() {
+    let deployment = Deployment::start(2).await;
+    deployment.redis.freeze();
+    for _ in 0..3 {
+        let start = Instant::now();
+        let refused = deployment.app.get("/api/session/0").await.problem(503);
+        assert_eq!(refused["reason"], "STORE_UNAVAILABLE");
+        assert!(start.elapsed() < Duration::from_millis(1600), "{:?}", start.elapsed());
+    }
+    deployment.redis.thaw();
+    deployment.app.get("/api/session/0").await.ok();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

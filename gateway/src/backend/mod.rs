@@ -246,7 +246,7 @@ impl Backend {
         attempt(attempts).await
     }
 
-    /// Makes an attempt, and a second one on another endpoint if the response is late. Returns the first success.
+    /// Makes an attempt, and a second one on another endpoint if the response is late. Returns the first response.
     async fn hedge<A, F>(
         &self,
         attempts: &Attempts,
@@ -266,9 +266,13 @@ impl Backend {
             return first.await;
         }
         self.metrics.retried("slow");
-        match select(first, attempt(attempts.clone())).await {
-            Either::Left((Err(_), other)) | Either::Right((Err(_), other)) => other.await,
-            Either::Left((result, _)) | Either::Right((result, _)) => result,
+        let (result, other) = match select(first, attempt(attempts.clone())).await {
+            Either::Left((result, other)) | Either::Right((result, other)) => (result, other),
+        };
+        match result {
+            // An error of the service itself is final: the other endpoint has the same store.
+            Err(status) if TransportError::of(&status).is_some() => other.await,
+            result => result,
         }
     }
 
