@@ -132,7 +132,7 @@ impl Balancer {
             if let Some(endpoint) = picked.or_else(|| self.pick(attempts, is_connected)) {
                 return Ok(endpoint);
             }
-            let current = self.connection_attempts();
+            let current = self.failed_attempts();
             if current.is_empty() {
                 return Err(TransportError::unsent("no address of the session service is known"));
             }
@@ -141,7 +141,7 @@ impl Balancer {
                     self.retry_all();
                     before = Some(current);
                 }
-                // Every endpoint has been tried since: none can be connected to.
+                // Every endpoint has failed since: none can be connected to.
                 Some(before) if current.iter().all(|(name, count)| before.get(name) < Some(count)) => {
                     return Err(TransportError::unsent(
                         "no address of the session service can be connected to",
@@ -155,9 +155,9 @@ impl Balancer {
         }
     }
 
-    fn connection_attempts(&self) -> BTreeMap<Arc<str>, u64> {
+    fn failed_attempts(&self) -> BTreeMap<Arc<str>, u64> {
         let endpoints = self.endpoints.read().unwrap_or_else(PoisonError::into_inner);
-        endpoints.iter().map(|(name, member)| (name.clone(), member.endpoint.attempts())).collect()
+        endpoints.iter().map(|(name, member)| (name.clone(), member.endpoint.failed_attempts())).collect()
     }
 
     fn retry_all(&self) {

@@ -60,14 +60,13 @@ pub(super) struct Endpoint {
     pub(super) name: Arc<str>,
     pub(super) load: Load,
     health: watch::Sender<Health>,
-    /// Number of attempts to connect that have ended.
-    attempts: AtomicU64,
+    failed_attempts: AtomicU64,
     unary: Mutex<Vec<Connection>>,
     chat: Mutex<Vec<Connection>>,
     failures: AtomicU32,
     eject: Notify,
     retry_now: Notify,
-    /// Notified after every change of the health and every attempt to connect.
+    /// Notified after every change of the health and every failed attempt to connect.
     changes: Arc<watch::Sender<()>>,
     metrics: BackendMetrics,
 }
@@ -85,7 +84,7 @@ impl Endpoint {
             name,
             load: Load::default(),
             health: watch::Sender::new(Health::Connecting),
-            attempts: AtomicU64::new(0),
+            failed_attempts: AtomicU64::new(0),
             unary: Mutex::default(),
             chat: Mutex::default(),
             failures: AtomicU32::new(0),
@@ -108,9 +107,9 @@ impl Endpoint {
         *self.health.borrow()
     }
 
-    /// Returns the number of attempts to connect that have ended.
-    pub(super) fn attempts(&self) -> u64 {
-        self.attempts.load(Ordering::Acquire)
+    /// Returns the number of attempts to connect that have failed.
+    pub(super) fn failed_attempts(&self) -> u64 {
+        self.failed_attempts.load(Ordering::Acquire)
     }
 
     /// Ends the current backoff.
@@ -195,11 +194,18 @@ impl Endpoint {
     async fn supervise(&self) {
         let (mut backoff, mut ejection_backoff) = (MIN_BACKOFF, MIN_BACKOFF);
         loop {
-            let connected = self.connect().await;
-            self.attempts.fetch_add(1, Ordering::Release);
-            self.changes.send_replace(());
-            match connected {
-                Err(error) => tracing::debug!(endpoint = %self.name, %error, "session service not reached"),
+            match self.connect().await {
+                Err(error) => {
+                    tracing::debug!(endpoint = %self.name, %error, "session service not reached");
+                    // A connected service without a health report may be overloaded: it is used if no other is ready.
+                    let is_connected = self.connections(Kind::Unary).iter().any(|open| !open.is_closed());
+                    let health = if is_connected { Health::NotServing } else { Health::Connecting };
+                    if self.health() != health {
+                        self.set_health(health);
+                    }
+                    self.failed_attempts.fetch_add(1, Ordering::Release);
+                    self.changes.send_replace(());
+                }
                 Ok((connection, reports)) => {
                     let start = Instant::now();
                     let end = self.follow(&connection, reports).await;

@@ -6,7 +6,7 @@ pub(super) enum Health {
     /// No connection yet, or none any more.
     Connecting,
     Ready,
-    /// Connected; the service reports that it is starting or draining.
+    /// Connected; the service reports that it is starting or draining, or reports nothing.
     NotServing,
     /// Connected; calls failed repeatedly.
     Ejected,
