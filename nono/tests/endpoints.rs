@@ -276,6 +276,25 @@ async fn a_hung_store_is_reported_as_fast_as_with_one_service() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_burst_of_calls_opens_only_the_connections_that_its_streams_need() {
+    let deployment = Deployment::start(1).await;
+    // Calls wait for Redis, so all of them are in progress at a time.
+    deployment.redis.freeze();
+    let mut burst = JoinSet::new();
+    for _ in 0..400 {
+        let app = App::at(&deployment.app.http);
+        burst.spawn(async move { app.get("/api/session/0").await.status });
+    }
+    burst.join_all().await;
+    deployment.redis.thaw();
+    let metrics = reqwest::get(format!("{}/metrics", deployment.admins[0])).await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let open = metrics.lines().find_map(|line| line.strip_prefix("nono_connections_open{port=\"grpc\"} "));
+    let open: usize = open.unwrap().parse().unwrap();
+    assert!((2..=4).contains(&open), "{open} connections for 400 calls");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn healthy_services_share_the_load() {
     let deployment = Deployment::start(SERVICES).await;
     let load = deployment.load();

@@ -63,6 +63,8 @@ pub(super) struct Endpoint {
     failed_attempts: AtomicU64,
     unary: Mutex<Vec<Connection>>,
     chat: Mutex<Vec<Connection>>,
+    /// Held while a call opens a connection, so that the calls of a burst share the new one.
+    opening: tokio::sync::Mutex<()>,
     failures: AtomicU32,
     eject: Notify,
     retry_now: Notify,
@@ -87,6 +89,7 @@ impl Endpoint {
             failed_attempts: AtomicU64::new(0),
             unary: Mutex::default(),
             chat: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
             failures: AtomicU32::new(0),
             eject: Notify::new(),
             retry_now: Notify::new(),
@@ -173,6 +176,10 @@ impl Endpoint {
             connections.retain(|connection| !connection.is_closed());
             connections.iter().find_map(|connection| Some((connection.clone(), connection.try_acquire()?)))
         };
+        if let Some(acquired) = free(&mut self.connections(kind)) {
+            return Ok(acquired);
+        }
+        let _opening = self.opening.lock().await;
         if let Some(acquired) = free(&mut self.connections(kind)) {
             return Ok(acquired);
         }
