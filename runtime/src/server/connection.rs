@@ -11,12 +11,21 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use std::{pin::pin, sync::Arc, time::Duration};
-use tokio::{net::TcpStream, time::sleep};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 /// Timeout from accepting a connection to its first complete request (HTTP/1) or connection preface (HTTP/2).
 pub const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time for the first request of a connection that was accepted shortly before the shutdown: it may have arrived already.
+const LAST_REQUEST_TIMEOUT: Duration = Duration::from_millis(250);
+/// Timeout for the client to close its side after the server has closed its own.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reasons for which the server closes a connection gracefully: requests in progress finish, and no new one is accepted.
 pub(super) struct ConnectionEnd {
@@ -24,26 +33,55 @@ pub(super) struct ConnectionEnd {
     pub(super) max_age: Option<Duration>,
     /// Start of the drain, for protocols whose clients can be told so.
     pub(super) draining: Option<CancellationToken>,
-    /// Start of the shutdown. It also closes connections without a request immediately.
+    /// Start of the shutdown. It also closes connections without a request.
     pub(super) stopping: CancellationToken,
 }
 
-/// Serves a connection until the client, an error or one of the reasons ends it.
+/// Serves a connection until the client, an error or one of the reasons ends it, and closes it.
 pub(super) async fn serve(
-    stream: TcpStream,
+    socket: TcpStream,
     router: Router,
     builder: Arc<Builder<TokioExecutor>>,
     ticket: Ticket,
     end: ConnectionEnd,
 ) {
-    let ConnectionEnd { max_age, draining, stopping } = end;
     let ticket = Arc::new(ticket);
+    let (stream, returned) = ClientStream::new(socket, ticket.clone());
+    let is_complete = serve_requests(stream, router, &builder, &ticket, end).await;
+    if is_complete && let Ok(socket) = returned.await {
+        linger(socket).await;
+    }
+}
+
+/// Closes a socket without a reset (RFC 9112, section 9.6). The client may still be sending; the reset that unread data
+/// causes could reach it before it reads the last responses, or which of its requests were accepted.
+async fn linger(mut socket: TcpStream) {
+    let closing = async {
+        socket.shutdown().await?;
+        let mut ignored = [0; 1024];
+        while socket.read(&mut ignored).await? > 0 {}
+        std::io::Result::Ok(())
+    };
+    if !matches!(timeout(LINGER_TIMEOUT, closing).await, Ok(Ok(()))) {
+        tracing::trace!("the client did not close the connection");
+    }
+}
+
+/// Serves the requests of a connection. Returns `true` if all of them were served.
+async fn serve_requests(
+    stream: ClientStream,
+    router: Router,
+    builder: &Builder<TokioExecutor>,
+    ticket: &Arc<Ticket>,
+    end: ConnectionEnd,
+) -> bool {
+    let ConnectionEnd { max_age, draining, stopping } = end;
     let (evicted, on_request) = (ticket.evicted(), ticket.clone());
     let service = router.map_request(move |request: Request<hyper::body::Incoming>| {
         on_request.establish();
         request
     });
-    let stream = TokioIo::new(ClientStream::new(stream, ticket.clone()));
+    let stream = TokioIo::new(stream);
     let mut connection = pin!(builder.serve_connection(stream, TowerToHyperService::new(service)));
     let mut first_request = pin!(sleep(FIRST_REQUEST_TIMEOUT));
     let mut aged = pin!(sleep(max_age.unwrap_or(Duration::MAX)));
@@ -53,22 +91,32 @@ pub(super) async fn serve(
             None => std::future::pending().await,
         }
     });
+    let mut stopped = pin!(async {
+        stopping.cancelled().await;
+        if !ticket.is_established() {
+            sleep(LAST_REQUEST_TIMEOUT).await;
+        }
+    });
     let (mut is_draining, mut is_closing, mut is_checked) = (false, false, false);
     loop {
         tokio::select! {
             result = connection.as_mut() => {
-                if let Err(error) = result {
+                if let Err(error) = &result {
                     tracing::debug!(%error, "connection ended early");
                 }
-                return;
+                return result.is_ok();
             }
             () = first_request.as_mut(), if !is_checked => {
                 if !ticket.is_in_time() {
-                    return ticket.reject(Rejection::Timeout);
+                    ticket.reject(Rejection::Timeout);
+                    return false;
                 }
                 is_checked = true;
             }
-            () = evicted.cancelled() => return ticket.reject(Rejection::Evicted),
+            () = evicted.cancelled() => {
+                ticket.reject(Rejection::Evicted);
+                return false;
+            }
             () = aged.as_mut(), if max_age.is_some() && !is_closing => {
                 is_closing = true;
                 connection.as_mut().graceful_shutdown();
@@ -79,9 +127,9 @@ pub(super) async fn serve(
                     connection.as_mut().graceful_shutdown();
                 }
             }
-            () = stopping.cancelled(), if !is_closing => {
+            () = stopped.as_mut(), if !is_closing => {
                 if !ticket.is_established() {
-                    return;
+                    return false;
                 }
                 is_closing = true;
                 connection.as_mut().graceful_shutdown();

@@ -11,14 +11,18 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    sync::oneshot,
 };
 
 /// First bytes of an HTTP/2 connection (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A socket that notices when the HTTP/2 preface is complete. hyper waits for the preface without a deadline.
+///
+/// The socket outlives it: hyper drops its stream when a connection ends, but closing the socket then could reset it.
 pub(super) struct ClientStream {
-    socket: TcpStream,
+    socket: Option<TcpStream>,
+    returned: Option<oneshot::Sender<TcpStream>>,
     ticket: Arc<Ticket>,
     /// Number of bytes received that match the preface; `None` after a mismatch or at its end.
     matched: Option<usize>,
@@ -27,8 +31,15 @@ pub(super) struct ClientStream {
 }
 
 impl ClientStream {
-    pub(super) fn new(socket: TcpStream, ticket: Arc<Ticket>) -> Self {
-        Self { socket, ticket, matched: Some(0), replacement: VecDeque::new() }
+    /// Creates a stream over a socket. The receiver gets the socket back when the stream is dropped.
+    pub(super) fn new(socket: TcpStream, ticket: Arc<Ticket>) -> (Self, oneshot::Receiver<TcpStream>) {
+        let (sender, receiver) = oneshot::channel();
+        let (socket, returned) = (Some(socket), Some(sender));
+        (Self { socket, returned, ticket, matched: Some(0), replacement: VecDeque::new() }, receiver)
+    }
+
+    fn socket(&mut self) -> Pin<&mut TcpStream> {
+        Pin::new(self.socket.as_mut().expect("only drop takes the socket"))
     }
 
     fn match_preface(&mut self, matched: usize, received: &[u8]) {
@@ -45,10 +56,20 @@ impl ClientStream {
     fn poll_replacement(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.replacement.is_empty() {
             let (next, _) = self.replacement.as_slices();
-            let written = ready!(Pin::new(&mut self.socket).poll_write(context, next))?;
+            let socket = self.socket.as_mut().expect("only drop takes the socket");
+            let written = ready!(Pin::new(socket).poll_write(context, next))?;
             self.replacement.drain(..written);
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for ClientStream {
+    fn drop(&mut self) {
+        if let (Some(socket), Some(returned)) = (self.socket.take(), self.returned.take()) {
+            // Without a receiver the socket is closed immediately.
+            let _ = returned.send(socket);
+        }
     }
 }
 
@@ -59,7 +80,7 @@ impl AsyncRead for ClientStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
+        ready!(self.socket().poll_read(context, buffer))?;
         if let Some(matched) = self.matched {
             self.match_preface(matched, &buffer.filled()[before..]);
         }
@@ -78,7 +99,7 @@ impl AsyncWrite for ClientStream {
             self.replacement.extend(problem);
             return Poll::Ready(Ok(buffer.len()));
         }
-        Pin::new(&mut self.socket).poll_write(context, buffer)
+        self.socket().poll_write(context, buffer)
     }
 
     fn poll_write_vectored(
@@ -91,20 +112,20 @@ impl AsyncWrite for ClientStream {
             return self.poll_write(context, first);
         }
         ready!(self.poll_replacement(context))?;
-        Pin::new(&mut self.socket).poll_write_vectored(context, buffers)
+        self.socket().poll_write_vectored(context, buffers)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
+        self.socket.as_ref().is_some_and(AsyncWrite::is_write_vectored)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_replacement(context))?;
-        Pin::new(&mut self.socket).poll_flush(context)
+        self.socket().poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_replacement(context))?;
-        Pin::new(&mut self.socket).poll_shutdown(context)
+        self.socket().poll_shutdown(context)
     }
 }
