@@ -37,6 +37,9 @@ const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
 const STALL_TIMEOUT: Duration = Duration::from_secs(1);
 /// Number of consecutive failures that eject an endpoint.
 const MAX_FAILURES: u32 = 3;
+/// Number of successful calls after which an endpoint that returned from an ejection is trusted again. Until then its first
+/// failure ejects it.
+const PROBATION_CALLS: u32 = 10;
 /// Delay before the first attempt to reach an endpoint again. It doubles with each further one.
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
 /// Maximum delay between attempts to connect.
@@ -66,6 +69,8 @@ pub(super) struct Endpoint {
     /// Held while a call opens a connection, so that the calls of a burst share the new one.
     opening: tokio::sync::Mutex<()>,
     failures: AtomicU32,
+    /// Number of calls that must still succeed before the endpoint is trusted again.
+    probation: AtomicU32,
     eject: Notify,
     retry_now: Notify,
     /// Notified after every change of the health and every failed attempt to connect.
@@ -91,6 +96,7 @@ impl Endpoint {
             chat: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
             failures: AtomicU32::new(0),
+            probation: AtomicU32::new(0),
             eject: Notify::new(),
             retry_now: Notify::new(),
             changes,
@@ -156,7 +162,7 @@ impl Endpoint {
         match &result {
             Ok(response) if is_unavailable(response) => self.failed(),
             Ok(_) => {
-                self.failures.store(0, Ordering::Relaxed);
+                self.succeeded();
                 call.record_latency();
             }
             Err(_) => self.failed(),
@@ -189,12 +195,25 @@ impl Endpoint {
         Ok((connection, permit))
     }
 
+    fn succeeded(&self) {
+        self.failures.store(0, Ordering::Relaxed);
+        if self.probation.load(Ordering::Relaxed) > 0 {
+            let less = |count: u32| count.checked_sub(1);
+            let _ = self.probation.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        }
+    }
+
     /// Counts a failed call, and ejects the endpoint after too many in succession.
     fn failed(&self) {
-        let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
-        if failures >= MAX_FAILURES && self.health() == Health::Ready {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        if self.has_failed() && self.health() == Health::Ready {
             self.eject.notify_one();
         }
+    }
+
+    fn has_failed(&self) -> bool {
+        let max = if self.probation.load(Ordering::Relaxed) > 0 { 1 } else { MAX_FAILURES };
+        self.failures.load(Ordering::Relaxed) >= max
     }
 
     /// Connects, follows the reported health, and repeats that after the connection has ended or calls have failed.
@@ -225,6 +244,7 @@ impl Endpoint {
                         tracing::warn!(endpoint = %self.name, "endpoint ejected after failed calls");
                         self.set_health(Health::Ejected);
                         self.wait_for_recovery(&connection, &mut ejection_backoff).await;
+                        self.probation.store(PROBATION_CALLS, Ordering::Relaxed);
                         tracing::warn!(endpoint = %self.name, "endpoint returns after a successful check");
                         continue;
                     }
@@ -270,7 +290,7 @@ impl Endpoint {
                 () = connection.ended() => break End::Lost,
                 () = self.eject.notified() => {
                     // A notification may be left over from before the last ejection.
-                    if self.failures.load(Ordering::Relaxed) >= MAX_FAILURES {
+                    if self.has_failed() {
                         break End::Ejected;
                     }
                 }
