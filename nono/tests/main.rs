@@ -13,6 +13,7 @@ mod example;
 mod grpc;
 mod grpc_errors;
 mod import_cycles;
+mod network;
 mod outages;
 mod output;
 mod programs;

@@ -55,7 +55,12 @@ enum Fault {
 impl Proxy {
     /// Starts a proxy on a free port for the local port `target`.
     pub async fn start(target: u16) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
+        Self::between((Ipv4Addr::LOCALHOST, 0).into(), (Ipv4Addr::LOCALHOST, target).into()).await
+    }
+
+    /// Starts a proxy at an address for another one.
+    pub async fn between(address: SocketAddr, target: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.expect("the address is free");
         let address = listener.local_addr().expect("the listener is bound");
         let state = Arc::<State>::default();
         let stop = CancellationToken::new();
@@ -129,7 +134,7 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, target: u16, state: Arc<State>) {
+async fn accept(listener: TcpListener, target: SocketAddr, state: Arc<State>) {
     while let Ok((client, _)) = listener.accept().await {
         if state.rejects.load(Ordering::SeqCst) {
             continue;
@@ -137,7 +142,7 @@ async fn accept(listener: TcpListener, target: u16, state: Arc<State>) {
         let state = state.clone();
         let cut = state.cut.lock().expect("no thread panics while it has the lock").clone();
         tokio::spawn(async move {
-            let connect = TcpStream::connect((Ipv4Addr::LOCALHOST, target));
+            let connect = TcpStream::connect(target);
             let Some(Ok(server)) = cut.run_until_cancelled(connect).await else {
                 return;
             };

@@ -245,7 +245,7 @@ pub async fn service(store: Arc<dyn SessionStore>, model: Arc<dyn Model>) -> (St
     (address, service, lifecycle)
 }
 
-fn port(protocol: Protocol) -> Port {
+pub fn port(protocol: Protocol) -> Port {
     Port { name: "test", protocol, max_age: None, limits: Default::default(), metrics: Default::default() }
 }
 

@@ -4,7 +4,11 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines},
     process::{Child, ChildStderr, Command},
@@ -32,7 +36,18 @@ impl Program {
 
     /// Starts a program of the workspace.
     pub fn start(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut child = command(name, arguments, environment).spawn().unwrap();
+        Self::spawn(command(name, arguments, environment))
+    }
+
+    /// Starts a program of the workspace in another network.
+    pub fn start_in(network: &Path, name: &str, arguments: &[&str]) -> Self {
+        let mut command = configured(Command::new("nsenter"), &[]);
+        command.arg(format!("--net={}", network.display())).arg(path(name)).args(arguments);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let log = Some(BufReader::new(child.stderr.take().unwrap()).lines());
         Self { child, log, seen: Vec::new() }
     }
@@ -99,9 +114,18 @@ impl Program {
 
 /// Prepares a program of the workspace, with piped standard streams.
 pub fn command(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+    let mut command = configured(Command::new(path(name)), environment);
+    command.args(arguments);
+    command
+}
+
+fn path(name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_BIN_EXE_nono")).with_file_name(name);
     assert!(path.exists(), "{name} is not built: cargo build --workspace");
-    let mut command = Command::new(path);
+    path
+}
+
+fn configured(mut command: Command, environment: &[(&str, &str)]) -> Command {
     #[expect(clippy::disallowed_methods, reason = "variables of the shell must not reach the program")]
     for (variable, _) in std::env::vars() {
         if variable.starts_with("NONO_") || variable.starts_with("OTEL_") {
@@ -109,7 +133,6 @@ pub fn command(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> 
         }
     }
     command
-        .args(arguments)
         .env_remove("RUST_LOG")
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
