@@ -3,14 +3,23 @@
 use crate::app::{App, Program};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use std::time::Duration;
 use testkit::{Behaviour, ModelServer, RedisServer};
 
 async fn start(arguments: &[&str]) -> (Program, App) {
-    let mut program = Program::nono(arguments, &[]);
+    let (program, app, _) = start_with_admin(arguments).await;
+    (program, app)
+}
+
+/// Starts `nono`, and also returns the address of its admin port.
+async fn start_with_admin(arguments: &[&str]) -> (Program, App, String) {
+    let mut program = Program::nono(arguments, &[("RUST_LOG", "info,nono=debug")]);
     let greeting = program.greeting().await;
     let at = greeting.find("http://").unwrap();
+    let line: Value = serde_json::from_str(&program.wait_for_log("listening").await).unwrap();
     program.wait_for_log("store reachable").await;
-    (program, App::at(greeting[at..].split_whitespace().next().unwrap()))
+    let app = App::at(greeting[at..].split_whitespace().next().unwrap());
+    (program, app, format!("http://{}", line["admin"].as_str().unwrap()))
 }
 
 fn unavailable() -> Behaviour {
@@ -85,4 +94,56 @@ async fn log_lines_that_report_a_cause_carry_the_ids_of_the_request() {
     assert_eq!(of("corrupt"), ["internal error", "turn"]);
     assert_eq!(of("stopped"), ["store unavailable", "turn"]);
     assert_eq!(of(""), [""; 0], "every cause can be attributed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_is_measured_until_its_stream_ends() {
+    const PAUSE: Duration = Duration::from_millis(200);
+    let model = ModelServer::start().await;
+    let (mut program, app, admin) = start_with_admin(&["--model-url", &model.url()]).await;
+    app.create("a").await;
+    let slow = || Behaviour::Slow { pieces: vec!["a".into(), "b".into()], pause: PAUSE };
+    let send = |request_id: &str| {
+        let request = app.request(reqwest::Method::POST, "/api/session/a/chat");
+        let request = request.header("x-request-id", request_id).header("accept", "text/event-stream");
+        request.json(&json!({ "message": "hi" })).send()
+    };
+    model.script(slow());
+    assert!(send("complete").await.unwrap().text().await.unwrap().contains("event: done"));
+    model.script(unavailable());
+    let failed = send("failed").await.unwrap();
+    assert_eq!(failed.status(), 200);
+    let failed = failed.text().await.unwrap();
+    let (_, error) = failed.split_once("event: error\ndata: ").unwrap_or_else(|| panic!("{failed}"));
+    let status = serde_json::from_str::<Value>(error.lines().next().unwrap()).unwrap()["status"].as_u64();
+    model.script(Behaviour::Gated(vec!["a".into()]));
+    let mut left = send("left").await.unwrap();
+    left.chunk().await.unwrap();
+    drop(left);
+    let line = program.wait_for_log("\"left\"").await;
+    model.release();
+    assert!(line.contains("\"status\":499"), "{line}");
+
+    let metrics = reqwest::get(format!("{admin}/metrics")).await.unwrap().text().await.unwrap();
+    let route = "http_requests_total{method=\"POST\",route=\"/api/session/{user_id}/chat\"";
+    let call = "grpc_client_handled_total{grpc_method=\"Chat\"";
+    for line in [
+        format!("{route},status=\"200\"}} 1"),
+        format!("{route},status=\"{}\"}} 1", status.unwrap()),
+        format!("{route},status=\"499\"}} 1"),
+        format!("{call},grpc_code=\"OK\"}} 1"),
+        format!("{call},grpc_code=\"Unavailable\"}} 1"),
+        format!("{call},grpc_code=\"Canceled\"}} 1"),
+    ] {
+        assert!(metrics.contains(&line), "{line} in\n{metrics}");
+    }
+    program.signal(Signal::SIGTERM);
+    let log = program.collect_log().await.unwrap();
+    let line = |request_id: &str| {
+        let requests = log.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut requests = requests.filter(|line| line["message"] == "request");
+        requests.find(|line| line["request_id"] == request_id).unwrap()
+    };
+    assert_eq!((line("complete")["status"].as_u64(), line("failed")["status"].as_u64()), (Some(200), status));
+    assert!(line("complete")["duration_ms"].as_f64() >= Some(400.0), "{}", line("complete"));
 }

@@ -10,6 +10,7 @@ mod health;
 mod load;
 mod metrics;
 mod transport;
+mod turn_stream;
 
 use crate::error::Problem;
 use balancer::Balancer;
@@ -19,7 +20,7 @@ use futures_util::future::{Either, select};
 use http::Uri;
 use metrics::BackendMetrics;
 use nono_proto::{
-    chat::v1::{ChatRequest, ChatResponse, chat_service_client::ChatServiceClient},
+    chat::v1::{ChatRequest, chat_service_client::ChatServiceClient},
     config::v1::config_service_client::ConfigServiceClient,
     limits::{GRPC_MESSAGE_MAX_BYTES, UNARY_CALL_TIMEOUT},
     reason,
@@ -29,7 +30,7 @@ use prometheus_client::registry::Registry;
 use runtime::context::RequestContext;
 use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout_at};
-use tonic::{Code, Request, Response, Status, Streaming, body::Body};
+use tonic::{Code, Request, Response, Status, body::Body};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
@@ -43,6 +44,7 @@ use tracing::Instrument;
 use transport::{Attempts, Transport};
 
 pub(crate) use transport::TransportError;
+pub(crate) use turn_stream::TurnStream;
 
 /// Client of the session service's unary calls.
 pub(crate) type SessionClient = SessionServiceClient<Transport>;
@@ -282,7 +284,7 @@ impl Backend {
         &self,
         context: &RequestContext,
         request: ChatRequest,
-    ) -> Result<Streaming<ChatResponse>, Problem> {
+    ) -> Result<TurnStream, Problem> {
         let (start, deadline) = (Instant::now(), Instant::now() + UNARY_CALL_TIMEOUT);
         let attempt = |attempts: Attempts| {
             let (mut client, mut request) = (self.chat(), Request::new(request.clone()));
@@ -295,11 +297,13 @@ impl Backend {
             Detached::new(starting.in_current_span())
         };
         self.metrics.call_started("Chat");
-        let result = self.retry(Idempotency::NonIdempotent, attempt).await;
-        if let Err(status) = &result {
-            self.metrics.call_ended("Chat", status.code(), start.elapsed());
+        match self.retry(Idempotency::NonIdempotent, attempt).await {
+            Ok(response) => Ok(TurnStream::new(response.into_inner(), self.metrics.clone(), start)),
+            Err(status) => {
+                self.metrics.call_ended("Chat", status.code(), start.elapsed());
+                Err(Problem::from(status))
+            }
         }
-        result.map(Response::into_inner).map_err(Problem::from)
     }
 
     /// Checks the health of the dependency `name`; the empty name is the service itself. Returns `None` without a response.

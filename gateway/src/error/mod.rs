@@ -103,9 +103,8 @@ impl Problem {
     }
 
     /// Returns the HTTP status.
-    #[cfg(test)]
-    pub(crate) fn status(&self) -> u16 {
-        self.status
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).expect("every problem has a valid status")
     }
 
     /// Creates the problem of a request that violates rules.

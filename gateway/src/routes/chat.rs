@@ -2,26 +2,26 @@
 
 use super::Api;
 use crate::{
+    backend::TurnStream,
     error::{ChatRefusals, Problem},
     extract::{JsonFields, UserId},
     header_list,
     json::{self, Accepted, Delta, Done, Reply, schemas},
-    observe::ContextExtension,
+    observe::{ContextExtension, StreamOutcome},
 };
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, header::ACCEPT},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::ACCEPT},
     response::{
         IntoResponse, Response, Sse,
         sse::{Event as SseEvent, KeepAlive},
     },
 };
-use nono_proto::chat::v1::{ChatResponse, chat_response::Event};
+use nono_proto::chat::v1::chat_response::Event;
 use runtime::{Lifecycle, context::RequestContext};
 use std::{convert::Infallible, time::Duration};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
-use tonic::Streaming;
 
 /// Interval of the comments that keep a silent stream alive.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -74,7 +74,7 @@ fn wants_events(headers: &HeaderMap) -> bool {
 }
 
 /// Waits for the end of a turn.
-async fn last(mut stream: Streaming<ChatResponse>) -> Result<Done, Problem> {
+async fn last(mut stream: TurnStream) -> Result<Done, Problem> {
     loop {
         if let Some(Event::Done(done)) = next(&mut stream).await? {
             return Ok(Done::from(done));
@@ -83,7 +83,7 @@ async fn last(mut stream: Streaming<ChatResponse>) -> Result<Done, Problem> {
 }
 
 /// Returns the next event of a turn; `None` for an event of a later version.
-async fn next(stream: &mut Streaming<ChatResponse>) -> Result<Option<Event>, Problem> {
+async fn next(stream: &mut TurnStream) -> Result<Option<Event>, Problem> {
     match tokio::time::timeout(EVENT_TIMEOUT, stream.message()).await {
         Err(_) => Err(Problem::timeout()),
         Ok(Err(status)) => Err(status.into()),
@@ -92,20 +92,24 @@ async fn next(stream: &mut Streaming<ChatResponse>) -> Result<Option<Event>, Pro
     }
 }
 
-fn events(stream: Streaming<ChatResponse>, context: RequestContext, lifecycle: Lifecycle) -> Response {
-    let events = Sse::new(relay(stream, context, lifecycle)).keep_alive(KeepAlive::new().interval(HEARTBEAT));
+fn events(stream: TurnStream, context: RequestContext, lifecycle: Lifecycle) -> Response {
+    let outcome = StreamOutcome::default();
+    let relaying = relay(stream, context, lifecycle, outcome.clone());
+    let events = Sse::new(relaying).keep_alive(KeepAlive::new().interval(HEARTBEAT));
     let mut response = events.into_response();
     // Buffering proxies would delay the deltas.
     let unbuffered = HeaderName::from_static("x-accel-buffering");
     response.headers_mut().insert(unbuffered, HeaderValue::from_static("no"));
+    response.extensions_mut().insert(outcome);
     response
 }
 
 /// Relays the events of the service until the last one, a disconnect of the client or the end of the process.
 fn relay(
-    mut stream: Streaming<ChatResponse>,
+    mut stream: TurnStream,
     context: RequestContext,
     lifecycle: Lifecycle,
+    outcome: StreamOutcome,
 ) -> impl Stream<Item = Result<SseEvent, Infallible>> {
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     let ids = context.clone();
@@ -116,7 +120,11 @@ fn relay(
                 () = lifecycle.force_shutdown() => Err(Problem::stream_interrupted()),
                 () = sender.closed() => return,
             };
-            let is_last = !matches!(event, Ok(Some(Event::Accepted(_) | Event::Delta(_)) | None));
+            let end = match &event {
+                Ok(Some(Event::Accepted(_) | Event::Delta(_)) | None) => None,
+                Ok(Some(Event::Done(_))) => Some(StatusCode::OK),
+                Err(problem) => Some(problem.status()),
+            };
             let Some(event) = render(event, &context) else { continue };
             // The last event, which tells why the stream ends, gets some time even then.
             let overdue = async {
@@ -127,7 +135,10 @@ fn relay(
                 sent = sender.send_timeout(Ok(event), READ_TIMEOUT) => sent.is_ok(),
                 () = overdue => false,
             };
-            if !is_sent || is_last {
+            if is_sent && let Some(status) = end {
+                outcome.set(status);
+            }
+            if !is_sent || end.is_some() {
                 return;
             }
         }

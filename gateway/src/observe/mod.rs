@@ -1,13 +1,20 @@
-//! Middleware that gives every request its ids, span, metrics and log line, even if the client disconnects.
+//! Middleware that gives every request its ids, span, metrics and log line, even if the client disconnects. A request ends
+//! with the body of its response.
+
+mod body;
+
+pub(crate) use body::StreamOutcome;
 
 use crate::error::Problem;
 use axum::{
     Extension,
+    body::{Body, HttpBody},
     extract::{MatchedPath, Request, State},
     http::{StatusCode, header::CONTENT_LENGTH},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use body::RecordedBody;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, histogram::Histogram},
@@ -61,7 +68,7 @@ pub(crate) async fn observe(
     let span = if is_quiet { Span::none() } else { span_of(method, &route) };
     let context = RequestContext::begin(request.headers(), &span);
     request.extensions_mut().insert(context.clone());
-    let mut record = Record {
+    let record = Record {
         metrics,
         method,
         route,
@@ -69,13 +76,18 @@ pub(crate) async fn observe(
         span: span.clone(),
         is_quiet,
         begun: Instant::now(),
-        status: StatusCode::from_u16(499).expect("499 is a valid status"),
+        status: None,
     };
     let response = context.scope(next.run(request).instrument(span)).await;
     let mut response = with_ids(response, &context);
     context.write_response_headers(response.headers_mut());
-    record.status = response.status();
-    response
+    record.span.record("http.response.status_code", response.status().as_u16());
+    if response.body().size_hint().exact().is_some() {
+        record.end(response.status());
+        return response;
+    }
+    let outcome = response.extensions_mut().remove::<StreamOutcome>();
+    response.map(|body| Body::new(RecordedBody::new(body, record, outcome)))
 }
 
 /// Adds the ids of the request to a problem.
@@ -95,6 +107,7 @@ fn span_of(method: &'static str, route: &str) -> Span {
         http.route = route,
         http.response.status_code = field::Empty,
         otel.status_code = field::Empty,
+        error.type = field::Empty,
     )
 }
 
@@ -106,7 +119,10 @@ fn known_method(method: &str) -> &'static str {
         .unwrap_or("OTHER")
 }
 
-/// Record of a request in progress. One that is dropped early counts as 499: the client disconnected.
+/// Status in logs and metrics of a request whose client disconnected before the end of the response.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// Record of a request in progress. If it is dropped before its end, the client disconnected.
 struct Record {
     metrics: HttpMetrics,
     method: &'static str,
@@ -115,18 +131,25 @@ struct Record {
     span: Span,
     is_quiet: bool,
     begun: Instant,
-    status: StatusCode,
+    status: Option<StatusCode>,
+}
+
+impl Record {
+    fn end(mut self, status: StatusCode) {
+        self.status = Some(status);
+    }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let (took, method, status) = (self.begun.elapsed(), self.method, self.status.as_u16());
+        let (took, method) = (self.begun.elapsed(), self.method);
+        let status = self.status.map_or(CLIENT_CLOSED_REQUEST, |status| status.as_u16());
         let route = self.route.clone();
         self.metrics.requests.get_or_create(&RequestLabels { method, route: route.clone(), status }).inc();
         self.metrics.seconds.get_or_create(&RouteLabels { method, route }).observe(took.as_secs_f64());
-        self.span.record("http.response.status_code", status);
-        if self.status.is_server_error() {
+        if self.status.is_some_and(|status| status.is_server_error()) {
             self.span.record("otel.status_code", "ERROR");
+            self.span.record("error.type", status);
         }
         let duration_ms = took.as_secs_f64() * 1000.0;
         let (route, context) = (&self.route, &self.context);
