@@ -130,7 +130,9 @@ mod tests {
     #[test]
     fn on_loopback_only_addresses_localhost_and_allowed_hosts_are_served() {
         let status = |hosts: &AllowedHosts, host: &str| {
-            check(hosts, &request(Method::GET, &[("host", host)])).err().map(|problem| problem.status().as_u16())
+            check(hosts, &request(Method::GET, &[("host", host)]))
+                .err()
+                .map(|problem| problem.status().as_u16())
         };
         let loopback = hosts(true, &["nono.example"]);
         for host in
