@@ -22,5 +22,6 @@ mod raw_http;
 mod repository;
 mod rest;
 mod secrets;
+mod slow_readers;
 mod telemetry;
 mod tidy;

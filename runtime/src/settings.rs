@@ -33,12 +33,20 @@ pub struct ProcessSettings {
     /// --max-connections.
     #[arg(long, env = "NONO_MAX_CONNECTIONS_PER_PEER", value_name = "NUMBER", default_value_t = 5_000, value_parser = at_least_one)]
     pub max_connections_per_peer: usize,
+
+    /// Timeout for a client that does not read what it is sent. Its connection is closed, or its HTTP/2 stream reset.
+    #[arg(long, env = "NONO_WRITE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = positive_duration)]
+    pub write_timeout: Duration,
 }
 
 impl ProcessSettings {
     /// Returns the connection limits of each port.
     pub fn connection_limits(&self) -> ConnectionLimits {
-        ConnectionLimits { max: self.max_connections, max_per_peer: self.max_connections_per_peer }
+        ConnectionLimits {
+            max: self.max_connections,
+            max_per_peer: self.max_connections_per_peer,
+            write_timeout: self.write_timeout,
+        }
     }
 }
 

@@ -1,15 +1,12 @@
 //! One connection, from its acceptance to its end.
 
 use super::{
+    stall::{self, StreamExecutor},
     stream::ClientStream,
     table::{Rejection, Ticket},
 };
 use axum::{Router, extract::Request};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto::Builder,
-    service::TowerToHyperService,
-};
+use hyper_util::{rt::TokioIo, server::conn::auto::Builder, service::TowerToHyperService};
 use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -41,7 +38,7 @@ pub(super) struct ConnectionEnd {
 pub(super) async fn serve(
     socket: TcpStream,
     router: Router,
-    builder: Arc<Builder<TokioExecutor>>,
+    builder: Arc<Builder<StreamExecutor>>,
     ticket: Ticket,
     end: ConnectionEnd,
 ) {
@@ -71,7 +68,7 @@ async fn linger(mut socket: TcpStream) {
 async fn serve_requests(
     stream: ClientStream,
     router: Router,
-    builder: &Builder<TokioExecutor>,
+    builder: &Builder<StreamExecutor>,
     ticket: &Arc<Ticket>,
     end: ConnectionEnd,
 ) -> bool {
@@ -81,6 +78,7 @@ async fn serve_requests(
         on_request.establish();
         request
     });
+    let service = service.map_response(stall::watch);
     let stream = TokioIo::new(stream);
     let mut connection = pin!(builder.serve_connection(stream, TowerToHyperService::new(service)));
     let mut first_request = pin!(sleep(FIRST_REQUEST_TIMEOUT));

@@ -4,6 +4,7 @@
 
 mod connection;
 mod parse_errors;
+mod stall;
 mod stream;
 mod table;
 
@@ -13,11 +14,9 @@ pub use table::{ConnectionLimits, ConnectionMetrics};
 use crate::Lifecycle;
 use axum::Router;
 use connection::ConnectionEnd;
-use hyper_util::{
-    rt::{TokioExecutor, TokioTimer},
-    server::conn::auto::Builder,
-};
+use hyper_util::{rt::TokioTimer, server::conn::auto::Builder};
 use socket2::{SockRef, TcpKeepalive};
+use stall::StreamExecutor;
 use std::{sync::Arc, time::Duration};
 use table::ConnectionTable;
 use tokio::net::{TcpListener, TcpStream};
@@ -37,6 +36,9 @@ const MAX_STREAMS: u32 = 200;
 const MAX_PENDING_RESETS: usize = 200;
 /// The same on the gRPC port, where all calls of a gateway may be reset at once.
 const MAX_PENDING_RESETS_GRPC: usize = 1024;
+/// Maximum number of bytes that the kernel buffers for a client before it reads them. Without it, a client that does not read
+/// occupies several MiB.
+const UNSENT_MAX_BYTES: u32 = 64 * 1024;
 /// Pause after a failed accept, usually caused by a lack of file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
@@ -69,11 +71,11 @@ pub struct Port {
 impl Port {
     /// Serves until the process stops, then waits until the requests in progress have finished.
     pub async fn serve(self, listener: TcpListener, router: Router, lifecycle: &Lifecycle) {
-        let builder = Arc::new(builder(self.protocol));
+        let builder = Arc::new(builder(self.protocol, self.limits.write_timeout));
         let table = Arc::new(ConnectionTable::new(self.name, self.limits, &self.metrics));
         let connections = TaskTracker::new();
         let stopping = lifecycle.stopping_token();
-        while let Some((stream, peer)) = stopping.run_until_cancelled(accept(&listener)).await {
+        while let Some((stream, peer)) = stopping.run_until_cancelled(accept(&listener, &self.limits)).await {
             let Some(ticket) = table.admit(peer) else { continue };
             let end = ConnectionEnd {
                 max_age: self.max_age.map(crate::jittered),
@@ -105,8 +107,8 @@ pub fn is_local_name(host: &str) -> bool {
         || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
 }
 
-fn builder(protocol: Protocol) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+fn builder(protocol: Protocol, write_timeout: Duration) -> Builder<StreamExecutor> {
+    let mut builder = Builder::new(StreamExecutor { write_timeout });
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -134,11 +136,11 @@ fn builder(protocol: Protocol) -> Builder<TokioExecutor> {
     }
 }
 
-async fn accept(listener: &TcpListener) -> (TcpStream, std::net::IpAddr) {
+async fn accept(listener: &TcpListener, limits: &ConnectionLimits) -> (TcpStream, std::net::IpAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                if let Err(error) = configure(&stream) {
+                if let Err(error) = configure(&stream, limits.write_timeout) {
                     tracing::debug!(%error, "socket options not set");
                 }
                 return (stream, peer.ip());
@@ -151,7 +153,15 @@ async fn accept(listener: &TcpListener) -> (TcpStream, std::net::IpAddr) {
     }
 }
 
-fn configure(stream: &TcpStream) -> std::io::Result<()> {
+fn configure(stream: &TcpStream, write_timeout: Duration) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
-    SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(Duration::from_secs(60)))
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(Duration::from_secs(60)))?;
+    #[cfg(target_os = "linux")]
+    {
+        // The kernel closes a connection whose client acknowledges nothing or keeps its window closed.
+        socket.set_tcp_user_timeout(Some(write_timeout))?;
+        socket.set_tcp_notsent_lowat(UNSENT_MAX_BYTES)?;
+    }
+    Ok(())
 }

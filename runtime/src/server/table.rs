@@ -12,6 +12,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -26,11 +27,13 @@ pub struct ConnectionLimits {
     pub max: usize,
     /// Maximum number of open connections from one address (IPv6: one /64 network).
     pub max_per_peer: usize,
+    /// Timeout for a client that does not read: without progress, its connection is closed, or its stream reset.
+    pub write_timeout: Duration,
 }
 
 impl Default for ConnectionLimits {
     fn default() -> Self {
-        Self { max: 10_000, max_per_peer: 5_000 }
+        Self { max: 10_000, max_per_peer: 5_000, write_timeout: Duration::from_secs(30) }
     }
 }
 
@@ -260,7 +263,11 @@ mod tests {
 
     fn table(max: usize, max_per_peer: usize) -> Arc<ConnectionTable> {
         let metrics = ConnectionMetrics::default();
-        Arc::new(ConnectionTable::new("test", ConnectionLimits { max, max_per_peer }, &metrics))
+        Arc::new(ConnectionTable::new(
+            "test",
+            ConnectionLimits { max, max_per_peer, ..Default::default() },
+            &metrics,
+        ))
     }
 
     #[test]
