@@ -1,6 +1,7 @@
 //! Body of a response whose length is not known in advance: the request ends with it.
 
-use super::Record;
+use super::record::Record;
+use crate::error::Problem;
 use axum::{
     body::{Body, Bytes, HttpBody},
     http::StatusCode,
@@ -8,18 +9,26 @@ use axum::{
 use http_body::{Frame, SizeHint};
 use std::{
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc,
+        atomic::{AtomicU16, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
-/// Outcome of a response that continues after its headers, as an extension of the response. Clones share it.
+/// Outcome of a response that continues after its headers, as an extension of the response; 0 before the end. Clones share
+/// it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct StreamOutcome(Arc<OnceLock<StatusCode>>);
+pub(crate) struct StreamOutcome(Arc<AtomicU16>);
 
 impl StreamOutcome {
-    /// Sets the status that the response would have if it were not sent as a stream. The first call counts.
+    /// Sets the status that the response would have if it were not sent as a stream.
     pub(crate) fn set(&self, status: StatusCode) {
-        let _ = self.0.set(status);
+        self.0.store(status.as_u16(), Ordering::Release);
+    }
+
+    fn get(&self) -> Option<StatusCode> {
+        StatusCode::from_u16(self.0.load(Ordering::Acquire)).ok()
     }
 }
 
@@ -37,7 +46,7 @@ impl RecordedBody {
 
     /// Completes the record with the outcome of the stream, or with a status if the stream has set none.
     fn end(&mut self, status: Option<StatusCode>) {
-        let outcome = self.outcome.as_ref().and_then(|outcome| outcome.0.get().copied());
+        let outcome = self.outcome.as_ref().and_then(StreamOutcome::get);
         if let Some(record) = self.record.take()
             && let Some(status) = outcome.or(status)
         {
@@ -58,7 +67,7 @@ impl HttpBody for RecordedBody {
         match &frame {
             Some(Ok(_)) => {}
             // The connection is cut, so that the client notices.
-            Some(Err(_)) => self.end(Some(StatusCode::BAD_GATEWAY)),
+            Some(Err(_)) => self.end(Some(Problem::stream_interrupted().status())),
             None => self.end(Some(StatusCode::OK)),
         }
         Poll::Ready(frame)

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Time at which the name server learns of a change.
 #[derive(Clone, Copy, Debug)]
 enum Update {
-    /// Before the old service is told to stop.
+    /// Before the old service receives SIGTERM.
     Early,
     /// With it.
     Immediate,
