@@ -7,8 +7,8 @@ use serde_json::json;
 use session_service::{
     domain::{Batch, HistoryPage, NewReply, NewSession, Owner, RequestId, Session, Timestamp, UserId},
     store::{
-        Appended, Created, FinishedTurn, History, ListPage, Policy, SessionPage, SessionStore, StoreError,
-        Turn, TurnRequest, TurnToken, memory::MemoryStore,
+        Appended, Created, FinishedTurn, History, ListPage, Policy, ReplayedTurn, SessionPage, SessionStore,
+        StoreError, Turn, TurnRequest, TurnToken, memory::MemoryStore,
     },
 };
 use std::{
@@ -153,6 +153,13 @@ impl SessionStore for Faulty {
         lease: Duration,
     ) -> Result<Turn, StoreError> {
         self.0.begin_turn(owner, turn, lease).await
+    }
+    async fn replay_turn(
+        &self,
+        owner: &Owner,
+        turn: &TurnRequest,
+    ) -> Result<Option<ReplayedTurn>, StoreError> {
+        self.0.replay_turn(owner, turn).await
     }
     async fn renew_turn(
         &self,

@@ -1,8 +1,8 @@
 //! Decorator of a store: a span and a duration per operation, and the reachability of the store.
 
 use super::{
-    Appended, Created, FinishedTurn, History, ListPage, SessionPage, SessionStore, StoreError, Turn,
-    TurnRequest, TurnToken,
+    Appended, Created, FinishedTurn, History, ListPage, ReplayedTurn, SessionPage, SessionStore, StoreError,
+    Turn, TurnRequest, TurnToken,
 };
 use crate::domain::{Batch, HistoryPage, NewReply, NewSession, Owner, RequestId, Session, Timestamp, UserId};
 use async_trait::async_trait;
@@ -17,13 +17,14 @@ use std::{
 };
 use tracing::{Instrument, Span, field, info_span};
 
-const OPERATIONS: [&str; 12] = [
+const OPERATIONS: [&str; 13] = [
     "create",
     "get",
     "list",
     "history",
     "append",
     "begin_turn",
+    "replay_turn",
     "renew_turn",
     "finish_turn",
     "release_turn",
@@ -156,6 +157,14 @@ impl SessionStore for InstrumentedStore {
         lease: Duration,
     ) -> Result<Turn, StoreError> {
         self.instrument("begin_turn", self.inner.begin_turn(owner, turn, lease)).await
+    }
+
+    async fn replay_turn(
+        &self,
+        owner: &Owner,
+        turn: &TurnRequest,
+    ) -> Result<Option<ReplayedTurn>, StoreError> {
+        self.instrument("replay_turn", self.inner.replay_turn(owner, turn)).await
     }
 
     async fn renew_turn(

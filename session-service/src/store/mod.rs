@@ -30,7 +30,8 @@ use std::time::Duration;
 
 pub use error::{Cause, StoreError};
 pub use types::{
-    Appended, Created, FinishedTurn, History, ListPage, Policy, SessionPage, Turn, TurnRequest, TurnToken,
+    Appended, Created, FinishedTurn, History, ListPage, Policy, ReplayedTurn, SessionPage, Turn, TurnRequest,
+    TurnToken,
 };
 
 /// Stores sessions until they expire.
@@ -91,6 +92,15 @@ pub trait SessionStore: Send + Sync + 'static {
         turn: &TurnRequest,
         lease: Duration,
     ) -> Result<Turn, StoreError>;
+
+    /// Returns the turn of a request whose reply is stored, and extends the lifetime.
+    ///
+    /// MUST change nothing and return `None` if `begin_turn` would acquire the turn, and fail like it otherwise.
+    async fn replay_turn(
+        &self,
+        owner: &Owner,
+        turn: &TurnRequest,
+    ) -> Result<Option<ReplayedTurn>, StoreError>;
 
     /// Extends the lease of the turn with this token.
     async fn renew_turn(

@@ -125,6 +125,17 @@ pub struct Turn {
     pub reply: Option<Message>,
 }
 
+/// Result of [`SessionStore::replay_turn`](super::SessionStore::replay_turn).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplayedTurn {
+    /// The session.
+    pub session: Session,
+    /// Message of the user as stored.
+    pub message: Message,
+    /// The reply as stored.
+    pub reply: Message,
+}
+
 /// Result of [`SessionStore::finish_turn`](super::SessionStore::finish_turn).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FinishedTurn {

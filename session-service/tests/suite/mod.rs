@@ -87,6 +87,7 @@ store_suite! {
         a_turn_stores_the_message_and_then_the_reply
         one_of_a_hundred_concurrent_turns_is_acquired
         a_finished_turn_is_replayed
+        replay_turn_returns_a_stored_reply_and_otherwise_changes_nothing
         a_released_turn_can_be_retried_without_duplicating_the_message
         an_expired_lease_ends_the_turn_and_fences_it
         a_turn_with_an_expired_lease_can_finish_if_no_other_began

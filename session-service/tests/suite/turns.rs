@@ -83,6 +83,29 @@ pub async fn a_finished_turn_is_replayed(harness: &mut impl Harness) {
     assert_matches!(other, Err(StoreError::RequestIdReused));
 }
 
+pub async fn replay_turn_returns_a_stored_reply_and_otherwise_changes_nothing(harness: &mut impl Harness) {
+    let store = harness.store_with_defaults();
+    let (owner, first) = (Owner::open(), turn("a", "hello", "r", "t1"));
+    assert_matches!(store.replay_turn(&owner, &first).await, Err(StoreError::NotFound));
+    let created = store.create_session("a").await;
+    harness.advance(Duration::from_millis(5)).await;
+    assert_eq!(store.replay_turn(&owner, &first).await.unwrap(), None);
+    assert_eq!(store.get_session("a").await.unwrap(), created);
+    let begun = store.begin_turn(&owner, &first, LEASE).await.unwrap();
+    assert_matches!(store.replay_turn(&owner, &first).await, Err(StoreError::TurnInProgress(_)));
+    let reply = store.finish_turn(&owner, &first, &reply("hi")).await.unwrap().reply;
+    let replayed = store.replay_turn(&owner, &turn("a", "hello", "r", "t2")).await.unwrap().unwrap();
+    assert_eq!((replayed.message, replayed.reply), (begun.message, reply));
+    assert_eq!(replayed.session, store.get_session("a").await.unwrap());
+    let other = store.replay_turn(&owner, &turn("a", "other", "r", "t3")).await;
+    assert_matches!(other, Err(StoreError::RequestIdReused));
+    harness.advance(Duration::from_millis(5)).await;
+    store.create_session("b").await;
+    assert_eq!(store.replay_turn(&owner, &turn("a", "next", "s", "t4")).await.unwrap(), None);
+    assert_eq!(store.get_session("a").await.unwrap(), replayed.session);
+    assert_eq!(user_ids(&store.list_first_page(10).await.sessions), ["b", "a"]);
+}
+
 pub async fn a_released_turn_can_be_retried_without_duplicating_the_message(harness: &mut impl Harness) {
     let store = harness.store_with_defaults();
     store.create_session("a").await;

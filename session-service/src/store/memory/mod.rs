@@ -4,8 +4,8 @@ mod index;
 mod state;
 
 use super::{
-    Appended, Created, FinishedTurn, History, ListPage, Policy, SessionPage, SessionStore, StoreError, Turn,
-    TurnRequest, TurnToken,
+    Appended, Created, FinishedTurn, History, ListPage, Policy, ReplayedTurn, SessionPage, SessionStore,
+    StoreError, Turn, TurnRequest, TurnToken,
     record::{creation_fingerprint, fingerprint, request_digest},
 };
 use crate::domain::{
@@ -163,32 +163,39 @@ impl SessionStore for MemoryStore {
     ) -> Result<Turn, StoreError> {
         let (mut state, now) = self.state();
         let record = state.record(owner, &turn.user_id)?;
-        let messages = std::slice::from_ref(&turn.message);
-        let digest = request_digest(&turn.request_id);
-        let previous = record.find_request(Some(digest), fingerprint(messages))?;
-        let previous = previous.map(|request| (request.first, request.reply));
-        if let Some((first, Some(reply))) = previous {
+        let stored = record.find_turn(turn, now)?;
+        if let Some((first, Some(reply))) = stored {
             let at = |index: usize| record.messages[index].message.clone();
             let (message, reply) = (at(first), Some(at(reply)));
             let session = state.touch(owner, &turn.user_id, now, self.policy)?;
             return Ok(Turn { session, message, replayed: true, reply });
         }
-        if let Some((_, lease_end)) = record.turn.as_ref().filter(|(_, lease_end)| *lease_end > now) {
-            let left = lease_end.as_millis() - now.as_millis();
-            return Err(StoreError::TurnInProgress(Duration::from_millis(left)));
-        }
-        record.ensure_capacity(if previous.is_some() { 1 } else { 2 })?;
         record.turn = Some((turn.token.clone(), now.after(lease)));
         let timestamp = state.touch(owner, &turn.user_id, now, self.policy)?.last_activity;
         let record = state.record(owner, &turn.user_id)?;
-        let message = match previous {
+        let message = match stored {
             Some((first, _)) => record.messages[first].message.clone(),
             None => {
-                record.record_request(Some(digest), messages);
+                let messages = std::slice::from_ref(&turn.message);
+                record.record_request(Some(request_digest(&turn.request_id)), messages);
                 record.push(messages, timestamp).remove(0)
             }
         };
-        Ok(Turn { session: record.session.clone(), message, replayed: previous.is_some(), reply: None })
+        Ok(Turn { session: record.session.clone(), message, replayed: stored.is_some(), reply: None })
+    }
+
+    async fn replay_turn(
+        &self,
+        owner: &Owner,
+        turn: &TurnRequest,
+    ) -> Result<Option<ReplayedTurn>, StoreError> {
+        let (mut state, now) = self.state();
+        let record = state.record(owner, &turn.user_id)?;
+        let Some((first, Some(reply))) = record.find_turn(turn, now)? else { return Ok(None) };
+        let at = |index: usize| record.messages[index].message.clone();
+        let (message, reply) = (at(first), at(reply));
+        let session = state.touch(owner, &turn.user_id, now, self.policy)?;
+        Ok(Some(ReplayedTurn { session, message, reply }))
     }
 
     async fn renew_turn(

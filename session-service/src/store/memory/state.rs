@@ -7,13 +7,17 @@ use crate::{
         limits::{REMEMBERED_REQUEST_IDS, SESSION_MAX_MESSAGES},
     },
     store::{
-        Policy, StoreError, TurnToken,
+        Policy, StoreError, TurnRequest, TurnToken,
         record::{
-            Digest72, encode_reply_without_timestamp, encode_without_timestamp, fingerprint, stored_bytes,
+            Digest72, encode_reply_without_timestamp, encode_without_timestamp, fingerprint, request_digest,
+            stored_bytes,
         },
     },
 };
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    time::Duration,
+};
 
 #[derive(Default)]
 pub(super) struct State {
@@ -75,6 +79,27 @@ impl Record {
     pub(super) fn ensure_capacity(&self, count: u32) -> Result<(), StoreError> {
         let is_full = self.session.message_count + count > SESSION_MAX_MESSAGES;
         if is_full { Err(StoreError::SessionFull) } else { Ok(()) }
+    }
+
+    /// Returns the indexes of a turn's message and reply, as far as they are stored. Fails unless the reply is stored or
+    /// the turn can be acquired.
+    pub(super) fn find_turn(
+        &self,
+        turn: &TurnRequest,
+        now: Timestamp,
+    ) -> Result<Option<(usize, Option<usize>)>, StoreError> {
+        let fingerprint = fingerprint(std::slice::from_ref(&turn.message));
+        let request = self.find_request(Some(request_digest(&turn.request_id)), fingerprint)?;
+        let stored = request.map(|request| (request.first, request.reply));
+        if matches!(stored, Some((_, Some(_)))) {
+            return Ok(stored);
+        }
+        if let Some((_, lease_end)) = self.turn.as_ref().filter(|(_, lease_end)| *lease_end > now) {
+            let left = lease_end.as_millis() - now.as_millis();
+            return Err(StoreError::TurnInProgress(Duration::from_millis(left)));
+        }
+        self.ensure_capacity(if stored.is_some() { 1 } else { 2 })?;
+        Ok(stored)
     }
 
     /// Fails unless the turn in progress has this token.

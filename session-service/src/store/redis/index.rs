@@ -61,7 +61,7 @@ impl RedisStore {
         let update = self.update_index(owner, user_id, policy).await?;
         call.arg(&update.timestamp);
         let reply = Reply::new(self.client.eval_write(&call, idempotency).await?)?;
-        match (reply.is_error(), &update.previous_score) {
+        match (reply.is_rejection(), &update.previous_score) {
             (true, Some(score)) => self.revert_index_entry(owner, user_id, &update.timestamp, score).await,
             // The session is live: the node of the index lost an acknowledged write.
             (false, None) if update.is_missing => {

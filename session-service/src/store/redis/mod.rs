@@ -17,8 +17,8 @@ mod sessions;
 mod turns;
 
 use super::{
-    Appended, Created, FinishedTurn, History, ListPage, SessionPage, SessionStore, StoreError, Turn,
-    TurnRequest, TurnToken,
+    Appended, Created, FinishedTurn, History, ListPage, ReplayedTurn, SessionPage, SessionStore, StoreError,
+    Turn, TurnRequest, TurnToken,
 };
 use crate::domain::{Batch, HistoryPage, NewReply, NewSession, Owner, RequestId, Session, Timestamp, UserId};
 use async_trait::async_trait;
@@ -69,6 +69,14 @@ impl SessionStore for RedisStore {
         lease: Duration,
     ) -> Result<Turn, StoreError> {
         with_timeout(self.acquire_turn(owner, turn, lease)).await
+    }
+
+    async fn replay_turn(
+        &self,
+        owner: &Owner,
+        turn: &TurnRequest,
+    ) -> Result<Option<ReplayedTurn>, StoreError> {
+        with_timeout(self.find_reply(owner, turn)).await
     }
 
     async fn renew_turn(

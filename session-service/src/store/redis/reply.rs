@@ -17,6 +17,9 @@ pub(super) const SESSION_FIELDS: [&str; 6] =
 /// Maximum number of digits of a number in a record, as in scripts/prelude.lua.
 const NUMBER_MAX_DIGITS: usize = 15;
 
+/// Status of a turn that was not acquired because only a stored reply was requested.
+pub(super) const NO_REPLY: &str = "no_reply";
+
 /// Reply of a script, read from its beginning.
 pub(super) struct Reply(std::vec::IntoIter<Value>);
 
@@ -46,10 +49,10 @@ impl Reply {
         }
     }
 
-    /// Peeks at the status and returns `true` if it is an error.
-    pub(super) fn is_error(&self) -> bool {
+    /// Peeks at the status and returns `true` if the script changed nothing.
+    pub(super) fn is_rejection(&self) -> bool {
         let status = self.0.as_slice().iter().take(1).cloned().collect::<Vec<_>>();
-        Self(status.into_iter()).status().is_err()
+        Self(status.into_iter()).status().map_or(true, |status| status == NO_REPLY)
     }
 
     pub(super) fn timestamp(&mut self) -> Result<Timestamp, StoreError> {

@@ -4,11 +4,12 @@
 --   KEYS    session script
 --   ARGV[1] session TTL in ms            ARGV[2] user_id
 --   ARGV[3] digest of the request id     ARGV[4] fingerprint of the message
---   ARGV[5] token of the turn            ARGV[6] lease in ms
+--   ARGV[5] token of the turn            ARGV[6] lease in ms, or 0 to acquire no turn
 --   ARGV[7] message, encoded up to its timestamp
 -- Output
 --   {'acquired', session, seq} | {'message_replayed', session, seq, {message}}
 --   {'reply_replayed', session, seq, {message}, reply_seq, {reply}}: no turn is acquired
+--   {'no_reply'}: no turn was requested, and one could be acquired
 --   {'turn_in_progress', remaining lease in ms}
 --   {'not_found'} | {'request_id_reused'} | {'session_full'}
 
@@ -44,6 +45,9 @@ end
 -- The reply needs room, too.
 if record.message_count + (previous and 1 or 2) > MAX_MESSAGES then
   return {'session_full'}
+end
+if lease == 0 then
+  return {'no_reply'}
 end
 
 bump_expiry(record, now)
