@@ -7,4 +7,4 @@ pub mod model;
 pub mod personas;
 pub mod settings;
 pub mod store;
-mod turn;
+pub mod turn;

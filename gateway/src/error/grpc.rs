@@ -79,6 +79,9 @@ fn translate(status: &Status, reason: Option<&str>) -> (StatusCode, &'static str
         Code::FailedPrecondition => (StatusCode::CONFLICT, "Too many sessions"),
         // HTTP/2 has an error of the same name.
         Code::ResourceExhausted if reason.is_none() => (StatusCode::SERVICE_UNAVAILABLE, "Unavailable"),
+        Code::ResourceExhausted if reason == Some(reason::OVERLOADED) => {
+            (StatusCode::TOO_MANY_REQUESTS, "Overloaded")
+        }
         Code::ResourceExhausted => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
         Code::Unauthenticated => (StatusCode::UNAUTHORIZED, "Unauthenticated"),
         Code::PermissionDenied => (StatusCode::FORBIDDEN, "Permission denied"),

@@ -16,6 +16,7 @@ use session_service::{
     model::{Demo, LimitedModel, Model, OpenAi, limits::STALL_TIMEOUT},
     personas::Personas,
     store::{Policy, SessionStore, memory::MemoryStore, redis::RedisStore},
+    turn::TurnLimits,
 };
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 use testkit::{ModelServer, RedisServer};
@@ -236,6 +237,7 @@ pub async fn service(store: Arc<dyn SessionStore>, model: Arc<dyn Model>) -> (St
         personas: Arc::new(Personas::built_in()),
         model,
         context_messages: 20,
+        turn_limits: TurnLimits::default(),
     };
     let service = Service::new(parts, &lifecycle, &mut Registry::default()).await;
     let (serving, stopping) = (service.clone(), lifecycle.clone());

@@ -2,6 +2,7 @@
 
 mod crashes;
 mod failures;
+mod limits;
 mod replays;
 mod stream;
 

@@ -19,7 +19,7 @@ use crate::{
     model::Model,
     personas::Personas,
     store::{Policy, SessionStore},
-    turn::{TurnContext, TurnMetrics, Turns},
+    turn::{TurnContext, TurnLimits, TurnMetrics, Turns},
 };
 use axum::{Router, middleware::from_fn_with_state, response::Response};
 use chat::ChatApi;
@@ -54,6 +54,8 @@ pub struct Dependencies {
     pub model: Arc<dyn Model>,
     /// Maximum number of messages in a prompt.
     pub context_messages: usize,
+    /// Limits of turns.
+    pub turn_limits: TurnLimits,
 }
 
 /// The service, ready to be served on a port.
@@ -69,7 +71,7 @@ pub struct Service {
 impl Service {
     /// Creates the service. It is healthy once the store was reachable.
     pub async fn new(dependencies: Dependencies, lifecycle: &Lifecycle, registry: &mut Registry) -> Self {
-        let Dependencies { store, policy, personas, model, context_messages } = dependencies;
+        let Dependencies { store, policy, personas, model, context_messages, turn_limits } = dependencies;
         lifecycle.set_dependency(health::STORE, false);
         let powered_by = model.name().to_owned();
         let (model_health, model_health_changes) = watch::channel(true);
@@ -79,6 +81,7 @@ impl Service {
             model,
             model_health,
             context_messages,
+            limits: turn_limits,
             lifecycle: lifecycle.clone(),
             metrics: TurnMetrics::register(registry),
         });

@@ -16,6 +16,8 @@ const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Retry delay after a failure of the model, unless it names one.
 const MODEL_RETRY_DELAY: Duration = Duration::from_secs(2);
+/// Retry delay at the limit of running turns.
+const OVERLOAD_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Retry delay while another turn is running. Most replies are shorter than a lease.
 const TURN_RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -71,11 +73,12 @@ pub(super) fn deadline_exceeded() -> Status {
     Status::with_error_details(Code::DeadlineExceeded, text, details(reason::DEADLINE_EXCEEDED))
 }
 
-/// Returns the error of a turn. The user's message stays stored.
+/// Returns the error of a turn. Except at the limit of running turns, the user's message stays stored.
 pub(super) fn from_turn(error: TurnError) -> Status {
     match error {
         TurnError::Store(error) => from_store(error),
         TurnError::Model(error) => from_model(error),
+        TurnError::Overloaded => overloaded(),
         TurnError::ShuttingDown => shutting_down(),
     }
 }
@@ -90,6 +93,14 @@ fn from_model(error: ModelError) -> Status {
     details.set_retry_info(Some(delay));
     let text = "the model did not generate a reply; the message is stored: retry with the same request_id";
     Status::with_error_details(Code::Unavailable, text, details)
+}
+
+fn overloaded() -> Status {
+    let mut details = details(reason::OVERLOADED);
+    details.set_retry_info(Some(OVERLOAD_RETRY_DELAY));
+    let text =
+        "the service is busy: it has the maximum number of running turns; the message is not stored, retry";
+    Status::with_error_details(Code::ResourceExhausted, text, details)
 }
 
 fn shutting_down() -> Status {

@@ -10,6 +10,7 @@ use crate::{
         Policy,
         instrumented::{InstrumentedStore, StoreMetrics},
     },
+    turn::{DEFAULT_MAX_TURNS, TurnLimits},
 };
 use clap::Args;
 use prometheus_client::registry::Registry;
@@ -67,6 +68,13 @@ pub struct ServiceSettings {
     )]
     pub context_messages: u16,
 
+    /// Maximum number of running turns. Further ones are rejected with OVERLOADED.
+    #[arg(
+        long, env = "NONO_MAX_TURNS", value_name = "NUMBER", default_value_t = DEFAULT_MAX_TURNS, help_heading = "Model",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub max_turns: u32,
+
     /// Settings of the store.
     #[command(flatten)]
     pub store: StoreSettings,
@@ -93,6 +101,7 @@ pub struct ResolvedService {
     personas: Arc<Personas>,
     model: Arc<dyn Model>,
     context_messages: usize,
+    turn_limits: TurnLimits,
 }
 
 impl ServiceSettings {
@@ -114,6 +123,7 @@ impl ServiceSettings {
             personas: self.personas.unwrap_or_else(|| Arc::new(Personas::built_in())),
             model,
             context_messages: self.context_messages.into(),
+            turn_limits: TurnLimits { max_turns: self.max_turns },
         })
     }
 }
@@ -121,9 +131,9 @@ impl ServiceSettings {
 impl ResolvedService {
     /// Creates the dependencies of the service and starts connecting to the store. The error is one sentence.
     pub fn build(self, registry: &mut Registry) -> Result<Dependencies, String> {
-        let Self { policy, store, personas, model, context_messages } = self;
+        let Self { policy, store, personas, model, context_messages, turn_limits } = self;
         let (store, system) = store.build(policy)?;
         let store = Arc::new(InstrumentedStore::new(store, system, StoreMetrics::register(registry)));
-        Ok(Dependencies { store, policy, personas, model, context_messages })
+        Ok(Dependencies { store, policy, personas, model, context_messages, turn_limits })
     }
 }

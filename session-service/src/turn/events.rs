@@ -8,6 +8,8 @@ use crate::{
 use std::time::Duration;
 use tokio::sync::mpsc;
 
+/// Maximum number of events buffered for a slow caller.
+const EVENT_BUFFER: usize = 64;
 /// Timeout for a caller that does not read.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -31,6 +33,8 @@ pub(crate) enum TurnEvent {
 pub(crate) enum TurnError {
     Store(StoreError),
     Model(ModelError),
+    /// The process has the maximum number of running turns. Nothing was stored.
+    Overloaded,
     /// The process stops before the reply is complete.
     ShuttingDown,
 }
@@ -41,6 +45,7 @@ impl TurnError {
         match self {
             Self::Model(error) => error.as_label(),
             Self::Store(error) => error.as_label(),
+            Self::Overloaded => "overloaded",
             Self::ShuttingDown => "stopped",
         }
     }
@@ -58,12 +63,25 @@ impl From<ModelError> for TurnError {
     }
 }
 
+/// Receiver of the events of a turn.
+pub(crate) type Events = mpsc::Receiver<Result<TurnEvent, TurnError>>;
+
+/// Creates the two ends of the events of a turn.
+pub(super) fn channel() -> (EventSink, Events) {
+    let (sender, events) = mpsc::channel(EVENT_BUFFER);
+    (EventSink(Some(sender)), events)
+}
+
 /// Sender of the events of one turn. Does nothing once the caller has disconnected or stopped reading.
 pub(super) struct EventSink(Option<mpsc::Sender<Result<TurnEvent, TurnError>>>);
 
 impl EventSink {
-    pub(super) fn new(sender: mpsc::Sender<Result<TurnEvent, TurnError>>) -> Self {
-        Self(Some(sender))
+    /// Sends the events of a stored reply.
+    pub(super) async fn replay(&mut self, session: Session, message: Message, reply: Message) {
+        let text = reply.content.as_str().to_owned();
+        self.send(Ok(TurnEvent::Accepted { session: session.clone(), message, replayed: true })).await;
+        self.send(Ok(TurnEvent::Delta(text))).await;
+        self.send(Ok(TurnEvent::Done { session, reply })).await;
     }
 
     pub(super) async fn send(&mut self, event: Result<TurnEvent, TurnError>) {

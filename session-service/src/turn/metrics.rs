@@ -27,12 +27,22 @@ pub(crate) struct TurnMetrics {
     turns: Family<Outcome, Counter>,
     first_delta: Histogram,
     running: Gauge,
+    limit: Gauge,
+    rejected: Family<Rejection, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
     outcome: &'static str,
 }
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Rejection {
+    reason: &'static str,
+}
+
+/// Rejection because of the maximum number of running turns.
+const OVERLOADED: Rejection = Rejection { reason: "overloaded" };
 
 impl TurnMetrics {
     /// Registers the metrics. The known outcomes start at zero.
@@ -42,7 +52,10 @@ impl TurnMetrics {
             turns: Family::default(),
             first_delta: Histogram::new(buckets),
             running: Gauge::default(),
+            limit: Gauge::default(),
+            rejected: Family::default(),
         };
+        drop(metrics.rejected.get_or_create(&OVERLOADED));
         for outcome in OUTCOMES.into_iter().chain(MODEL_OUTCOMES) {
             drop(metrics.turns.get_or_create(&Outcome { outcome }));
         }
@@ -50,7 +63,15 @@ impl TurnMetrics {
         registry.register("nono_chat_turns", "Finished turns by outcome", metrics.turns.clone());
         registry.register("nono_chat_first_delta_seconds", help, metrics.first_delta.clone());
         registry.register("nono_chat_turns_running", "Turns in progress", metrics.running.clone());
+        let help = "Maximum number of turns in progress";
+        registry.register("nono_chat_turns_limit", help, metrics.limit.clone());
+        let help = "Turns rejected before anything was stored, by reason";
+        registry.register("nono_chat_turns_rejected", help, metrics.rejected.clone());
         metrics
+    }
+
+    pub(super) fn set_limit(&self, max_turns: u32) {
+        self.limit.set(max_turns.into());
     }
 
     pub(super) fn begin(&self) {
@@ -63,6 +84,16 @@ impl TurnMetrics {
 
     pub(super) fn end(&self, outcome: &'static str) {
         self.running.dec();
+        self.count(outcome);
+    }
+
+    /// Counts a turn that ended without running.
+    pub(super) fn count(&self, outcome: &'static str) {
         self.turns.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Counts a turn that was rejected at the limit.
+    pub(super) fn reject(&self) {
+        self.rejected.get_or_create(&OVERLOADED).inc();
     }
 }

@@ -5,6 +5,7 @@
 
 use super::{
     events::{EventSink, TurnError, TurnEvent},
+    limits::TurnLimits,
     metrics::TurnMetrics,
 };
 use crate::{
@@ -14,20 +15,16 @@ use crate::{
     store::{FinishedTurn, SessionStore, StoreError, Turn, TurnRequest},
 };
 use futures_util::StreamExt;
-use runtime::{Lifecycle, context::RequestContext};
+use runtime::Lifecycle;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{oneshot, watch},
     time::{MissedTickBehavior, interval, sleep},
 };
-use tokio_util::task::TaskTracker;
-use tracing::Instrument;
 
-/// Maximum number of events buffered for a slow caller.
-const EVENT_BUFFER: usize = 64;
 /// Lease of a turn. The turn of a crashed process ends after it.
 const LEASE: Duration = Duration::from_secs(30);
 /// Interval between renewals of the lease, which survives two failed ones.
@@ -45,52 +42,13 @@ pub(crate) struct TurnContext {
     /// Result of the model's most recent call: `true` if it succeeded.
     pub(crate) model_health: watch::Sender<bool>,
     pub(crate) context_messages: usize,
+    pub(crate) limits: TurnLimits,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) metrics: TurnMetrics,
 }
 
-/// Receiver of the events of a turn.
-pub(crate) type Events = mpsc::Receiver<Result<TurnEvent, TurnError>>;
-
-/// The running turns.
-#[derive(Clone)]
-pub(crate) struct Turns {
-    context: Arc<TurnContext>,
-    tasks: TaskTracker,
-}
-
-impl Turns {
-    pub(crate) fn new(context: TurnContext) -> Self {
-        Self { context: Arc::new(context), tasks: TaskTracker::new() }
-    }
-
-    pub(crate) fn personas(&self) -> &Personas {
-        &self.context.personas
-    }
-
-    /// Starts a turn. Returns its events once the user's message is stored. The turn runs to its end even if the returned
-    /// future or the receiver is dropped.
-    pub(crate) async fn start(&self, owner: Owner, request: TurnRequest) -> Result<Events, TurnError> {
-        let (begun, result) = oneshot::channel();
-        let (sender, events) = mpsc::channel(EVENT_BUFFER);
-        let runner =
-            TurnRunner { context: self.context.clone(), owner, request, events: EventSink::new(sender) };
-        let run = runner.run(begun).in_current_span();
-        self.tasks.spawn(RequestContext::propagate(run));
-        // The sender is dropped without a result only if the turn panicked.
-        result.await.unwrap_or(Err(TurnError::ShuttingDown))?;
-        Ok(events)
-    }
-
-    /// Waits until all turns have ended. No turn may start afterwards.
-    pub(crate) async fn finish(&self) {
-        self.tasks.close();
-        self.tasks.wait().await;
-    }
-}
-
 /// One turn.
-struct TurnRunner {
+pub(super) struct TurnRunner {
     context: Arc<TurnContext>,
     owner: Owner,
     request: TurnRequest,
@@ -98,8 +56,17 @@ struct TurnRunner {
 }
 
 impl TurnRunner {
+    pub(super) fn new(
+        context: Arc<TurnContext>,
+        owner: Owner,
+        request: TurnRequest,
+        events: EventSink,
+    ) -> Self {
+        Self { context, owner, request, events }
+    }
+
     /// Runs the turn to its end. `begun` receives the result of storing the message and acquiring the turn.
-    async fn run(mut self, begun: oneshot::Sender<Result<(), TurnError>>) {
+    pub(super) async fn run(mut self, begun: oneshot::Sender<Result<(), TurnError>>) {
         self.context.metrics.begin();
         let outcome = match self.context.store.begin_turn(&self.owner, &self.request, LEASE).await {
             Err(error) => {
@@ -132,13 +99,12 @@ impl TurnRunner {
     /// Replays the stored reply, or generates and stores one. Returns the outcome of the turn.
     async fn reply(&mut self, turn: Turn) -> Result<&'static str, TurnError> {
         let Turn { session, message, replayed, reply } = turn;
-        let accepted = TurnEvent::Accepted { session: session.clone(), message, replayed };
-        self.events.send(Ok(accepted)).await;
         if let Some(reply) = reply {
-            self.events.send(Ok(TurnEvent::Delta(reply.content.as_str().to_owned()))).await;
-            self.events.send(Ok(TurnEvent::Done { session, reply })).await;
+            self.events.replay(session, message, reply).await;
             return Ok("replayed");
         }
+        let accepted = TurnEvent::Accepted { session: session.clone(), message, replayed };
+        self.events.send(Ok(accepted)).await;
         let (context, owner, request) = (self.context.clone(), self.owner.clone(), self.request.clone());
         let reply = tokio::select! {
             reply = self.generate(&session) => reply?,

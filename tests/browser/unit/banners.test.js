@@ -19,6 +19,12 @@ test('the offline banner hides the countdown, which would be wrong', () => {
   assert.deepEqual(ids({ ...OPEN_STATE, wait }), ['waiting']);
 });
 
+test('a wait for an overloaded service says that the service is busy', () => {
+  const wait = { kind: 'busy', reason: 'OVERLOADED', until: UNTIL };
+  const [banner] = buildBanners({ ...OPEN_STATE, wait });
+  assert.deepEqual([banner.text, banner.action], ['The service is busy.', 'retryNow']);
+});
+
 test('a session that has ended can be created again under its name', () => {
   const [banner] = buildBanners({ ...OPEN_STATE, view: 'gone' });
   assert.equal(banner.label, 'Start again as Ada');

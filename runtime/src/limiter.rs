@@ -1,0 +1,206 @@
+//! A limit on concurrent calls that adapts to their latency: additive increase, multiplicative decrease, as TCP's congestion
+//! control.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// Factor of a decrease.
+const DECREASE: f64 = 0.9;
+/// Weight of a new latency in the average.
+const AVERAGE_WEIGHT: f64 = 0.1;
+
+/// Bounds of a limiter.
+#[derive(Clone, Copy, Debug)]
+pub struct LimiterSettings {
+    /// Minimum of the limit, below which latency is not caused by concurrency.
+    pub min: usize,
+    /// Maximum of the limit, and its initial value.
+    pub max: usize,
+    /// Latency above which the limit decreases.
+    pub target: Duration,
+}
+
+/// A limit on concurrent calls. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Limiter(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    settings: LimiterSettings,
+    in_flight: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    limit: f64,
+    /// Time of the last decrease. A further one waits until its effect can be measured.
+    decreased_at: Option<Instant>,
+    average_latency: Duration,
+}
+
+/// Reason of a rejection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejected {
+    /// The limit is reached.
+    Limit,
+    /// The call would probably not end within its deadline.
+    Deadline,
+}
+
+/// A call in progress.
+#[derive(Debug)]
+pub struct Permit {
+    limiter: Limiter,
+    start: Instant,
+    /// `true` if at least half of the limit was in use. A limit that is not used does not grow.
+    is_limit_used: bool,
+}
+
+impl Limiter {
+    /// Creates a limiter. Its limit begins at the maximum.
+    pub fn new(settings: LimiterSettings) -> Self {
+        let state =
+            State { limit: settings.max as f64, decreased_at: None, average_latency: Duration::ZERO };
+        Self(Arc::new(Inner { settings, in_flight: AtomicUsize::new(0), state: Mutex::new(state) }))
+    }
+
+    /// Admits a call that must end within `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Rejects the call immediately at the limit, or if recent calls took longer than its timeout.
+    pub fn admit(&self, timeout: Option<Duration>) -> Result<Permit, Rejected> {
+        let in_flight = self.0.in_flight.fetch_add(1, Ordering::Relaxed);
+        let state = self.lock();
+        let (limit, average) = (state.limit, state.average_latency);
+        drop(state);
+        let is_late =
+            in_flight >= self.0.settings.min && timeout.is_some_and(|timeout| timeout < average);
+        if in_flight as f64 >= limit || is_late {
+            self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+            return Err(if is_late { Rejected::Deadline } else { Rejected::Limit });
+        }
+        let is_limit_used = in_flight as f64 >= limit / 2.0;
+        Ok(Permit { limiter: self.clone(), start: Instant::now(), is_limit_used })
+    }
+
+    /// Decreases the limit because more important calls are slow.
+    pub fn yield_to_others(&self) {
+        self.lock().decrease(self.0.settings);
+    }
+
+    /// Returns the current limit.
+    pub fn limit(&self) -> usize {
+        self.lock().limit as usize
+    }
+
+    /// Returns the number of calls in progress.
+    pub fn in_flight(&self) -> usize {
+        self.0.in_flight.load(Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn decrease(&mut self, settings: LimiterSettings) {
+        let now = Instant::now();
+        if self.decreased_at.is_none_or(|at| now.saturating_duration_since(at) >= settings.target) {
+            self.limit = (self.limit * DECREASE).max(settings.min as f64);
+            self.decreased_at = Some(now);
+        }
+    }
+}
+
+impl Permit {
+    /// Ends a call whose latency is representative. Returns `true` if it was above the target.
+    pub fn complete(self) -> bool {
+        let settings = self.limiter.0.settings;
+        let latency = self.start.elapsed();
+        let mut state = self.limiter.lock();
+        state.average_latency =
+            state.average_latency.mul_f64(1.0 - AVERAGE_WEIGHT) + latency.mul_f64(AVERAGE_WEIGHT);
+        let is_slow = latency > settings.target;
+        if is_slow {
+            state.decrease(settings);
+        } else if self.is_limit_used {
+            // One more for each round of calls.
+            state.limit = (state.limit + 1.0 / state.limit.max(1.0)).min(settings.max as f64);
+        }
+        is_slow
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.limiter.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread::sleep;
+
+    fn limiter(min: usize, max: usize) -> Limiter {
+        Limiter::new(LimiterSettings { min, max, target: Duration::from_millis(2) })
+    }
+
+    #[test]
+    fn calls_above_the_limit_are_rejected_until_others_end() {
+        let limiter = limiter(1, 2);
+        let (first, _second) = (limiter.admit(None).unwrap(), limiter.admit(None).unwrap());
+        assert_eq!(limiter.admit(None).unwrap_err(), Rejected::Limit);
+        drop(first);
+        assert!(limiter.admit(None).is_ok());
+        assert_eq!(limiter.in_flight(), 1);
+    }
+
+    #[test]
+    fn the_limit_follows_the_latency_down_to_its_minimum_and_up_to_its_maximum() {
+        let limiter = limiter(2, 10);
+        for _ in 0..30 {
+            let permit = limiter.admit(None).unwrap();
+            sleep(Duration::from_millis(3));
+            assert!(permit.complete());
+        }
+        assert_eq!(limiter.limit(), 2);
+        for _ in 0..200 {
+            let permits: Vec<_> = std::iter::from_fn(|| limiter.admit(None).ok()).collect();
+            permits.into_iter().for_each(|permit| drop(permit.complete()));
+        }
+        assert_eq!(limiter.limit(), 10);
+    }
+
+    #[test]
+    fn an_unused_limit_does_not_grow() {
+        let limiter = limiter(1, 10);
+        limiter.yield_to_others();
+        for _ in 0..100 {
+            limiter.admit(None).unwrap().complete();
+        }
+        assert_eq!(limiter.limit(), 9);
+    }
+
+    #[test]
+    fn a_call_that_cannot_meet_its_deadline_is_rejected_while_others_are_in_progress() {
+        let limiter = limiter(1, 10);
+        for _ in 0..50 {
+            let permit = limiter.admit(None).unwrap();
+            sleep(Duration::from_millis(1));
+            permit.complete();
+        }
+        let short = Some(Duration::from_micros(100));
+        let _running = limiter.admit(short).unwrap();
+        assert_eq!(limiter.admit(short).unwrap_err(), Rejected::Deadline);
+        assert!(limiter.admit(Some(Duration::from_secs(1))).is_ok());
+    }
+}
