@@ -95,14 +95,19 @@ impl App {
 
     /// Starts a gateway and a service over Redis, with a given model.
     pub async fn redis_with(model: Arc<dyn Model>) -> Self {
+        Self::redis_with_limits(model, TurnLimits::default()).await
+    }
+
+    /// Starts a gateway and a service over Redis, with a given model and limits of turns.
+    pub async fn redis_with_limits(model: Arc<dyn Model>, limits: TurnLimits) -> Self {
         let redis = RedisServer::start_durable();
         let store = Arc::new(RedisStore::from_url(&redis.url(), Policy::default()).unwrap());
-        Self::separate(store, Some(redis), model).await
+        Self::separate(store, Some(redis), model, limits).await
     }
 
     /// Starts a gateway and a service over a store, with the network between them.
     pub async fn with_store(store: Arc<dyn SessionStore>) -> Self {
-        Self::separate(store, None, demo()).await
+        Self::separate(store, None, demo(), TurnLimits::default()).await
     }
 
     /// Returns a client of a program at an address.
@@ -124,8 +129,9 @@ impl App {
         store: Arc<dyn SessionStore>,
         redis: Option<RedisServer>,
         model: Arc<dyn Model>,
+        limits: TurnLimits,
     ) -> Self {
-        let (grpc, _, service) = service(store, model).await;
+        let (grpc, _, service) = service_with_limits(store, model, limits).await;
         let (http, gateway) = start_gateway(&grpc).await;
         let app =
             Self { http, grpc, redis, client: reqwest::Client::new(), lifecycles: vec![service, gateway] };
@@ -229,6 +235,14 @@ pub async fn bind() -> TcpListener {
 
 /// Starts a service over `store` on a free port.
 pub async fn service(store: Arc<dyn SessionStore>, model: Arc<dyn Model>) -> (String, Service, Lifecycle) {
+    service_with_limits(store, model, TurnLimits::default()).await
+}
+
+async fn service_with_limits(
+    store: Arc<dyn SessionStore>,
+    model: Arc<dyn Model>,
+    turn_limits: TurnLimits,
+) -> (String, Service, Lifecycle) {
     let (listener, lifecycle) = (bind().await, Lifecycle::default());
     let address = format!("http://{}", listener.local_addr().unwrap());
     let parts = Dependencies {
@@ -237,7 +251,7 @@ pub async fn service(store: Arc<dyn SessionStore>, model: Arc<dyn Model>) -> (St
         personas: Arc::new(Personas::built_in()),
         model,
         context_messages: 20,
-        turn_limits: TurnLimits::default(),
+        turn_limits,
     };
     let service = Service::new(parts, &lifecycle, &mut Registry::default()).await;
     let (serving, stopping) = (service.clone(), lifecycle.clone());

@@ -8,7 +8,7 @@ use std::time::Instant;
 use testkit::RedisServer;
 
 /// Waits until a session has this many messages.
-async fn stored(app: &App, count: usize) {
+pub async fn stored(app: &App, count: usize) {
     let begun = Instant::now();
     while app.get("/api/session/a").await.ok()["message_count"] != count {
         assert!(begun.elapsed() < Duration::from_secs(10), "the session does not reach {count} messages");
@@ -155,7 +155,7 @@ async fn a_reply_is_stored_once_the_store_is_reachable_again() {
 }
 
 /// Starts `nono` over Redis with a model, and returns it with a client.
-async fn start_service(redis: &RedisServer, model: &ModelServer, arguments: &[&str]) -> (Program, App) {
+pub async fn start_service(redis: &RedisServer, model: &ModelServer, arguments: &[&str]) -> (Program, App) {
     let (store, url) = (redis.url(), model.url());
     let common =
         ["--http-listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];

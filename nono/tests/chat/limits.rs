@@ -6,16 +6,16 @@ use tonic::Code;
 use tonic_types::StatusExt;
 
 /// The program `nono` over memory with a scripted model.
-struct Limited {
-    app: App,
-    model: ModelServer,
+pub struct Limited {
+    pub app: App,
+    pub model: ModelServer,
     admin: String,
     _program: Program,
 }
 
 impl Limited {
     /// Starts the program and creates the sessions `a`, `b` and `c`.
-    async fn start(arguments: &[&str]) -> Self {
+    pub async fn start(arguments: &[&str]) -> Self {
         let model = ModelServer::start().await;
         let url = model.url();
         let arguments = [&["--model-url", &url, "--model", "scripted"], arguments].concat();
@@ -43,12 +43,13 @@ impl Limited {
         events
     }
 
-    async fn chat(&self, user_id: &str, request_id: &str) -> HttpResponse {
+    /// Sends a message and returns the response without events.
+    pub async fn chat(&self, user_id: &str, request_id: &str) -> HttpResponse {
         self.app.post(&format!("/api/session/{user_id}/chat"), &say("hi", request_id)).await
     }
 
     /// Returns the value of a metric, with its labels in the name.
-    async fn metric(&self, name: &str) -> u64 {
+    pub async fn metric(&self, name: &str) -> u64 {
         let metrics = reqwest::get(format!("{}/metrics", self.admin)).await.unwrap().text().await.unwrap();
         let value = metrics.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
         value.unwrap_or_else(|| panic!("{name} in\n{metrics}")).parse().unwrap()

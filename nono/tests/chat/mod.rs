@@ -3,6 +3,7 @@
 mod crashes;
 mod failures;
 mod limits;
+mod orphans;
 mod replays;
 mod stream;
 

@@ -5,7 +5,6 @@ use crate::turn::Turns;
 use futures_util::{Stream, StreamExt};
 use nono_proto::chat::v1::{self as pb, chat_service_server::ChatService};
 use std::pin::Pin;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 /// Implementation of [`ChatService`].
@@ -21,7 +20,7 @@ impl ChatService for ChatApi {
         let owner = owner_of(&request);
         let turn = parse::chat(request.into_inner())?;
         let events = self.turns.start(owner, turn).await.map_err(status::from_turn)?;
-        let responses = ReceiverStream::new(events).map(|event| match event {
+        let responses = events.map(|event| match event {
             Ok(event) => render::turn_event(event),
             Err(error) => Err(status::from_turn(error)),
         });

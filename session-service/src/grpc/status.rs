@@ -79,6 +79,7 @@ pub(super) fn from_turn(error: TurnError) -> Status {
         TurnError::Store(error) => from_store(error),
         TurnError::Model(error) => from_model(error),
         TurnError::Overloaded => overloaded(),
+        TurnError::Orphaned => orphaned(),
         TurnError::ShuttingDown => shutting_down(),
     }
 }
@@ -103,10 +104,20 @@ fn overloaded() -> Status {
     Status::with_error_details(Code::ResourceExhausted, text, details)
 }
 
+fn orphaned() -> Status {
+    let text =
+        "the caller had disconnected before the model generated a reply; retry with the same request_id";
+    incomplete(text)
+}
+
 fn shutting_down() -> Status {
+    incomplete("the service is shutting down and the reply is incomplete; retry with the same request_id")
+}
+
+/// Returns the error of a turn that the service ended before its reply was complete.
+fn incomplete(text: &str) -> Status {
     let mut details = details(reason::MODEL_UNAVAILABLE);
     details.set_retry_info(Some(MODEL_RETRY_DELAY));
-    let text = "the service is shutting down and the reply is incomplete; retry with the same request_id";
     Status::with_error_details(Code::Unavailable, text, details)
 }
 

@@ -75,6 +75,13 @@ pub struct ServiceSettings {
     )]
     pub max_turns: u32,
 
+    /// Maximum duration of a turn after its caller disconnected. The reply so far is stored then.
+    #[arg(
+        long, env = "NONO_ORPHAN_TURN_MAX", value_name = "DURATION", default_value = "10m", help_heading = "Model",
+        value_parser = positive_duration
+    )]
+    pub orphan_turn_max: Duration,
+
     /// Settings of the store.
     #[command(flatten)]
     pub store: StoreSettings,
@@ -123,7 +130,7 @@ impl ServiceSettings {
             personas: self.personas.unwrap_or_else(|| Arc::new(Personas::built_in())),
             model,
             context_messages: self.context_messages.into(),
-            turn_limits: TurnLimits { max_turns: self.max_turns },
+            turn_limits: TurnLimits { max_turns: self.max_turns, orphan_turn_max: self.orphan_turn_max },
         })
     }
 }

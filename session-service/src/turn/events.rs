@@ -5,13 +5,22 @@ use crate::{
     model::ModelError,
     store::StoreError,
 };
-use std::time::Duration;
+use futures_util::Stream;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Maximum number of events buffered for a slow caller.
 const EVENT_BUFFER: usize = 64;
 /// Timeout for a caller that does not read.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Outcome of a turn that was ended because its caller had disconnected.
+pub(super) const ORPHANED: &str = "orphaned";
 
 /// Event of a turn.
 pub(crate) enum TurnEvent {
@@ -35,6 +44,8 @@ pub(crate) enum TurnError {
     Model(ModelError),
     /// The process has the maximum number of running turns. Nothing was stored.
     Overloaded,
+    /// The turn was ended because its caller had disconnected, and the model had not generated any text.
+    Orphaned,
     /// The process stops before the reply is complete.
     ShuttingDown,
 }
@@ -46,6 +57,7 @@ impl TurnError {
             Self::Model(error) => error.as_label(),
             Self::Store(error) => error.as_label(),
             Self::Overloaded => "overloaded",
+            Self::Orphaned => ORPHANED,
             Self::ShuttingDown => "stopped",
         }
     }
@@ -63,19 +75,40 @@ impl From<ModelError> for TurnError {
     }
 }
 
-/// Receiver of the events of a turn.
-pub(crate) type Events = mpsc::Receiver<Result<TurnEvent, TurnError>>;
+/// Receiver of the events of a turn. Dropping it tells the turn that its caller has disconnected.
+pub(crate) struct Events {
+    receiver: mpsc::Receiver<Result<TurnEvent, TurnError>>,
+    _disconnect: DropGuard,
+}
+
+impl Stream for Events {
+    type Item = Result<TurnEvent, TurnError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.receiver.poll_recv(context)
+    }
+}
 
 /// Creates the two ends of the events of a turn.
 pub(super) fn channel() -> (EventSink, Events) {
-    let (sender, events) = mpsc::channel(EVENT_BUFFER);
-    (EventSink(Some(sender)), events)
+    let (sender, receiver) = mpsc::channel(EVENT_BUFFER);
+    let disconnected = CancellationToken::new();
+    let events = Events { receiver, _disconnect: disconnected.clone().drop_guard() };
+    (EventSink { sender: Some(sender), disconnected }, events)
 }
 
 /// Sender of the events of one turn. Does nothing once the caller has disconnected or stopped reading.
-pub(super) struct EventSink(Option<mpsc::Sender<Result<TurnEvent, TurnError>>>);
+pub(super) struct EventSink {
+    sender: Option<mpsc::Sender<Result<TurnEvent, TurnError>>>,
+    disconnected: CancellationToken,
+}
 
 impl EventSink {
+    /// Returns a token that is cancelled once the caller has disconnected or stopped reading.
+    pub(super) fn disconnected(&self) -> CancellationToken {
+        self.disconnected.clone()
+    }
+
     /// Sends the events of a stored reply.
     pub(super) async fn replay(&mut self, session: Session, message: Message, reply: Message) {
         let text = reply.content.as_str().to_owned();
@@ -85,9 +118,10 @@ impl EventSink {
     }
 
     pub(super) async fn send(&mut self, event: Result<TurnEvent, TurnError>) {
-        let Some(sender) = &self.0 else { return };
+        let Some(sender) = &self.sender else { return };
         if sender.send_timeout(event, SEND_TIMEOUT).await.is_err() {
-            self.0 = None;
+            self.sender = None;
+            self.disconnected.cancel();
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Metrics of turns.
 
+use super::events::ORPHANED;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -8,7 +9,7 @@ use prometheus_client::{
 use std::time::Duration;
 
 /// Outcomes of turns besides errors of store and model.
-const OUTCOMES: [&str; 4] = ["answered", "replayed", "stopped", "turn_in_progress"];
+const OUTCOMES: [&str; 5] = ["answered", "replayed", ORPHANED, "stopped", "turn_in_progress"];
 /// Outcomes of turns that failed because of the model.
 const MODEL_OUTCOMES: [&str; 8] = [
     "unreachable",

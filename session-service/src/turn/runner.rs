@@ -4,13 +4,13 @@
 //! longer store a reply.
 
 use super::{
-    events::{EventSink, TurnError, TurnEvent},
+    events::{EventSink, ORPHANED, TurnError, TurnEvent},
     limits::TurnLimits,
     metrics::TurnMetrics,
 };
 use crate::{
     domain::{Content, HistoryPage, HistoryRange, Metadata, NewReply, Owner, PageSize, Session},
-    model::{Model, ModelError, Prompt, ReplyEvent, build_prompt},
+    model::{FinishReason, Model, ModelError, Prompt, ReplyEvent, build_prompt},
     personas::Personas,
     store::{FinishedTurn, SessionStore, StoreError, Turn, TurnRequest},
 };
@@ -24,6 +24,7 @@ use tokio::{
     sync::{oneshot, watch},
     time::{MissedTickBehavior, interval, sleep},
 };
+use tokio_util::sync::CancellationToken;
 
 /// Lease of a turn. The turn of a crashed process ends after it.
 const LEASE: Duration = Duration::from_secs(30);
@@ -106,18 +107,28 @@ impl TurnRunner {
         let accepted = TurnEvent::Accepted { session: session.clone(), message, replayed };
         self.events.send(Ok(accepted)).await;
         let (context, owner, request) = (self.context.clone(), self.owner.clone(), self.request.clone());
-        let reply = tokio::select! {
-            reply = self.generate(&session) => reply?,
+        let orphaned = orphaned(self.events.disconnected(), context.limits.orphan_turn_max);
+        let mut text = String::new();
+        let finish = tokio::select! {
+            finish = self.generate(&session, &mut text) => Some(finish?),
             error = renew_lease(&*context.store, &owner, &request) => return Err(error.into()),
             () = context.lifecycle.force_shutdown() => return Err(TurnError::ShuttingDown),
+            () = orphaned => None,
         };
+        if finish.is_none() && text.is_empty() {
+            return Err(TurnError::Orphaned);
+        }
+        // An orphaned reply is cut where it is.
+        let finish_reason = finish.unwrap_or(FinishReason::Length);
+        let (content, metadata) = (Content::stored(text), Metadata::default());
+        let reply = NewReply { content, metadata, finish_reason };
         let FinishedTurn { session, reply } = self.store_reply(&reply).await?;
         self.events.send(Ok(TurnEvent::Done { session, reply })).await;
-        Ok("answered")
+        Ok(if finish.is_some() { "answered" } else { ORPHANED })
     }
 
-    /// Generates the reply and sends each part to the caller.
-    async fn generate(&mut self, session: &Session) -> Result<NewReply, TurnError> {
+    /// Generates the reply, appends each part to `text` and sends it to the caller.
+    async fn generate(&mut self, session: &Session, text: &mut String) -> Result<FinishReason, TurnError> {
         let context = self.context.clone();
         let size = i32::try_from(context.context_messages).unwrap_or(i32::MAX);
         let size = PageSize::try_from(size).expect("the size is positive");
@@ -127,17 +138,17 @@ impl TurnRunner {
         let persona =
             context.personas.get(session.persona.as_str()).unwrap_or_else(|| context.personas.default());
         let prompt = build_prompt(persona, &history.messages, context.context_messages);
-        let reply = self.generate_from(prompt).await;
+        drop(history);
+        let finish = self.generate_from(prompt, text).await;
         context
             .model_health
-            .send_if_modified(|is_healthy| std::mem::replace(is_healthy, reply.is_ok()) != reply.is_ok());
-        Ok(reply?)
+            .send_if_modified(|is_healthy| std::mem::replace(is_healthy, finish.is_ok()) != finish.is_ok());
+        Ok(finish?)
     }
 
-    async fn generate_from(&mut self, prompt: Prompt) -> Result<NewReply, ModelError> {
+    async fn generate_from(&mut self, prompt: Prompt, text: &mut String) -> Result<FinishReason, ModelError> {
         let start = Instant::now();
         let mut stream = self.context.model.reply(prompt).await?;
-        let mut text = String::new();
         while let Some(event) = stream.next().await {
             match event? {
                 ReplyEvent::Text(delta) => {
@@ -147,10 +158,7 @@ impl TurnRunner {
                     text.push_str(&delta);
                     self.events.send(Ok(TurnEvent::Delta(delta))).await;
                 }
-                ReplyEvent::Finish(finish_reason) => {
-                    let (content, metadata) = (Content::stored(text), Metadata::default());
-                    return Ok(NewReply { content, metadata, finish_reason });
-                }
+                ReplyEvent::Finish(finish_reason) => return Ok(finish_reason),
             }
         }
         Err(ModelError::Truncated("the stream has no finish event".into()))
@@ -183,6 +191,12 @@ impl TurnRunner {
             tracing::warn!(%error, "turn not released; its lease ends by itself");
         }
     }
+}
+
+/// Waits until a turn has run for `max` without its caller.
+async fn orphaned(disconnected: CancellationToken, max: Duration) {
+    disconnected.cancelled().await;
+    sleep(max).await;
 }
 
 /// Renews the lease until the turn is lost. Returns the reason.
