@@ -1,4 +1,4 @@
-//! The maximum number of running turns.
+//! The maximum number of running turns, and their connections to the model.
 
 use super::*;
 use crate::app::{HttpResponse, Program};
@@ -111,12 +111,23 @@ async fn an_overloaded_service_replays_stored_replies_and_reports_other_errors()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failed_turn_returns_its_permit() {
+async fn a_turn_returns_its_permit_before_its_last_event() {
     let limited = Limited::start(&["--max-turns", "1"]).await;
     for n in 0..3 {
         limited.model.script(Behaviour::Cut(words(&["a"])));
         assert_eq!(limited.chat("a", &n.to_string()).await.problem(503)["reason"], "MODEL_UNAVAILABLE");
     }
     assert_eq!(limited.chat("unknown", "r").await.problem(404)["reason"], "SESSION_NOT_FOUND");
-    limited.chat("a", "r").await.ok();
+    for n in 3..10 {
+        limited.chat("a", &n.to_string()).await.ok();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sequential_turns_share_a_connection_to_the_model() {
+    let limited = Limited::start(&[]).await;
+    for n in 0..20 {
+        limited.chat("a", &n.to_string()).await.ok();
+    }
+    assert_eq!((limited.model.requests().len(), limited.model.connections()), (20, 1));
 }

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use futures_util::Stream;
 use std::pin::Pin;
 
-/// A source of replies. Dropping the stream of a reply MUST cancel it and leave nothing running.
+/// A source of replies. Dropping the stream of a reply before its end MUST cancel it and leave nothing running.
 #[async_trait]
 pub trait Model: Send + Sync + 'static {
     /// Returns the display name of the model.

@@ -109,12 +109,12 @@ impl EventSink {
         self.disconnected.clone()
     }
 
-    /// Sends the events of a stored reply.
-    pub(super) async fn replay(&mut self, session: Session, message: Message, reply: Message) {
+    /// Sends the events of a stored reply except the last one, which it returns.
+    pub(super) async fn replay(&mut self, session: Session, message: Message, reply: Message) -> TurnEvent {
         let text = reply.content.as_str().to_owned();
         self.send(Ok(TurnEvent::Accepted { session: session.clone(), message, replayed: true })).await;
         self.send(Ok(TurnEvent::Delta(text))).await;
-        self.send(Ok(TurnEvent::Done { session, reply })).await;
+        TurnEvent::Done { session, reply }
     }
 
     pub(super) async fn send(&mut self, event: Result<TurnEvent, TurnError>) {

@@ -21,7 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{oneshot, watch},
+    sync::{OwnedSemaphorePermit, oneshot, watch},
     time::{MissedTickBehavior, interval, sleep},
 };
 use tokio_util::sync::CancellationToken;
@@ -51,6 +51,7 @@ pub(crate) struct TurnContext {
 /// One turn.
 pub(super) struct TurnRunner {
     context: Arc<TurnContext>,
+    permit: Option<OwnedSemaphorePermit>,
     owner: Owner,
     request: TurnRequest,
     events: EventSink,
@@ -59,50 +60,55 @@ pub(super) struct TurnRunner {
 impl TurnRunner {
     pub(super) fn new(
         context: Arc<TurnContext>,
+        permit: OwnedSemaphorePermit,
         owner: Owner,
         request: TurnRequest,
         events: EventSink,
     ) -> Self {
-        Self { context, owner, request, events }
+        Self { context, permit: Some(permit), owner, request, events }
     }
 
     /// Runs the turn to its end. `begun` receives the result of storing the message and acquiring the turn.
     pub(super) async fn run(mut self, begun: oneshot::Sender<Result<(), TurnError>>) {
         self.context.metrics.begin();
-        let outcome = match self.context.store.begin_turn(&self.owner, &self.request, LEASE).await {
+        match self.context.store.begin_turn(&self.owner, &self.request, LEASE).await {
             Err(error) => {
-                let outcome = error.as_label();
+                self.end(error.as_label());
                 // An unavailable store may have acquired the turn anyway.
                 let may_be_acquired = matches!(error, StoreError::Unavailable(_));
                 let _ = begun.send(Err(error.into()));
                 if may_be_acquired {
                     self.release().await;
                 }
-                outcome
             }
             Ok(turn) => {
                 let _ = begun.send(Ok(()));
-                match self.reply(turn).await {
-                    Ok(outcome) => outcome,
+                let (last, outcome) = match self.reply(turn).await {
+                    Ok((done, outcome)) => (Ok(done), outcome),
                     Err(error) => {
                         let outcome = error.as_label();
                         self.release().await;
-                        self.events.send(Err(error)).await;
-                        outcome
+                        (Err(error), outcome)
                     }
-                }
+                };
+                self.end(outcome);
+                self.events.send(last).await;
             }
-        };
+        }
+    }
+
+    /// Returns the permit and records the outcome, before the caller receives the last event: its next turn may start then.
+    fn end(&mut self, outcome: &'static str) {
+        self.permit = None;
         self.context.metrics.end(outcome);
         tracing::info!(outcome, "turn");
     }
 
-    /// Replays the stored reply, or generates and stores one. Returns the outcome of the turn.
-    async fn reply(&mut self, turn: Turn) -> Result<&'static str, TurnError> {
+    /// Replays the stored reply, or generates and stores one. Returns the last event and the outcome of the turn.
+    async fn reply(&mut self, turn: Turn) -> Result<(TurnEvent, &'static str), TurnError> {
         let Turn { session, message, replayed, reply } = turn;
         if let Some(reply) = reply {
-            self.events.replay(session, message, reply).await;
-            return Ok("replayed");
+            return Ok((self.events.replay(session, message, reply).await, "replayed"));
         }
         let accepted = TurnEvent::Accepted { session: session.clone(), message, replayed };
         self.events.send(Ok(accepted)).await;
@@ -121,10 +127,10 @@ impl TurnRunner {
         // An orphaned reply is cut where it is.
         let finish_reason = finish.unwrap_or(FinishReason::Length);
         let (content, metadata) = (Content::stored(text), Metadata::default());
-        let reply = NewReply { content, metadata, finish_reason };
-        let FinishedTurn { session, reply } = self.store_reply(&reply).await?;
-        self.events.send(Ok(TurnEvent::Done { session, reply })).await;
-        Ok(if finish.is_some() { "answered" } else { ORPHANED })
+        let FinishedTurn { session, reply } =
+            self.store_reply(&NewReply { content, metadata, finish_reason }).await?;
+        let outcome = if finish.is_some() { "answered" } else { ORPHANED };
+        Ok((TurnEvent::Done { session, reply }, outcome))
     }
 
     /// Generates the reply, appends each part to `text` and sends it to the caller.

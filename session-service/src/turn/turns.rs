@@ -1,7 +1,7 @@
 //! Admission of turns: each holds a permit while it runs, and at the limit only stored replies are returned.
 
 use super::{
-    events::{self, EventSink, Events, TurnError},
+    events::{self, Events, TurnError},
     runner::{TurnContext, TurnRunner},
 };
 use crate::{
@@ -46,12 +46,9 @@ impl Turns {
         };
         let (begun, result) = oneshot::channel();
         let (sink, events) = events::channel();
-        let runner = TurnRunner::new(self.context.clone(), owner, request, sink);
-        let run = async move {
-            runner.run(begun).await;
-            drop(permit);
-        };
-        self.tasks.spawn(RequestContext::propagate(run.in_current_span()));
+        let runner = TurnRunner::new(self.context.clone(), permit, owner, request, sink);
+        let run = runner.run(begun).in_current_span();
+        self.tasks.spawn(RequestContext::propagate(run));
         // The sender is dropped without a result only if the turn panicked.
         result.await.unwrap_or(Err(TurnError::ShuttingDown))?;
         Ok(events)
@@ -66,8 +63,9 @@ impl Turns {
             metrics.reject();
             return Err(TurnError::Overloaded);
         };
-        let (mut sink, events): (EventSink, Events) = events::channel();
-        sink.replay(session, message, reply).await;
+        let (mut sink, events) = events::channel();
+        let done = sink.replay(session, message, reply).await;
+        sink.send(Ok(done)).await;
         metrics.count("replayed");
         Ok(events)
     }

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_util::{bytes::Bytes, codec::FramedRead};
 
-/// Timeout for the rest of the stream after the finish reason. The connection can be reused once it is read.
+/// Timeout for the rest of the stream after the finish reason. The connection can be reused once it is read to its end.
 const TRAILER_TIMEOUT: Duration = Duration::from_secs(1);
 /// Initial size of the buffer. Most lines are shorter.
 const BUFFER_BYTES: usize = 1024;
@@ -79,6 +79,13 @@ impl<R: AsyncRead + Unpin> Chunks<R> {
             tracing::warn!(skipped, first, "chunks of the model's reply were not understood");
         }
         Some(piece)
+    }
+
+    /// Reads the rest of the stream after the end of the reply, so that the connection can be reused.
+    pub(super) async fn drain(mut self) {
+        // From here on the timeout applies, and a failure is an end.
+        self.finish.get_or_insert(FinishReason::Unknown);
+        while let Ok(Some(_)) = self.line().await {}
     }
 
     async fn read(&mut self) -> Result<ReplyEvent, ModelError> {

@@ -11,7 +11,7 @@ mod wire;
 pub use address::{ApiKey, ModelUrl};
 
 use super::{
-    Model, ModelError, Prompt, ReplyStream,
+    Model, ModelError, Prompt, ReplyEvent, ReplyStream,
     limits::{CONNECT_TIMEOUT, STREAM_MAX_BYTES},
 };
 use async_trait::async_trait;
@@ -39,6 +39,8 @@ use tokio_util::io::StreamReader;
 /// Time that an idle connection is kept for the next turn: less than the 5 s after which common servers close theirs, so
 /// that no request meets a connection that is closing.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+/// Maximum number of idle connections, which a burst of turns leaves.
+const POOL_MAX_IDLE: usize = 16;
 /// Timeout for reading an error response.
 const FAILURE_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Maximum number of bytes that are read of an error response.
@@ -69,6 +71,7 @@ impl OpenAi {
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+            .pool_max_idle_per_host(POOL_MAX_IDLE)
             .tls_backend_preconfigured(tls(url)?);
         let builder = if url.is_loopback() { builder.no_proxy() } else { builder };
         let client =
@@ -92,7 +95,15 @@ impl Model for OpenAi {
         let reader =
             StreamReader::new(bytes.map_err(move |error| io::Error::other(causes(error, key.as_ref()))));
         let chunks = Chunks::new(reader, STREAM_MAX_BYTES, has_framing);
-        Ok(Box::pin(stream::unfold(chunks, |mut chunks| async { Some((chunks.next().await?, chunks)) })))
+        Ok(Box::pin(stream::unfold(Some(chunks), |chunks| async {
+            let mut chunks = chunks?;
+            let event = chunks.next().await?;
+            if matches!(event, Ok(ReplyEvent::Finish(_))) {
+                tokio::spawn(chunks.drain());
+                return Some((event, None));
+            }
+            Some((event, Some(chunks)))
+        })))
     }
 }
 
@@ -162,6 +173,8 @@ fn causes(error: reqwest::Error, key: Option<&ApiKey>) -> String {
     }
 }
 
+#[cfg(test)]
+mod pool_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use testkit::{Behaviour, ModelServer};
 
 const KEY: &str = "sk-very-secret";
 
-fn model_at(url: &str) -> LimitedModel {
+pub(super) fn model_at(url: &str) -> LimitedModel {
     model_within(STALL_TIMEOUT, url)
 }
 
