@@ -6,14 +6,15 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use testkit::{Behaviour, ModelServer, RedisServer};
 
-async fn start(arguments: &[&str]) -> (Program, App) {
-    let (program, app, _) = start_with_admin(arguments).await;
+async fn start(arguments: &[&str], log_filter: &str) -> (Program, App) {
+    let (program, app, _) = start_with_admin(arguments, log_filter).await;
     (program, app)
 }
 
 /// Starts `nono`, and also returns the address of its admin port.
-async fn start_with_admin(arguments: &[&str]) -> (Program, App, String) {
-    let mut program = Program::nono(arguments, &[("RUST_LOG", "info,nono=debug")]);
+async fn start_with_admin(arguments: &[&str], log_filter: &str) -> (Program, App, String) {
+    let log_filter = format!("{log_filter},nono=debug");
+    let mut program = Program::nono(arguments, &[("RUST_LOG", &log_filter)]);
     let greeting = program.greeting().await;
     let at = greeting.find("http://").unwrap();
     let line: Value = serde_json::from_str(&program.wait_for_log("listening").await).unwrap();
@@ -29,7 +30,7 @@ fn unavailable() -> Behaviour {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_reports_the_result_of_the_most_recent_model_call() {
     let model = ModelServer::start().await;
-    let (_program, app) = start(&["--model-url", &model.url()]).await;
+    let (_program, app) = start(&["--model-url", &model.url()], "info").await;
     app.create("a").await;
     let status = async || {
         let response = app.get("/health").await;
@@ -62,7 +63,8 @@ fn causes(log: &[String], messages: &[&str]) -> Vec<(String, String, String)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn log_lines_that_report_a_cause_carry_the_ids_of_the_request() {
     let (mut redis, model) = (RedisServer::start(), ModelServer::start().await);
-    let (mut program, app) = start(&["--store", &redis.url(), "--model-url", &model.url()]).await;
+    let filter = "info,session_service::grpc::status=debug";
+    let (mut program, app) = start(&["--store", &redis.url(), "--model-url", &model.url()], filter).await;
     app.create("a").await;
     let log = program.collect_log();
     let send = async |request_id: &str, events: bool| {
@@ -100,7 +102,7 @@ async fn log_lines_that_report_a_cause_carry_the_ids_of_the_request() {
 async fn a_turn_is_measured_until_its_stream_ends() {
     const PAUSE: Duration = Duration::from_millis(200);
     let model = ModelServer::start().await;
-    let (mut program, app, admin) = start_with_admin(&["--model-url", &model.url()]).await;
+    let (mut program, app, admin) = start_with_admin(&["--model-url", &model.url()], "info").await;
     app.create("a").await;
     let slow = || Behaviour::Slow { pieces: vec!["a".into(), "b".into()], pause: PAUSE };
     let send = |request_id: &str| {

@@ -23,5 +23,6 @@ mod repository;
 mod rest;
 mod secrets;
 mod slow_readers;
+mod store_log;
 mod telemetry;
 mod tidy;

@@ -203,7 +203,7 @@ async fn help_and_logs_omit_a_secret_in_the_store_address() {
         &["--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"],
         &[("NONO_STORE", store), ("RUST_LOG", "debug")],
     );
-    for expected in ["listening", "redis connection", "not reachable yet"] {
+    for expected in ["listening", "redis connection", "store unreachable"] {
         assert!(!program.wait_for_log(expected).await.contains("hunter2"));
     }
 }

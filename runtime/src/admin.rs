@@ -44,16 +44,21 @@ async fn readyz(State(lifecycle): State<Lifecycle>, RawQuery(query): RawQuery) -
         return (code, format!("{status}\n")).into_response();
     }
     let state = |is_up| if is_up { "up" } else { "down" };
-    let (mut dependencies, mut parts) = (serde_json::Map::new(), serde_json::Map::new());
+    let [mut dependencies, mut parts, mut reasons] = std::array::from_fn(|_| serde_json::Map::new());
     for dependency in lifecycle.dependencies() {
         dependencies.insert(dependency.name.to_owned(), state(dependency.is_up).into());
         if !dependency.parts.is_empty() {
             parts.insert(dependency.name.to_owned(), json!(dependency.parts));
         }
+        if let Some(reason) = dependency.reason {
+            reasons.insert(dependency.name.to_owned(), reason.into());
+        }
     }
     let mut body = json!({ "status": status, "dependencies": dependencies });
-    if !parts.is_empty() {
-        body["parts"] = parts.into();
+    for (name, values) in [("parts", parts), ("reasons", reasons)] {
+        if !values.is_empty() {
+            body[name] = values.into();
+        }
     }
     (code, Json(body)).into_response()
 }

@@ -25,6 +25,8 @@ pub struct Dependency {
     pub was_up: bool,
     /// `true` if the dependency was reachable at the last check.
     pub is_up: bool,
+    /// Reason why the dependency was not reachable at the last check, without secrets.
+    pub reason: Option<String>,
     /// States of the parts of the dependency, such as its endpoints, by name.
     pub parts: BTreeMap<String, String>,
 }
@@ -38,8 +40,20 @@ impl Lifecycle {
                     dependency.is_up = is_up;
                     dependency.was_up |= is_up;
                 }
-                None => all.push(Dependency { name, was_up: is_up, is_up, parts: BTreeMap::new() }),
+                None => {
+                    let (reason, parts) = (None, BTreeMap::new());
+                    all.push(Dependency { name, was_up: is_up, is_up, reason, parts });
+                }
             }
+        });
+    }
+
+    /// Sets the reason why a registered dependency is not reachable.
+    pub fn set_dependency_reason(&self, name: &str, reason: Option<String>) {
+        self.dependencies.send_if_modified(|all| {
+            let dependency = all.iter_mut().find(|dependency| dependency.name == name);
+            let dependency = dependency.filter(|dependency| dependency.reason != reason);
+            dependency.map(|dependency| dependency.reason = reason).is_some()
         });
     }
 

@@ -6,7 +6,7 @@ use crate::{
         NewSession, Owner, PageSize, PersonaKey, RequestId, Role, UserId,
     },
     store::{
-        ListPage, Policy, SessionStore, StoreError, TurnRequest, TurnToken,
+        ListPage, Policy, SessionStore, StoreError, TurnRequest, TurnToken, Unreachable,
         redis::{RedisSettings, RedisStore, ServerInfo},
     },
 };
@@ -92,7 +92,10 @@ async fn connect(store: &RedisStore, report: &mut Report) -> bool {
                 return true;
             }
             Err(error) if start.elapsed() > CONNECT_TIMEOUT => {
-                report.error(format!("{error}: check the address, the network, user and password"));
+                report.error(match error.unreachable() {
+                    Some(Unreachable { reason, advice, .. }) => format!("{reason}: {advice}"),
+                    None => error.to_string(),
+                });
                 return false;
             }
             Err(_) => tokio::time::sleep(RETRY_INTERVAL).await,

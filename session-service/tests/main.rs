@@ -24,3 +24,4 @@ mod plain_pages;
 mod redis;
 mod suite;
 mod topologies;
+mod unreachable;

@@ -1,6 +1,6 @@
 //! gRPC health of the service and its dependencies. A check of the store queries it.
 
-use crate::store::SessionStore;
+use crate::store::{SessionStore, StoreError};
 use futures_util::{Stream, StreamExt, stream};
 use runtime::Lifecycle;
 use std::{pin::Pin, sync::Arc, time::Duration};
@@ -57,8 +57,10 @@ pub(super) async fn watch(
     let (mut has_served, mut was_up) = (false, false);
     let checks = async {
         loop {
-            let is_up = store.time().await.is_ok();
+            let error = store.time().await.err();
+            let is_up = error.is_none();
             lifecycle.set_dependency(STORE, is_up);
+            lifecycle.set_dependency_reason(STORE, error.map(reason));
             // Every report is sent to all watchers, so only changes are reported.
             if is_up != was_up {
                 was_up = is_up;
@@ -68,8 +70,6 @@ pub(super) async fn watch(
                 has_served = true;
                 set_all(&reporter, ServingStatus::Serving).await;
                 tracing::info!("store reachable; serving");
-            } else if !is_up && !has_served {
-                tracing::warn!(retry_after = ?STORE_CHECK_INTERVAL, "store not reachable yet");
             }
             tokio::time::sleep(STORE_CHECK_INTERVAL).await;
         }
@@ -86,6 +86,10 @@ pub(super) async fn watch(
         () = model_changes => {}
         () = lifecycle.draining() => set_all(&reporter, ServingStatus::NotServing).await,
     }
+}
+
+fn reason(error: StoreError) -> String {
+    error.unreachable().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 async fn set_all(reporter: &HealthReporter, status: ServingStatus) {

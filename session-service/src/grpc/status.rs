@@ -3,7 +3,7 @@
 use crate::{
     domain::limits::{GRPC_MESSAGE_MAX_BYTES, LISTING_TTL},
     model::ModelError,
-    store::StoreError,
+    store::{Cause, StoreError, Unreachable},
     turn::TurnError,
 };
 use nono_proto::{OMITTED, Violations, reason};
@@ -180,12 +180,21 @@ pub(super) fn from_store(error: StoreError) -> Status {
             invalid(&Violations::one("page_token", text))
         }
         StoreError::Unavailable(cause) => {
-            tracing::warn!(%cause, "store unavailable");
+            log_unavailable(&cause);
             let mut details = details(reason::STORE_UNAVAILABLE);
             details.set_retry_info(Some(STORE_RETRY_DELAY));
             Status::with_error_details(Code::Unavailable, "the store is unavailable: retry", details)
         }
         StoreError::Corrupt(cause) => internal(cause),
+    }
+}
+
+/// Logs the cause for one call. An outage is logged once, by the store itself.
+fn log_unavailable(cause: &Cause) {
+    if cause.is::<Unreachable>() {
+        tracing::debug!(%cause, "store unavailable");
+    } else {
+        tracing::warn!(%cause, "store unavailable");
     }
 }
 

@@ -38,10 +38,30 @@ pub enum StoreError {
     Corrupt(Cause),
 }
 
+/// Reason why the store cannot be reached. It contains no secrets.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[error("{reason}")]
+pub struct Unreachable {
+    /// Short name of the reason, the same for every instance of a problem.
+    pub code: &'static str,
+    /// The reason, as a clause such as "127.0.0.1:6379 refuses connections".
+    pub reason: String,
+    /// Advice for exactly this reason, as an imperative clause.
+    pub advice: &'static str,
+}
+
 /// Cause of an error, for logs only.
 pub type Cause = Box<dyn Error + Send + Sync>;
 
 impl StoreError {
+    /// Returns the reason if the store cannot be reached.
+    pub fn unreachable(&self) -> Option<&Unreachable> {
+        match self {
+            Self::Unavailable(cause) => cause.downcast_ref(),
+            _ => None,
+        }
+    }
+
     /// Returns the label of the error in logs and metrics.
     pub const fn as_label(&self) -> &'static str {
         match self {

@@ -1,8 +1,8 @@
-//! Decorator of a store: a span and a duration per operation, and the reachability of the store.
+//! Decorator of a store: a span and a duration per operation, and the reachability of the store in metrics and log.
 
 use super::{
     Appended, Created, FinishedTurn, History, ListPage, ReplayedTurn, SessionPage, SessionStore, StoreError,
-    Turn, TurnRequest, TurnToken,
+    Turn, TurnRequest, TurnToken, reachability::ReachabilityLog,
 };
 use crate::domain::{Batch, HistoryPage, NewReply, NewSession, Owner, RequestId, Session, Timestamp, UserId};
 use async_trait::async_trait;
@@ -17,6 +17,9 @@ use std::{
 };
 use tracing::{Instrument, Span, field, info_span};
 
+/// Operation that is called regularly to check the store.
+const CHECK: &str = "time";
+
 const OPERATIONS: [&str; 13] = [
     "create",
     "get",
@@ -30,7 +33,7 @@ const OPERATIONS: [&str; 13] = [
     "release_turn",
     "touch",
     "delete",
-    "time",
+    CHECK,
 ];
 
 /// A store with spans and metrics.
@@ -38,6 +41,7 @@ pub struct InstrumentedStore {
     inner: Arc<dyn SessionStore>,
     system: &'static str,
     metrics: StoreMetrics,
+    reachability: ReachabilityLog,
 }
 
 /// Metrics of a store.
@@ -79,7 +83,7 @@ impl StoreMetrics {
 impl InstrumentedStore {
     /// Decorates a store. `system` is the name of the database in spans.
     pub fn new(inner: Arc<dyn SessionStore>, system: &'static str, metrics: StoreMetrics) -> Self {
-        Self { inner, system, metrics }
+        Self { inner, system, metrics, reachability: ReachabilityLog::default() }
     }
 
     async fn instrument<T>(
@@ -98,7 +102,13 @@ impl InstrumentedStore {
         );
         let start = Instant::now();
         let result = call.instrument(span.clone()).await;
-        self.record(operation, start, &span, result.as_ref().err());
+        let error = result.as_ref().err();
+        self.record(operation, start, &span, error);
+        match error {
+            _ if operation == CHECK => self.reachability.record_check(error),
+            Some(error) => self.reachability.record_error(error),
+            None => {}
+        }
         result
     }
 
@@ -204,6 +214,6 @@ impl SessionStore for InstrumentedStore {
     }
 
     async fn time(&self) -> Result<Timestamp, StoreError> {
-        self.instrument("time", self.inner.time()).await
+        self.instrument(CHECK, self.inner.time()).await
     }
 }

@@ -20,6 +20,7 @@ mod error;
 pub mod instrumented;
 pub mod memory;
 mod metadata;
+mod reachability;
 mod record;
 pub mod redis;
 mod types;
@@ -28,7 +29,7 @@ use crate::domain::{Batch, HistoryPage, NewReply, NewSession, Owner, RequestId, 
 use async_trait::async_trait;
 use std::time::Duration;
 
-pub use error::{Cause, StoreError};
+pub use error::{Cause, StoreError, Unreachable};
 pub use types::{
     Appended, Created, FinishedTurn, History, ListPage, Policy, ReplayedTurn, SessionPage, Turn, TurnRequest,
     TurnToken,

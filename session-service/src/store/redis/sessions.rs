@@ -92,7 +92,7 @@ impl RedisStore {
     /// Returns the time of the node that issues timestamps in a cluster.
     pub(super) async fn server_time(&self) -> Result<Timestamp, StoreError> {
         let [index, ..] = keys::list(&Owner::open());
-        timestamp(self.client.query_node_of(&index, &cmd("TIME")).await?)
+        timestamp(self.client.time(&index).await?)
     }
 }
 

@@ -117,7 +117,7 @@ impl RedisStore {
         let (since, last): (Vec<u8>, Vec<u8>) = read(times).unwrap_or_default();
         let time = |digits: Vec<u8>| String::from_utf8(digits).ok()?.parse::<u64>().ok();
         let Some((since, last)) = time(since).zip(time(last)) else { return Ok(false) };
-        let now = timestamp(self.client.query_node_of(listing, &cmd("TIME")).await?)?;
+        let now = timestamp(self.client.time(listing).await?)?;
         let is_near = last <= now.as_millis().saturating_add(millis(LISTING_TTL));
         Ok(since <= last && is_near && Timestamp::from_millis(last) > Timestamp::default())
     }

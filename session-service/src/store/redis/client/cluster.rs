@@ -5,8 +5,11 @@
 //! the configured nodes, and replaces the old one once it is established.
 
 use super::{
+    cluster_failure::diagnose,
     connection::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT},
-    error::{describe, should_refresh_topology},
+    diagnosis::LastFailure,
+    error::{not_connected, should_refresh_topology},
+    failure::Failure,
 };
 use bb8_redis::redis::{
     Cmd, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, TlsCertificates,
@@ -39,8 +42,11 @@ pub(super) struct Cluster(Arc<Inner>);
 
 struct Inner {
     client: ClusterClient,
+    /// The configured nodes, with certificates.
+    nodes: Vec<ConnectionInfo>,
     topology: watch::Sender<Option<ClusterConnection>>,
     is_refreshing: AtomicBool,
+    last_failure: LastFailure,
 }
 
 impl Cluster {
@@ -50,7 +56,7 @@ impl Cluster {
         certificates: Option<TlsCertificates>,
     ) -> RedisResult<Self> {
         // The driver's retries do not distinguish idempotent requests, so they are off and the caller retries.
-        let mut builder = ClusterClientBuilder::new(nodes)
+        let mut builder = ClusterClientBuilder::new(nodes.clone())
             .retries(0)
             .connection_timeout(CONNECT_TIMEOUT)
             .response_timeout(RESPONSE_TIMEOUT)
@@ -60,8 +66,10 @@ impl Cluster {
         }
         let cluster = Self(Arc::new(Inner {
             client: builder.build()?,
+            nodes,
             topology: watch::Sender::new(None),
             is_refreshing: AtomicBool::new(false),
+            last_failure: LastFailure::default(),
         }));
         cluster.refresh_topology();
         Ok(cluster)
@@ -143,7 +151,10 @@ impl Cluster {
         let mut updates = self.0.topology.subscribe();
         match timeout(CONNECT_TIMEOUT, updates.wait_for(Option::is_some)).await {
             Ok(Ok(topology)) => Ok(topology.clone().expect("wait_for returned it")),
-            _ => Err((ErrorKind::Io, "no connection to any node of the cluster within 500 ms").into()),
+            _ => {
+                let timeout = || Failure::timeout(&self.0.nodes[0]).reason();
+                Err(not_connected(self.0.last_failure.reason().unwrap_or_else(timeout)))
+            }
         }
     }
 
@@ -156,6 +167,13 @@ impl Cluster {
         result
     }
 
+    /// Stores and logs the reason why a refresh failed. Without an error, it timed out.
+    async fn record_failure(&self, error: Option<RedisError>) {
+        let failure = diagnose(&self.0.nodes, error).await;
+        let reason = self.0.last_failure.diagnose(&failure).await;
+        tracing::debug!(%reason, "topology refresh failed");
+    }
+
     /// Starts a refresh unless one is running.
     fn refresh_topology(&self) {
         let cluster = self.clone();
@@ -164,9 +182,12 @@ impl Cluster {
         }
         tokio::spawn(async move {
             match timeout(REFRESH_TIMEOUT, cluster.0.client.get_async_connection()).await {
-                Ok(Ok(topology)) => drop(cluster.0.topology.send_replace(Some(topology))),
-                Ok(Err(error)) => tracing::debug!(error = describe(&error), "topology refresh failed"),
-                Err(_) => tracing::debug!("topology refresh timed out"),
+                Ok(Ok(topology)) => {
+                    cluster.0.last_failure.clear();
+                    cluster.0.topology.send_replace(Some(topology));
+                }
+                Ok(Err(error)) => cluster.record_failure(Some(error)).await,
+                Err(_) => cluster.record_failure(None).await,
             }
             sleep(runtime::jittered(REFRESH_BACKOFF)).await;
             cluster.0.is_refreshing.store(false, Ordering::Release);

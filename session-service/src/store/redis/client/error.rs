@@ -1,7 +1,8 @@
-//! Meaning of Redis errors: whether to retry, redirect, reconnect or refresh, and what callers receive.
+//! Meaning of Redis errors: whether to retry, redirect, reconnect or refresh.
 
-use crate::store::StoreError;
-use bb8_redis::redis::{ErrorKind, RedisError};
+use crate::store::Unreachable;
+use bb8_redis::redis::{ErrorKind, RedisError, ServerError};
+use std::{error::Error, io, sync::Arc};
 
 /// Returns the error code, which is the first word of an error. Before Redis 7, an error inside a script has its code
 /// within the script's error.
@@ -15,7 +16,7 @@ fn error_code(error: &RedisError) -> Option<&str> {
     }
 }
 
-fn has_code(error: &RedisError, codes: &[&str]) -> bool {
+pub(super) fn has_code(error: &RedisError, codes: &[&str]) -> bool {
     error_code(error).is_some_and(|code| codes.contains(&code))
 }
 
@@ -50,34 +51,19 @@ pub(super) fn should_refresh_topology(error: &RedisError) -> bool {
     is_connection_unusable(error) || has_code(error, &["CLUSTERDOWN", "MASTERDOWN"])
 }
 
-/// Maps a Redis error to [`StoreError::Unavailable`] (temporary) or [`StoreError::Corrupt`].
-pub(super) fn classify(error: RedisError) -> StoreError {
-    const UNAVAILABLE: [&str; 16] = [
-        "ASK",
-        "BUSY",
-        "CLUSTERDOWN",
-        "LOADING",
-        "MASTERDOWN",
-        "MISCONF",
-        "MOVED",
-        "NOAUTH",
-        "NOPERM",
-        "NOREPLICAS",
-        "OOM",
-        "READONLY",
-        "TRYAGAIN",
-        "UNBLOCKED",
-        "WRONGPASS",
-        "NOSCRIPT",
-    ];
-    let is_unavailable = matches!(
-        error.kind(),
-        ErrorKind::Io | ErrorKind::AuthenticationFailed | ErrorKind::ClusterConnectionNotFound
-    ) || has_code(&error, &UNAVAILABLE)
-        || error.is_timeout()
-        || error.is_unrecoverable_error();
-    let cause = describe(&error).into();
-    if is_unavailable { StoreError::Unavailable(cause) } else { StoreError::Corrupt(cause) }
+/// Returns the I/O error that the driver has wrapped.
+pub(super) fn io_error(error: &RedisError) -> Option<&io::Error> {
+    error.source()?.downcast_ref::<Arc<dyn Error + Send + Sync>>()?.downcast_ref()
+}
+
+/// Returns the error of the server; of a pipeline, the first one.
+pub(super) fn server_error(error: &RedisError) -> Option<ServerError> {
+    error.clone().into_server_errors()?.first().map(|(_, error)| error.clone())
+}
+
+/// Returns the error for a request without a connection.
+pub(super) fn not_connected(reason: Unreachable) -> RedisError {
+    io::Error::new(io::ErrorKind::NotConnected, reason).into()
 }
 
 /// Returns the error without arguments of commands and without values. Redis quotes the arguments of unknown commands,
@@ -88,70 +74,4 @@ pub(super) fn describe(error: &RedisError) -> String {
     }
     let text = error.to_string();
     text.split(", with args").next().unwrap_or_default().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use bb8_redis::redis::{Value, parse_redis_value};
-
-    fn error(line: &str) -> RedisError {
-        let reply = parse_redis_value(format!("-{line}\r\n").as_bytes());
-        reply.and_then(Value::extract_error).unwrap_err()
-    }
-
-    #[test]
-    fn temporary_errors_of_every_redis_version_are_unavailable() {
-        for line in [
-            "OOM command not allowed when used memory > 'maxmemory'.",
-            "READONLY You can't write against a read only replica.",
-            "READONLY You can't write against a read only replica. script: 0a1b, on @user_script:3.",
-            "ERR Error running script (call to f_0a1b): @user_script:3: -READONLY You can't write against a read only replica.",
-            "ERR Error running script (call to f_0a1b): @user_script:3: -OOM command not allowed when used memory > 'maxmemory'.",
-            "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
-            "LOADING Redis is loading the dataset in memory",
-            "NOREPLICAS Not enough good replicas to write.",
-            "NOPERM this user has no permissions to run the 'zadd' command",
-            "TRYAGAIN Multiple keys request during rehashing of slot",
-        ] {
-            let error = error(line);
-            assert_eq!(
-                is_connection_unusable(&error),
-                line.contains("READONLY") || line.contains("UNBLOCKED"),
-                "{line}"
-            );
-            assert!(matches!(classify(error), StoreError::Unavailable(_)), "{line}");
-        }
-    }
-
-    #[test]
-    fn quoted_arguments_are_removed() {
-        for (line, expected) in [
-            (
-                "ERR unknown command 'EVALSHA', with args beginning with: '0a1b' 'canary' ",
-                "unknown command 'EVALSHA'",
-            ),
-            (
-                "ERR unknown command `HELLO`, with args beginning with: `3`, `AUTH`, `canary`, ",
-                "unknown command `HELLO`",
-            ),
-            ("OOM command not allowed when used memory > 'maxmemory'.", "OOM"),
-        ] {
-            let (StoreError::Corrupt(cause) | StoreError::Unavailable(cause)) = classify(error(line)) else {
-                panic!("{line}")
-            };
-            let text = format!("{cause} {cause:?}");
-            assert!(text.contains(expected) && !text.contains("canary"), "{text}");
-        }
-    }
-
-    #[test]
-    fn errors_about_stored_data_are_corrupt() {
-        for line in [
-            "WRONGTYPE Operation against a key holding the wrong kind of value",
-            "ERR Error running script (call to f_0a1b): @user_script:3: user_script:3: attempt to index a nil value",
-        ] {
-            assert!(matches!(classify(error(line)), StoreError::Corrupt(_)), "{line}");
-        }
-    }
 }

@@ -1,11 +1,16 @@
 //! Client for all topologies: retries, redirects and the wait for replicas. Knows no session.
 
+mod classify;
 mod cluster;
+mod cluster_failure;
 mod connection;
+mod diagnosis;
 mod error;
+mod failure;
 mod nodes;
 mod parse_url;
 mod pool;
+mod problem;
 mod script;
 mod sentinel;
 mod tls;
@@ -15,8 +20,9 @@ mod value;
 
 use crate::store::StoreError;
 use bb8_redis::redis::{Cmd, Pipeline, RedisResult, TlsCertificates, Value, cmd};
+use classify::{classify, classify_check};
 use cluster::Cluster;
-use error::{classify, is_connection_lost, is_redirect, is_unknown_script, is_wrong_type};
+use error::{is_connection_lost, is_redirect, is_unknown_script, is_wrong_type};
 use futures_util::future::try_join_all;
 use pool::Pool;
 use std::time::Duration;
@@ -118,10 +124,12 @@ impl RedisClient {
         self.send_and_classify(Request::Command(command), idempotency).await.map(first)
     }
 
-    /// Runs an idempotent command on the node that owns `key`.
-    pub(super) async fn query_node_of(&self, key: &str, command: &Cmd) -> Result<Value, StoreError> {
-        let request = Request::CommandToOwnerOf(key, command);
-        self.send_and_classify(request, Idempotency::Idempotent).await.map(first)
+    /// Returns the time of the node that owns `key`. It checks the connection: any error is an outage with a reason.
+    pub(super) async fn time(&self, key: &str) -> Result<Value, StoreError> {
+        let command = cmd("TIME");
+        let request = Request::CommandToOwnerOf(key, &command);
+        let reply = self.send_with_retry(request, Idempotency::Idempotent).await;
+        reply.map(first).map_err(|error| classify_check(&error))
     }
 
     /// Runs reads, in one round trip unless the keys are on several servers. A key of the wrong type fails its own read

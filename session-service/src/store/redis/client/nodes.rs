@@ -1,6 +1,6 @@
 //! Requests to every node: for the doctor, never for a call.
 
-use super::{RedisClient, Servers, error::classify, value::read};
+use super::{RedisClient, Servers, classify::classify, value::read};
 use crate::store::StoreError;
 use bb8_redis::redis::{Cmd, Value, cmd};
 

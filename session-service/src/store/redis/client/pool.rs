@@ -5,15 +5,19 @@
 
 use super::{
     connection::{CONNECT_TIMEOUT, Connection, connect},
-    error::describe,
+    diagnosis::LastFailure,
+    error::not_connected,
+    failure::Failure,
     script::{self, Scripts},
     sentinel::PrimaryAddress,
     topology::SentinelConfig,
 };
+use crate::store::Unreachable;
 use bb8_redis::{
     bb8::{self, ErrorSink, ManageConnection},
-    redis::{Client, ConnectionInfo, ErrorKind, RedisError, RedisResult},
+    redis::{Client, ConnectionInfo, RedisResult},
 };
+use std::sync::Arc;
 
 /// Pool size for normal traffic. Redis is single-threaded, so a second connection adds no throughput, and requests that
 /// share a connection also share its system calls.
@@ -22,7 +26,10 @@ const POOL_SIZE: u32 = 1;
 const REPLICATED_WRITE_POOL_SIZE: u32 = 16;
 
 #[derive(Clone)]
-pub(super) struct Pool(bb8::Pool<Manager>);
+pub(super) struct Pool {
+    connections: bb8::Pool<Manager>,
+    manager: Manager,
+}
 
 impl Pool {
     /// Creates a pool that connects to this server.
@@ -32,14 +39,14 @@ impl Pool {
         replicated_writes: bool,
     ) -> RedisResult<Self> {
         let target = Target::Server(Client::open(server)?);
-        Ok(Self::new(Manager { target, scripts }, replicated_writes))
+        Ok(Self::new(Manager::new(target, scripts), replicated_writes))
     }
 
     /// Creates a pool that connects to the current primary of a Sentinel deployment.
     pub(super) fn for_sentinel(config: SentinelConfig, scripts: Scripts, replicated_writes: bool) -> Self {
         let primary = PrimaryAddress::default();
         primary.watch(config.clone());
-        Self::new(Manager { target: Target::Primary(config, primary), scripts }, replicated_writes)
+        Self::new(Manager::new(Target::Primary(config, primary), scripts), replicated_writes)
     }
 
     /// Creates a pool and starts connecting in the background.
@@ -51,22 +58,24 @@ impl Pool {
             .connection_timeout(CONNECT_TIMEOUT)
             .test_on_check_out(true)
             .error_sink(Box::new(LogErrors));
-        Self(builder.build_unchecked(manager))
+        Self { connections: builder.build_unchecked(manager.clone()), manager }
     }
 
-    /// Returns a connection that other callers may share.
+    /// Returns a connection that other callers may share. The error has the reason why there is none.
     pub(super) async fn connection(&self) -> RedisResult<Connection> {
-        match self.0.get().await {
+        match self.connections.get().await {
             Ok(checkout) => Ok(checkout.clone()),
-            Err(bb8::RunError::User(error)) => Err(error),
-            Err(bb8::RunError::TimedOut) => Err((ErrorKind::Io, "no connection within 500 ms").into()),
+            Err(bb8::RunError::User(reason)) => Err(not_connected(reason)),
+            Err(bb8::RunError::TimedOut) => Err(not_connected(self.manager.reason())),
         }
     }
 }
 
+#[derive(Clone)]
 struct Manager {
-    target: Target,
+    target: Arc<Target>,
     scripts: Scripts,
+    last_failure: Arc<LastFailure>,
 }
 
 enum Target {
@@ -75,21 +84,42 @@ enum Target {
 }
 
 impl Manager {
-    async fn establish(&self) -> RedisResult<Connection> {
-        let (mut multiplexed, address) = match &self.target {
-            Target::Server(server) => (connect(server).await?, None),
+    fn new(target: Target, scripts: Scripts) -> Self {
+        Self { target: Arc::new(target), scripts, last_failure: Arc::default() }
+    }
+
+    async fn establish(&self) -> Result<Connection, Failure> {
+        let (mut multiplexed, server, address) = match &*self.target {
+            Target::Server(client) => {
+                let server = client.get_connection_info();
+                let connection = connect(client).await;
+                (connection.map_err(|error| Failure::of_server(server, error))?, server.clone(), None)
+            }
             Target::Primary(config, primary) => {
-                let (connection, address) = primary.connect(config).await?;
-                (connection, Some(address))
+                let (connection, server, address) = primary.connect(config).await?;
+                (connection, server, Some(address))
             }
         };
-        script::load(&mut multiplexed, self.scripts).await?;
+        let loaded = script::load(&mut multiplexed, self.scripts).await;
+        loaded.map_err(|error| Failure::of_server(&server, error))?;
         Ok(Connection::new(multiplexed, address))
+    }
+
+    /// Returns the reason of the most recent failure. Until the first attempt has ended, the server did not respond.
+    fn reason(&self) -> Unreachable {
+        self.last_failure.reason().unwrap_or_else(|| self.timeout().reason())
+    }
+
+    fn timeout(&self) -> Failure {
+        match &*self.target {
+            Target::Server(client) => Failure::timeout(client.get_connection_info()),
+            Target::Primary(config, primary) => primary.timeout(config),
+        }
     }
 
     /// Returns `true` unless the connection broke or leads to a former primary.
     fn is_usable(&self, connection: &Connection) -> bool {
-        let is_current = match (&self.target, connection.address()) {
+        let is_current = match (&*self.target, connection.address()) {
             (Target::Primary(_, primary), Some(address)) => primary.is_current(address),
             _ => true,
         };
@@ -99,17 +129,21 @@ impl Manager {
 
 impl ManageConnection for Manager {
     type Connection = Connection;
-    type Error = RedisError;
+    type Error = Unreachable;
 
     /// Connects and loads the scripts, so that every call takes one round trip from the first one on.
-    async fn connect(&self) -> RedisResult<Connection> {
-        tokio::time::timeout(CONNECT_TIMEOUT, self.establish()).await.unwrap_or_else(|_| {
-            Err((ErrorKind::Io, "the server did not complete the connection within 500 ms").into())
-        })
+    async fn connect(&self) -> Result<Connection, Unreachable> {
+        let result = tokio::time::timeout(CONNECT_TIMEOUT, self.establish()).await;
+        match result.unwrap_or_else(|_| Err(self.timeout())) {
+            Ok(connection) => {
+                self.last_failure.clear();
+                Ok(connection)
+            }
+            Err(failure) => Err(self.last_failure.diagnose(&failure).await),
+        }
     }
 
-    async fn is_valid(&self, connection: &mut Connection) -> RedisResult<()> {
-        let broken = || RedisError::from((ErrorKind::Io, "the connection broke"));
+    async fn is_valid(&self, connection: &mut Connection) -> Result<(), Unreachable> {
         self.is_usable(connection).then_some(()).ok_or_else(broken)
     }
 
@@ -118,16 +152,22 @@ impl ManageConnection for Manager {
     }
 }
 
+/// Returns the reason why the pool discards a connection.
+fn broken() -> Unreachable {
+    let reason = "the connection broke or leads to a former primary".into();
+    Unreachable { code: "broken", reason, advice: "none: the pool replaces the connection" }
+}
+
 /// Logs errors that no caller receives.
 #[derive(Clone, Debug)]
 struct LogErrors;
 
-impl ErrorSink<RedisError> for LogErrors {
-    fn sink(&self, error: RedisError) {
-        tracing::debug!(error = describe(&error), "redis connection failed");
+impl ErrorSink<Unreachable> for LogErrors {
+    fn sink(&self, reason: Unreachable) {
+        tracing::debug!(%reason, "redis connection failed");
     }
 
-    fn boxed_clone(&self) -> Box<dyn ErrorSink<RedisError>> {
+    fn boxed_clone(&self) -> Box<dyn ErrorSink<Unreachable>> {
         Box::new(self.clone())
     }
 }

@@ -2,11 +2,11 @@
 
 use super::{
     connection::{HostPort, connect},
+    failure::Failure,
     topology::SentinelConfig,
 };
 use bb8_redis::redis::{
-    Client, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError, RedisResult, Value,
-    aio::MultiplexedConnection, cmd,
+    Client, ConnectionAddr, ConnectionInfo, ErrorKind, RedisResult, Value, aio::MultiplexedConnection, cmd,
 };
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use std::{
@@ -56,45 +56,65 @@ impl PrimaryAddress {
         });
     }
 
-    /// Connects to the primary, after the server confirmed its role.
+    /// Connects to the primary, after the server confirmed its role. Also returns the settings of the connection.
     pub(super) async fn connect(
         &self,
         config: &SentinelConfig,
-    ) -> RedisResult<(MultiplexedConnection, HostPort)> {
+    ) -> Result<(MultiplexedConnection, ConnectionInfo, HostPort), Failure> {
         let (address, is_majority) = quorum_vote(config).await?;
         if is_majority {
             self.update(&address);
         }
-        let (host, port) = address.clone();
-        let target = match config.primary.addr().clone() {
-            ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
-                ConnectionAddr::TcpTls { host, port, insecure, tls_params }
-            }
-            _ => ConnectionAddr::Tcp(host, port),
-        };
-        let mut connection = connect(&Client::open(config.primary.clone().set_addr(target))?).await?;
-        let role: Vec<Value> = cmd("ROLE").query_async(&mut connection).await?;
-        if !matches!(role.first(), Some(Value::BulkString(role)) if role == b"master") {
-            return Err((ErrorKind::Io, "the server named by the Sentinels is not a primary").into());
-        }
+        let server = server_at(config, address.clone());
+        let connection = connect_to_primary(&server).await;
+        let connection = connection.map_err(|error| Failure::of_server(&server, error))?;
         if !self.is_current(&address) {
-            return Err((ErrorKind::Io, "the Sentinels named another primary in the meantime").into());
+            let error = (ErrorKind::Io, "the Sentinels named another primary in the meantime");
+            return Err(Failure::of_server(&server, error.into()));
         }
-        Ok((connection, address))
+        Ok((connection, server, address))
+    }
+
+    /// Returns the failure of a connection that took too long: to the primary, or to a Sentinel if the primary is not
+    /// known yet.
+    pub(super) fn timeout(&self, config: &SentinelConfig) -> Failure {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            Some(address) => Failure::timeout(&server_at(config, address)),
+            None => Failure::sentinel_timeout(&config.sentinels[0]),
+        }
     }
 }
 
+fn server_at(config: &SentinelConfig, (host, port): HostPort) -> ConnectionInfo {
+    let address = match config.primary.addr().clone() {
+        ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
+            ConnectionAddr::TcpTls { host, port, insecure, tls_params }
+        }
+        _ => ConnectionAddr::Tcp(host, port),
+    };
+    config.primary.clone().set_addr(address)
+}
+
+async fn connect_to_primary(server: &ConnectionInfo) -> RedisResult<MultiplexedConnection> {
+    let mut connection = connect(&Client::open(server.clone())?).await?;
+    let role: Vec<Value> = cmd("ROLE").query_async(&mut connection).await?;
+    if !matches!(role.first(), Some(Value::BulkString(role)) if role == b"master") {
+        return Err((ErrorKind::NoValidReplicasFoundBySentinel, "the server is not a primary").into());
+    }
+    Ok(connection)
+}
+
 /// Returns the address that most responding Sentinels report, and `true` if these are a majority of all.
-async fn quorum_vote(config: &SentinelConfig) -> RedisResult<(HostPort, bool)> {
+async fn quorum_vote(config: &SentinelConfig) -> Result<(HostPort, bool), Failure> {
     let deadline = Instant::now() + VOTE_TIMEOUT;
     let majority = config.sentinels.len() / 2 + 1;
     let mut responses: FuturesUnordered<_> =
         config.sentinels.iter().map(|sentinel| query(config, sentinel)).collect();
     let mut votes: Vec<(HostPort, usize)> = Vec::new();
-    let mut error = RedisError::from((ErrorKind::Io, "no Sentinel responded"));
+    let mut failure = None;
     while let Ok(Some(response)) = timeout_at(deadline, responses.next()).await {
         match response {
-            Err(other) => error = other,
+            Err(other) => failure = Some(other),
             Ok(address) => {
                 let at = votes.iter().position(|(known, _)| *known == address).unwrap_or_else(|| {
                     votes.push((address, 0));
@@ -108,13 +128,22 @@ async fn quorum_vote(config: &SentinelConfig) -> RedisResult<(HostPort, bool)> {
         }
     }
     let winner = votes.into_iter().max_by_key(|(_, votes)| *votes);
-    winner.map(|(address, votes)| (address, votes >= majority)).ok_or(error)
+    let no_response = || Failure::sentinel_timeout(&config.sentinels[0]);
+    winner
+        .map(|(address, votes)| (address, votes >= majority))
+        .ok_or_else(|| failure.unwrap_or_else(no_response))
 }
 
-async fn query(config: &SentinelConfig, sentinel: &ConnectionInfo) -> RedisResult<HostPort> {
+async fn query(config: &SentinelConfig, sentinel: &ConnectionInfo) -> Result<HostPort, Failure> {
+    let address = query_address(config, sentinel).await;
+    address.map_err(|error| Failure::of_sentinel(sentinel, error))
+}
+
+async fn query_address(config: &SentinelConfig, sentinel: &ConnectionInfo) -> RedisResult<HostPort> {
     let mut sentinel = connect(&Client::open(sentinel.clone())?).await?;
     let mut command = cmd("SENTINEL");
     command.arg("GET-MASTER-ADDR-BY-NAME").arg(&config.name);
     let address: Option<HostPort> = command.query_async(&mut sentinel).await?;
-    address.ok_or_else(|| (ErrorKind::Io, "a Sentinel does not know the primary's name").into())
+    let unknown = (ErrorKind::MasterNameNotFoundBySentinel, "unknown primary", config.name.clone());
+    address.ok_or_else(|| unknown.into())
 }
