@@ -23,6 +23,7 @@ mod repository;
 mod rest;
 mod secrets;
 mod slow_readers;
+mod signals;
 mod store_log;
 mod telemetry;
 mod tidy;

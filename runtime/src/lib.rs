@@ -10,6 +10,7 @@ pub mod output;
 mod run;
 pub mod server;
 pub mod settings;
+mod signals;
 mod telemetry;
 
 pub use jitter::jittered;

@@ -1,22 +1,17 @@
-//! Running a program: telemetry, signals, drain and exit code.
+//! Running a program: telemetry, drain and exit code.
 
 use crate::{
     Lifecycle, admin, output,
     server::{ConnectionLimits, ConnectionMetrics, Port, Protocol},
     settings::{EXIT_USAGE, ProcessSettings},
+    signals::Signals,
     telemetry::{DroppedLines, Telemetry},
 };
 use anyhow::{Context, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use prometheus_client::{metrics::info::Info, registry::Registry};
 use std::{net::SocketAddr, panic::PanicHookInfo, process::ExitCode, time::Duration};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
-
-/// Time for the last log line to be written.
-const LAST_LINE_WAIT: Duration = Duration::from_millis(20);
+use tokio::net::TcpListener;
 
 /// The running process.
 #[derive(Debug)]
@@ -67,7 +62,7 @@ impl Process {
     }
 }
 
-/// Runs a program: installs telemetry and signal handlers, runs `work` and flushes. A second signal exits immediately.
+/// Runs a program: installs telemetry and signal handlers, runs `work` and flushes. A second signal to stop exits immediately.
 pub fn run<W>(program: &'static str, settings: &ProcessSettings, work: impl FnOnce(Process) -> W) -> ExitCode
 where
     W: Future<Output = Result<()>>,
@@ -77,9 +72,11 @@ where
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
     let runtime = runtime.expect("the system gives a process its threads");
     let result = runtime.block_on(async {
+        // First of all: until then, a signal ends the process without a drain.
+        let signals = Signals::register().map_err(|error| (error.into(), 1))?;
         let telemetry =
             Telemetry::install(program, settings.log_format).map_err(|error| (error, EXIT_USAGE))?;
-        run_inside(telemetry, settings, work).await.map_err(|error| (error, 1))
+        run_inside(telemetry, signals, settings, work).await.map_err(|error| (error, 1))
     });
     runtime.shutdown_background();
     match result {
@@ -94,6 +91,7 @@ where
 
 async fn run_inside<W>(
     telemetry: Telemetry,
+    signals: Signals,
     settings: &ProcessSettings,
     work: impl FnOnce(Process) -> W,
 ) -> Result<()>
@@ -102,7 +100,7 @@ where
 {
     std::panic::set_hook(Box::new(log_panic));
     let lifecycle = Lifecycle::default();
-    tokio::spawn(stop_on_signal(lifecycle.clone(), settings.drain_delay)?);
+    signals.handle(lifecycle.clone(), settings.drain_delay);
     raise_file_limit();
     let process = Process {
         lifecycle,
@@ -121,34 +119,6 @@ where
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let location = panic.location().map(ToString::to_string).unwrap_or_default();
     tracing::error!(location, "panic");
-}
-
-/// Registers the signal handlers and returns a future that waits for the signals.
-fn stop_on_signal(lifecycle: Lifecycle, delay: Duration) -> Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        let mut next = async || {
-            tokio::select! {
-                _ = terminate.recv() => "SIGTERM",
-                _ = interrupt.recv() => "SIGINT",
-            }
-        };
-        let first = next().await;
-        tracing::info!(signal = first, "stopping");
-        tokio::join!(lifecycle.stop(delay), async {
-            let second = next().await;
-            tracing::warn!(signal = second, "exiting immediately");
-            // Another thread writes the log.
-            tokio::time::sleep(LAST_LINE_WAIT).await;
-            #[expect(
-                clippy::exit,
-                clippy::disallowed_methods,
-                reason = "a second signal asks for just this"
-            )]
-            std::process::exit(130);
-        });
-    })
 }
 
 /// Binds an address.

@@ -5,7 +5,7 @@ mod failures;
 mod limits;
 mod orphans;
 mod replays;
-mod stream;
+pub mod stream;
 
 use crate::app::{App, scripted};
 use nono_proto::{
