@@ -8,7 +8,7 @@ use gateway::{
     settings::{GatewaySettings, backend},
 };
 use http::Uri;
-use runtime::{Process, listen, server::Protocol, settings::ProcessSettings};
+use runtime::{Process, commands, listen, server::Protocol, settings::ProcessSettings};
 use std::{net::SocketAddr, process::ExitCode};
 
 /// A call makes about a hundred small allocations, which this allocator serves faster (docs/performance.md).
@@ -17,7 +17,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Serves the JSON REST API and the chat page over a session service.
 #[derive(Parser)]
-#[command(version)]
+#[command(version = runtime::version())]
 struct Settings {
     /// Address and port of REST and the page.
     #[arg(long, env = "NONO_HTTP_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
@@ -39,9 +39,15 @@ struct Settings {
 
     #[command(flatten)]
     process: ProcessSettings,
+
+    #[command(subcommand)]
+    command: Option<commands::Command>,
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = commands::run::<Settings>() {
+        return code;
+    }
     match runtime::settings::parse(&[], Ok::<Settings, _>) {
         Ok(settings) => runtime::run("gateway", &settings.process.clone(), |process| run(settings, process)),
         Err(code) => code,

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Parser;
 use gateway::{backend::Backend, server::Gateway, settings::GatewaySettings};
-use runtime::{Process, listen, output, server::Protocol, settings::ProcessSettings};
+use runtime::{Process, commands, listen, output, server::Protocol, settings::ProcessSettings};
 use session_service::{
     grpc::{CONNECTION_MAX_AGE, Service},
     settings::{ResolvedService, ResolvedStore, SECRETS, ServiceSettings, StoreUrl},
@@ -19,7 +19,7 @@ const STORE_HELP: &str = "Address of the store: memory: (sessions end with the p
 
 /// Chat sessions on your laptop: the page, the REST API and the gRPC service in one process.
 #[derive(Parser)]
-#[command(version)]
+#[command(version = runtime::version())]
 struct Settings {
     /// Address and port of the page and the REST API.
     #[arg(long, env = "NONO_HTTP_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
@@ -52,6 +52,9 @@ struct Settings {
 
     #[command(flatten)]
     process: ProcessSettings,
+
+    #[command(subcommand)]
+    command: Option<commands::Command>,
 }
 
 /// Valid settings of the program.
@@ -65,6 +68,9 @@ struct Resolved {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = commands::run::<Settings>() {
+        return code;
+    }
     match runtime::settings::parse(&SECRETS, resolve) {
         Ok(settings) => runtime::run("nono", &settings.process.clone(), |process| run(settings, process)),
         Err(code) => code,
@@ -72,7 +78,7 @@ fn main() -> ExitCode {
 }
 
 fn resolve(settings: Settings) -> Result<Resolved, String> {
-    let Settings { http_listen, grpc_listen, admin_listen, store, service, gateway, process } = settings;
+    let Settings { http_listen, grpc_listen, admin_listen, store, service, gateway, process, .. } = settings;
     let service = service.resolve(store)?;
     Ok(Resolved { http_listen, grpc_listen, admin_listen, service, gateway, process })
 }

@@ -4,6 +4,7 @@
 
 mod app;
 mod chat;
+mod commands;
 mod connections;
 mod deploy;
 mod diagnosis;

@@ -55,6 +55,9 @@ async fn readyz(State(lifecycle): State<Lifecycle>, RawQuery(query): RawQuery) -
         }
     }
     let mut body = json!({ "status": status, "dependencies": dependencies });
+    if lifecycle.is_draining() {
+        body["draining"] = true.into();
+    }
     for (name, values) in [("parts", parts), ("reasons", reasons)] {
         if !values.is_empty() {
             body[name] = values.into();

@@ -1,7 +1,9 @@
 //! Runtime of a program: settings, telemetry, signals, drain and ports. It knows nothing about sessions or chat.
 
 pub mod admin;
+pub mod commands;
 pub mod context;
+mod health;
 mod jitter;
 mod json_lines;
 pub mod lifecycle;
@@ -12,7 +14,9 @@ pub mod server;
 pub mod settings;
 mod signals;
 mod telemetry;
+mod version;
 
 pub use jitter::jittered;
 pub use lifecycle::Lifecycle;
 pub use run::{Process, listen, run};
+pub use version::version;

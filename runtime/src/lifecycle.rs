@@ -75,7 +75,12 @@ impl Lifecycle {
     ///
     /// A dependency that is lost later does not count: replicas share it, and all of them would become unready at once.
     pub fn is_ready(&self) -> bool {
-        !self.draining.is_cancelled() && all_seen_up(&self.dependencies.borrow())
+        !self.is_draining() && all_seen_up(&self.dependencies.borrow())
+    }
+
+    /// Returns `true` once the process drains.
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
     }
 
     /// Waits until every dependency was reachable once.

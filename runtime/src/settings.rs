@@ -163,7 +163,7 @@ enum ConfigError {
 
 /// Makes clap ignore empty variables, as templates of compose files and of Kubernetes leave them behind. Help still names
 /// these variables, as text.
-fn without_empty_variables(command: clap::Command) -> clap::Command {
+pub(crate) fn without_empty_variables(command: clap::Command) -> clap::Command {
     let command = command.mut_args(|argument| {
         #[expect(clippy::disallowed_methods, reason = "clap has named the variable")]
         let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use runtime::{Process, listen, output, server::Protocol, settings::ProcessSettings};
+use runtime::{Process, commands, listen, output, server::Protocol, settings::ProcessSettings};
 use session_service::{
     doctor,
     grpc::{CONNECTION_MAX_AGE, Service, serve},
@@ -17,7 +17,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Stores chat sessions in Redis and serves them over gRPC.
 #[derive(Parser)]
-#[command(version)]
+#[command(version = runtime::version())]
 struct Settings {
     /// Address and port of gRPC.
     #[arg(long, env = "NONO_GRPC_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
@@ -56,6 +56,9 @@ enum Command {
         #[arg(long, value_name = "NUMBER", default_value_t = 10_000)]
         limit: usize,
     },
+
+    #[command(flatten)]
+    Common(commands::Command),
 }
 
 /// Valid settings of the program.
@@ -75,6 +78,9 @@ enum Resolved {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = commands::run::<Settings>() {
+        return code;
+    }
     match runtime::settings::parse(&SECRETS, resolve) {
         Ok(Resolved::Serve { grpc_listen, admin_listen, service, process: settings }) => {
             runtime::run("session-service", &settings, |process| {

@@ -93,6 +93,11 @@ fn check_program(
     stages: &Stages,
     faults: &mut Faults,
 ) {
+    let health = &service["healthcheck"];
+    let command = ["CMD", &format!("/usr/local/bin/{program}"), "health"];
+    faults.check(strings(&health["test"]) == command && !health["start_period"].is_null(), || {
+        format!("{context}: its health check must be {command:?} with a start period")
+    });
     let variables = variables(&service["environment"]);
     let backend = variables.get("NONO_BACKEND").cloned();
     let grace = service["stop_grace_period"].as_str().unwrap_or(DEFAULT_GRACE);

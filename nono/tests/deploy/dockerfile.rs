@@ -16,6 +16,8 @@ struct Stage {
     variables: Variables,
     exposed: BTreeSet<u64>,
     entrypoint: Vec<String>,
+    /// Options and command of the health check.
+    health: Option<(String, Vec<String>)>,
 }
 
 /// The build stages by name.
@@ -44,6 +46,11 @@ impl Stages {
                     word.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
                 })),
                 "EXPOSE" => stage.exposed.extend(words.iter().map(|port| port.parse::<u64>().unwrap())),
+                "HEALTHCHECK" => {
+                    let (options, command) = rest.split_once("CMD ").unwrap_or_default();
+                    let command = serde_json::from_str(command).unwrap_or_default();
+                    stage.health = Some((options.to_owned(), command));
+                }
                 "ENTRYPOINT" => stage.entrypoint = serde_json::from_str(rest).unwrap_or_default(),
                 _ => {}
             }
@@ -77,6 +84,11 @@ pub fn check(stages: &Stages, programs: &Programs, faults: &mut Faults) {
         });
         let starts_it = stage.entrypoint.len() == 1 && stage.entrypoint[0].ends_with(&format!("/{name}"));
         faults.check(starts_it, || format!("{context}: does not start {name}"));
+        let (options, command) = stage.health.clone().unwrap_or_default();
+        let asks_it = command == [stage.entrypoint.concat(), "health".to_owned()];
+        faults.check(asks_it, || format!("{context}: its health check is {command:?}"));
+        let waits = options.contains("--start-period=") && options.contains("--timeout=");
+        faults.check(waits, || format!("{context}: its health check needs a timeout and a start period"));
     }
     for stage in stages.0.values() {
         let base = &stage.base;

@@ -86,9 +86,13 @@ fn check(deploy: &Path, programs: &Programs) -> Faults {
     faults
 }
 
+/// Variable of the build, which no program reads.
+const BUILD_VARIABLE: &str = "NONO_GIT_SHA";
+
 /// Checks every setting that a file names, comments included.
 fn check_variable_names(deploy: &Path, programs: &Programs, faults: &mut Faults) {
-    let known: BTreeSet<_> = programs.values().flat_map(Help::named_variables).collect();
+    let mut known: BTreeSet<_> = programs.values().flat_map(Help::named_variables).collect();
+    known.insert(BUILD_VARIABLE.to_owned());
     for path in files(deploy) {
         for name in crate::app::names(&fs::read_to_string(&path).unwrap(), "NONO_") {
             faults.check(known.contains(&name), || format!("{}: no program has {name}", path.display()));

@@ -7,10 +7,13 @@ use std::{collections::BTreeSet, fs};
 /// Commands whose `--help` is the list of settings.
 const COMMANDS: [(&str, &[&str]); 4] =
     [("nono", &[]), ("session-service", &[]), ("session-service", &["doctor"]), ("gateway", &[])];
+/// Variables of the build.
+const BUILD_VARIABLES: [&str; 1] = ["NONO_GIT_SHA"];
 /// Flags of other programs that the documents show: cargo, docker, kubectl, curl, node, redis-cli.
-const OTHER_FLAGS: [&str; 15] = [
+const OTHER_FLAGS: [&str; 17] = [
     "--bench",
     "--build",
+    "--build-arg",
     "--detach",
     "--example",
     "--fail-with-body",
@@ -23,6 +26,7 @@ const OTHER_FLAGS: [&str; 15] = [
     "--target",
     "--test",
     "--volumes",
+    "--wait",
     "--workspace",
 ];
 /// Variables of the tests.
@@ -55,7 +59,8 @@ async fn every_flag_and_variable_in_a_document_exists() {
         let flags = names(&text, "--").into_iter();
         let flags = flags.filter(|flag| !OTHER_FLAGS.contains(&flag.as_str()));
         let variables = names(&text, "NONO_").into_iter();
-        let variables = variables.filter(|variable| !TEST_VARIABLES.contains(&variable.as_str()));
+        let others = [&TEST_VARIABLES[..], &BUILD_VARIABLES[..]].concat();
+        let variables = variables.filter(|variable| !others.contains(&variable.as_str()));
         for name in flags.chain(variables) {
             checked += 1;
             if !known_flags.contains(&name) && !known_variables.contains(&name) {
