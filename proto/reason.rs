@@ -15,7 +15,7 @@ pub const TURN_IN_PROGRESS: &str = "TURN_IN_PROGRESS";
 pub const SESSION_FULL: &str = "SESSION_FULL";
 /// `FAILED_PRECONDITION`: the owner has the configured maximum of sessions.
 pub const TOO_MANY_SESSIONS: &str = "TOO_MANY_SESSIONS";
-/// `RESOURCE_EXHAUSTED`: the service has the maximum number of running turns. Nothing was stored.
+/// `RESOURCE_EXHAUSTED`: the service has the maximum number of calls or of running turns. Nothing was stored.
 pub const OVERLOADED: &str = "OVERLOADED";
 /// `RESOURCE_EXHAUSTED`: the caller exceeds its rate limit.
 pub const RATE_LIMITED: &str = "RATE_LIMITED";

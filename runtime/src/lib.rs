@@ -7,6 +7,7 @@ mod health;
 mod jitter;
 mod json_lines;
 pub mod lifecycle;
+pub mod limiter;
 pub mod metrics;
 pub mod output;
 mod run;

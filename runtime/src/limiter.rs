@@ -6,8 +6,9 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
+use tokio::time::Instant;
 
 /// Factor of a decrease.
 const DECREASE: f64 = 0.9;
@@ -19,8 +20,10 @@ const AVERAGE_WEIGHT: f64 = 0.1;
 pub struct LimiterSettings {
     /// Minimum of the limit, below which latency is not caused by concurrency.
     pub min: usize,
-    /// Maximum of the limit, and its initial value.
+    /// Maximum of the limit.
     pub max: usize,
+    /// Initial value of the limit.
+    pub initial: usize,
     /// Latency above which the limit decreases.
     pub target: Duration,
 }
@@ -63,10 +66,10 @@ pub struct Permit {
 }
 
 impl Limiter {
-    /// Creates a limiter. Its limit begins at the maximum.
+    /// Creates a limiter.
     pub fn new(settings: LimiterSettings) -> Self {
         let state =
-            State { limit: settings.max as f64, decreased_at: None, average_latency: Duration::ZERO };
+            State { limit: settings.initial as f64, decreased_at: None, average_latency: Duration::ZERO };
         Self(Arc::new(Inner { settings, in_flight: AtomicUsize::new(0), state: Mutex::new(state) }))
     }
 
@@ -80,8 +83,7 @@ impl Limiter {
         let state = self.lock();
         let (limit, average) = (state.limit, state.average_latency);
         drop(state);
-        let is_late =
-            in_flight >= self.0.settings.min && timeout.is_some_and(|timeout| timeout < average);
+        let is_late = in_flight >= self.0.settings.min && timeout.is_some_and(|timeout| timeout < average);
         if in_flight as f64 >= limit || is_late {
             self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
             return Err(if is_late { Rejected::Deadline } else { Rejected::Limit });
@@ -97,7 +99,13 @@ impl Limiter {
 
     /// Returns the current limit.
     pub fn limit(&self) -> usize {
-        self.lock().limit as usize
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is between its bounds, which are whole numbers"
+        )]
+        let limit = self.lock().limit as usize;
+        limit
     }
 
     /// Returns the number of calls in progress.
@@ -121,8 +129,8 @@ impl State {
 }
 
 impl Permit {
-    /// Ends a call whose latency is representative. Returns `true` if it was above the target.
-    pub fn complete(self) -> bool {
+    /// Records the latency of the call up to now. Returns `true` if it is above the target.
+    pub fn record_latency(&self) -> bool {
         let settings = self.limiter.0.settings;
         let latency = self.start.elapsed();
         let mut state = self.limiter.lock();
@@ -148,10 +156,10 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::thread::sleep;
+    use tokio::time::advance;
 
     fn limiter(min: usize, max: usize) -> Limiter {
-        Limiter::new(LimiterSettings { min, max, target: Duration::from_millis(2) })
+        Limiter::new(LimiterSettings { min, max, initial: max, target: Duration::from_millis(2) })
     }
 
     #[test]
@@ -164,18 +172,18 @@ mod tests {
         assert_eq!(limiter.in_flight(), 1);
     }
 
-    #[test]
-    fn the_limit_follows_the_latency_down_to_its_minimum_and_up_to_its_maximum() {
+    #[tokio::test(start_paused = true)]
+    async fn the_limit_follows_the_latency_down_to_its_minimum_and_up_to_its_maximum() {
         let limiter = limiter(2, 10);
         for _ in 0..30 {
             let permit = limiter.admit(None).unwrap();
-            sleep(Duration::from_millis(3));
-            assert!(permit.complete());
+            advance(Duration::from_millis(3)).await;
+            assert!(permit.record_latency());
         }
         assert_eq!(limiter.limit(), 2);
         for _ in 0..200 {
             let permits: Vec<_> = std::iter::from_fn(|| limiter.admit(None).ok()).collect();
-            permits.into_iter().for_each(|permit| drop(permit.complete()));
+            assert!(!permits.iter().any(Permit::record_latency));
         }
         assert_eq!(limiter.limit(), 10);
     }
@@ -185,18 +193,18 @@ mod tests {
         let limiter = limiter(1, 10);
         limiter.yield_to_others();
         for _ in 0..100 {
-            limiter.admit(None).unwrap().complete();
+            limiter.admit(None).unwrap().record_latency();
         }
         assert_eq!(limiter.limit(), 9);
     }
 
-    #[test]
-    fn a_call_that_cannot_meet_its_deadline_is_rejected_while_others_are_in_progress() {
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_cannot_meet_its_deadline_is_rejected_while_others_are_in_progress() {
         let limiter = limiter(1, 10);
         for _ in 0..50 {
             let permit = limiter.admit(None).unwrap();
-            sleep(Duration::from_millis(1));
-            permit.complete();
+            advance(Duration::from_millis(1)).await;
+            permit.record_latency();
         }
         let short = Some(Duration::from_micros(100));
         let _running = limiter.admit(short).unwrap();

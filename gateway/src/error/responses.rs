@@ -19,11 +19,13 @@ macro_rules! refusals {
 refusals! {
     Refusals:
         400 Invalid "INVALID_ARGUMENT",
+        429 Busy "OVERLOADED: the call was not begun",
         503 Unavailable "STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
         504 Late "DEADLINE_EXCEEDED";
     SessionRefusals:
         400 Invalid "INVALID_ARGUMENT",
         404 NotFound "SESSION_NOT_FOUND",
+        429 Busy "OVERLOADED: the call was not begun",
         503 Unavailable "STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
         504 Late "DEADLINE_EXCEEDED";
     CreateRefusals:
@@ -32,6 +34,7 @@ refusals! {
         409 Conflict "SESSION_EXISTS or TOO_MANY_SESSIONS",
         413 TooLarge "the body is too large",
         415 NotJson "the body is not JSON",
+        429 Busy "OVERLOADED: the call was not begun",
         503 Unavailable "STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
         504 Late "DEADLINE_EXCEEDED";
     ChatRefusals:
@@ -41,7 +44,7 @@ refusals! {
         409 Conflict "TURN_IN_PROGRESS or SESSION_FULL",
         413 TooLarge "the body is too large",
         415 NotJson "the body is not JSON",
-        429 Overloaded "OVERLOADED: the message is not stored",
+        429 Busy "OVERLOADED: the message is not stored",
         503 Unavailable "MODEL_UNAVAILABLE, STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
         504 Late "DEADLINE_EXCEEDED";
     AppendRefusals:
@@ -51,6 +54,7 @@ refusals! {
         409 Conflict "SESSION_FULL",
         413 TooLarge "the body is too large",
         415 NotJson "the body is not JSON",
+        429 Busy "OVERLOADED: the call was not begun",
         503 Unavailable "STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
         504 Late "DEADLINE_EXCEEDED";
 }

@@ -11,6 +11,11 @@ use prometheus_client::{
 };
 use runtime::limiter::{Limiter, LimiterSettings, Permit, Rejected};
 use std::{fmt, sync::Arc, time::Duration};
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Time for which a call counts as in progress while its response is sent.
+const SEND_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Class of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +50,14 @@ impl Class {
         }
     }
 
+    /// A page of a mebibyte takes several milliseconds of a core, so more than a few at a time only delay each other.
     const fn settings(self) -> LimiterSettings {
+        const fn settings(min: usize, initial: usize, max: usize, target_millis: u64) -> LimiterSettings {
+            LimiterSettings { min, initial, max, target: Duration::from_millis(target_millis) }
+        }
         match self {
-            Self::Point => LimiterSettings { min: 32, max: 1024, target: Duration::from_millis(50) },
-            Self::Page => LimiterSettings { min: 4, max: 64, target: Duration::from_millis(100) },
-            Self::List => LimiterSettings { min: 4, max: 64, target: Duration::from_millis(100) },
+            Self::Point => settings(32, 1024, 1024, 50),
+            Self::Page | Self::List => settings(4, 16, 64, 100),
         }
     }
 }
@@ -119,29 +127,41 @@ fn labels(class: Class, rejected: Rejected) -> RejectedLabels {
 }
 
 impl Admitted {
-    /// Ends a call whose latency depends on the load.
-    pub(super) fn complete(self) {
-        if self.permit.complete() {
+    /// Records the latency of the call, which depends on the load.
+    pub(super) fn record_latency(&mut self) {
+        if self.permit.record_latency() {
             let less_important = &self.admission.0.limiters[self.class as usize + 1..];
             less_important.iter().for_each(Limiter::yield_to_others);
         }
+    }
+
+    /// Counts the call as in progress until its response is sent, which is most of the work of a large one, but only for a
+    /// while: a client that reads slowly must not keep others out.
+    pub(super) fn hold_until_sent(self) -> DropGuard {
+        let sent = CancellationToken::new();
+        let guard = sent.clone().drop_guard();
+        if self.class != Class::Point {
+            tokio::spawn(async move {
+                // The response is sent, or the time is over.
+                let _ = timeout(SEND_TIMEOUT, sent.cancelled()).await;
+                drop(self.permit);
+            });
+        }
+        guard
     }
 }
 
 impl Collector for Admission {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let value: [(_, _, fn(&Limiter) -> usize); 2] = [
-            ("nono_admission_limit", "Current limit of concurrent calls by class", Limiter::limit),
-            ("nono_admission_in_flight", "Admitted calls in progress by class", Limiter::in_flight),
-        ];
-        for (name, help, value) in value {
+        let mut encode = |name: &str, help: &str, value: fn(&Limiter) -> usize| {
             let kind = ConstGauge::new(0_i64).metric_type();
             let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
-            for (class, limiter) in Class::ALL.into_iter().zip(&self.0.limiters) {
+            Class::ALL.into_iter().zip(&self.0.limiters).try_for_each(|(class, limiter)| {
                 let gauge = ConstGauge::new(i64::try_from(value(limiter)).unwrap_or(i64::MAX));
-                gauge.encode(metric.encode_family(&ClassLabel { class: class.as_label() })?)?;
-            }
-        }
-        Ok(())
+                gauge.encode(metric.encode_family(&ClassLabel { class: class.as_label() })?)
+            })
+        };
+        encode("nono_admission_limit", "Current limit of concurrent calls by class", Limiter::limit)?;
+        encode("nono_admission_in_flight", "Admitted calls in progress by class", Limiter::in_flight)
     }
 }

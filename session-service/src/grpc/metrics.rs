@@ -1,5 +1,6 @@
 //! Metrics of gRPC calls, with the names of grpc-prometheus.
 
+use super::admission::Class;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -56,6 +57,8 @@ pub(super) struct Method {
     pub(super) is_streaming: bool,
     /// `true` if streams of the method end when the process stops. Chat turns may finish.
     pub(super) ends_at_shutdown: bool,
+    /// Class of admission; `None` if the method is always admitted.
+    pub(super) class: Option<Class>,
     started: Counter,
     handled: Vec<Counter>,
     seconds: Histogram,
@@ -126,6 +129,7 @@ impl Families {
             started: self.started.get_or_create_owned(&labels),
             seconds: seconds.get_or_create_owned(&labels),
             in_flight: self.in_flight.get_or_create_owned(&labels),
+            class: Class::of(&rpc.service, &rpc.name),
             ends_at_shutdown: rpc.is_streaming && !rpc.is_ours,
             is_streaming: rpc.is_streaming,
             service: rpc.service,

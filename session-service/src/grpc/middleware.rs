@@ -1,6 +1,7 @@
 //! Middleware that gives every call its span, metrics, log line and deadline, even if the caller disconnects.
 
 use super::{
+    admission::{Admission, Admitted},
     metrics::{GrpcMetrics, Method},
     status,
 };
@@ -20,7 +21,7 @@ use std::{
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 use tonic::{Code, Status};
 use tracing::{Instrument, Span, field, info_span};
 
@@ -31,6 +32,7 @@ const HEALTH_PATH: &str = "/grpc.health.v1.Health/";
 #[derive(Clone)]
 pub(super) struct CallLayerState {
     pub(super) metrics: GrpcMetrics,
+    pub(super) admission: Admission,
     pub(super) stopping: CancellationToken,
 }
 
@@ -46,9 +48,16 @@ pub(super) async fn observe_call(
     let context = RequestContext::begin(request.headers(), &span);
     let timeout = timeout_of(&method, request.headers());
     let stopped = method.ends_at_shutdown.then(|| Box::pin(state.stopping.cancelled_owned()));
+    let admitted = method.class.map(|class| state.admission.admit(class, timeout));
     let record = CallRecord::begin(method, context.clone(), span.clone(), is_health);
-    let call = with_timeout(timeout, next.run(request)).instrument(span);
-    let mut response = context.scope(call).await;
+    let call = async {
+        match admitted {
+            Some(None) => (status::too_many_calls().into_http(), None),
+            Some(Some(admitted)) => measured(admitted, with_timeout(timeout, next.run(request))).await,
+            None => (with_timeout(timeout, next.run(request)).await, None),
+        }
+    };
+    let (mut response, admitted) = context.scope(call.instrument(span)).await;
     let status = Status::from_header_map(response.headers());
     if let Some(status) = status.as_ref().and_then(status::from_library) {
         response = status.into_http();
@@ -59,8 +68,25 @@ pub(super) async fn observe_call(
             record.end(status.code());
             response
         }
-        None => response.map(|body| Body::new(RecordedBody { body, stopped, context, record: Some(record) })),
+        None => {
+            let in_progress = admitted.map(Admitted::hold_until_sent);
+            let record = Some(record);
+            response.map(|body| Body::new(RecordedBody { body, stopped, context, record, in_progress }))
+        }
     }
+}
+
+/// Runs an admitted call and measures its latency, unless that depends on the availability of the store.
+async fn measured(
+    mut admitted: Admitted,
+    call: impl Future<Output = Response>,
+) -> (Response, Option<Admitted>) {
+    let response = call.await;
+    let status = Status::from_header_map(response.headers());
+    if status.is_none_or(|status| status.code() != Code::Unavailable) {
+        admitted.record_latency();
+    }
+    (response, Some(admitted))
 }
 
 fn span_of(method: &Method) -> Span {
@@ -165,6 +191,8 @@ struct RecordedBody {
     stopped: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     context: RequestContext,
     record: Option<CallRecord>,
+    /// Counts the call as in progress.
+    in_progress: Option<DropGuard>,
 }
 
 impl HttpBody for RecordedBody {
@@ -197,6 +225,7 @@ impl HttpBody for RecordedBody {
             && let Some(record) = self.record.take()
         {
             record.end(code);
+            self.in_progress = None;
         }
         Poll::Ready(frame)
     }

@@ -1,5 +1,6 @@
 //! The gRPC services behind one port, with the middleware of every call.
 
+mod admission;
 mod chat;
 mod config;
 mod health;
@@ -21,6 +22,7 @@ use crate::{
     store::{Policy, SessionStore},
     turn::{TurnContext, TurnLimits, TurnMetrics, Turns},
 };
+use admission::Admission;
 use axum::{Router, middleware::from_fn_with_state, response::Response};
 use chat::ChatApi;
 use config::ConfigApi;
@@ -104,8 +106,11 @@ impl Service {
                 .add_service(health.accept_compressed(CompressionEncoding::Gzip))
                 .add_service(reflection::v1().accept_compressed(CompressionEncoding::Gzip))
                 .add_service(reflection::v1alpha().accept_compressed(CompressionEncoding::Gzip));
-        let state =
-            CallLayerState { metrics: GrpcMetrics::register(registry), stopping: lifecycle.stopping_token() };
+        let state = CallLayerState {
+            metrics: GrpcMetrics::register(registry),
+            admission: Admission::register(registry),
+            stopping: lifecycle.stopping_token(),
+        };
         let router = routes
             .into_axum_router()
             .layer(CatchPanicLayer::custom(panic_response))

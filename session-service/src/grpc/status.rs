@@ -16,7 +16,7 @@ const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Retry delay after a failure of the model, unless it names one.
 const MODEL_RETRY_DELAY: Duration = Duration::from_secs(2);
-/// Retry delay at the limit of running turns.
+/// Retry delay of a call that was rejected because of overload.
 const OVERLOAD_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Retry delay while another turn is running. Most replies are shorter than a lease.
 const TURN_RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -32,6 +32,13 @@ pub(super) fn invalid(violations: &Violations) -> Status {
         details.add_bad_request_violation(&violation.field, &violation.description);
     }
     Status::with_error_details(Code::InvalidArgument, violations.to_string(), details)
+}
+
+/// Returns the error for a call that was rejected because too many others are in progress.
+pub(super) fn too_many_calls() -> Status {
+    overloaded(
+        "the service is busy: it has the maximum number of calls in progress; the call was not begun, retry",
+    )
 }
 
 /// Returns the status in our form if a library raised it; such a status has no error details. Returns `None` for our own.
@@ -78,7 +85,9 @@ pub(super) fn from_turn(error: TurnError) -> Status {
     match error {
         TurnError::Store(error) => from_store(error),
         TurnError::Model(error) => from_model(error),
-        TurnError::Overloaded => overloaded(),
+        TurnError::Overloaded => overloaded(
+            "the service is busy: it has the maximum number of running turns; the message is not stored, retry",
+        ),
         TurnError::Orphaned => orphaned(),
         TurnError::ShuttingDown => shutting_down(),
     }
@@ -96,11 +105,9 @@ fn from_model(error: ModelError) -> Status {
     Status::with_error_details(Code::Unavailable, text, details)
 }
 
-fn overloaded() -> Status {
+fn overloaded(text: &str) -> Status {
     let mut details = details(reason::OVERLOADED);
     details.set_retry_info(Some(OVERLOAD_RETRY_DELAY));
-    let text =
-        "the service is busy: it has the maximum number of running turns; the message is not stored, retry";
     Status::with_error_details(Code::ResourceExhausted, text, details)
 }
 

@@ -24,6 +24,8 @@ const PLAIN_MESSAGES_MAX: usize = 6400;
 pub struct RedisStore {
     pub(super) policy: Policy,
     pub(super) client: RedisClient,
+    /// Client for pages, which may be large: other calls must not queue behind them.
+    pub(super) bulk: RedisClient,
     /// One permit per message of a page that is read without the script.
     pub(super) plain_messages: Semaphore,
     pub(super) corrupt: CorruptLog,
@@ -33,8 +35,10 @@ impl RedisStore {
     /// Creates a store and starts connecting in the background. The error is one sentence about the settings.
     pub fn new(settings: &RedisSettings, policy: Policy) -> Result<Self, String> {
         let client = RedisClient::new(settings, scripts::ALL)?;
+        let bulk =
+            RedisClient::new(&RedisSettings { min_replicas_ack: 0, ..settings.clone() }, scripts::ALL)?;
         let plain_messages = Semaphore::new(PLAIN_MESSAGES_MAX);
-        Ok(Self { policy, client, plain_messages, corrupt: CorruptLog::default() })
+        Ok(Self { policy, client, bulk, plain_messages, corrupt: CorruptLog::default() })
     }
 
     /// Creates a store with default settings for everything but the URL.

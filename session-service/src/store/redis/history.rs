@@ -50,7 +50,7 @@ impl RedisStore {
         let mut state = cmd("HMGET");
         state.arg(record).arg("message_count").arg("created_at").arg("last_activity");
         let messages = Cmd::lrange(history, first, last);
-        let replies = self.client.query_many(vec![state.clone(), messages, state]).await?;
+        let replies = self.bulk.query_many(vec![state.clone(), messages, state]).await?;
         let [before, messages, after] =
             <[_; 3]>::try_from(replies).map_err(|_| corrupt("not one reply per command"))?;
         let (before, messages) = (before?, messages?);
@@ -65,7 +65,7 @@ impl RedisStore {
             HistoryRange::After(seq) => ("after", seq),
         };
         call.arg(range).arg(seq).arg(page.size.items()).arg(HISTORY_PAGE_MAX_BYTES);
-        let mut reply = Reply::new(self.client.eval_read(&call, Idempotency::Idempotent).await?)?;
+        let mut reply = Reply::new(self.bulk.eval_read(&call, Idempotency::Idempotent).await?)?;
         reply.status()?;
         let message_count = reply.next()?;
         let first_seq = reply.next::<i64>()?;

@@ -48,7 +48,7 @@ impl RedisStore {
             let user_id = cursor.user_id.as_ref().map_or("", UserId::as_str);
             call.arg(cursor.snapshot_at.as_millis()).arg(cursor.expires_at.as_millis()).arg(user_id);
         }
-        let mut reply = Reply::new(self.client.eval_read(&call, Idempotency::Idempotent).await?)?;
+        let mut reply = Reply::new(self.bulk.eval_read(&call, Idempotency::Idempotent).await?)?;
         reply.status()?;
         let total_count = reply.next()?;
         let snapshot_at = reply.timestamp()?;
@@ -66,7 +66,7 @@ impl RedisStore {
         let user_id = |entry: &Cursor| UserId::try_from(entry.user_id.as_ref()?.as_str()).ok();
         let user_ids: Vec<Option<UserId>> = entries.iter().map(user_id).collect();
         let commands = user_ids.iter().flatten().map(|user_id| read_record(owner, user_id)).collect();
-        let mut replies = self.client.query_many(commands).await?.into_iter();
+        let mut replies = self.bulk.query_many(commands).await?.into_iter();
         let record = |user_id: Option<UserId>| {
             let Some(user_id) = user_id else {
                 let [index, ..] = keys::list(owner);

@@ -7,9 +7,9 @@ use bb8_redis::redis::{
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Timeout for obtaining a connection.
@@ -24,18 +24,38 @@ pub(super) type HostPort = (String, u16);
 
 /// A multiplexed connection with a flag that is set once it is unusable.
 ///
-/// A [`MultiplexedConnection`] never reconnects, so the pool discards a connection whose flag is set.
+/// A [`MultiplexedConnection`] never reconnects, so the pool discards a connection whose flag is set. A response that is
+/// late does not set it as long as others arrive: every request on it would be lost and sent again, to the same server.
 #[derive(Clone)]
 pub(super) struct Connection {
     multiplexed: MultiplexedConnection,
-    broken: Arc<AtomicBool>,
+    state: Arc<State>,
     /// Address of the server, if a failover can make it stale.
     address: Option<HostPort>,
 }
 
+/// State of a connection, shared by its clones.
+struct State {
+    is_broken: AtomicBool,
+    opened_at: Instant,
+    /// Time from `opened_at` to the most recent reply, in milliseconds.
+    replied_at: AtomicU64,
+}
+
+impl State {
+    fn since_opened(&self) -> u64 {
+        u64::try_from(self.opened_at.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
 impl Connection {
     pub(super) fn new(multiplexed: MultiplexedConnection, address: Option<HostPort>) -> Self {
-        Self { multiplexed, broken: Arc::default(), address }
+        let state = State {
+            is_broken: AtomicBool::new(false),
+            opened_at: Instant::now(),
+            replied_at: AtomicU64::new(0),
+        };
+        Self { multiplexed, state: Arc::new(state), address }
     }
 
     pub(super) fn address(&self) -> Option<&HostPort> {
@@ -43,31 +63,41 @@ impl Connection {
     }
 
     pub(super) fn is_broken(&self) -> bool {
-        self.broken.load(Ordering::Relaxed)
+        self.state.is_broken.load(Ordering::Relaxed)
     }
 
     pub(super) async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
+        let sent_at = self.state.since_opened();
         let reply = self.multiplexed.send_packed_command(command).await;
-        self.mark_if_broken(reply.and_then(Value::extract_error))
+        self.observe(reply.and_then(Value::extract_error), sent_at)
     }
 
     /// Sends a pipeline. Per-command errors are returned in place.
     pub(super) async fn send_pipeline(&mut self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+        let sent_at = self.state.since_opened();
         let replies = self.multiplexed.send_packed_commands(pipeline, 0, pipeline.len()).await;
         if let Ok(replies) = &replies {
             let errors = replies.iter().filter(|reply| matches!(reply, Value::ServerError(_)));
             for error in errors {
-                let _ = self.mark_if_broken(error.clone().extract_error());
+                let _ = self.observe(error.clone().extract_error(), sent_at);
             }
         }
-        self.mark_if_broken(replies)
+        self.observe(replies, sent_at)
     }
 
-    fn mark_if_broken<T>(&self, result: RedisResult<T>) -> RedisResult<T> {
-        if let Err(error) = &result
-            && is_connection_unusable(error)
-        {
-            self.broken.store(true, Ordering::Relaxed);
+    /// Records the result of a request that was sent at a time since the connection was opened.
+    fn observe<T>(&self, result: RedisResult<T>, sent_at: u64) -> RedisResult<T> {
+        match &result {
+            Err(error) if error.is_timeout() => {
+                let is_delivering = self.state.replied_at.load(Ordering::Relaxed) > sent_at;
+                self.state.is_broken.fetch_or(!is_delivering, Ordering::Relaxed);
+            }
+            Err(error) if is_connection_unusable(error) => {
+                self.state.is_broken.store(true, Ordering::Relaxed);
+            }
+            _ => {
+                self.state.replied_at.fetch_max(self.state.since_opened(), Ordering::Relaxed);
+            }
         }
         result
     }
