@@ -8,7 +8,11 @@ use gateway::{
     settings::{GatewaySettings, backend},
 };
 use http::Uri;
-use runtime::{Process, commands, listen, server::Protocol, settings::ProcessSettings};
+use runtime::{
+    Process, commands, listen,
+    server::Protocol,
+    settings::{ProcessSettings, SettingFiles},
+};
 use std::{net::SocketAddr, process::ExitCode};
 
 /// A call makes about a hundred small allocations, which this allocator serves faster (docs/performance.md).
@@ -48,10 +52,14 @@ fn main() -> ExitCode {
     if let Some(code) = commands::run::<Settings>() {
         return code;
     }
-    match runtime::settings::parse(&[], Ok::<Settings, _>) {
+    match runtime::settings::parse(&[], resolve) {
         Ok(settings) => runtime::run("gateway", &settings.process.clone(), |process| run(settings, process)),
         Err(code) => code,
     }
+}
+
+fn resolve(settings: Settings, files: &SettingFiles) -> Result<Settings, String> {
+    Ok(Settings { process: settings.process.clone().with_files(files), ..settings })
 }
 
 async fn run(settings: Settings, process: Process) -> Result<()> {

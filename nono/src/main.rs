@@ -3,7 +3,11 @@
 use anyhow::Result;
 use clap::Parser;
 use gateway::{backend::Backend, server::Gateway, settings::GatewaySettings};
-use runtime::{Process, commands, listen, output, server::Protocol, settings::ProcessSettings};
+use runtime::{
+    Process, commands, listen, output,
+    server::Protocol,
+    settings::{ProcessSettings, SettingFiles},
+};
 use session_service::{
     grpc::{CONNECTION_MAX_AGE, Service},
     settings::{ResolvedService, ResolvedStore, SECRETS, ServiceSettings, StoreUrl},
@@ -77,10 +81,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn resolve(settings: Settings) -> Result<Resolved, String> {
+fn resolve(settings: Settings, files: &SettingFiles) -> Result<Resolved, String> {
     let Settings { http_listen, grpc_listen, admin_listen, store, service, gateway, process, .. } = settings;
-    let service = service.resolve(store)?;
-    Ok(Resolved { http_listen, grpc_listen, admin_listen, service, gateway, process })
+    let service = service.resolve(store, files)?;
+    Ok(Resolved {
+        http_listen,
+        grpc_listen,
+        admin_listen,
+        service,
+        gateway,
+        process: process.with_files(files),
+    })
 }
 
 async fn run(settings: Resolved, process: Process) -> Result<()> {
@@ -89,7 +100,7 @@ async fn run(settings: Resolved, process: Process) -> Result<()> {
     let admin = listen(settings.admin_listen).await?;
     let is_in_memory = matches!(settings.service.store, ResolvedStore::Memory);
     let mut registry = process.registry("nono");
-    let dependencies = settings.service.build(&mut registry).map_err(anyhow::Error::msg)?;
+    let dependencies = settings.service.build(&process.reload, &mut registry).map_err(anyhow::Error::msg)?;
     let service = Service::new(dependencies, &process.lifecycle, &mut registry).await;
     // The gateway calls the service without a network, through all other layers.
     let gateway = Gateway::new(

@@ -21,6 +21,7 @@ mod overload;
 mod programs;
 mod public_dir;
 mod raw_http;
+mod reload;
 mod repository;
 mod rest;
 mod secrets;

@@ -2,6 +2,7 @@
 
 use crate::{
     Lifecycle, admin, output,
+    reload::ReloadSignal,
     server::{ConnectionLimits, ConnectionMetrics, Port, Protocol},
     settings::{EXIT_USAGE, ProcessSettings},
     signals::Signals,
@@ -24,6 +25,8 @@ pub struct Process {
     pub limits: ConnectionLimits,
     /// Connection metrics of all ports.
     pub connections: ConnectionMetrics,
+    /// Watch over the files of settings.
+    pub reload: ReloadSignal,
 }
 
 impl Process {
@@ -74,8 +77,7 @@ where
     let result = runtime.block_on(async {
         // First of all: until then, a signal ends the process without a drain.
         let signals = Signals::register().map_err(|error| (error.into(), 1))?;
-        let telemetry =
-            Telemetry::install(program, settings.log_format).map_err(|error| (error, EXIT_USAGE))?;
+        let telemetry = Telemetry::install(program, settings).map_err(|error| (error, EXIT_USAGE))?;
         run_inside(telemetry, signals, settings, work).await.map_err(|error| (error, 1))
     });
     runtime.shutdown_background();
@@ -100,13 +102,16 @@ where
 {
     std::panic::set_hook(Box::new(log_panic));
     let lifecycle = Lifecycle::default();
-    signals.handle(lifecycle.clone(), settings.drain_delay);
+    let reload = ReloadSignal::default();
+    signals.handle(lifecycle.clone(), settings.drain_delay, reload.clone());
+    reload.watch(settings.log_filter_file.iter().cloned().collect(), telemetry.filter_loader());
     raise_file_limit();
     let process = Process {
         lifecycle,
         drain_timeout: settings.drain_timeout,
         limits: settings.connection_limits(),
         connections: ConnectionMetrics::default(),
+        reload,
     };
     let result = work(process).await;
     if !telemetry.flush().await {

@@ -1,18 +1,37 @@
 //! Settings of every program, and how an invalid one is reported.
 
-use crate::{output, server::ConnectionLimits};
+use crate::{output, reload::SettingFile, server::ConnectionLimits, setting_files::with_files};
 use clap::{
-    Args, Parser, ValueEnum,
+    Args, Parser,
     builder::Resettable,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 use http::Uri;
-use std::{env, error::Error, ffi::OsStr, fs, net::Ipv6Addr, process::ExitCode, time::Duration};
+use std::{env, error::Error, ffi::OsStr, net::Ipv6Addr, process::ExitCode, time::Duration};
+
+pub use crate::{
+    log_settings::{LogFilter, LogFormat},
+    setting_files::{FileSetting, SettingFiles},
+};
+
+/// Id of the log filter in clap.
+const LOG_FILTER: &str = "log_filter";
+const LOG_FILTER_FILE: FileSetting =
+    FileSetting { setting: LOG_FILTER, file_variable: "NONO_LOG_FILTER_FILE" };
 
 /// Settings of every program.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Process")]
 pub struct ProcessSettings {
+    /// Filter of log lines, such as info,gateway=debug [default: RUST_LOG, or info]. NONO_LOG_FILTER_FILE may name a file
+    /// that contains it, which is read again when it changes.
+    #[arg(long, env = "NONO_LOG_FILTER", value_name = "FILTER")]
+    pub log_filter: Option<LogFilter>,
+
+    /// File that contains the log filter.
+    #[arg(skip)]
+    pub log_filter_file: Option<SettingFile>,
+
     /// Format of log lines [default: text on a terminal, json otherwise].
     #[arg(long, env = "NONO_LOG_FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
@@ -40,6 +59,12 @@ pub struct ProcessSettings {
 }
 
 impl ProcessSettings {
+    /// Returns the settings with the files that are watched.
+    #[must_use]
+    pub fn with_files(self, files: &SettingFiles) -> Self {
+        Self { log_filter_file: files.get(LOG_FILTER), ..self }
+    }
+
     /// Returns the connection limits of each port.
     pub fn connection_limits(&self) -> ConnectionLimits {
         ConnectionLimits {
@@ -55,15 +80,6 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         .ok()
         .filter(|number| *number > 0)
         .ok_or_else(|| "it must be a whole number of at least 1".into())
-}
-
-/// Format of log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Text for people.
-    Text,
-    /// One JSON object per line.
-    Json,
 }
 
 /// Parses a duration such as `90s`, `30m` or `2h`.
@@ -107,31 +123,25 @@ pub fn is_host(host: &str) -> bool {
     }
 }
 
-/// A setting that may be read from a file, because it may be a secret.
-#[derive(Clone, Copy, Debug)]
-pub struct SecretSetting {
-    /// Id of the setting in clap.
-    pub setting: &'static str,
-    /// Variable that names the file. The flag and the variable of the setting itself take precedence.
-    pub file_variable: &'static str,
-}
-
-/// Parses the settings from flags, environment variables and secret files. An empty variable counts as unset.
+/// Parses the settings from flags, environment variables and files. An empty variable counts as unset.
 ///
-/// `resolve` validates the combination of settings and returns what the program uses of them.
+/// `resolve` validates the combination of settings, with the files from which some of them come, and returns what the
+/// program uses of them.
 ///
 /// # Errors
 ///
 /// Returns the exit code of the program. Help and version are printed to standard output, an invalid setting is reported
 /// in one sentence on standard error.
 pub fn parse<S: Parser, R>(
-    secrets: &[SecretSetting],
-    resolve: impl FnOnce(S) -> Result<R, String>,
+    file_settings: &[FileSetting],
+    resolve: impl FnOnce(S, &SettingFiles) -> Result<R, String>,
 ) -> Result<R, ExitCode> {
-    let parsed = with_secrets(without_empty_variables(S::command()), secrets).and_then(|command| {
+    let all = [file_settings, &[LOG_FILTER_FILE]].concat();
+    let command = with_files(without_empty_variables(S::command()), &all).map_err(ConfigError::File);
+    let parsed = command.and_then(|(command, files)| {
         let matches = command.try_get_matches().map_err(ConfigError::Usage)?;
         let settings = S::from_arg_matches(&matches).map_err(ConfigError::Usage)?;
-        resolve(settings).map_err(ConfigError::Conflict)
+        resolve(settings, &files.in_use(&matches)).map_err(ConfigError::Conflict)
     });
     parsed.map_err(|wrong| match wrong {
         ConfigError::Usage(error)
@@ -178,22 +188,6 @@ pub(crate) fn without_empty_variables(command: clap::Command) -> clap::Command {
 fn with_env_in_help(argument: clap::Arg, name: &OsStr) -> clap::Arg {
     let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
     argument.help(format!("{help} [env: {}=]", name.to_string_lossy()))
-}
-
-/// Makes the content of each secret file the default of its setting.
-fn with_secrets(mut command: clap::Command, secrets: &[SecretSetting]) -> Result<clap::Command, ConfigError> {
-    for SecretSetting { setting, file_variable } in secrets {
-        #[expect(clippy::disallowed_methods, reason = "it names the file of a setting, and --help says so")]
-        let Some(path) = env::var_os(file_variable).filter(|path| !path.is_empty()) else { continue };
-        let content = fs::read_to_string(&path).map_err(|error| {
-            ConfigError::File(format!("{file_variable} names a file that cannot be read: {error}"))
-        })?;
-        let content = content.trim().to_owned();
-        command = command.mut_arg(setting, |setting| {
-            setting.required(false).hide_default_value(true).default_value(content)
-        });
-    }
-    Ok(command)
 }
 
 /// Describes an invalid setting without its value, which may be a secret.

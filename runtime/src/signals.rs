@@ -1,6 +1,6 @@
-//! Signals of a process: those that stop it, and those that only reach its log.
+//! Signals of a process: those that stop it, the one that reloads its files, and those that only reach its log.
 
-use crate::Lifecycle;
+use crate::{Lifecycle, reload::ReloadSignal};
 use std::{io, time::Duration};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -45,9 +45,9 @@ impl Signals {
     }
 
     /// Starts to handle the signals: the first one to stop begins the drain, the second one exits immediately.
-    pub(crate) fn handle(self, lifecycle: Lifecycle, drain_delay: Duration) {
+    pub(crate) fn handle(self, lifecycle: Lifecycle, drain_delay: Duration, reload: ReloadSignal) {
         tokio::spawn(self.stop.handle(lifecycle, drain_delay));
-        tokio::spawn(self.other.handle());
+        tokio::spawn(self.other.handle(reload));
     }
 }
 
@@ -75,10 +75,14 @@ impl StopSignals {
 }
 
 impl OtherSignals {
-    async fn handle(mut self) {
+    async fn handle(mut self, reload: ReloadSignal) {
         loop {
             let signal = tokio::select! {
-                _ = self.hangup.recv() => "SIGHUP",
+                _ = self.hangup.recv() => {
+                    tracing::info!(signal = "SIGHUP", "reading the files of settings again");
+                    reload.trigger();
+                    continue;
+                }
                 _ = self.user_1.recv() => "SIGUSR1",
                 _ = self.user_2.recv() => "SIGUSR2",
             };

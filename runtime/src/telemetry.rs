@@ -2,7 +2,8 @@
 
 use crate::{
     json_lines::JsonFormat,
-    settings::{LogFormat, plain_url},
+    reload::text,
+    settings::{LogFilter, LogFormat, ProcessSettings, plain_url},
 };
 use anyhow::{Context, Result};
 use opentelemetry::trace::TracerProvider;
@@ -21,10 +22,11 @@ use std::{
 };
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
-    EnvFilter, Layer,
+    EnvFilter, Layer, Registry,
     filter::{FilterExt, LevelFilter, Targets, filter_fn},
     layer::SubscriberExt,
     registry::LookupSpan,
+    reload,
     util::SubscriberInitExt,
 };
 
@@ -52,21 +54,18 @@ impl<W: Write> Write for BatchedWriter<W> {
 /// Telemetry that is flushed when the program ends.
 pub(crate) struct Telemetry {
     spans: Option<SdkTracerProvider>,
+    filter: reload::Handle<EnvFilter, Registry>,
     /// Writes the remaining log lines when it is dropped.
     _log: WorkerGuard,
 }
 
 impl Telemetry {
-    /// Installs the subscriber. `RUST_LOG` filters the logs; the standard `OTEL_*` variables configure the export.
-    pub(crate) fn install(program: &'static str, format: Option<LogFormat>) -> Result<Self> {
+    /// Installs the subscriber. The standard `OTEL_*` variables configure the export.
+    pub(crate) fn install(program: &'static str, settings: &ProcessSettings) -> Result<Self> {
         let on_terminal = io::stderr().is_terminal();
-        let format = format.unwrap_or(if on_terminal { LogFormat::Text } else { LogFormat::Json });
-        #[expect(clippy::disallowed_methods, reason = "it is the standard variable, and no setting of ours")]
-        let filter = match env::var("RUST_LOG") {
-            Ok(rules) if !rules.is_empty() => EnvFilter::try_new(&rules)
-                .with_context(|| format!("RUST_LOG {rules:?} is not a log filter"))?,
-            _ => EnvFilter::new("info"),
-        };
+        let default_format = if on_terminal { LogFormat::Text } else { LogFormat::Json };
+        let format = settings.log_format.unwrap_or(default_format);
+        let (filter, handle) = reload::Layer::new(log_filter(settings)?);
         // A dedicated thread writes lines in batches, so request threads never contend on standard error.
         let (writer, log) = NonBlockingBuilder::default()
             .buffered_lines_limit(LINES_WAITING_MAX)
@@ -85,7 +84,17 @@ impl Telemetry {
             Some(provider) => subscriber.with(spans(provider, program)).try_init()?,
             None => subscriber.try_init()?,
         }
-        Ok(Self { spans: provider, _log: log })
+        Ok(Self { spans: provider, filter: handle, _log: log })
+    }
+
+    /// Returns a function that replaces the log filter with the content of its file.
+    pub(crate) fn filter_loader(&self) -> impl FnMut(&[Vec<u8>]) -> Result<(), String> + use<> {
+        let filter = self.filter.clone();
+        move |contents| {
+            let text = text(contents.first().map_or(&[], Vec::as_slice))?;
+            let new = text.parse::<LogFilter>()?.to_layer();
+            filter.reload(new).map_err(|error| error.to_string())
+        }
     }
 
     /// Sends the last spans. Returns `true` if that succeeded in time.
@@ -94,6 +103,20 @@ impl Telemetry {
         // This blocks its thread, and would deadlock on the only worker.
         let flushing = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(FLUSH_MAX));
         matches!(tokio::time::timeout(FLUSH_MAX, flushing).await, Ok(Ok(Ok(()))))
+    }
+}
+
+/// Returns the filter of the settings, that of `RUST_LOG`, or the default.
+fn log_filter(settings: &ProcessSettings) -> Result<EnvFilter> {
+    if let Some(filter) = &settings.log_filter {
+        return Ok(filter.to_layer());
+    }
+    #[expect(clippy::disallowed_methods, reason = "it is the standard variable, and no setting of ours")]
+    match env::var("RUST_LOG") {
+        Ok(rules) if !rules.is_empty() => {
+            EnvFilter::try_new(&rules).with_context(|| format!("RUST_LOG {rules:?} is not a log filter"))
+        }
+        _ => Ok(EnvFilter::new("info")),
     }
 }
 

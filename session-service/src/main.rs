@@ -2,7 +2,11 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use runtime::{Process, commands, listen, output, server::Protocol, settings::ProcessSettings};
+use runtime::{
+    Process, commands, listen, output,
+    server::Protocol,
+    settings::{ProcessSettings, SettingFiles},
+};
 use session_service::{
     doctor,
     grpc::{CONNECTION_MAX_AGE, Service, serve},
@@ -66,7 +70,7 @@ enum Resolved {
     Serve {
         grpc_listen: SocketAddr,
         admin_listen: SocketAddr,
-        service: ResolvedService,
+        service: Box<ResolvedService>,
         process: ProcessSettings,
     },
     Doctor {
@@ -84,7 +88,7 @@ fn main() -> ExitCode {
     match runtime::settings::parse(&SECRETS, resolve) {
         Ok(Resolved::Serve { grpc_listen, admin_listen, service, process: settings }) => {
             runtime::run("session-service", &settings, |process| {
-                serve_sessions(grpc_listen, admin_listen, service, process)
+                serve_sessions(grpc_listen, admin_listen, *service, process)
             })
         }
         Ok(Resolved::Doctor { store, policy, repair, limit }) => run_doctor(&store, policy, limit, repair),
@@ -92,15 +96,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn resolve(settings: Settings) -> Result<Resolved, String> {
+fn resolve(settings: Settings, files: &SettingFiles) -> Result<Resolved, String> {
     let Settings { grpc_listen, admin_listen, store, service, process, command } = settings;
     let store = store.ok_or("the following required arguments were not provided: --store <URL>")?;
-    let service = service.resolve(store)?;
+    let service = service.resolve(store, files)?;
+    let process = process.with_files(files);
     let Some(Command::Doctor { repair, limit }) = command else {
+        let service = Box::new(service);
         return Ok(Resolved::Serve { grpc_listen, admin_listen, service, process });
     };
     match service.store {
-        ResolvedStore::Redis(store) => Ok(Resolved::Doctor { store, policy: service.policy, repair, limit }),
+        ResolvedStore::Redis(store, _) => {
+            Ok(Resolved::Doctor { store, policy: service.policy, repair, limit })
+        }
         ResolvedStore::Memory => Err("memory: needs no doctor: it ends with the program".into()),
     }
 }
@@ -128,7 +136,7 @@ async fn serve_sessions(
     let admin = listen(admin_listen).await?;
     let mut registry = process.registry("session-service");
     let store = service.store.to_string();
-    let dependencies = service.build(&mut registry).map_err(anyhow::Error::msg)?;
+    let dependencies = service.build(&process.reload, &mut registry).map_err(anyhow::Error::msg)?;
     let service = Service::new(dependencies, &process.lifecycle, &mut registry).await;
     tracing::info!(grpc = %grpc.local_addr()?, admin = %admin.local_addr()?, store, "listening");
     process.serve_admin(admin, registry);

@@ -22,6 +22,7 @@ mod moves;
 mod old_records;
 mod plain_pages;
 mod redis;
+mod rotation;
 mod suite;
 mod topologies;
 mod unreachable;

@@ -32,8 +32,12 @@ const OTHER_FLAGS: [&str; 17] = [
 /// Variables of the tests.
 const TEST_VARIABLES: [&str; 2] = ["NONO_BIN", "NONO_SCRIPTED"];
 /// Variables that are no setting of a flag: each names the file of a secret.
-const FILE_VARIABLES: [&str; 3] =
-    ["NONO_STORE_FILE", "NONO_STORE_SENTINEL_PASSWORD_FILE", "NONO_MODEL_API_KEY_FILE"];
+const FILE_VARIABLES: [&str; 4] = [
+    "NONO_STORE_FILE",
+    "NONO_STORE_SENTINEL_PASSWORD_FILE",
+    "NONO_MODEL_API_KEY_FILE",
+    "NONO_LOG_FILTER_FILE",
+];
 
 async fn helps() -> Vec<Help> {
     let mut helps = Vec::new();

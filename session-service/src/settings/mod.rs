@@ -1,6 +1,7 @@
 //! Settings of the service.
 
 mod store;
+mod store_files;
 
 use crate::{
     grpc::Dependencies,
@@ -14,10 +15,14 @@ use crate::{
 };
 use clap::Args;
 use prometheus_client::registry::Registry;
-use runtime::settings::{SecretSetting, positive_duration};
+use runtime::{
+    reload::{Current, ReloadSignal, SettingFile, text},
+    settings::{FileSetting, SettingFiles, positive_duration},
+};
 use std::{fs, sync::Arc, time::Duration};
 
-pub use store::{FileContent, ResolvedStore, StoreSettings, StoreUrl};
+pub use store::{ResolvedStore, StoreSettings, StoreUrl, TlsFile};
+pub use store_files::StoreFiles;
 
 /// Settings of the service besides its addresses and its store.
 #[derive(Args, Clone, Debug)]
@@ -88,10 +93,10 @@ pub struct ServiceSettings {
 }
 
 /// Settings that may be secrets. The address of the store may contain a password.
-pub const SECRETS: [SecretSetting; 3] = [
-    SecretSetting { setting: "store", file_variable: "NONO_STORE_FILE" },
-    SecretSetting { setting: "store_sentinel_password", file_variable: "NONO_STORE_SENTINEL_PASSWORD_FILE" },
-    SecretSetting { setting: "model_api_key", file_variable: "NONO_MODEL_API_KEY_FILE" },
+pub const SECRETS: [FileSetting; 3] = [
+    FileSetting { setting: "store", file_variable: "NONO_STORE_FILE" },
+    FileSetting { setting: "store_sentinel_password", file_variable: "NONO_STORE_SENTINEL_PASSWORD_FILE" },
+    FileSetting { setting: "model_api_key", file_variable: "NONO_MODEL_API_KEY_FILE" },
 ];
 
 fn personas(path: &str) -> Result<Arc<Personas>, String> {
@@ -107,16 +112,19 @@ pub struct ResolvedService {
     pub store: ResolvedStore,
     personas: Arc<Personas>,
     model: Arc<dyn Model>,
+    /// API key of the model, and the file from which it comes.
+    model_key: Option<(Current<ApiKey>, SettingFile)>,
     context_messages: usize,
     turn_limits: TurnLimits,
 }
 
 impl ServiceSettings {
     /// Validates the settings together with the URL of the store. The error is one sentence.
-    pub fn resolve(self, store: StoreUrl) -> Result<ResolvedService, String> {
+    pub fn resolve(self, store: StoreUrl, files: &SettingFiles) -> Result<ResolvedService, String> {
+        let key = self.model_api_key.clone().map(Current::new);
         let model: Arc<dyn Model> = match (&self.model_url, &self.model) {
             (Some(url), Some(name)) => {
-                let model = OpenAi::new(url, name, self.model_api_key.as_ref())?;
+                let model = OpenAi::new(url, name, key.clone())?;
                 Arc::new(LimitedModel::new(model, STALL_TIMEOUT))
             }
             _ => Arc::new(LimitedModel::new(Demo::default(), STALL_TIMEOUT)),
@@ -126,9 +134,10 @@ impl ServiceSettings {
                 session_ttl: self.session_ttl,
                 max_sessions_per_owner: self.max_sessions_per_owner,
             },
-            store: self.store.resolve(store)?,
+            store: self.store.resolve(store, files)?,
             personas: self.personas.unwrap_or_else(|| Arc::new(Personas::built_in())),
             model,
+            model_key: key.zip(files.get("model_api_key")),
             context_messages: self.context_messages.into(),
             turn_limits: TurnLimits { max_turns: self.max_turns, orphan_turn_max: self.orphan_turn_max },
         })
@@ -136,10 +145,18 @@ impl ServiceSettings {
 }
 
 impl ResolvedService {
-    /// Creates the dependencies of the service and starts connecting to the store. The error is one sentence.
-    pub fn build(self, registry: &mut Registry) -> Result<Dependencies, String> {
-        let Self { policy, store, personas, model, context_messages, turn_limits } = self;
-        let (store, system) = store.build(policy)?;
+    /// Creates the dependencies of the service, starts connecting to the store and watches the files of settings. The error
+    /// is one sentence.
+    pub fn build(self, reload: &ReloadSignal, registry: &mut Registry) -> Result<Dependencies, String> {
+        let Self { policy, store, personas, model, model_key, context_messages, turn_limits } = self;
+        let (store, system) = store.build(policy, reload)?;
+        if let Some((key, file)) = model_key {
+            reload.watch(vec![file], move |contents| {
+                let content = contents.first().map_or(&[][..], Vec::as_slice);
+                key.set(text(content)?.parse()?);
+                Ok(())
+            });
+        }
         let store = Arc::new(InstrumentedStore::new(store, system, StoreMetrics::register(registry)));
         Ok(Dependencies { store, policy, personas, model, context_messages, turn_limits })
     }

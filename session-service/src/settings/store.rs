@@ -1,13 +1,18 @@
 //! Settings of the store.
 
+use super::store_files::{StoreFiles, StoreSetting};
 use crate::store::{
     Policy, SessionStore,
     memory::MemoryStore,
     redis::{RedisSettings, RedisStore, RedisTls, RedisUrl, SentinelCredentials},
 };
 use clap::Args;
+use runtime::{
+    reload::{ReloadSignal, SettingFile},
+    settings::SettingFiles,
+};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
-use std::{fmt, fs, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr, sync::Arc};
 
 /// URL of the store.
 #[derive(Clone, PartialEq, Eq)]
@@ -51,16 +56,25 @@ pub struct StoreSettings {
     pub min_replicas_ack: u8,
 
     /// PEM file with the certificate authorities of the store [default: the system's].
-    #[arg(long, global = true, env = "NONO_STORE_TLS_CA", value_name = "FILE", value_parser = file)]
-    pub store_tls_ca: Option<FileContent>,
+    #[arg(
+        long, global = true, env = "NONO_STORE_TLS_CA", value_name = "FILE",
+        value_parser = |path: &str| TlsFile::read("--store-tls-ca", path)
+    )]
+    pub store_tls_ca: Option<TlsFile>,
 
     /// PEM file with the client certificate for a store that requires one.
-    #[arg(long, global = true, env = "NONO_STORE_TLS_CERT", value_name = "FILE", requires = "store_tls_key", value_parser = file)]
-    pub store_tls_cert: Option<FileContent>,
+    #[arg(
+        long, global = true, env = "NONO_STORE_TLS_CERT", value_name = "FILE", requires = "store_tls_key",
+        value_parser = |path: &str| TlsFile::read("--store-tls-cert", path)
+    )]
+    pub store_tls_cert: Option<TlsFile>,
 
     /// PEM file with the key of the client certificate.
-    #[arg(long, global = true, env = "NONO_STORE_TLS_KEY", value_name = "FILE", requires = "store_tls_cert", value_parser = file)]
-    pub store_tls_key: Option<FileContent>,
+    #[arg(
+        long, global = true, env = "NONO_STORE_TLS_KEY", value_name = "FILE", requires = "store_tls_cert",
+        value_parser = |path: &str| TlsFile::read("--store-tls-key", path)
+    )]
+    pub store_tls_key: Option<TlsFile>,
 
     /// User name for the Sentinels [default: the default user].
     #[arg(long, global = true, env = "NONO_STORE_SENTINEL_USER", value_name = "NAME")]
@@ -77,12 +91,23 @@ pub struct StoreSettings {
     pub store_sentinel_password: Option<SecretString>,
 }
 
-/// Content of a file, read at the start. It may be a key.
-pub type FileContent = SecretSlice<u8>;
+/// A file with a certificate or a key, and its content.
+#[derive(Clone, Debug)]
+pub struct TlsFile {
+    file: SettingFile,
+    content: SecretSlice<u8>,
+}
 
-fn file(path: &str) -> Result<FileContent, String> {
-    let content = fs::read(path).map_err(|error| format!("it cannot be read: {error}"))?;
-    Ok(content.into())
+impl TlsFile {
+    fn read(setting: &'static str, path: &str) -> Result<Self, String> {
+        let read = SettingFile::read(setting, path);
+        let (file, content) = read.map_err(|error| format!("it cannot be read: {error}"))?;
+        Ok(Self { file, content: content.into() })
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.content.expose_secret().to_vec()
+    }
 }
 
 /// A store that can be created from valid settings.
@@ -90,13 +115,13 @@ fn file(path: &str) -> Result<FileContent, String> {
 pub enum ResolvedStore {
     /// Sessions in memory.
     Memory,
-    /// Sessions in Redis.
-    Redis(RedisSettings),
+    /// Sessions in Redis, with the files from which some of the settings come.
+    Redis(RedisSettings, StoreFiles),
 }
 
 impl StoreSettings {
     /// Validates the settings together with the URL. The error is one sentence.
-    pub(super) fn resolve(self, url: StoreUrl) -> Result<ResolvedStore, String> {
+    pub(super) fn resolve(self, url: StoreUrl, files: &SettingFiles) -> Result<ResolvedStore, String> {
         let url = match url {
             StoreUrl::Memory if self.has_redis_settings() => {
                 return Err("--min-replicas-ack and --store-... are for Redis, and --store is memory:".into());
@@ -104,13 +129,13 @@ impl StoreSettings {
             StoreUrl::Memory => return Ok(ResolvedStore::Memory),
             StoreUrl::Redis(url) => url,
         };
-        let bytes = |file: FileContent| file.expose_secret().to_vec();
+        let store_files = self.files(files);
         let client = self.store_tls_cert.zip(self.store_tls_key);
         let settings = RedisSettings {
             url,
             tls: RedisTls {
-                ca: self.store_tls_ca.map(bytes),
-                client: client.map(|(cert, key)| (bytes(cert), bytes(key))),
+                ca: self.store_tls_ca.map(|file| file.bytes()),
+                client: client.map(|(cert, key)| (cert.bytes(), key.bytes())),
             },
             sentinel: SentinelCredentials {
                 user: self.store_sentinel_user,
@@ -119,7 +144,21 @@ impl StoreSettings {
             min_replicas_ack: self.min_replicas_ack,
         };
         settings.validate()?;
-        Ok(ResolvedStore::Redis(settings))
+        Ok(ResolvedStore::Redis(settings, store_files))
+    }
+
+    fn files(&self, files: &SettingFiles) -> StoreFiles {
+        let mut store_files = StoreFiles::default();
+        store_files.add(StoreSetting::Url, files.get("store"));
+        store_files.add(StoreSetting::SentinelPassword, files.get("store_sentinel_password"));
+        for (setting, file) in [
+            (StoreSetting::Ca, &self.store_tls_ca),
+            (StoreSetting::ClientCert, &self.store_tls_cert),
+            (StoreSetting::ClientKey, &self.store_tls_key),
+        ] {
+            store_files.add(setting, file.as_ref().map(|tls| tls.file.clone()));
+        }
+        store_files
     }
 
     fn has_redis_settings(&self) -> bool {
@@ -133,11 +172,16 @@ impl StoreSettings {
 
 impl ResolvedStore {
     /// Creates the store and starts connecting to it. Also returns its name in traces.
-    pub(super) fn build(&self, policy: Policy) -> Result<(Arc<dyn SessionStore>, &'static str), String> {
+    pub(super) fn build(
+        &self,
+        policy: Policy,
+        reload: &ReloadSignal,
+    ) -> Result<(Arc<dyn SessionStore>, &'static str), String> {
         Ok(match self {
             Self::Memory => (Arc::new(MemoryStore::new(policy)), "memory"),
-            Self::Redis(settings) => {
+            Self::Redis(settings, files) => {
                 let store = Arc::new(RedisStore::new(settings, policy)?);
+                files.watch(reload, store.clone(), settings.clone());
                 tokio::spawn(log_recommendations(store.clone()));
                 (store, "redis")
             }
@@ -149,7 +193,7 @@ impl fmt::Display for ResolvedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory => f.write_str("memory:"),
-            Self::Redis(settings) => write!(f, "{:?}", settings.url),
+            Self::Redis(settings, _) => write!(f, "{:?}", settings.url),
         }
     }
 }

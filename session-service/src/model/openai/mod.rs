@@ -25,6 +25,7 @@ use reqwest::{
     },
     redirect,
 };
+use runtime::reload::Current;
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt;
 use std::{
@@ -52,19 +53,17 @@ pub struct OpenAi {
     client: Client,
     endpoint: String,
     model: String,
-    key: Option<ApiKey>,
+    key: Option<Current<ApiKey>>,
 }
 
 impl OpenAi {
-    /// Creates a client of the model `model` at `url`. The error is one sentence.
-    pub fn new(url: &ModelUrl, model: &str, key: Option<&ApiKey>) -> Result<Self, String> {
-        let mut headers = HeaderMap::from_iter([
+    /// Creates a client of the model `model` at `url`. A key that is replaced is used from the next call on. The error is one
+    /// sentence.
+    pub fn new(url: &ModelUrl, model: &str, key: Option<Current<ApiKey>>) -> Result<Self, String> {
+        let headers = HeaderMap::from_iter([
             (ACCEPT, HeaderValue::from_static("text/event-stream")),
             (CONTENT_TYPE, HeaderValue::from_static("application/json")),
         ]);
-        if let Some(key) = key {
-            headers.insert(AUTHORIZATION, key.as_header());
-        }
         let builder = Client::builder()
             .user_agent(concat!("nono/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
@@ -76,7 +75,7 @@ impl OpenAi {
         let builder = if url.is_loopback() { builder.no_proxy() } else { builder };
         let client =
             builder.build().map_err(|error| format!("there can be no client for the model: {error}"))?;
-        Ok(Self { client, endpoint: url.endpoint(), model: model.to_owned(), key: key.cloned() })
+        Ok(Self { client, endpoint: url.endpoint(), model: model.to_owned(), key })
     }
 }
 
@@ -88,12 +87,17 @@ impl Model for OpenAi {
 
     async fn reply(&self, prompt: Prompt) -> Result<ReplyStream, ModelError> {
         let body = wire::request(&self.model, &prompt);
-        let sent = self.client.post(&self.endpoint).body(body).send().await;
-        let response = self.accepted(sent.map_err(|error| self.unanswered(error))?).await?;
-        let (has_framing, key) = (has_framing(&response), self.key.clone());
+        let key = self.key.as_ref().map(Current::get);
+        let mut request = self.client.post(&self.endpoint).body(body);
+        if let Some(key) = &key {
+            request = request.header(AUTHORIZATION, key.as_header());
+        }
+        let sent = request.send().await.map_err(|error| unanswered(error, key.as_deref()));
+        let response = self.accepted(sent?).await?;
+        let has_framing = has_framing(&response);
         let bytes = response.bytes_stream();
         let reader =
-            StreamReader::new(bytes.map_err(move |error| io::Error::other(causes(error, key.as_ref()))));
+            StreamReader::new(bytes.map_err(move |error| io::Error::other(causes(error, key.as_deref()))));
         let chunks = Chunks::new(reader, STREAM_MAX_BYTES, has_framing);
         Ok(Box::pin(stream::unfold(Some(chunks), |chunks| async {
             let mut chunks = chunks?;
@@ -108,12 +112,6 @@ impl Model for OpenAi {
 }
 
 impl OpenAi {
-    fn unanswered(&self, error: reqwest::Error) -> ModelError {
-        let is_connect = error.is_connect();
-        let cause = causes(error, self.key.as_ref()).into();
-        if is_connect { ModelError::Unreachable(cause) } else { ModelError::Truncated(cause) }
-    }
-
     async fn accepted(&self, mut response: Response) -> Result<Response, ModelError> {
         let status = response.status();
         if status.is_success() {
@@ -160,6 +158,12 @@ fn tls(url: &ModelUrl) -> Result<ClientConfig, String> {
     let verified = builder.with_platform_verifier();
     let builder = verified.map_err(|error| format!("the system's certificates cannot be used: {error}"))?;
     Ok(builder.with_no_client_auth())
+}
+
+fn unanswered(error: reqwest::Error, key: Option<&ApiKey>) -> ModelError {
+    let is_connect = error.is_connect();
+    let cause = causes(error, key).into();
+    if is_connect { ModelError::Unreachable(cause) } else { ModelError::Truncated(cause) }
 }
 
 /// Returns the error and its causes in words, without the address and without the key.

@@ -17,7 +17,10 @@ pub(super) fn model_at(url: &str) -> LimitedModel {
 
 fn model_within(silence: Duration, url: &str) -> LimitedModel {
     let key = KEY.parse().unwrap();
-    LimitedModel::new(OpenAi::new(&url.parse().unwrap(), "llama3.2", Some(&key)).unwrap(), silence)
+    LimitedModel::new(
+        OpenAi::new(&url.parse().unwrap(), "llama3.2", Some(Current::new(key))).unwrap(),
+        silence,
+    )
 }
 
 pub(super) fn pieces(words: &[&str]) -> Vec<String> {

@@ -46,6 +46,12 @@ impl RedisStore {
         Self::new(&RedisSettings::from_url(RedisUrl::parse(url)?), policy)
     }
 
+    /// Uses the credentials and certificates of these settings for new connections. Fails if the servers are others. The
+    /// error is one sentence.
+    pub fn reconfigure(&self, settings: &RedisSettings) -> Result<(), String> {
+        self.client.reconfigure(settings)
+    }
+
     /// Prepares the call of a script with its first argument.
     pub(super) fn prepare(&self, script: &'static Script, keys: &[String]) -> ScriptCall {
         let mut call = ScriptCall::new(script, keys);

@@ -20,6 +20,7 @@ use bb8_redis::redis::{
     cluster_routing::{MultipleNodeRoutingInfo, Route, RoutingInfo, SingleNodeRoutingInfo, Slot, SlotAddr},
     io::tcp::TcpSettings,
 };
+use runtime::reload::Current;
 use std::{
     sync::{
         Arc,
@@ -41,20 +42,21 @@ const REFRESH_BACKOFF: Duration = Duration::from_millis(150);
 pub(super) struct Cluster(Arc<Inner>);
 
 struct Inner {
-    client: ClusterClient,
-    /// The configured nodes, with certificates.
-    nodes: Vec<ConnectionInfo>,
+    config: Current<Config>,
     topology: watch::Sender<Option<ClusterConnection>>,
     is_refreshing: AtomicBool,
     last_failure: LastFailure,
 }
 
-impl Cluster {
-    /// Creates a client and starts connecting in the background.
-    pub(super) fn new(
-        nodes: Vec<ConnectionInfo>,
-        certificates: Option<TlsCertificates>,
-    ) -> RedisResult<Self> {
+/// Configuration of new connections.
+struct Config {
+    client: ClusterClient,
+    /// The configured nodes, with credentials and certificates.
+    nodes: Vec<ConnectionInfo>,
+}
+
+impl Config {
+    fn new(nodes: Vec<ConnectionInfo>, certificates: Option<TlsCertificates>) -> RedisResult<Self> {
         // The driver's retries do not distinguish idempotent requests, so they are off and the caller retries.
         let mut builder = ClusterClientBuilder::new(nodes.clone())
             .retries(0)
@@ -64,15 +66,35 @@ impl Cluster {
         if let Some(certificates) = certificates {
             builder = builder.certs(certificates);
         }
+        Ok(Self { client: builder.build()?, nodes })
+    }
+}
+
+impl Cluster {
+    /// Creates a client and starts connecting in the background.
+    pub(super) fn new(
+        nodes: Vec<ConnectionInfo>,
+        certificates: Option<TlsCertificates>,
+    ) -> RedisResult<Self> {
         let cluster = Self(Arc::new(Inner {
-            client: builder.build()?,
-            nodes,
+            config: Current::new(Config::new(nodes, certificates)?),
             topology: watch::Sender::new(None),
             is_refreshing: AtomicBool::new(false),
             last_failure: LastFailure::default(),
         }));
         cluster.refresh_topology();
         Ok(cluster)
+    }
+
+    /// Uses other credentials and certificates, for a new connection that replaces the current one.
+    pub(super) fn reconfigure(
+        &self,
+        nodes: Vec<ConnectionInfo>,
+        certificates: Option<TlsCertificates>,
+    ) -> RedisResult<()> {
+        self.0.config.set(Config::new(nodes, certificates)?);
+        self.refresh_topology();
+        Ok(())
     }
 
     /// Runs a command on the node that owns its first key.
@@ -152,7 +174,7 @@ impl Cluster {
         match timeout(CONNECT_TIMEOUT, updates.wait_for(Option::is_some)).await {
             Ok(Ok(topology)) => Ok(topology.clone().expect("wait_for returned it")),
             _ => {
-                let timeout = || Failure::timeout(&self.0.nodes[0]).reason();
+                let timeout = || Failure::timeout(&self.0.config.get().nodes[0]).reason();
                 Err(not_connected(self.0.last_failure.reason().unwrap_or_else(timeout)))
             }
         }
@@ -169,7 +191,7 @@ impl Cluster {
 
     /// Stores and logs the reason why a refresh failed. Without an error, it timed out.
     async fn record_failure(&self, error: Option<RedisError>) {
-        let failure = diagnose(&self.0.nodes, error).await;
+        let failure = diagnose(&self.0.config.get().nodes, error).await;
         let reason = self.0.last_failure.diagnose(&failure).await;
         tracing::debug!(%reason, "topology refresh failed");
     }
@@ -181,17 +203,26 @@ impl Cluster {
             return;
         }
         tokio::spawn(async move {
-            match timeout(REFRESH_TIMEOUT, cluster.0.client.get_async_connection()).await {
-                Ok(Ok(topology)) => {
-                    cluster.0.last_failure.clear();
-                    cluster.0.topology.send_replace(Some(topology));
-                }
-                Ok(Err(error)) => cluster.record_failure(Some(error)).await,
-                Err(_) => cluster.record_failure(None).await,
-            }
+            let config = cluster.0.config.get();
+            cluster.reconnect(&config).await;
             sleep(runtime::jittered(REFRESH_BACKOFF)).await;
             cluster.0.is_refreshing.store(false, Ordering::Release);
+            // The connection does not have a configuration that was set since.
+            if !Arc::ptr_eq(&config, &cluster.0.config.get()) {
+                cluster.refresh_topology();
+            }
         });
+    }
+
+    async fn reconnect(&self, config: &Config) {
+        match timeout(REFRESH_TIMEOUT, config.client.get_async_connection()).await {
+            Ok(Ok(topology)) => {
+                self.0.last_failure.clear();
+                self.0.topology.send_replace(Some(topology));
+            }
+            Ok(Err(error)) => self.record_failure(Some(error)).await,
+            Err(_) => self.record_failure(None).await,
+        }
     }
 }
 

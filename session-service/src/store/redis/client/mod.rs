@@ -13,18 +13,18 @@ mod pool;
 mod problem;
 mod script;
 mod sentinel;
+mod servers;
 mod tls;
 mod topology;
 mod url;
 mod value;
 
 use crate::store::StoreError;
-use bb8_redis::redis::{Cmd, Pipeline, RedisResult, TlsCertificates, Value, cmd};
+use bb8_redis::redis::{Cmd, Pipeline, RedisResult, Value, cmd};
 use classify::{classify, classify_check};
-use cluster::Cluster;
 use error::{is_connection_lost, is_redirect, is_unknown_script, is_wrong_type};
 use futures_util::future::try_join_all;
-use pool::Pool;
+use servers::Servers;
 use std::time::Duration;
 use tokio::time::sleep;
 use topology::Topology;
@@ -54,13 +54,7 @@ pub(super) struct RedisClient {
     wait_pool: Option<Servers>,
     /// Number of replicas that must have a write before it is acknowledged.
     replicas: u8,
-}
-
-enum Servers {
-    /// One server at a time owns all keys.
-    Single { pool: Pool, has_failover: bool },
-    /// Each server owns some of the keys.
-    Cluster(Cluster),
+    topology: Topology,
 }
 
 /// A request, sent in one round trip.
@@ -70,34 +64,6 @@ enum Request<'a> {
     Pipeline(&'a Pipeline),
     Script(&'a ScriptCall),
     ReplicatedScript(&'a ScriptCall),
-}
-
-impl Servers {
-    fn new(
-        topology: Topology,
-        certificates: Option<TlsCertificates>,
-        scripts: Scripts,
-        replicated_writes: bool,
-    ) -> RedisResult<Self> {
-        Ok(match topology {
-            Topology::Standalone(server) => Self::Single {
-                pool: Pool::for_server(server, scripts, replicated_writes)?,
-                has_failover: false,
-            },
-            Topology::Sentinel(config) => Self::Single {
-                pool: Pool::for_sentinel(config, scripts, replicated_writes),
-                has_failover: true,
-            },
-            Topology::Cluster(nodes) => Self::Cluster(Cluster::new(nodes, certificates)?),
-        })
-    }
-
-    async fn send_pipeline(&self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
-        match self {
-            Self::Single { pool, .. } => pool.connection().await?.send_pipeline(pipeline).await,
-            Self::Cluster(cluster) => Box::pin(cluster.send_pipeline(pipeline)).await,
-        }
-    }
 }
 
 impl RedisClient {
@@ -111,7 +77,23 @@ impl RedisClient {
         };
         let replicas = settings.min_replicas_ack;
         let wait_pool = (replicas > 0).then(|| servers(true)).transpose()?;
-        Ok(Self { servers: servers(false)?, wait_pool, replicas })
+        Ok(Self { servers: servers(false)?, wait_pool, replicas, topology })
+    }
+
+    /// Uses the credentials and certificates of these settings for new connections. The error is one sentence.
+    pub(super) fn reconfigure(&self, settings: &RedisSettings) -> Result<(), String> {
+        let topology = settings.url.topology(&settings.tls, &settings.sentinel)?;
+        if !self.topology.has_servers_of(&topology) {
+            return Err(
+                "the address of the store changed, not only its user or password: restart the program".into(),
+            );
+        }
+        let certificates = settings.tls.certificates();
+        for servers in [Some(&self.servers), self.wait_pool.as_ref()].into_iter().flatten() {
+            let result = servers.reconfigure(topology.clone(), certificates.clone());
+            result.map_err(|_| "the store's URL or certificates are not usable")?;
+        }
+        Ok(())
     }
 
     /// Returns `true` if keys without a common hash tag may be on different servers.

@@ -10,13 +10,14 @@ use super::{
     failure::Failure,
     script::{self, Scripts},
     sentinel::PrimaryAddress,
-    topology::SentinelConfig,
+    topology::{SentinelConfig, Topology},
 };
 use crate::store::Unreachable;
 use bb8_redis::{
     bb8::{self, ErrorSink, ManageConnection},
-    redis::{Client, ConnectionInfo, RedisResult},
+    redis::{Client, ConnectionInfo, ErrorKind, RedisResult},
 };
+use runtime::reload::Current;
 use std::sync::Arc;
 
 /// Pool size for normal traffic. Redis is single-threaded, so a second connection adds no throughput, and requests that
@@ -38,13 +39,13 @@ impl Pool {
         scripts: Scripts,
         replicated_writes: bool,
     ) -> RedisResult<Self> {
-        let target = Target::Server(Client::open(server)?);
+        let target = Target::Server(Current::new(Client::open(server)?));
         Ok(Self::new(Manager::new(target, scripts), replicated_writes))
     }
 
     /// Creates a pool that connects to the current primary of a Sentinel deployment.
     pub(super) fn for_sentinel(config: SentinelConfig, scripts: Scripts, replicated_writes: bool) -> Self {
-        let primary = PrimaryAddress::default();
+        let (primary, config) = (PrimaryAddress::default(), Current::new(config));
         primary.watch(config.clone());
         Self::new(Manager::new(Target::Primary(config, primary), scripts), replicated_writes)
     }
@@ -59,6 +60,16 @@ impl Pool {
             .test_on_check_out(true)
             .error_sink(Box::new(LogErrors));
         Self { connections: builder.build_unchecked(manager.clone()), manager }
+    }
+
+    /// Uses other credentials and certificates for new connections.
+    pub(super) fn reconfigure(&self, topology: Topology) -> RedisResult<()> {
+        match (&*self.manager.target, topology) {
+            (Target::Server(client), Topology::Standalone(server)) => client.set(Client::open(server)?),
+            (Target::Primary(current, _), Topology::Sentinel(config)) => current.set(config),
+            _ => return Err((ErrorKind::InvalidClientConfig, "another topology").into()),
+        }
+        Ok(())
     }
 
     /// Returns a connection that other callers may share. The error has the reason why there is none.
@@ -79,8 +90,8 @@ struct Manager {
 }
 
 enum Target {
-    Server(Client),
-    Primary(SentinelConfig, PrimaryAddress),
+    Server(Current<Client>),
+    Primary(Current<SentinelConfig>, PrimaryAddress),
 }
 
 impl Manager {
@@ -91,12 +102,13 @@ impl Manager {
     async fn establish(&self) -> Result<Connection, Failure> {
         let (mut multiplexed, server, address) = match &*self.target {
             Target::Server(client) => {
+                let client = client.get();
                 let server = client.get_connection_info();
-                let connection = connect(client).await;
+                let connection = connect(&client).await;
                 (connection.map_err(|error| Failure::of_server(server, error))?, server.clone(), None)
             }
             Target::Primary(config, primary) => {
-                let (connection, server, address) = primary.connect(config).await?;
+                let (connection, server, address) = primary.connect(&config.get()).await?;
                 (connection, server, Some(address))
             }
         };
@@ -112,8 +124,8 @@ impl Manager {
 
     fn timeout(&self) -> Failure {
         match &*self.target {
-            Target::Server(client) => Failure::timeout(client.get_connection_info()),
-            Target::Primary(config, primary) => primary.timeout(config),
+            Target::Server(client) => Failure::timeout(client.get().get_connection_info()),
+            Target::Primary(config, primary) => primary.timeout(&config.get()),
         }
     }
 

@@ -9,6 +9,7 @@ use bb8_redis::redis::{
     Client, ConnectionAddr, ConnectionInfo, ErrorKind, RedisResult, Value, aio::MultiplexedConnection, cmd,
 };
 use futures_util::{StreamExt, stream::FuturesUnordered};
+use runtime::reload::Current;
 use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
@@ -43,12 +44,12 @@ impl PrimaryAddress {
     }
 
     /// Starts a task that updates the address until the last pool is dropped.
-    pub(super) fn watch(&self, config: SentinelConfig) {
+    pub(super) fn watch(&self, config: Current<SentinelConfig>) {
         let primary = Arc::downgrade(&self.0);
         tokio::spawn(async move {
             while let Some(primary) = Weak::upgrade(&primary) {
                 // Minority results are ignored: a stale Sentinel must not invalidate healthy connections.
-                if let Ok((address, true)) = quorum_vote(&config).await {
+                if let Ok((address, true)) = quorum_vote(&config.get()).await {
                     Self(primary).update(&address);
                 }
                 sleep(WATCH_INTERVAL).await;
