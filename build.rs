@@ -15,6 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     )]
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("nono.binpb"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    let codec = "crate::codec::SmallBufferCodec";
+    tonic_prost_build::configure().codec_path(codec).compile_fds(descriptors)?;
     Ok(())
 }

@@ -44,6 +44,7 @@ pub mod config {
     }
 }
 
+pub mod codec;
 pub mod limits;
 #[cfg(feature = "json")]
 pub mod metadata;

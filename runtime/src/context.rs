@@ -9,6 +9,7 @@ use opentelemetry::{
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use std::sync::Arc;
 use tokio::task_local;
+use tokio_util::either::Either;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use uuid::Uuid;
@@ -78,12 +79,10 @@ impl RequestContext {
 
     /// Returns the future of a new task that belongs to the current request, if there is one.
     pub fn propagate<F: Future>(future: F) -> impl Future<Output = F::Output> + use<F> {
-        let current = CURRENT.try_with(Self::clone).ok();
-        async move {
-            match current {
-                Some(context) => CURRENT.scope(context, future).await,
-                None => future.await,
-            }
+        // Not an async block, which would store the future twice.
+        match CURRENT.try_with(Self::clone) {
+            Ok(context) => Either::Left(CURRENT.scope(context, future)),
+            Err(_) => Either::Right(future),
         }
     }
 

@@ -102,16 +102,16 @@ fn message(message: Message) -> Result<pb::Message, Status> {
 
 pub(super) fn turn_event(event: TurnEvent) -> Result<chat::ChatResponse, Status> {
     let event = match event {
-        TurnEvent::Accepted { session: live, message: stored, replayed } => Event::Accepted(chat::Accepted {
-            message: Some(message(stored)?),
-            replayed,
-            session: Some(session(&live)?),
+        TurnEvent::Accepted(accepted) => Event::Accepted(chat::Accepted {
+            session: Some(session(&accepted.session)?),
+            replayed: accepted.replayed,
+            message: Some(message(accepted.message)?),
         }),
         TurnEvent::Delta(text) => Event::Delta(chat::Delta { text }),
-        TurnEvent::Done { session: live, reply } => Event::Done(chat::Done {
-            finish_reason: finish_reason(reply.finish_reason).into(),
-            message: Some(message(reply)?),
-            session: Some(session(&live)?),
+        TurnEvent::Done(finished) => Event::Done(chat::Done {
+            session: Some(session(&finished.session)?),
+            finish_reason: finish_reason(finished.reply.finish_reason).into(),
+            message: Some(message(finished.reply)?),
         }),
     };
     Ok(chat::ChatResponse { event: Some(event) })

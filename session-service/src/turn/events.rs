@@ -3,7 +3,7 @@
 use crate::{
     domain::{Message, Session},
     model::ModelError,
-    store::StoreError,
+    store::{FinishedTurn, StoreError},
 };
 use futures_util::Stream;
 use std::{
@@ -22,19 +22,22 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// Outcome of a turn that was ended because its caller had disconnected.
 pub(super) const ORPHANED: &str = "orphaned";
 
-/// Event of a turn.
+/// Event of a turn. Large ones are boxed, because every turn has a buffer of at least 32 events.
 pub(crate) enum TurnEvent {
     /// The user's message is stored.
-    Accepted {
-        session: Session,
-        message: Message,
-        /// `true` if an earlier call had stored the message.
-        replayed: bool,
-    },
+    Accepted(Box<Accepted>),
     /// The next text of the reply.
     Delta(String),
     /// The reply is stored. The last event.
-    Done { session: Session, reply: Message },
+    Done(Box<FinishedTurn>),
+}
+
+/// The user's message of a turn as stored, and the session after that.
+pub(crate) struct Accepted {
+    pub(crate) session: Session,
+    pub(crate) message: Message,
+    /// `true` if an earlier call had stored the message.
+    pub(crate) replayed: bool,
 }
 
 /// Error that ends a turn without a reply.
@@ -112,9 +115,10 @@ impl EventSink {
     /// Sends the events of a stored reply except the last one, which it returns.
     pub(super) async fn replay(&mut self, session: Session, message: Message, reply: Message) -> TurnEvent {
         let text = reply.content.as_str().to_owned();
-        self.send(Ok(TurnEvent::Accepted { session: session.clone(), message, replayed: true })).await;
+        let accepted = Accepted { session: session.clone(), message, replayed: true };
+        self.send(Ok(TurnEvent::Accepted(Box::new(accepted)))).await;
         self.send(Ok(TurnEvent::Delta(text))).await;
-        TurnEvent::Done { session, reply }
+        TurnEvent::Done(Box::new(FinishedTurn { session, reply }))
     }
 
     pub(super) async fn send(&mut self, event: Result<TurnEvent, TurnError>) {

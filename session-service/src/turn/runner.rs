@@ -4,7 +4,7 @@
 //! longer store a reply.
 
 use super::{
-    events::{EventSink, ORPHANED, TurnError, TurnEvent},
+    events::{Accepted, EventSink, ORPHANED, TurnError, TurnEvent},
     limits::TurnLimits,
     metrics::TurnMetrics,
 };
@@ -110,8 +110,8 @@ impl TurnRunner {
         if let Some(reply) = reply {
             return Ok((self.events.replay(session, message, reply).await, "replayed"));
         }
-        let accepted = TurnEvent::Accepted { session: session.clone(), message, replayed };
-        self.events.send(Ok(accepted)).await;
+        let accepted = Accepted { session: session.clone(), message, replayed };
+        self.events.send(Ok(TurnEvent::Accepted(Box::new(accepted)))).await;
         let (context, owner, request) = (self.context.clone(), self.owner.clone(), self.request.clone());
         let orphaned = orphaned(self.events.disconnected(), context.limits.orphan_turn_max);
         let mut text = String::new();
@@ -127,10 +127,9 @@ impl TurnRunner {
         // An orphaned reply is cut where it is.
         let finish_reason = finish.unwrap_or(FinishReason::Length);
         let (content, metadata) = (Content::stored(text), Metadata::default());
-        let FinishedTurn { session, reply } =
-            self.store_reply(&NewReply { content, metadata, finish_reason }).await?;
+        let finished = self.store_reply(&NewReply { content, metadata, finish_reason }).await?;
         let outcome = if finish.is_some() { "answered" } else { ORPHANED };
-        Ok((TurnEvent::Done { session, reply }, outcome))
+        Ok((TurnEvent::Done(Box::new(finished)), outcome))
     }
 
     /// Generates the reply, appends each part to `text` and sends it to the caller.

@@ -35,7 +35,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 use tokio::time::timeout;
-use tokio_util::io::StreamReader;
+use tokio_util::{bytes::Bytes, io::StreamReader};
 
 /// Time that an idle connection is kept for the next turn: less than the 5 s after which common servers close theirs, so
 /// that no request meets a connection that is closing.
@@ -95,7 +95,8 @@ impl Model for OpenAi {
         let sent = request.send().await.map_err(|error| unanswered(error, key.as_deref()));
         let response = self.accepted(sent?).await?;
         let has_framing = has_framing(&response);
-        let bytes = response.bytes_stream();
+        // A copy: a chunk shares the read buffer of its connection, which would need a second one until the next chunk.
+        let bytes = response.bytes_stream().map_ok(|bytes| Bytes::copy_from_slice(&bytes));
         let reader =
             StreamReader::new(bytes.map_err(move |error| io::Error::other(causes(error, key.as_deref()))));
         let chunks = Chunks::new(reader, STREAM_MAX_BYTES, has_framing);
