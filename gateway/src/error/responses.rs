@@ -44,7 +44,7 @@ refusals! {
         409 Conflict "TURN_IN_PROGRESS or SESSION_FULL",
         413 TooLarge "the body is too large",
         415 NotJson "the body is not JSON",
-        429 Busy "OVERLOADED: the message is not stored",
+        429 Busy "OVERLOADED: nothing was stored",
         503 Unavailable "MODEL_UNAVAILABLE, STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
         504 Late "DEADLINE_EXCEEDED";
     AppendRefusals:

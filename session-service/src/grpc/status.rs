@@ -86,7 +86,7 @@ pub(super) fn from_turn(error: TurnError) -> Status {
         TurnError::Store(error) => from_store(error),
         TurnError::Model(error) => from_model(error),
         TurnError::Overloaded => overloaded(
-            "the service is busy: it has the maximum number of running turns; the message is not stored, retry",
+            "the service is busy: it has the maximum number of running turns; nothing was stored, retry",
         ),
         TurnError::Orphaned => orphaned(),
         TurnError::ShuttingDown => shutting_down(),
