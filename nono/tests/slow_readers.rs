@@ -113,11 +113,18 @@ async fn connect(address: &str) -> SendRequest<Bytes> {
     sender.ready().await.unwrap()
 }
 
-/// Asserts that each stream is reset without having delivered its response.
-async fn assert_reset(responses: Vec<ResponseFuture>) {
+/// Asserts that each stream is reset without having delivered its response, unless the call was rejected as one too many.
+/// Returns the number of resets.
+async fn assert_reset(responses: Vec<ResponseFuture>) -> usize {
+    let mut resets = 0;
     let resetting = async {
         for response in responses {
-            let mut body = response.await.unwrap().into_body();
+            let response = response.await.unwrap();
+            if response.headers().get("grpc-status").is_some_and(|status| status == "8") {
+                continue;
+            }
+            resets += 1;
+            let mut body = response.into_body();
             let error = loop {
                 match body.data().await.unwrap() {
                     Ok(data) => assert!(data.is_empty(), "{} bytes arrived", data.len()),
@@ -128,6 +135,7 @@ async fn assert_reset(responses: Vec<ResponseFuture>) {
         }
     };
     tokio::time::timeout(TIMEOUT, resetting).await.expect("all streams are reset");
+    resets
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -139,7 +147,7 @@ async fn a_stream_without_a_window_is_reset_and_its_connection_stays_usable() {
         sender.send_request(Request::get(uri).body(()).unwrap(), true).unwrap().0
     };
     let responses = (0..STREAMS).map(|_| send("/api/session/a/history?limit=1000")).collect();
-    assert_reset(responses).await;
+    assert!(assert_reset(responses).await > 10);
     assert_eq!(send("/api/session/a").await.unwrap().status(), 200);
 }
 
@@ -158,5 +166,5 @@ async fn a_grpc_stream_without_a_window_is_reset() {
         stream.send_data(message.clone(), true).unwrap();
         responses.push(response);
     }
-    assert_reset(responses).await;
+    assert!(assert_reset(responses).await > 10);
 }
