@@ -1,6 +1,7 @@
 //! Runtime of a program: settings, telemetry, signals, drain and ports. It knows nothing about sessions or chat.
 
 pub mod admin;
+pub mod admission;
 pub mod commands;
 pub mod context;
 mod health;

@@ -1,6 +1,7 @@
 //! Client of the session service: balancing over its endpoints, deadlines, and retries based on what is known about a failed
 //! attempt.
 
+mod admission;
 mod balancer;
 mod connection;
 mod detached;
@@ -27,7 +28,10 @@ use nono_proto::{
     session::v1::session_service_client::SessionServiceClient,
 };
 use prometheus_client::registry::Registry;
-use runtime::context::RequestContext;
+use runtime::{
+    admission::{Admission, Admitted},
+    context::RequestContext,
+};
 use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::{Code, Request, Response, Status, body::Body};
@@ -73,6 +77,7 @@ pub struct Backend {
     /// Budget for attempts that may repeat work: at most one for ten calls, and at least one a second.
     budget: Arc<TpsBudget>,
     metrics: BackendMetrics,
+    admission: Admission,
 }
 
 /// Whether a call may be retried when it is unknown if the first attempt had an effect.
@@ -121,7 +126,8 @@ impl Backend {
             .map_err(TransportError::unanswered)
             .map_response(|response: http::Response<B>| response.map(Body::new));
         let transport = BoxCloneSyncService::new(service);
-        Self::new(transport.clone(), transport, None, BackendMetrics::register(registry))
+        let metrics = BackendMetrics::register(registry);
+        Self::new(transport.clone(), transport, None, metrics, admission::register(registry))
     }
 
     /// Creates a client of the service at these addresses and starts connecting to them.
@@ -130,7 +136,7 @@ impl Backend {
         let balancer = Arc::new(Balancer::new(metrics.clone()));
         discovery::start(addresses, &balancer, metrics.clone());
         let (unary, chat) = (balancer.transport(Kind::Unary), balancer.transport(Kind::Chat));
-        Self::new(unary, chat, Some(balancer), metrics)
+        Self::new(unary, chat, Some(balancer), metrics, admission::register(registry))
     }
 
     fn new(
@@ -138,9 +144,10 @@ impl Backend {
         chat_transport: Transport,
         balancer: Option<Arc<Balancer>>,
         metrics: BackendMetrics,
+        admission: Admission,
     ) -> Self {
         let budget = Arc::new(TpsBudget::new(Duration::from_secs(10), 1, 0.1));
-        Self { transport, chat_transport, balancer, budget, metrics }
+        Self { transport, chat_transport, balancer, budget, metrics, admission }
     }
 
     /// Returns a client for sessions and their messages.
@@ -187,6 +194,7 @@ impl Backend {
         A: Send + 'static,
         F: Future<Output = Result<Response<A>, Status>> + Send,
     {
+        let admitted = self.admit(method)?;
         let (start, deadline) = (Instant::now(), Instant::now() + UNARY_CALL_TIMEOUT);
         let context = context.clone();
         let attempt = move |attempts: Attempts| {
@@ -207,7 +215,17 @@ impl Backend {
         let result = self.retry(method.idempotency, attempt).await;
         let code = result.as_ref().err().map_or(Code::Ok, Status::code);
         self.metrics.call_ended(method.name, code, start.elapsed());
+        // A rejection is fast and a failure may be slow, whatever the load.
+        if let Some(mut admitted) = admitted.filter(|_| code == Code::Ok) {
+            admitted.record_latency();
+        }
         result.map(Response::into_inner).map_err(Problem::from)
+    }
+
+    /// Admits a call of a method that has a limit.
+    fn admit(&self, method: Method) -> Result<Option<Admitted>, Problem> {
+        let Some(class) = admission::class(method.name) else { return Ok(None) };
+        self.admission.admit(class, None).map(Some).ok_or_else(Problem::overloaded)
     }
 
     /// Makes attempts until one succeeds, or until a further one could not help or might do harm.

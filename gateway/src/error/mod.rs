@@ -155,6 +155,15 @@ impl Problem {
         Self::new(StatusCode::REQUEST_TIMEOUT, "Request timeout", "the body did not arrive within 30 seconds")
     }
 
+    /// Creates the problem of a call that was not made because too many others are in progress.
+    pub(crate) fn overloaded() -> Self {
+        let detail =
+            "the gateway is busy: it has the maximum number of calls in progress; nothing was sent, retry";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "Overloaded", detail)
+            .with_reason(reason::OVERLOADED)
+            .retry_after(SERVICE_RETRY_DELAY)
+    }
+
     /// Creates the problem of a body with another content type than JSON.
     pub(crate) fn not_json() -> Self {
         let detail = "the body must be JSON and its content-type application/json";

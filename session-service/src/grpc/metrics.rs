@@ -1,6 +1,6 @@
 //! Metrics of gRPC calls, with the names of grpc-prometheus.
 
-use super::admission::Class;
+use super::admission;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -8,6 +8,7 @@ use prometheus_client::{
 };
 use prost::Message;
 use prost_types::FileDescriptorSet;
+use runtime::admission::Class;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 /// Descriptors of all methods: ours, health and reflection.
@@ -129,7 +130,7 @@ impl Families {
             started: self.started.get_or_create_owned(&labels),
             seconds: seconds.get_or_create_owned(&labels),
             in_flight: self.in_flight.get_or_create_owned(&labels),
-            class: Class::of(&rpc.service, &rpc.name),
+            class: admission::class(&rpc.service, &rpc.name),
             ends_at_shutdown: rpc.is_streaming && !rpc.is_ours,
             is_streaming: rpc.is_streaming,
             service: rpc.service,

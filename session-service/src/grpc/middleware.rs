@@ -1,7 +1,6 @@
 //! Middleware that gives every call its span, metrics, log line and deadline, even if the caller disconnects.
 
 use super::{
-    admission::{Admission, Admitted},
     metrics::{GrpcMetrics, Method},
     status,
 };
@@ -14,7 +13,10 @@ use axum::{
     response::Response,
 };
 use http_body::Frame;
-use runtime::context::RequestContext;
+use runtime::{
+    admission::{Admission, Admitted},
+    context::RequestContext,
+};
 use std::{
     pin::Pin,
     sync::Arc,

@@ -22,7 +22,6 @@ use crate::{
     store::{Policy, SessionStore},
     turn::{TurnContext, TurnLimits, TurnMetrics, Turns},
 };
-use admission::Admission;
 use axum::{Router, middleware::from_fn_with_state, response::Response};
 use chat::ChatApi;
 use config::ConfigApi;
@@ -108,7 +107,7 @@ impl Service {
                 .add_service(reflection::v1alpha().accept_compressed(CompressionEncoding::Gzip));
         let state = CallLayerState {
             metrics: GrpcMetrics::register(registry),
-            admission: Admission::register(registry),
+            admission: admission::register(registry),
             stopping: lifecycle.stopping_token(),
         };
         let router = routes
