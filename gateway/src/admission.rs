@@ -1,9 +1,11 @@
-//! Middleware that admits a request: its host and origin, the rules of its operation, and its body.
+//! Middleware that admits a request: its host and origin, the rules of its operation, and its body and memory.
 //!
 //! These are one layer, because axum copies all layers below a middleware for every request.
 
 use crate::{
+    error::Problem,
     origin::{self, AllowedHosts},
+    request_memory::RequestMemory,
     rules::Rules,
     unread_body,
 };
@@ -12,25 +14,25 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use runtime::memory::MemoryBudget;
 
 /// Rules that every request obeys.
 #[derive(Clone)]
 pub(crate) struct Admission {
     pub(crate) hosts: AllowedHosts,
     pub(crate) rules: Rules,
+    /// Budget for the bodies of requests.
+    pub(crate) memory: MemoryBudget,
 }
 
 /// Middleware that rejects requests which break a rule, and takes care of bodies that are not read.
 pub(crate) async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
     unread_body::handle(request, |request| async move {
-        let checked = match origin::check(&admission.hosts, &request) {
-            Ok(()) => admission.rules.check(request).await,
-            Err(problem) => Err(problem),
+        let handling = async {
+            let request = origin::check(&admission.hosts, &request).map(|()| request)?;
+            Ok(next.run(admission.rules.check(request).await?).await)
         };
-        match checked {
-            Ok(request) => next.run(request).await,
-            Err(problem) => problem.into_response(),
-        }
+        RequestMemory::scope(&admission.memory, handling).await.unwrap_or_else(Problem::into_response)
     })
     .await
 }

@@ -10,6 +10,7 @@ mod json;
 mod observe;
 mod origin;
 mod page;
+mod request_memory;
 mod routes;
 mod rules;
 pub mod server;

@@ -71,6 +71,7 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
         &settings.gateway,
         &settings.gateway.hosts(http.local_addr()?),
         &process.lifecycle,
+        &process.memory,
         &mut registry,
     );
     let page = format!("http://{}", http.local_addr()?);

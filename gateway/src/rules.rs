@@ -5,7 +5,7 @@
 
 use crate::{
     error::Problem,
-    extract::{CREATE, QueryParams, read_body},
+    extract::{CREATE, QueryParams, charge_parsed, read_body},
     strict_json,
 };
 use axum::{
@@ -87,6 +87,7 @@ async fn check(rule: Rule, request: Request) -> Result<Request, Problem> {
     }
     let (parts, body) = request.into_parts();
     let body = read_body(body).await?;
+    charge_parsed(&body)?;
     // Many clients send an empty object with every POST.
     let is_empty = body.trim_ascii().is_empty()
         || matches!(strict_json::parse(&body), Ok(Value::Object(object)) if object.is_empty());

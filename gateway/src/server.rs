@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use prometheus_client::registry::Registry;
-use runtime::{Lifecycle, server::Port};
+use runtime::{Lifecycle, memory::MemoryBudgets, server::Port};
 use std::{any::Any, time::Duration};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -38,6 +38,7 @@ impl Gateway {
         settings: &GatewaySettings,
         hosts: &HostSettings,
         lifecycle: &Lifecycle,
+        memory: &MemoryBudgets,
         registry: &mut Registry,
     ) -> Self {
         lifecycle.set_dependency(BACKEND, false);
@@ -45,17 +46,19 @@ impl Gateway {
             backend: backend.clone(),
             title: settings.title.as_str().into(),
             lifecycle: lifecycle.clone(),
+            responses: memory.responses.clone(),
         };
         let files =
             settings.public_dir.clone().map_or_else(Files::embedded, |folder| Files::Folder(folder.into()));
         let pages = Router::new().fallback(page::serve).with_state(files);
         let hosts = AllowedHosts::new(hosts);
         let (router, rules) = routes::router(api);
+        let admission = Admission { hosts, rules, memory: memory.requests.clone() };
         let router = router
             .fallback_service(pages)
             .layer(CatchPanicLayer::custom(panic_response))
             // Outside everything that can respond before the body is read.
-            .layer(middleware::from_fn_with_state(Admission { hosts, rules }, admit))
+            .layer(middleware::from_fn_with_state(admission, admit))
             .layer(middleware::from_fn_with_state(HttpMetrics::register(registry), observe))
             .layer(middleware::from_fn(page::security_headers));
         Self { router, backend }

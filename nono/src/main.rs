@@ -108,6 +108,7 @@ async fn run(settings: Resolved, process: Process) -> Result<()> {
         &settings.gateway,
         &settings.gateway.hosts(http.local_addr()?),
         &process.lifecycle,
+        &process.memory,
         &mut registry,
     );
     tracing::debug!(http = %http.local_addr()?, grpc = %grpc.local_addr()?, admin = %admin.local_addr()?, "listening");

@@ -14,6 +14,7 @@ mod example;
 mod grpc;
 mod grpc_errors;
 mod import_cycles;
+mod memory;
 mod network;
 mod outages;
 mod output;

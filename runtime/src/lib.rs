@@ -10,6 +10,7 @@ mod json_lines;
 pub mod lifecycle;
 pub mod limiter;
 mod log_settings;
+pub mod memory;
 pub mod metrics;
 pub mod output;
 pub mod reload;

@@ -1,7 +1,9 @@
 //! Running a program: telemetry, drain and exit code.
 
 use crate::{
-    Lifecycle, admin, output,
+    Lifecycle, admin,
+    memory::MemoryBudgets,
+    output,
     reload::ReloadSignal,
     server::{ConnectionLimits, ConnectionMetrics, Port, Protocol},
     settings::{EXIT_USAGE, ProcessSettings},
@@ -25,6 +27,8 @@ pub struct Process {
     pub limits: ConnectionLimits,
     /// Connection metrics of all ports.
     pub connections: ConnectionMetrics,
+    /// Memory budgets of the process.
+    pub memory: MemoryBudgets,
     /// Watch over the files of settings.
     pub reload: ReloadSignal,
 }
@@ -47,12 +51,14 @@ impl Process {
         registry.register("build", "The program and its version", Info::new(labels));
         registry.register_collector(Box::new(DroppedLines));
         self.connections.register(&mut registry);
+        self.memory.register(&mut registry);
         registry
     }
 
     /// Returns a port with the limits and metrics of this process.
     pub fn port(&self, name: &'static str, protocol: Protocol, max_age: Option<Duration>) -> Port {
-        Port { name, protocol, max_age, limits: self.limits, metrics: self.connections.clone() }
+        let (limits, metrics, headers) = (self.limits, self.connections.clone(), self.memory.headers.clone());
+        Port { name, protocol, max_age, limits, metrics, headers }
     }
 
     /// Runs `work` until it ends or the drain deadline passes, and logs the outcome.
@@ -111,6 +117,7 @@ where
         drain_timeout: settings.drain_timeout,
         limits: settings.connection_limits(),
         connections: ConnectionMetrics::default(),
+        memory: settings.memory_budgets(),
         reload,
     };
     let result = work(process).await;

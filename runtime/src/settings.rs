@@ -1,6 +1,13 @@
 //! Settings of every program, and how an invalid one is reported.
 
-use crate::{output, reload::SettingFile, server::ConnectionLimits, setting_files::with_files};
+use crate::{
+    memory::{MemoryBudgets, process_limit},
+    output,
+    reload::SettingFile,
+    server::ConnectionLimits,
+    setting_files::with_files,
+};
+use bytesize::ByteSize;
 use clap::{
     Args, Parser,
     builder::Resettable,
@@ -16,6 +23,8 @@ pub use crate::{
 
 /// Id of the log filter in clap.
 const LOG_FILTER: &str = "log_filter";
+/// Minimum of the memory limit: a program without load takes about half of it.
+const MEMORY_MIN: ByteSize = ByteSize::mib(32);
 const LOG_FILTER_FILE: FileSetting =
     FileSetting { setting: LOG_FILTER, file_variable: "NONO_LOG_FILTER_FILE" };
 
@@ -56,6 +65,11 @@ pub struct ProcessSettings {
     /// Timeout for a client that does not read what it is sent. Its connection is closed, or its HTTP/2 stream reset.
     #[arg(long, env = "NONO_WRITE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = positive_duration)]
     pub write_timeout: Duration,
+
+    /// Memory limit of the process, such as 256MiB [default: that of the cgroup, or the physical memory]. Half of it may be
+    /// used for requests and responses; what exceeds that is rejected.
+    #[arg(long, env = "NONO_MEMORY_LIMIT", value_name = "SIZE", value_parser = memory_size)]
+    pub memory_limit: Option<u64>,
 }
 
 impl ProcessSettings {
@@ -72,6 +86,20 @@ impl ProcessSettings {
             max_per_peer: self.max_connections_per_peer,
             write_timeout: self.write_timeout,
         }
+    }
+
+    /// Returns the memory budgets of the process.
+    pub fn memory_budgets(&self) -> MemoryBudgets {
+        MemoryBudgets::new(self.memory_limit.unwrap_or_else(process_limit))
+    }
+}
+
+/// Parses a size of memory such as `256MiB`, `1GiB` or a number of bytes.
+fn memory_size(text: &str) -> Result<u64, String> {
+    match text.parse::<ByteSize>() {
+        Ok(size) if size >= MEMORY_MIN => Ok(size.as_u64()),
+        Ok(_) => Err(format!("it must be at least {MEMORY_MIN}")),
+        Err(_) => Err("it must be a size such as 256MiB, 1GiB or a number of bytes".into()),
     }
 }
 
@@ -233,6 +261,17 @@ mod tests {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
         assert!(positive_duration("0s").is_err());
+    }
+
+    #[test]
+    fn memory_sizes_have_a_unit_or_are_bytes() {
+        assert_eq!(memory_size("256MiB"), Ok(256 << 20));
+        assert_eq!(memory_size("1Gi"), Ok(1 << 30));
+        assert_eq!(memory_size("67108864"), Ok(64 << 20));
+        assert_eq!(memory_size("31MiB"), Err("it must be at least 32.0 MiB".into()));
+        for wrong in ["", "-1", "1 parsec", "MiB", "256MiB/s"] {
+            assert!(memory_size(wrong).is_err_and(|error| error.contains("256MiB, 1GiB")), "{wrong}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod metrics;
 mod transport;
 mod turn_stream;
 
-use crate::error::Problem;
+use crate::{error::Problem, request_memory::RequestMemory};
 use balancer::Balancer;
 use detached::Detached;
 use endpoint::Kind;
@@ -200,7 +200,10 @@ impl Backend {
         let attempt = move |attempts: Attempts| {
             let (client, context, request, send) =
                 (client.clone(), context.clone(), request.clone(), send.clone());
+            let memory = RequestMemory::current();
             let attempting = async move {
+                // The request needs its memory until the end of the call, even if the caller disconnects.
+                let _memory = memory;
                 let mut request = Request::new(request);
                 request.set_timeout(deadline - Instant::now());
                 request.extensions_mut().insert(attempts);
@@ -225,7 +228,7 @@ impl Backend {
     /// Admits a call of a method that has a limit.
     fn admit(&self, method: Method) -> Result<Option<Admitted>, Problem> {
         let Some(class) = admission::class(method.name) else { return Ok(None) };
-        self.admission.admit(class, None).map(Some).ok_or_else(Problem::overloaded)
+        self.admission.admit(class, None).map(Some).ok_or_else(Problem::too_many_calls)
     }
 
     /// Makes attempts until one succeeds, or until a further one could not help or might do harm.
@@ -308,7 +311,9 @@ impl Backend {
             let (mut client, mut request) = (self.chat(), Request::new(request.clone()));
             request.extensions_mut().insert(attempts);
             context.inject(request.metadata_mut().as_mut());
+            let memory = RequestMemory::current();
             let starting = async move {
+                let _memory = memory;
                 let starting = timeout_at(deadline, client.chat(request)).await;
                 starting.unwrap_or_else(|_| Err(Status::deadline_exceeded("no response in time")))
             };

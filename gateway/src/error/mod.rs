@@ -29,6 +29,9 @@ const SERVICE_UNAVAILABLE: &str = "SERVICE_UNAVAILABLE";
 /// Retry delay while the session service is unreachable.
 const SERVICE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
+/// Retry delay while the gateway is overloaded.
+const OVERLOAD_RETRY_DELAY: Duration = Duration::from_secs(1);
+
 /// An error and what the caller can do about it (RFC 9457).
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Problem {
@@ -156,12 +159,23 @@ impl Problem {
     }
 
     /// Creates the problem of a call that was not made because too many others are in progress.
-    pub(crate) fn overloaded() -> Self {
-        let detail =
-            "the gateway is busy: it has the maximum number of calls in progress; nothing was sent, retry";
+    pub(crate) fn too_many_calls() -> Self {
+        Self::overloaded(
+            "the gateway is busy: it has the maximum number of calls in progress; nothing was sent, retry",
+        )
+    }
+
+    /// Creates the problem of a request or a response for which the gateway has no memory.
+    pub(crate) fn out_of_memory() -> Self {
+        Self::overloaded(
+            "the gateway is busy: its memory is in use by other requests; the call was not begun, retry",
+        )
+    }
+
+    fn overloaded(detail: &str) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "Overloaded", detail)
             .with_reason(reason::OVERLOADED)
-            .retry_after(SERVICE_RETRY_DELAY)
+            .retry_after(OVERLOAD_RETRY_DELAY)
     }
 
     /// Creates the problem of a body with another content type than JSON.

@@ -1,15 +1,18 @@
 //! Reading a body within its limits.
 
-use crate::error::Problem;
-use axum::body::Body;
+use super::expansion::parsed_bytes;
+use crate::{error::Problem, request_memory::RequestMemory};
+use axum::body::{Body, HttpBody};
 use http_body_util::BodyExt;
 use nono_proto::limits::{HTTP_BODY_MAX_BYTES, HTTP_BODY_MAX_SENT_BYTES};
 use std::time::Duration;
 
 /// Timeout for receiving a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// First capacity of the buffer of a body without an announced length.
+const BUFFER_MIN_BYTES: usize = 4096;
 
-/// Reads a whole body into one buffer.
+/// Reads a whole body into one buffer, which is charged to the memory of the request.
 pub(crate) async fn read_body(body: Body) -> Result<Vec<u8>, Problem> {
     let bytes =
         tokio::time::timeout(BODY_TIMEOUT, collect(body)).await.map_err(|_| Problem::body_timeout())??;
@@ -19,17 +22,36 @@ pub(crate) async fn read_body(body: Body) -> Result<Vec<u8>, Problem> {
     Ok(bytes)
 }
 
+/// Charges the memory that a body takes once it is parsed.
+pub(crate) fn charge_parsed(body: &[u8]) -> Result<(), Problem> {
+    RequestMemory::charge(parsed_bytes(body))
+}
+
 async fn collect(mut body: Body) -> Result<Vec<u8>, Problem> {
-    let mut bytes = Vec::new();
+    let announced = body.size_hint().exact().and_then(|len| usize::try_from(len).ok());
+    let mut buffer = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::invalid_field("body", "could not be read to its end"))?;
         let Ok(data) = frame.into_data() else { continue };
-        if bytes.len() + data.len() > HTTP_BODY_MAX_SENT_BYTES {
+        let needed = buffer.len() + data.len();
+        if needed > HTTP_BODY_MAX_SENT_BYTES {
             return Err(Problem::too_large());
         }
-        bytes.extend_from_slice(&data);
+        if needed > buffer.capacity() {
+            let capacity = grown(buffer.capacity(), needed, announced);
+            RequestMemory::charge(capacity - buffer.capacity())?;
+            buffer.reserve_exact(capacity - buffer.len());
+        }
+        buffer.extend_from_slice(&data);
     }
-    Ok(bytes)
+    Ok(buffer)
+}
+
+/// Returns the next capacity of a buffer: at least what is needed, and no more than what was announced. An announced length
+/// alone reserves nothing, because its sender may never send the rest.
+fn grown(capacity: usize, needed: usize, announced: Option<usize>) -> usize {
+    let doubled = (2 * capacity).max(BUFFER_MIN_BYTES);
+    needed.max(announced.map_or(doubled, |announced| doubled.min(announced)))
 }
 
 /// Returns the length of a JSON text in bytes once its escapes are decoded to UTF-8.
@@ -70,6 +92,15 @@ mod tests {
             assert_eq!(decoded_len(format!("\"{escaped}\"").as_bytes()), text.len() + 2, "{text}");
             assert_eq!(decoded_len(plain.as_bytes()), text.len() + 2, "{text}");
         }
+    }
+
+    #[test]
+    fn a_buffer_doubles_up_to_the_announced_length() {
+        assert_eq!(grown(0, 10, None), BUFFER_MIN_BYTES);
+        assert_eq!(grown(0, 10, Some(20)), 20);
+        assert_eq!(grown(8192, 8193, Some(1_000_000)), 16_384);
+        assert_eq!(grown(8192, 8193, Some(9000)), 9000);
+        assert_eq!(grown(8192, 50_000, None), 50_000);
     }
 
     #[test]

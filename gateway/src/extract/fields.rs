@@ -1,6 +1,6 @@
 //! A JSON object in a body, read field by field.
 
-use super::body::read_body;
+use super::body::{charge_parsed, read_body};
 use crate::{error::Problem, header_list, strict_json};
 use axum::{
     extract::{FromRequest, Request},
@@ -25,6 +25,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonFields {
             return Err(Problem::not_json());
         }
         let body = read_body(request.into_body()).await?;
+        charge_parsed(&body)?;
         match strict_json::parse(&body) {
             Ok(Value::Object(object)) => {
                 Ok(Self { path: String::new(), object, violations: Violations::default() })

@@ -1,11 +1,12 @@
 //! Typed access to the parts of a request. Every violation of a request is reported at once.
 
 mod body;
+mod expansion;
 mod fields;
 mod path;
 mod query;
 
-pub(crate) use body::read_body;
+pub(crate) use body::{charge_parsed, read_body};
 pub(crate) use fields::JsonFields;
 pub(crate) use path::{CREATE, UserId};
 pub(crate) use query::QueryParams;

@@ -8,6 +8,7 @@ use crate::{
     header_list,
     json::{self, Accepted, Delta, Done, Reply, schemas},
     observe::{ContextExtension, StreamOutcome},
+    request_memory::RequestMemory,
 };
 use axum::{
     Json,
@@ -61,6 +62,7 @@ pub(super) async fn chat(
     if wants_events(&headers) {
         return Ok(events(stream, context.0, api.lifecycle));
     }
+    RequestMemory::release();
     let done = last(stream).await?;
     Ok(Json(Reply::from(done)).into_response())
 }

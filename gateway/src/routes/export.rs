@@ -1,6 +1,9 @@
 //! Export of a conversation as a file, streamed page by page.
 
-use super::Api;
+use super::{
+    Api,
+    render::{charged, reserve_page},
+};
 use crate::{
     backend::{Backend, Method, SessionClient},
     error::{Problem, SessionRefusals},
@@ -16,18 +19,28 @@ use axum::{
 };
 use nono_proto::{limits::PAGE_MAX_ITEMS, session::v1 as pb};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use runtime::{Lifecycle, context::RequestContext};
+use runtime::{
+    Lifecycle,
+    context::RequestContext,
+    jittered,
+    memory::{MemoryBudget, Reservation},
+};
 use std::{
     io,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
-use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::{
+    sync::mpsc::{Receiver, Sender},
+    time::{sleep, timeout},
+};
 use tokio_stream::Stream;
 
 /// Timeout for a client that does not read.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// Interval of attempts to reserve memory for the next page.
+const MEMORY_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// Characters of a file name that need no encoding (RFC 8187).
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -61,10 +74,11 @@ pub(super) async fn export(
 ) -> Result<Response, Problem> {
     let format = params.one_of("format", &[("markdown", Format::Markdown), ("json", Format::Json)]);
     let format = params.finish(format)?.unwrap_or(Format::Markdown);
-    let pages = Pages { backend: api.backend, context: context.0, user_id };
+    let pages = Pages { backend: api.backend, context: context.0, user_id, memory: api.responses };
     let session = pages.session().await?;
     // Errors are reported before the response starts.
-    let first = pages.after(0).await?;
+    let memory = reserve_page(&pages.memory)?;
+    let first = (pages.after(0).await?, memory);
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(format.media_type())),
         (
@@ -113,7 +127,12 @@ struct Pages {
     backend: Backend,
     context: RequestContext,
     user_id: String,
+    /// Budget for the parts of the file.
+    memory: MemoryBudget,
 }
+
+/// A page, and the memory that is reserved for it.
+type Page = (pb::HistoryResponse, Reservation);
 
 impl Pages {
     async fn session(&self) -> Result<Session, Problem> {
@@ -138,6 +157,20 @@ impl Pages {
             .call(self.backend.sessions(), &self.context, Method::idempotent("History"), request, send)
             .await
     }
+
+    /// Returns the next page once there is memory for it; `None` if it cannot be read.
+    async fn next(&self, seq: u32) -> Option<Page> {
+        let waiting = async {
+            loop {
+                match reserve_page(&self.memory) {
+                    Ok(memory) => return memory,
+                    Err(_) => sleep(jittered(MEMORY_RETRY_INTERVAL)).await,
+                }
+            }
+        };
+        let memory = timeout(READ_TIMEOUT, waiting).await.ok()?;
+        Some((self.after(seq).await.ok()?, memory))
+    }
 }
 
 /// Writes the export until it is complete, the client disconnects or a call fails.
@@ -145,7 +178,7 @@ async fn write(
     pages: Pages,
     format: Format,
     session: Session,
-    first: pb::HistoryResponse,
+    first: Page,
     sender: Sender<Part>,
     lifecycle: Lifecycle,
 ) {
@@ -160,26 +193,26 @@ async fn write_all(
     pages: &Pages,
     format: Format,
     session: &Session,
-    first: pb::HistoryResponse,
+    first: Page,
     sender: &Sender<Part>,
 ) -> Option<()> {
     let last = session.message_count();
     send(sender, Part::Text(format.begin(session).into())).await?;
-    let (mut page, mut seq) = (first, 0);
+    let (mut next, mut seq) = (Some(first), 0);
     while seq < last {
-        let before = seq;
-        let mut text = String::new();
-        for message in std::mem::take(&mut page.messages).into_iter().filter(|message| message.seq <= last) {
+        let (before, mut text) = (seq, String::new());
+        let (page, memory) = match next.take() {
+            Some(first) => first,
+            None => pages.next(seq).await?,
+        };
+        for message in page.messages.into_iter().filter(|message| message.seq <= last) {
             seq = message.seq;
             format.message(&mut text, &Message::from(message), seq == 1);
         }
         if seq == before {
             return None;
         }
-        send(sender, Part::Text(text.into())).await?;
-        if seq < last {
-            page = pages.after(seq).await.ok()?;
-        }
+        send(sender, Part::Text(charged(text.into_bytes(), memory).ok()?)).await?;
     }
     // Pages of a later session with the same name would otherwise follow those of this one.
     if !pages.session().await.ok()?.is_same_as(session) {

@@ -4,6 +4,7 @@ mod chat;
 mod config;
 mod export;
 mod health;
+mod render;
 mod sessions;
 
 use crate::{backend::Backend, error::Problem, extract::CREATE, json::schemas, rules::Rules};
@@ -14,7 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use runtime::Lifecycle;
+use runtime::{Lifecycle, memory::MemoryBudget};
 use std::sync::Arc;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -29,6 +30,8 @@ pub(crate) struct Api {
     pub(crate) backend: Backend,
     pub(crate) title: Arc<str>,
     pub(crate) lifecycle: Lifecycle,
+    /// Memory budget for the bodies of responses.
+    pub(crate) responses: MemoryBudget,
 }
 
 #[derive(OpenApi)]
@@ -83,9 +86,4 @@ async fn wrong_method(request: Request) -> Response {
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
     }
     response
-}
-
-/// Converts a response of the service to JSON.
-fn render<A, J: From<A>>(response: A) -> Json<J> {
-    Json(J::from(response))
 }

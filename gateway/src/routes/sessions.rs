@@ -1,6 +1,9 @@
 //! Routes of sessions and their messages.
 
-use super::{Api, render};
+use super::{
+    Api,
+    render::{render, render_reserved, reserve_page},
+};
 use crate::{
     backend::{Idempotency, Method, SessionClient},
     error::{AppendRefusals, CreateRefusals, Problem, Refusals, SessionRefusals},
@@ -8,7 +11,7 @@ use crate::{
     json::{self, Appended, Created, History, Session, Sessions, schemas},
     observe::ContextExtension,
 };
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{extract::State, http::StatusCode, response::Response};
 use nono_proto::session::v1 as pb;
 
 /// Create a session, or return the live one if `if_exists` is `return`.
@@ -31,14 +34,15 @@ pub(super) async fn create(
     State(api): State<Api>,
     context: ContextExtension,
     fields: JsonFields,
-) -> Result<Json<Created>, Problem> {
+) -> Result<Response, Problem> {
     let request = json::create(fields)?;
     let idempotency = Idempotency::of_request_id(&request.request_id);
     let send = |mut client: SessionClient, request| async move { client.create(request).await };
-    api.backend
+    let created = api
+        .backend
         .call(api.backend.sessions(), &context, Method::new("Create", idempotency), request, send)
-        .await
-        .map(render)
+        .await?;
+    render::<_, Created>(created, &api.responses)
 }
 
 /// List the live sessions, latest activity first. All pages of a listing keep the order of its first page.
@@ -57,17 +61,17 @@ pub(super) async fn list(
     State(api): State<Api>,
     context: ContextExtension,
     mut params: QueryParams,
-) -> Result<Json<Sessions>, Problem> {
+) -> Result<Response, Problem> {
     let request = pb::ListRequest {
         page_size: params.items("page_size"),
         page_token: params.string("page_token").unwrap_or_default(),
     };
     let request = params.finish(request)?;
+    let memory = reserve_page(&api.responses)?;
     let send = |mut client: SessionClient, request| async move { client.list(request).await };
-    api.backend
-        .call(api.backend.sessions(), &context, Method::idempotent("List"), request, send)
-        .await
-        .map(render)
+    let found =
+        api.backend.call(api.backend.sessions(), &context, Method::idempotent("List"), request, send).await?;
+    render_reserved::<_, Sessions>(found, memory)
 }
 
 /// Return a live session.
@@ -82,13 +86,13 @@ pub(super) async fn get(
     State(api): State<Api>,
     context: ContextExtension,
     UserId(user_id): UserId,
-) -> Result<Json<Session>, Problem> {
+) -> Result<Response, Problem> {
     let send = |mut client: SessionClient, request| async move { client.get(request).await };
     let found = api
         .backend
         .call(api.backend.sessions(), &context, Method::idempotent("Get"), pb::GetRequest { user_id }, send)
         .await?;
-    Ok(render(found.session.unwrap_or_default()))
+    render::<_, Session>(found.session.unwrap_or_default(), &api.responses)
 }
 
 /// Return a page of a session's messages, oldest first: the newest ones, or those before or after a seq.
@@ -110,7 +114,7 @@ pub(super) async fn history(
     context: ContextExtension,
     UserId(user_id): UserId,
     mut params: QueryParams,
-) -> Result<Json<History>, Problem> {
+) -> Result<Response, Problem> {
     let request = pb::HistoryRequest {
         user_id,
         limit: params.items("limit"),
@@ -118,11 +122,13 @@ pub(super) async fn history(
         after_seq: params.seq("after"),
     };
     let request = params.finish(request)?;
+    let memory = reserve_page(&api.responses)?;
     let send = |mut client: SessionClient, request| async move { client.history(request).await };
-    api.backend
+    let found = api
+        .backend
         .call(api.backend.sessions(), &context, Method::idempotent("History"), request, send)
-        .await
-        .map(render)
+        .await?;
+    render_reserved::<_, History>(found, memory)
 }
 
 /// Append messages to a session, all or none.
@@ -139,14 +145,15 @@ pub(super) async fn append(
     context: ContextExtension,
     UserId(user_id): UserId,
     fields: JsonFields,
-) -> Result<Json<Appended>, Problem> {
+) -> Result<Response, Problem> {
     let request = json::append(user_id, fields)?;
     let idempotency = Idempotency::of_request_id(&request.request_id);
     let send = |mut client: SessionClient, request| async move { client.append(request).await };
-    api.backend
+    let appended = api
+        .backend
         .call(api.backend.sessions(), &context, Method::new("Append", idempotency), request, send)
-        .await
-        .map(render)
+        .await?;
+    render::<_, Appended>(appended, &api.responses)
 }
 
 /// Extend the lifetime of a session.
@@ -161,7 +168,7 @@ pub(super) async fn touch(
     State(api): State<Api>,
     context: ContextExtension,
     UserId(user_id): UserId,
-) -> Result<Json<Session>, Problem> {
+) -> Result<Response, Problem> {
     let send = |mut client: SessionClient, request| async move { client.touch(request).await };
     let touched = api
         .backend
@@ -173,7 +180,7 @@ pub(super) async fn touch(
             send,
         )
         .await?;
-    Ok(render(touched.session.unwrap_or_default()))
+    render::<_, Session>(touched.session.unwrap_or_default(), &api.responses)
 }
 
 /// Delete a session with all its messages.

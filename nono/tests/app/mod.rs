@@ -8,6 +8,7 @@ use prometheus_client::registry::Registry;
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use runtime::{
     Lifecycle,
+    memory::MemoryBudgets,
     server::{Port, Protocol},
 };
 use serde_json::Value;
@@ -262,7 +263,15 @@ async fn service_with_limits(
 }
 
 pub fn port(protocol: Protocol) -> Port {
-    Port { name: "test", protocol, max_age: None, limits: Default::default(), metrics: Default::default() }
+    let headers = MemoryBudgets::default().headers;
+    Port {
+        name: "test",
+        protocol,
+        max_age: None,
+        limits: Default::default(),
+        metrics: Default::default(),
+        headers,
+    }
 }
 
 async fn start_gateway(grpc: &str) -> (String, Lifecycle) {
@@ -279,7 +288,8 @@ async fn gateway(backend: Backend, lifecycle: &Lifecycle) -> String {
     let settings =
         GatewaySettings { title: "Nono Chat Bot".into(), public_dir: None, allowed_hosts: Vec::new() };
     let hosts = settings.hosts(listener.local_addr().unwrap());
-    let gateway = Gateway::new(backend, &settings, &hosts, lifecycle, &mut Registry::default());
+    let memory = MemoryBudgets::default();
+    let gateway = Gateway::new(backend, &settings, &hosts, lifecycle, &memory, &mut Registry::default());
     let lifecycle = lifecycle.clone();
     tokio::spawn(
         async move { gateway::server::serve(listener, gateway, port(Protocol::Http), &lifecycle).await },

@@ -85,6 +85,11 @@ impl Program {
         tokio::time::timeout(TIMEOUT, lines.next_line()).await.unwrap().unwrap().unwrap()
     }
 
+    /// Returns the id of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("the program is running")
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().unwrap().cast_signed()), signal).unwrap();
     }

@@ -1,11 +1,16 @@
 //! One connection, from its acceptance to its end.
 
 use super::{
+    head::{HeadCharge, HeadState},
     stall::{self, StreamExecutor},
     stream::ClientStream,
     table::{Rejection, Ticket},
 };
 use axum::{Router, extract::Request};
+use hyper::{
+    body::Incoming,
+    service::{Service, service_fn},
+};
 use hyper_util::{rt::TokioIo, server::conn::auto::Builder, service::TowerToHyperService};
 use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{
@@ -40,11 +45,12 @@ pub(super) async fn serve(
     router: Router,
     builder: Arc<Builder<StreamExecutor>>,
     ticket: Ticket,
+    head: HeadCharge,
     end: ConnectionEnd,
 ) {
-    let ticket = Arc::new(ticket);
-    let (stream, returned) = ClientStream::new(socket, ticket.clone());
-    let is_complete = serve_requests(stream, router, &builder, &ticket, end).await;
+    let (ticket, state) = (Arc::new(ticket), head.state());
+    let (stream, returned) = ClientStream::new(socket, ticket.clone(), head);
+    let is_complete = serve_requests(stream, router, &builder, &ticket, state, end).await;
     if is_complete && let Ok(socket) = returned.await {
         linger(socket).await;
     }
@@ -70,17 +76,19 @@ async fn serve_requests(
     router: Router,
     builder: &Builder<StreamExecutor>,
     ticket: &Arc<Ticket>,
+    head: HeadState,
     end: ConnectionEnd,
 ) -> bool {
     let ConnectionEnd { max_age, draining, stopping } = end;
     let (evicted, on_request) = (ticket.evicted(), ticket.clone());
-    let service = router.map_request(move |request: Request<hyper::body::Incoming>| {
+    let service = TowerToHyperService::new(ServiceExt::<Request>::map_response(router, stall::watch));
+    // hyper calls this before it reads the body, and polls the future later.
+    let service = service_fn(move |request: Request<Incoming>| {
         on_request.establish();
-        request
+        service.call(request.map(|body| head.set_complete(body)))
     });
-    let service = service.map_response(stall::watch);
     let stream = TokioIo::new(stream);
-    let mut connection = pin!(builder.serve_connection(stream, TowerToHyperService::new(service)));
+    let mut connection = pin!(builder.serve_connection(stream, service));
     let mut first_request = pin!(sleep(FIRST_REQUEST_TIMEOUT));
     let mut aged = pin!(sleep(max_age.unwrap_or(Duration::MAX)));
     let mut drained = pin!(async {

@@ -3,17 +3,20 @@
 //! `axum::serve` and tonic's own server have no deadline for the first request and no connection limit.
 
 mod connection;
+mod head;
 mod parse_errors;
 mod stall;
 mod stream;
 mod table;
 
 pub use connection::FIRST_REQUEST_TIMEOUT;
+pub use head::HEADER_LIST_MAX_BYTES;
 pub use table::{ConnectionLimits, ConnectionMetrics};
 
-use crate::Lifecycle;
+use crate::{Lifecycle, memory::MemoryBudget};
 use axum::Router;
 use connection::ConnectionEnd;
+use head::{HeadCharge, HeadState};
 use hyper_util::{rt::TokioTimer, server::conn::auto::Builder};
 use socket2::{SockRef, TcpKeepalive};
 use stall::StreamExecutor;
@@ -25,10 +28,6 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// Timeout for later request headers on an HTTP/1 connection, idle time included. Longer than proxies keep idle
 /// connections, so that a proxy never reuses a connection that is about to close.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
-/// Maximum size of a request's headers over HTTP/2.
-pub const HEADER_LIST_MAX_BYTES: u32 = 64 * 1024;
-/// Size of a connection's buffers over HTTP/1, and so the approximate limit of a request's headers.
-const HTTP1_BUFFER_BYTES: usize = 128 * 1024;
 /// Maximum number of concurrent streams on an HTTP/2 connection.
 const MAX_STREAMS: u32 = 200;
 /// Maximum number of streams that were reset before the server accepted them. Beyond it, h2 closes the connection. Its
@@ -66,6 +65,8 @@ pub struct Port {
     pub limits: ConnectionLimits,
     /// Metrics, shared by all ports of the process.
     pub metrics: ConnectionMetrics,
+    /// Budget of the process for headers that are not complete.
+    pub headers: MemoryBudget,
 }
 
 impl Port {
@@ -82,7 +83,8 @@ impl Port {
                 draining: self.draining_of_new_connections(lifecycle),
                 stopping: stopping.clone(),
             };
-            connections.spawn(connection::serve(stream, router.clone(), builder.clone(), ticket, end));
+            let head = HeadCharge::new(HeadState::default(), &self.headers);
+            connections.spawn(connection::serve(stream, router.clone(), builder.clone(), ticket, head, end));
         }
         drop(listener);
         connections.close();
@@ -113,7 +115,7 @@ fn builder(protocol: Protocol, write_timeout: Duration) -> Builder<StreamExecuto
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HTTP1_BUFFER_BYTES)
+        .max_buf_size(HEADER_LIST_MAX_BYTES as usize)
         .keep_alive(protocol != Protocol::Admin);
     builder
         .http2()

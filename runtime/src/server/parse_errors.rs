@@ -14,7 +14,8 @@ pub(super) fn problem_for(response: &[u8]) -> Option<Vec<u8>> {
         b"14" => ("URI too long", "the path and query of the request must be shorter than 65 535 bytes"),
         b"31" => (
             "Request headers too large",
-            "the request must have at most 100 headers, of 128 KiB together, and a content-length that a body can have",
+            "the request must have at most 100 headers, of 64 KiB together with its path and query, and a content-length \
+             that a body can have",
         ),
         _ => return None,
     };

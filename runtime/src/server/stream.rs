@@ -1,6 +1,6 @@
 //! The socket of a connection as hyper sees it.
 
-use super::{parse_errors::problem_for, table::Ticket};
+use super::{head::HeadCharge, parse_errors::problem_for, table::Ticket};
 use std::{
     collections::VecDeque,
     io,
@@ -17,6 +17,10 @@ use tokio::{
 /// First bytes of an HTTP/2 connection (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// Maximum number of bytes that are read at a time over HTTP/1: less than the smallest buffer of hyper, so that
+/// it also has room for the bytes by which the protocol was recognized.
+const HTTP1_READ_MAX_BYTES: usize = 8 * 1024 - 64;
+
 /// A socket that notices when the HTTP/2 preface is complete. hyper waits for the preface without a deadline.
 ///
 /// The socket outlives it: hyper drops its stream when a connection ends, but closing the socket then could reset it.
@@ -26,16 +30,22 @@ pub(super) struct ClientStream {
     ticket: Arc<Ticket>,
     /// Number of bytes received that match the preface; `None` after a mismatch or at its end.
     matched: Option<usize>,
+    /// Charge for the head of a request over HTTP/1; `None` over HTTP/2.
+    head: Option<HeadCharge>,
     /// Rest of a response that replaces one of hyper's.
     replacement: VecDeque<u8>,
 }
 
 impl ClientStream {
     /// Creates a stream over a socket. The receiver gets the socket back when the stream is dropped.
-    pub(super) fn new(socket: TcpStream, ticket: Arc<Ticket>) -> (Self, oneshot::Receiver<TcpStream>) {
+    pub(super) fn new(
+        socket: TcpStream,
+        ticket: Arc<Ticket>,
+        head: HeadCharge,
+    ) -> (Self, oneshot::Receiver<TcpStream>) {
         let (sender, receiver) = oneshot::channel();
-        let (socket, returned) = (Some(socket), Some(sender));
-        (Self { socket, returned, ticket, matched: Some(0), replacement: VecDeque::new() }, receiver)
+        let (socket, returned, replacement) = (Some(socket), Some(sender), VecDeque::new());
+        (Self { socket, returned, ticket, matched: Some(0), head: Some(head), replacement }, receiver)
     }
 
     fn socket(&mut self) -> Pin<&mut TcpStream> {
@@ -47,9 +57,23 @@ impl ClientStream {
         let compared = rest.len().min(received.len());
         self.matched = (rest[..compared] == received[..compared]).then_some(matched + compared);
         if self.matched == Some(PREFACE.len()) {
-            self.matched = None;
+            (self.matched, self.head) = (None, None);
             self.ticket.set_preface_complete();
         }
+    }
+
+    /// Reads less than hyper has room for. Otherwise it enlarges the buffer of a connection that sends much, and keeps it.
+    fn poll_read_part(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let room = buffer.remaining().min(HTTP1_READ_MAX_BYTES);
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(room));
+        ready!(self.socket().poll_read(context, &mut part))?;
+        let received = part.filled().len();
+        buffer.advance(received);
+        Poll::Ready(Ok(()))
     }
 
     /// Writes what is left of a replaced response.
@@ -80,9 +104,16 @@ impl AsyncRead for ClientStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(self.socket().poll_read(context, buffer))?;
+        match self.head {
+            Some(_) => ready!(self.poll_read_part(context, buffer))?,
+            None => ready!(self.socket().poll_read(context, buffer))?,
+        }
         if let Some(matched) = self.matched {
             self.match_preface(matched, &buffer.filled()[before..]);
+        }
+        let received = buffer.filled().len() - before;
+        if self.head.as_mut().is_some_and(|head| !head.charge(received)) {
+            return Poll::Ready(Err(io::Error::other("the memory for incomplete headers is used up")));
         }
         Poll::Ready(Ok(()))
     }

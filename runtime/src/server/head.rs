@@ -1,0 +1,137 @@
+//! Memory of the head of a request over HTTP/1, which hyper buffers until it is complete. Over HTTP/2, hyper limits it.
+
+use crate::memory::{MemoryBudget, Reservation};
+use axum::body::{Body, Bytes, HttpBody};
+use hyper::body::{Frame, Incoming, SizeHint};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+/// Maximum size of a request's headers. Over HTTP/1 it is the size of hyper's buffer, which also contains the request line.
+pub const HEADER_LIST_MAX_BYTES: u32 = 64 * 1024;
+/// Size up to which a head is not charged: hyper allocates this much for every connection, and most heads are shorter.
+const FREE_BYTES: usize = 8 * 1024;
+/// Maximum size of hyper's buffer, which is doubled when it is full.
+const BUFFER_MAX_BYTES: usize = 2 * HEADER_LIST_MAX_BYTES as usize;
+
+/// The head of the next request is incomplete.
+const INCOMPLETE: u8 = 0;
+/// The head is complete. What arrives is the body of the request.
+const COMPLETE: u8 = 1;
+/// The body was received, or is not going to be read. What arrives is the head of the next request.
+const RECEIVED: u8 = 2;
+
+/// State of a connection's current request. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HeadState(Arc<AtomicU8>);
+
+impl HeadState {
+    /// Marks the head as complete, and returns the body of its request.
+    pub(super) fn set_complete(&self, body: Incoming) -> Body {
+        self.0.store(COMPLETE, Ordering::Relaxed);
+        Body::new(RequestBody { body, state: self.clone() })
+    }
+}
+
+/// Body of a request. The next head follows it.
+struct RequestBody {
+    body: Incoming,
+    state: HeadState,
+}
+
+impl HttpBody for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        self.state.0.store(RECEIVED, Ordering::Relaxed);
+    }
+}
+
+/// Charge for the head of the current request of a connection. It is kept until the next head begins: hyper keeps its buffer.
+#[derive(Debug)]
+pub(super) struct HeadCharge {
+    state: HeadState,
+    received: usize,
+    reservation: Reservation,
+}
+
+impl HeadCharge {
+    pub(super) fn new(state: HeadState, budget: &MemoryBudget) -> Self {
+        Self { state, received: 0, reservation: budget.empty() }
+    }
+
+    pub(super) fn state(&self) -> HeadState {
+        self.state.clone()
+    }
+
+    /// Charges received bytes. Returns `false` if the budget is used up.
+    pub(super) fn charge(&mut self, received: usize) -> bool {
+        match self.state.0.load(Ordering::Relaxed) {
+            COMPLETE => return true,
+            RECEIVED => {
+                self.state.0.store(INCOMPLETE, Ordering::Relaxed);
+                self.received = 0;
+            }
+            _ => {}
+        }
+        self.received = self.received.saturating_add(received);
+        let charged = if self.received > FREE_BYTES { (2 * self.received).min(BUFFER_MAX_BYTES) } else { 0 };
+        self.reservation.try_resize(charged)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::MemoryBudgets;
+
+    #[test]
+    fn a_long_head_is_charged_until_the_next_one() {
+        let budget = MemoryBudgets::new(64 << 20).headers;
+        let state = HeadState::default();
+        let mut head = HeadCharge::new(state.clone(), &budget);
+        assert!(head.charge(FREE_BYTES));
+        assert_eq!(budget.reserved(), 0);
+        assert!(head.charge(2048));
+        assert_eq!(budget.reserved(), 20 * 1024);
+        state.0.store(COMPLETE, Ordering::Relaxed);
+        assert!(head.charge(1 << 20), "this is a body");
+        assert_eq!(budget.reserved(), 20 * 1024);
+        state.0.store(RECEIVED, Ordering::Relaxed);
+        assert!(head.charge(100));
+        assert_eq!(budget.reserved(), 0);
+    }
+
+    #[test]
+    fn incomplete_heads_are_rejected_beyond_the_budget() {
+        let budget = MemoryBudgets::new(64 << 20).headers;
+        let mut heads: Vec<_> = (0..100).map(|_| HeadCharge::new(HeadState::default(), &budget)).collect();
+        let accepted = heads.iter_mut().filter_map(|head| head.charge(1 << 20).then_some(())).count();
+        assert_eq!(accepted, budget.capacity() / 4 * 3 / BUFFER_MAX_BYTES);
+        drop(heads);
+        assert_eq!(budget.reserved(), 0);
+    }
+}
