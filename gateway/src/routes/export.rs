@@ -212,7 +212,7 @@ async fn write_all(
         if seq == before {
             return None;
         }
-        send(sender, Part::Text(charged(text.into_bytes(), memory).ok()?)).await?;
+        send(sender, Part::Text(charged(text.into_bytes(), memory))).await?;
     }
     // Pages of a later session with the same name would otherwise follow those of this one.
     if !pages.session().await.ok()?.is_same_as(session) {

@@ -6,7 +6,8 @@ use axum::{
     http::{HeaderValue, header::CONTENT_TYPE},
     response::Response,
 };
-use nono_proto::limits::HISTORY_PAGE_MAX_BYTES;
+use nono_proto::{limits::HISTORY_PAGE_MAX_BYTES, session::v1::AppendRequest};
+use prost::Message;
 use runtime::memory::{MemoryBudget, Reservation};
 use serde::Serialize;
 
@@ -20,32 +21,33 @@ pub(super) fn reserve_page(budget: &MemoryBudget) -> Result<Reservation, Problem
     budget.try_reserve(PAGE_BYTES).ok_or_else(Problem::out_of_memory)
 }
 
-/// Converts a response of the service to JSON.
-pub(super) fn render<A, J: From<A> + Serialize>(
-    answer: A,
-    budget: &MemoryBudget,
-) -> Result<Response, Problem> {
+/// Reserves memory for the response to an append, which contains its messages again.
+pub(super) fn reserve_append(budget: &MemoryBudget, request: &AppendRequest) -> Result<Reservation, Problem> {
+    budget.try_reserve(request.encoded_len()).ok_or_else(Problem::out_of_memory)
+}
+
+/// Converts a small response of the service to JSON.
+pub(super) fn render<A, J: From<A> + Serialize>(answer: A, budget: &MemoryBudget) -> Response {
     render_reserved::<A, J>(answer, budget.empty())
 }
 
-/// Converts a response of the service to JSON, for which memory is reserved.
-pub(super) fn render_reserved<A, J: From<A> + Serialize>(
-    answer: A,
-    memory: Reservation,
-) -> Result<Response, Problem> {
+/// Converts a response of the service to JSON, for which memory is reserved. It is returned even beyond the budget: a
+/// rejection would say that the call was not made.
+pub(super) fn render_reserved<A, J: From<A> + Serialize>(answer: A, memory: Reservation) -> Response {
     let json = serde_json::to_vec(&J::from(answer)).expect("strings and numbers become JSON");
-    let mut response = Response::new(Body::from(charged(json, memory)?));
+    let mut response = Response::new(Body::from(charged(json, memory)));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(response)
+    response
 }
 
 /// Returns data that keeps the memory reserved until its last byte has been passed to the connection.
-pub(super) fn charged(mut data: Vec<u8>, mut memory: Reservation) -> Result<Bytes, Problem> {
+pub(super) fn charged(mut data: Vec<u8>, mut memory: Reservation) -> Bytes {
     if data.len() <= FREE_BYTES {
-        return Ok(data.into());
+        return data.into();
     }
     data.shrink_to_fit();
-    if memory.try_resize(data.len()) { Ok(memory.attach(data)) } else { Err(Problem::out_of_memory()) }
+    memory.set(data.len());
+    memory.attach(data)
 }
 
 #[cfg(test)]
@@ -56,13 +58,14 @@ mod tests {
     #[test]
     fn large_data_is_charged_until_it_is_dropped() {
         let budget = MemoryBudgets::new(64 << 20).responses;
-        let small = charged(vec![0; FREE_BYTES], reserve_page(&budget).unwrap()).unwrap();
+        let small = charged(vec![0; FREE_BYTES], reserve_page(&budget).unwrap());
         assert_eq!((small.len(), budget.reserved()), (FREE_BYTES, 0));
-        let large = charged(vec![0; 2 * PAGE_BYTES], reserve_page(&budget).unwrap()).unwrap();
+        let large = charged(vec![0; 2 * PAGE_BYTES], reserve_page(&budget).unwrap());
         assert_eq!(budget.reserved(), 2 * PAGE_BYTES);
         drop(large);
-        let too_large = charged(vec![0; budget.capacity() / 4 * 3 + 1], budget.empty());
-        assert_eq!(too_large.unwrap_err().status(), 429);
+        let beyond = charged(vec![0; budget.capacity()], budget.empty());
+        assert_eq!(reserve_page(&budget).unwrap_err().status(), 429);
+        drop(beyond);
         assert_eq!(budget.reserved(), 0);
     }
 }

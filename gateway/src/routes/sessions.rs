@@ -2,7 +2,7 @@
 
 use super::{
     Api,
-    render::{render, render_reserved, reserve_page},
+    render::{render, render_reserved, reserve_append, reserve_page},
 };
 use crate::{
     backend::{Idempotency, Method, SessionClient},
@@ -42,7 +42,7 @@ pub(super) async fn create(
         .backend
         .call(api.backend.sessions(), &context, Method::new("Create", idempotency), request, send)
         .await?;
-    render::<_, Created>(created, &api.responses)
+    Ok(render::<_, Created>(created, &api.responses))
 }
 
 /// List the live sessions, latest activity first. All pages of a listing keep the order of its first page.
@@ -71,7 +71,7 @@ pub(super) async fn list(
     let send = |mut client: SessionClient, request| async move { client.list(request).await };
     let found =
         api.backend.call(api.backend.sessions(), &context, Method::idempotent("List"), request, send).await?;
-    render_reserved::<_, Sessions>(found, memory)
+    Ok(render_reserved::<_, Sessions>(found, memory))
 }
 
 /// Return a live session.
@@ -92,7 +92,7 @@ pub(super) async fn get(
         .backend
         .call(api.backend.sessions(), &context, Method::idempotent("Get"), pb::GetRequest { user_id }, send)
         .await?;
-    render::<_, Session>(found.session.unwrap_or_default(), &api.responses)
+    Ok(render::<_, Session>(found.session.unwrap_or_default(), &api.responses))
 }
 
 /// Return a page of a session's messages, oldest first: the newest ones, or those before or after a seq.
@@ -128,7 +128,7 @@ pub(super) async fn history(
         .backend
         .call(api.backend.sessions(), &context, Method::idempotent("History"), request, send)
         .await?;
-    render_reserved::<_, History>(found, memory)
+    Ok(render_reserved::<_, History>(found, memory))
 }
 
 /// Append messages to a session, all or none.
@@ -148,12 +148,13 @@ pub(super) async fn append(
 ) -> Result<Response, Problem> {
     let request = json::append(user_id, fields)?;
     let idempotency = Idempotency::of_request_id(&request.request_id);
+    let memory = reserve_append(&api.responses, &request)?;
     let send = |mut client: SessionClient, request| async move { client.append(request).await };
     let appended = api
         .backend
         .call(api.backend.sessions(), &context, Method::new("Append", idempotency), request, send)
         .await?;
-    render::<_, Appended>(appended, &api.responses)
+    Ok(render_reserved::<_, Appended>(appended, memory))
 }
 
 /// Extend the lifetime of a session.
@@ -180,7 +181,7 @@ pub(super) async fn touch(
             send,
         )
         .await?;
-    render::<_, Session>(touched.session.unwrap_or_default(), &api.responses)
+    Ok(render::<_, Session>(touched.session.unwrap_or_default(), &api.responses))
 }
 
 /// Delete a session with all its messages.

@@ -105,6 +105,14 @@ impl Reservation {
         true
     }
 
+    /// Sets the number of reserved bytes to the size of data that exists, even beyond the budget.
+    pub fn set(&mut self, bytes: usize) {
+        if !self.try_resize(bytes) {
+            self.budget.0.reserved.fetch_add(bytes - self.bytes, Ordering::Relaxed);
+            self.bytes = bytes;
+        }
+    }
+
     /// Ties the reservation to data: it is released with the last reference to the data.
     pub fn attach(self, data: impl AsRef<[u8]> + Send + 'static) -> Bytes {
         Bytes::from_owner(Charged { data, _reservation: self })
@@ -153,6 +161,17 @@ mod tests {
         let small: Vec<_> = std::iter::from_fn(|| budget.try_reserve(SMALL_MAX_BYTES)).collect();
         assert_eq!((small.len(), budget.rejected()), (CAPACITY / 4 / SMALL_MAX_BYTES, 3));
         assert!(budget.try_reserve(usize::MAX).is_none());
+    }
+
+    #[test]
+    fn data_that_exists_is_counted_even_beyond_the_budget() {
+        let budget = MemoryBudget::new("test", CAPACITY);
+        let mut reservation = budget.try_reserve(1000).unwrap();
+        reservation.set(2 * CAPACITY);
+        assert_eq!(budget.reserved(), 2 * CAPACITY);
+        assert!(budget.try_reserve(1).is_none());
+        drop(reservation);
+        assert_eq!(budget.reserved(), 0);
     }
 
     #[test]
