@@ -16,6 +16,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("nono.binpb"), descriptors.encode_to_vec())?;
     let codec = "crate::codec::SmallBufferCodec";
-    tonic_prost_build::configure().codec_path(codec).compile_fds(descriptors)?;
+    // The types bound what a message takes when it is decoded.
+    tonic_prost_build::configure()
+        .codec_path(codec)
+        .extern_path(".google.protobuf.Struct", "crate::EncodedStruct")
+        .extern_path(".nono.session.v1.AppendRequest", "crate::session::v1::AppendRequest")
+        .compile_fds(descriptors)?;
     Ok(())
 }

@@ -13,6 +13,8 @@ pub mod session {
     )]
     pub mod v1 {
         tonic::include_proto!("nono.session.v1");
+
+        pub use crate::append_request::AppendRequest;
     }
 }
 
@@ -44,13 +46,16 @@ pub mod config {
     }
 }
 
+mod append_request;
 pub mod codec;
+mod encoded_struct;
 pub mod limits;
 #[cfg(feature = "json")]
 pub mod metadata;
 pub mod reason;
 mod violations;
 
+pub use encoded_struct::{EncodedStruct, STRUCT_MAX_BYTES};
 pub use violations::{OMITTED, VIOLATIONS_MAX, VIOLATIONS_MAX_BYTES, Violation, Violations};
 
 /// The descriptors of everything above, for gRPC reflection and for tools.

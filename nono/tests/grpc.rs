@@ -75,7 +75,7 @@ async fn numbers_that_a_double_cannot_represent_are_rejected() {
     for number in [9_007_199_254_740_992.0, f64::NAN, f64::INFINITY] {
         let value = prost_types::Value { kind: Some(Kind::NumberValue(number)) };
         let metadata = prost_types::Struct { fields: [("n".to_owned(), value)].into() };
-        let request = pb::CreateRequest { metadata: Some(metadata), ..create("a") };
+        let request = pb::CreateRequest { metadata: Some(metadata.into()), ..create("a") };
         assert_eq!(client.create(request).await.unwrap_err().code(), Code::InvalidArgument, "{number}");
     }
 }

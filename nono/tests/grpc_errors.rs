@@ -92,7 +92,8 @@ async fn undecodable_requests_return_invalid_argument() {
         kind: Some(Kind::ListValue(ListValue { values: vec![inner] })),
     });
     let metadata = Struct { fields: [("a".to_owned(), deep)].into() };
-    let deep = pb::CreateRequest { user_id: "a".into(), metadata: Some(metadata), ..Default::default() };
+    let deep =
+        pb::CreateRequest { user_id: "a".into(), metadata: Some(metadata.into()), ..Default::default() };
     for (path, bytes) in [
         (GET, Bytes::from_static(b"\xff\xff\xff\xff")),
         (GET, Bytes::from_static(b"\x0a\x02\xc3\x28")),

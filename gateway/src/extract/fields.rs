@@ -6,8 +6,7 @@ use axum::{
     extract::{FromRequest, Request},
     http::{HeaderMap, header::CONTENT_TYPE},
 };
-use nono_proto::{Violations, limits::METADATA_MAX_LEVELS, metadata};
-use prost_types::Struct;
+use nono_proto::{EncodedStruct, Violations, limits::METADATA_MAX_LEVELS, metadata};
 use serde_json::{Map, Value};
 
 /// The fields of a JSON object that are not read yet.
@@ -78,7 +77,7 @@ impl JsonFields {
     }
 
     /// Reads optional metadata.
-    pub(crate) fn metadata(&mut self, name: &str) -> Option<Struct> {
+    pub(crate) fn metadata(&mut self, name: &str) -> Option<EncodedStruct> {
         let object = self.take(name, "an object", |value| match value {
             Value::Object(object) => Ok(object),
             other => Err(other),
@@ -88,7 +87,7 @@ impl JsonFields {
             self.reject(name, format_args!("must be at most {METADATA_MAX_LEVELS} levels deep"));
             return None;
         }
-        Some(metadata::to_struct(object))
+        Some(metadata::to_struct(object).into())
     }
 
     /// Reads a required list of at most `max` objects, each read by `read`.

@@ -9,9 +9,8 @@ pub(crate) use chat::{Accepted, ChatRequest, Delta, Done, Reply, chat};
 pub(crate) use export::Conversation;
 pub(crate) use requests::{AppendRequest, CreateRequest, append, create};
 
-use nono_proto::{metadata, session::v1 as pb};
-use serde::Serialize;
-use serde_json::{Map, Value};
+use nono_proto::{EncodedStruct, metadata, session::v1 as pb};
+use serde::{Serialize, Serializer};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 use utoipa::ToSchema;
 
@@ -88,7 +87,8 @@ pub(crate) struct Session {
     message_count: u32,
     /// Metadata passed by the caller.
     #[schema(value_type = schemas::Metadata)]
-    metadata: Map<String, Value>,
+    #[serde(serialize_with = "as_json")]
+    metadata: Option<EncodedStruct>,
     /// Time at which the session expires unless it is used before.
     #[schema(format = DateTime)]
     expires_at: String,
@@ -103,7 +103,7 @@ impl From<pb::Session> for Session {
             created_at: rfc3339(session.created_at),
             last_activity: rfc3339(session.last_activity),
             message_count: session.message_count,
-            metadata: metadata::to_json(session.metadata),
+            metadata: session.metadata,
             expires_at: rfc3339(session.expires_at),
         }
     }
@@ -145,7 +145,8 @@ pub(crate) struct Message {
     timestamp: String,
     /// Metadata passed by the caller.
     #[schema(value_type = schemas::Metadata)]
-    metadata: Map<String, Value>,
+    #[serde(serialize_with = "as_json")]
+    metadata: Option<EncodedStruct>,
 }
 
 impl From<pb::Message> for Message {
@@ -159,7 +160,7 @@ impl From<pb::Message> for Message {
             },
             content: message.content,
             timestamp: rfc3339(message.timestamp),
-            metadata: metadata::to_json(message.metadata),
+            metadata: message.metadata,
         }
     }
 }
@@ -207,6 +208,16 @@ impl From<pb::AppendResponse> for Appended {
             replayed: answer.replayed,
         }
     }
+}
+
+/// Writes metadata as JSON. It is decoded here, one after the other, because it takes much more memory then.
+fn as_json<S: Serializer>(metadata: &Option<EncodedStruct>, serializer: S) -> Result<S::Ok, S::Error> {
+    let decoded = metadata.as_ref().and_then(|metadata| {
+        let decoded = metadata.decode_struct();
+        // The service stores no such metadata.
+        decoded.map_err(|len| tracing::error!(len, "metadata is beyond the limit and was left out")).ok()
+    });
+    metadata::to_json(decoded).serialize(serializer)
 }
 
 /// Formats a timestamp as RFC 3339 in UTC with milliseconds.

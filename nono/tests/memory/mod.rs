@@ -1,5 +1,6 @@
 //! Clients that make a program keep much memory. It stays within its limit, rejects what exceeds it, and serves all others.
 
+mod messages;
 mod requests;
 
 use crate::app::{App, Program};
@@ -24,6 +25,7 @@ struct Server {
     program: Program,
     app: App,
     http: String,
+    grpc: String,
     admin: String,
 }
 
@@ -34,12 +36,12 @@ impl Server {
         let mut program = Program::nono(&arguments, &[("RUST_LOG", "nono=debug")]);
         let line: Value = serde_json::from_str(&program.wait_for_log("listening").await).unwrap();
         let address = |port: &str| line[port].as_str().unwrap().to_owned();
-        let (http, admin) = (address("http"), address("admin"));
+        let (http, grpc, admin) = (address("http"), address("grpc"), address("admin"));
         let app = App::at(&format!("http://{http}"));
         for user_id in ["large", "small"] {
             app.create(user_id).await;
         }
-        let server = Self { program, app, http, admin };
+        let server = Self { program, app, http, grpc, admin };
         for _ in 0..4 {
             server.append_large("large").await.ok();
         }

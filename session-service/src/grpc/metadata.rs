@@ -2,17 +2,25 @@
 
 use crate::domain::{
     Metadata,
-    limits::{METADATA_MAX_LEVELS, METADATA_MAX_NUMBER},
+    limits::{METADATA_MAX_BYTES, METADATA_MAX_LEVELS, METADATA_MAX_NUMBER},
 };
-use nono_proto::metadata::{from_double, to_struct};
+use nono_proto::{
+    EncodedStruct,
+    metadata::{from_double, to_struct},
+};
 use prost_types::{Struct, Value as Pb, value::Kind};
 use serde_json::{Map, Number, Value as Json};
 
 /// Parses the metadata of a request; an absent one is the empty object.
-pub(super) fn parse(metadata: Option<Struct>) -> Result<Metadata, String> {
-    let Some(object) = metadata else {
+pub(super) fn parse(metadata: Option<EncodedStruct>) -> Result<Metadata, String> {
+    let Some(encoded) = metadata else {
         return Ok(Metadata::default());
     };
+    let object = encoded.decode_struct().map_err(|len| {
+        format!(
+            "must be at most {METADATA_MAX_BYTES} bytes as JSON; it has {len} as protobuf, which is too much"
+        )
+    })?;
     Metadata::try_from(Json::Object(parse_object(object, METADATA_MAX_LEVELS)?).to_string())
 }
 
@@ -55,14 +63,14 @@ fn parse_number(number: f64) -> Result<Number, String> {
 /// # Errors
 ///
 /// Fails if stored metadata is corrupt. The error does not quote it, unlike the parser's own.
-pub(super) fn render(metadata: &Metadata) -> Result<Struct, String> {
+pub(super) fn render(metadata: &Metadata) -> Result<EncodedStruct, String> {
     if metadata.is_empty() {
-        return Ok(Struct::default());
+        return Ok(EncodedStruct::default());
     }
     let object = serde_json::from_str(metadata.as_json()).map_err(|error| {
         format!("stored metadata is corrupt: {:?} error at column {}", error.classify(), error.column())
     })?;
-    Ok(to_struct(object))
+    Ok(to_struct(object).into())
 }
 
 #[cfg(test)]

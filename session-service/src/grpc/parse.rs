@@ -9,9 +9,8 @@ use crate::{
     personas::Personas,
     store::{ListPage, TurnRequest, TurnToken},
 };
-use nono_proto::{Violations, chat::v1::ChatRequest, session::v1 as pb};
+use nono_proto::{EncodedStruct, Violations, chat::v1::ChatRequest, session::v1 as pb};
 use prost::Message;
-use prost_types::Struct;
 use std::fmt::Display;
 use tonic::Status;
 use uuid::Uuid;
@@ -47,7 +46,7 @@ impl Checks {
         self.check("request_id", RequestId::try_from(text)).map(Some)
     }
 
-    fn metadata(&mut self, field: impl Display, metadata: Option<Struct>) -> Option<Metadata> {
+    fn metadata(&mut self, field: impl Display, metadata: Option<EncodedStruct>) -> Option<Metadata> {
         self.check(field, metadata::parse(metadata))
     }
 }
