@@ -101,7 +101,7 @@ async fn run(settings: Resolved, process: Process) -> Result<()> {
     let is_in_memory = matches!(settings.service.store, ResolvedStore::Memory);
     let mut registry = process.registry("nono");
     let dependencies = settings.service.build(&process.reload, &mut registry).map_err(anyhow::Error::msg)?;
-    let service = Service::new(dependencies, &process.lifecycle, &mut registry).await;
+    let service = Service::new(dependencies, &process.lifecycle, &process.memory, &mut registry).await;
     // The gateway calls the service without a network, through all other layers.
     let gateway = Gateway::new(
         Backend::local(service.router(), &mut registry),

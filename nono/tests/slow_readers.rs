@@ -70,7 +70,8 @@ async fn a_connection_whose_client_does_not_read_is_closed() {
     for path in ["history?limit=1000", "export?format=json"] {
         for _ in 0..10 {
             let mut stream = TcpStream::connect(&server.http).await.unwrap();
-            let request = format!("GET /api/session/a/{path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+            let request =
+                format!("GET /api/session/a/{path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
             stream.write_all(request.as_bytes()).await.unwrap();
             unread.push(stream);
         }
@@ -113,17 +114,17 @@ async fn connect(address: &str) -> SendRequest<Bytes> {
     sender.ready().await.unwrap()
 }
 
-/// Asserts that each stream is reset without having delivered its response, unless the call was rejected as one too many.
-/// Returns the number of resets.
+/// Asserts that each stream is reset without having delivered its response, unless its call was rejected. Returns the number
+/// of streams that were reset.
 async fn assert_reset(responses: Vec<ResponseFuture>) -> usize {
-    let mut resets = 0;
+    let mut reset = 0;
     let resetting = async {
         for response in responses {
             let response = response.await.unwrap();
             if response.headers().get("grpc-status").is_some_and(|status| status == "8") {
                 continue;
             }
-            resets += 1;
+            reset += 1;
             let mut body = response.into_body();
             let error = loop {
                 match body.data().await.unwrap() {
@@ -135,7 +136,7 @@ async fn assert_reset(responses: Vec<ResponseFuture>) -> usize {
         }
     };
     tokio::time::timeout(TIMEOUT, resetting).await.expect("all streams are reset");
-    resets
+    reset
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -147,7 +148,7 @@ async fn a_stream_without_a_window_is_reset_and_its_connection_stays_usable() {
         sender.send_request(Request::get(uri).body(()).unwrap(), true).unwrap().0
     };
     let responses = (0..STREAMS).map(|_| send("/api/session/a/history?limit=1000")).collect();
-    assert!(assert_reset(responses).await > 10);
+    assert_eq!(assert_reset(responses).await, STREAMS);
     assert_eq!(send("/api/session/a").await.unwrap().status(), 200);
 }
 
@@ -163,8 +164,10 @@ async fn a_grpc_stream_without_a_window_is_reset() {
         let uri = format!("http://{}/nono.session.v1.SessionService/History", server.grpc);
         let request = Request::post(uri).header("content-type", "application/grpc").header("te", "trailers");
         let (response, mut stream) = sender.send_request(request.body(()).unwrap(), false).unwrap();
-        stream.send_data(message.clone(), true).unwrap();
+        // A call that is rejected at once needs no message.
+        let _ = stream.send_data(message.clone(), true);
         responses.push(response);
     }
-    assert!(assert_reset(responses).await > 10);
+    // The service admits at least 4 pages at a time.
+    assert!(assert_reset(responses).await >= 4);
 }

@@ -137,7 +137,7 @@ async fn serve_sessions(
     let mut registry = process.registry("session-service");
     let store = service.store.to_string();
     let dependencies = service.build(&process.reload, &mut registry).map_err(anyhow::Error::msg)?;
-    let service = Service::new(dependencies, &process.lifecycle, &mut registry).await;
+    let service = Service::new(dependencies, &process.lifecycle, &process.memory, &mut registry).await;
     tracing::info!(grpc = %grpc.local_addr()?, admin = %admin.local_addr()?, store, "listening");
     process.serve_admin(admin, registry);
     let port = process.port("grpc", Protocol::Grpc, Some(CONNECTION_MAX_AGE));

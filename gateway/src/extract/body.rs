@@ -5,6 +5,7 @@ use crate::{error::Problem, request_memory::RequestMemory};
 use axum::body::{Body, HttpBody};
 use http_body_util::BodyExt;
 use nono_proto::limits::{HTTP_BODY_MAX_BYTES, HTTP_BODY_MAX_SENT_BYTES};
+use runtime::memory::SMALL_MAX_BYTES;
 use std::time::Duration;
 
 /// Timeout for receiving a body.
@@ -48,10 +49,13 @@ async fn collect(mut body: Body) -> Result<Vec<u8>, Problem> {
 }
 
 /// Returns the next capacity of a buffer: at least what is needed, and no more than what was announced. An announced length
-/// alone reserves nothing, because its sender may never send the rest.
+/// alone reserves nothing, because its sender may never send the rest. Once a body turns out to be large, its buffer is
+/// allocated as a whole, without copies of parts.
 fn grown(capacity: usize, needed: usize, announced: Option<usize>) -> usize {
     let doubled = (2 * capacity).max(BUFFER_MIN_BYTES);
-    needed.max(announced.map_or(doubled, |announced| doubled.min(announced)))
+    let Some(announced) = announced else { return doubled.max(needed) };
+    let step = if needed > SMALL_MAX_BYTES { doubled.max(HTTP_BODY_MAX_BYTES) } else { doubled };
+    step.min(announced).max(needed)
 }
 
 /// Returns the length of a JSON text in bytes once its escapes are decoded to UTF-8.
@@ -95,12 +99,14 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_doubles_up_to_the_announced_length() {
+    fn a_buffer_grows_up_to_the_announced_length() {
         assert_eq!(grown(0, 10, None), BUFFER_MIN_BYTES);
         assert_eq!(grown(0, 10, Some(20)), 20);
         assert_eq!(grown(8192, 8193, Some(1_000_000)), 16_384);
         assert_eq!(grown(8192, 8193, Some(9000)), 9000);
         assert_eq!(grown(8192, 50_000, None), 50_000);
+        assert_eq!(grown(65_536, 65_537, Some(1_000_000)), 1_000_000);
+        assert_eq!(grown(65_536, 65_537, Some(5_000_000)), HTTP_BODY_MAX_BYTES);
     }
 
     #[test]

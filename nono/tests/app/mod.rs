@@ -254,7 +254,8 @@ async fn service_with_limits(
         context_messages: 20,
         turn_limits,
     };
-    let service = Service::new(parts, &lifecycle, &mut Registry::default()).await;
+    let memory = MemoryBudgets::default();
+    let service = Service::new(parts, &lifecycle, &memory, &mut Registry::default()).await;
     let (serving, stopping) = (service.clone(), lifecycle.clone());
     tokio::spawn(async move {
         session_service::grpc::serve(listener, serving, port(Protocol::Grpc), &stopping).await

@@ -2,6 +2,7 @@
 
 mod messages;
 mod requests;
+mod responses;
 
 use crate::app::{App, Program};
 use serde_json::{Value, json};

@@ -113,6 +113,13 @@ impl Reservation {
         }
     }
 
+    /// Returns the reservation, and leaves an empty one.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        let empty = self.budget.empty();
+        std::mem::replace(self, empty)
+    }
+
     /// Ties the reservation to data: it is released with the last reference to the data.
     pub fn attach(self, data: impl AsRef<[u8]> + Send + 'static) -> Bytes {
         Bytes::from_owner(Charged { data, _reservation: self })

@@ -1,12 +1,13 @@
 //! Middleware that gives every call its span, metrics, log line and deadline, even if the caller disconnects.
 
 use super::{
+    memory::{ResponseMemory, charge_request, reserve_response},
     metrics::{GrpcMetrics, Method},
     status,
 };
 use crate::domain::limits::UNARY_CALL_TIMEOUT;
 use axum::{
-    body::{Body, HttpBody},
+    body::{Body, Bytes, HttpBody},
     extract::{Request, State},
     http::HeaderMap,
     middleware::Next,
@@ -16,6 +17,7 @@ use http_body::Frame;
 use runtime::{
     admission::{Admission, Admitted},
     context::RequestContext,
+    memory::MemoryBudgets,
 };
 use std::{
     pin::Pin,
@@ -35,6 +37,7 @@ const HEALTH_PATH: &str = "/grpc.health.v1.Health/";
 pub(super) struct CallLayerState {
     pub(super) metrics: GrpcMetrics,
     pub(super) admission: Admission,
+    pub(super) memory: MemoryBudgets,
     pub(super) stopping: CancellationToken,
 }
 
@@ -50,10 +53,14 @@ pub(super) async fn observe_call(
     let context = RequestContext::begin(request.headers(), &span);
     let timeout = timeout_of(&method, request.headers());
     let stopped = method.ends_at_shutdown.then(|| Box::pin(state.stopping.cancelled_owned()));
-    let admitted = method.class.map(|class| state.admission.admit(class, timeout));
+    let (request, request_memory) = charge_request(request, &state.memory);
+    let memory = reserve_response(method.class, &state.memory);
+    let admitted =
+        method.class.filter(|_| memory.is_some()).map(|class| state.admission.admit(class, timeout));
     let record = CallRecord::begin(method, context.clone(), span.clone(), is_health);
     let call = async {
         match admitted {
+            _ if memory.is_none() => (status::out_of_memory().into_http(), None),
             Some(None) => (status::too_many_calls().into_http(), None),
             Some(Some(admitted)) => measured(admitted, with_timeout(timeout, next.run(request))).await,
             None => (with_timeout(timeout, next.run(request)).await, None),
@@ -73,7 +80,10 @@ pub(super) async fn observe_call(
         None => {
             let in_progress = admitted.map(Admitted::hold_until_sent);
             let record = Some(record);
-            response.map(|body| Body::new(RecordedBody { body, stopped, context, record, in_progress }))
+            let reserved = memory.unwrap_or_else(|| state.memory.responses.empty());
+            let memory = ResponseMemory { reserved, request: Some(request_memory) };
+            response
+                .map(|body| Body::new(RecordedBody { body, stopped, context, record, in_progress, memory }))
         }
     }
 }
@@ -195,6 +205,18 @@ struct RecordedBody {
     record: Option<CallRecord>,
     /// Counts the call as in progress.
     in_progress: Option<DropGuard>,
+    /// Memory for the response.
+    memory: ResponseMemory,
+}
+
+impl RecordedBody {
+    /// Charges the data of a frame.
+    fn charge(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        match frame.into_data() {
+            Ok(data) => Frame::data(self.memory.charge(data)),
+            Err(frame) => frame,
+        }
+    }
 }
 
 impl HttpBody for RecordedBody {
@@ -213,6 +235,7 @@ impl HttpBody for RecordedBody {
             let request = self.context.clone();
             ready!(request.enter(|| Pin::new(&mut self.body).poll_frame(context)))
         };
+        frame = frame.map(|frame| Ok(self.charge(frame?)));
         if let Some(trailers) = frame.as_mut().and_then(|frame| frame.as_mut().ok()?.trailers_mut()) {
             replace_library_status(trailers);
         }

@@ -4,6 +4,7 @@ mod admission;
 mod chat;
 mod config;
 mod health;
+mod memory;
 mod metadata;
 mod metrics;
 mod middleware;
@@ -32,7 +33,7 @@ use nono_proto::{
     session::v1::session_service_server::SessionServiceServer,
 };
 use prometheus_client::registry::Registry;
-use runtime::{Lifecycle, server::Port};
+use runtime::{Lifecycle, memory::MemoryBudgets, server::Port};
 use session::SessionApi;
 use std::{any::Any, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch};
@@ -71,7 +72,12 @@ pub struct Service {
 
 impl Service {
     /// Creates the service. It is healthy once the store was reachable.
-    pub async fn new(dependencies: Dependencies, lifecycle: &Lifecycle, registry: &mut Registry) -> Self {
+    pub async fn new(
+        dependencies: Dependencies,
+        lifecycle: &Lifecycle,
+        memory: &MemoryBudgets,
+        registry: &mut Registry,
+    ) -> Self {
         let Dependencies { store, policy, personas, model, context_messages, turn_limits } = dependencies;
         lifecycle.set_dependency(health::STORE, false);
         let powered_by = model.name().to_owned();
@@ -108,6 +114,7 @@ impl Service {
         let state = CallLayerState {
             metrics: GrpcMetrics::register(registry),
             admission: admission::register(registry),
+            memory: memory.clone(),
             stopping: lifecycle.stopping_token(),
         };
         let router = routes

@@ -41,6 +41,11 @@ pub(super) fn too_many_calls() -> Status {
     )
 }
 
+/// Returns the error for a call whose request or response would take more memory than is left.
+pub(super) fn out_of_memory() -> Status {
+    overloaded("the service is busy: its memory is in use by other calls; the call was not begun, retry")
+}
+
 /// Returns the status in our form if a library raised it; such a status has no error details. Returns `None` for our own.
 pub(super) fn from_library(status: &Status) -> Option<Status> {
     if !status.details().is_empty() {
