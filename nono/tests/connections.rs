@@ -242,7 +242,8 @@ async fn disconnecting_clients_do_not_end_chats(client: reqwest::Client) {
         requests.spawn(chat.json(&json!({ "message": "a" })).send());
     }
     // The requests are sent within this timeout, which is shorter than the five seconds of a call.
-    assert!(tokio::time::timeout(Duration::from_secs(2), requests.join_next()).await.is_err());
+    let ended = tokio::time::timeout(Duration::from_secs(2), requests.join_next()).await;
+    assert!(ended.is_err(), "{ended:?}");
     requests.abort_all();
     deployment.wait_for_disconnects(100).await;
     deployment.service.signal(Signal::SIGCONT);

@@ -92,8 +92,8 @@ impl Admission {
     }
 
     /// Admits a call that must end within `timeout`; `None` if it must be rejected.
-    pub fn admit(&self, class: Class, timeout: Option<Duration>) -> Option<Admitted> {
-        match self.0.limiters[class as usize].admit(timeout) {
+    pub async fn admit(&self, class: Class, timeout: Option<Duration>) -> Option<Admitted> {
+        match self.0.limiters[class as usize].admit(timeout).await {
             Ok(permit) => Some(Admitted { admission: self.clone(), class, permit }),
             Err(rejected) => {
                 self.0.rejected.get_or_create(&labels(class, rejected)).inc();

@@ -8,7 +8,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
 /// Factor of a decrease.
 const DECREASE: f64 = 0.9;
@@ -26,7 +26,13 @@ pub struct LimiterSettings {
     pub initial: usize,
     /// Latency above which the limit decreases.
     pub target: Duration,
+    /// Maximum number of calls that wait at the limit, as a multiple of it.
+    pub queue_factor: usize,
 }
+
+/// Maximum time that a call waits at the limit: long enough for the end of short calls, as in a burst, and short enough to be
+/// rejected early.
+const QUEUE_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A limit on concurrent calls. Clones share it.
 #[derive(Clone, Debug)]
@@ -36,6 +42,10 @@ pub struct Limiter(Arc<Inner>);
 struct Inner {
     settings: LimiterSettings,
     in_flight: AtomicUsize,
+    /// Number of calls that wait at the limit.
+    waiting: AtomicUsize,
+    /// Notified when a call ends.
+    ended: Notify,
     state: Mutex<State>,
 }
 
@@ -70,15 +80,47 @@ impl Limiter {
     pub fn new(settings: LimiterSettings) -> Self {
         let state =
             State { limit: settings.initial as f64, decreased_at: None, average_latency: Duration::ZERO };
-        Self(Arc::new(Inner { settings, in_flight: AtomicUsize::new(0), state: Mutex::new(state) }))
+        Self(Arc::new(Inner {
+            settings,
+            in_flight: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            ended: Notify::new(),
+            state: Mutex::new(state),
+        }))
     }
 
-    /// Admits a call that must end within `timeout`.
+    /// Admits a call that must end within `timeout`. At the limit it waits for the end of another call, but not for long.
     ///
     /// # Errors
     ///
-    /// Rejects the call immediately at the limit, or if recent calls took longer than its timeout.
-    pub fn admit(&self, timeout: Option<Duration>) -> Result<Permit, Rejected> {
+    /// Rejects the call if none ends in time, and immediately if too many others wait, or if recent calls took longer than its
+    /// timeout.
+    pub async fn admit(&self, timeout: Option<Duration>) -> Result<Permit, Rejected> {
+        match self.try_admit(timeout) {
+            Err(Rejected::Limit) => {}
+            result => return result,
+        }
+        let _waiting = self.wait_in_queue().ok_or(Rejected::Limit)?;
+        let admitted = async {
+            loop {
+                let ended = self.0.ended.notified();
+                match self.try_admit(timeout) {
+                    Err(Rejected::Limit) => ended.await,
+                    result => return result,
+                }
+            }
+        };
+        tokio::time::timeout(QUEUE_TIMEOUT, admitted).await.unwrap_or(Err(Rejected::Limit))
+    }
+
+    /// Takes a position in the queue; `None` if it is full.
+    fn wait_in_queue(&self) -> Option<Waiting<'_>> {
+        let max = self.limit() * self.0.settings.queue_factor;
+        let waiting = Waiting(&self.0.waiting);
+        (self.0.waiting.fetch_add(1, Ordering::Relaxed) < max).then_some(waiting)
+    }
+
+    fn try_admit(&self, timeout: Option<Duration>) -> Result<Permit, Rejected> {
         let in_flight = self.0.in_flight.fetch_add(1, Ordering::Relaxed);
         let state = self.lock();
         let (limit, average) = (state.limit, state.average_latency);
@@ -150,6 +192,16 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.limiter.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.limiter.0.ended.notify_one();
+    }
+}
+
+/// A position in the queue.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -159,16 +211,22 @@ mod tests {
     use tokio::time::advance;
 
     fn limiter(min: usize, max: usize) -> Limiter {
-        Limiter::new(LimiterSettings { min, max, initial: max, target: Duration::from_millis(2) })
+        Limiter::new(LimiterSettings {
+            min,
+            max,
+            initial: max,
+            target: Duration::from_millis(2),
+            queue_factor: 1,
+        })
     }
 
     #[test]
     fn calls_above_the_limit_are_rejected_until_others_end() {
         let limiter = limiter(1, 2);
-        let (first, _second) = (limiter.admit(None).unwrap(), limiter.admit(None).unwrap());
-        assert_eq!(limiter.admit(None).unwrap_err(), Rejected::Limit);
+        let (first, _second) = (limiter.try_admit(None).unwrap(), limiter.try_admit(None).unwrap());
+        assert_eq!(limiter.try_admit(None).unwrap_err(), Rejected::Limit);
         drop(first);
-        assert!(limiter.admit(None).is_ok());
+        assert!(limiter.try_admit(None).is_ok());
         assert_eq!(limiter.in_flight(), 1);
     }
 
@@ -176,13 +234,13 @@ mod tests {
     async fn the_limit_follows_the_latency_down_to_its_minimum_and_up_to_its_maximum() {
         let limiter = limiter(2, 10);
         for _ in 0..30 {
-            let permit = limiter.admit(None).unwrap();
+            let permit = limiter.try_admit(None).unwrap();
             advance(Duration::from_millis(3)).await;
             assert!(permit.record_latency());
         }
         assert_eq!(limiter.limit(), 2);
         for _ in 0..200 {
-            let permits: Vec<_> = std::iter::from_fn(|| limiter.admit(None).ok()).collect();
+            let permits: Vec<_> = std::iter::from_fn(|| limiter.try_admit(None).ok()).collect();
             assert!(!permits.iter().any(Permit::record_latency));
         }
         assert_eq!(limiter.limit(), 10);
@@ -193,7 +251,7 @@ mod tests {
         let limiter = limiter(1, 10);
         limiter.yield_to_others();
         for _ in 0..100 {
-            limiter.admit(None).unwrap().record_latency();
+            limiter.try_admit(None).unwrap().record_latency();
         }
         assert_eq!(limiter.limit(), 9);
     }
@@ -202,13 +260,42 @@ mod tests {
     async fn a_call_that_cannot_meet_its_deadline_is_rejected_while_others_are_in_progress() {
         let limiter = limiter(1, 10);
         for _ in 0..50 {
-            let permit = limiter.admit(None).unwrap();
+            let permit = limiter.try_admit(None).unwrap();
             advance(Duration::from_millis(1)).await;
             permit.record_latency();
         }
         let short = Some(Duration::from_micros(100));
-        let _running = limiter.admit(short).unwrap();
-        assert_eq!(limiter.admit(short).unwrap_err(), Rejected::Deadline);
-        assert!(limiter.admit(Some(Duration::from_secs(1))).is_ok());
+        let _running = limiter.try_admit(short).unwrap();
+        assert_eq!(limiter.try_admit(short).unwrap_err(), Rejected::Deadline);
+        assert!(limiter.try_admit(Some(Duration::from_secs(1))).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_limit_a_call_waits_for_the_end_of_another_for_a_short_time() {
+        let limiter = limiter(1, 1);
+        let first = limiter.admit(None).await.unwrap();
+        let ending = async {
+            advance(QUEUE_TIMEOUT / 2).await;
+            drop(first);
+        };
+        let (second, ()) = tokio::join!(limiter.admit(None), ending);
+        assert!(second.is_ok());
+        let start = Instant::now();
+        assert_eq!(limiter.admit(None).await.unwrap_err(), Rejected::Limit);
+        assert_eq!(start.elapsed(), QUEUE_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_queue_rejects_immediately() {
+        let limiter = limiter(1, 1);
+        let _first = limiter.admit(None).await.unwrap();
+        let (start, waiting) = (Instant::now(), limiter.admit(None));
+        let rejected = async {
+            assert_eq!(limiter.admit(None).await.unwrap_err(), Rejected::Limit);
+            start.elapsed()
+        };
+        let (waited, took) = tokio::join!(waiting, rejected);
+        assert_eq!((waited.unwrap_err(), took), (Rejected::Limit, Duration::ZERO));
+        assert_eq!(limiter.0.waiting.load(Ordering::Relaxed), 0);
     }
 }

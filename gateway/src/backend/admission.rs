@@ -14,12 +14,20 @@ pub(super) fn register(registry: &mut Registry) -> Admission {
 
 fn limits(class: Class) -> LimiterSettings {
     match class {
-        Class::Point => {
-            LimiterSettings { min: 64, initial: 1024, max: 2048, target: Duration::from_millis(100) }
-        }
-        Class::Page | Class::List => {
-            LimiterSettings { min: 8, initial: 64, max: 128, target: Duration::from_millis(200) }
-        }
+        Class::Point => LimiterSettings {
+            min: 256,
+            initial: 2048,
+            max: 2048,
+            target: Duration::from_millis(100),
+            queue_factor: 1,
+        },
+        Class::Page | Class::List => LimiterSettings {
+            min: 16,
+            initial: 128,
+            max: 128,
+            target: Duration::from_millis(200),
+            queue_factor: 4,
+        },
     }
 }
 

@@ -194,7 +194,7 @@ impl Backend {
         A: Send + 'static,
         F: Future<Output = Result<Response<A>, Status>> + Send,
     {
-        let admitted = self.admit(method)?;
+        let admitted = self.admit(method).await?;
         let (start, deadline) = (Instant::now(), Instant::now() + UNARY_CALL_TIMEOUT);
         let context = context.clone();
         let attempt = move |attempts: Attempts| {
@@ -226,9 +226,9 @@ impl Backend {
     }
 
     /// Admits a call of a method that has a limit.
-    fn admit(&self, method: Method) -> Result<Option<Admitted>, Problem> {
+    async fn admit(&self, method: Method) -> Result<Option<Admitted>, Problem> {
         let Some(class) = admission::class(method.name) else { return Ok(None) };
-        self.admission.admit(class, None).map(Some).ok_or_else(Problem::too_many_calls)
+        self.admission.admit(class, None).await.map(Some).ok_or_else(Problem::too_many_calls)
     }
 
     /// Makes attempts until one succeeds, or until a further one could not help or might do harm.

@@ -5,6 +5,7 @@ use nix::{
     unistd::Pid,
 };
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -90,8 +91,13 @@ impl Program {
         self.child.id().expect("the program is running")
     }
 
+    /// Sends a signal. Returns after SIGSTOP once every thread has stopped.
     pub fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.child.id().unwrap().cast_signed()), signal).unwrap();
+        let id = self.child.id().unwrap();
+        kill(Pid::from_raw(id.cast_signed()), signal).unwrap();
+        while signal == Signal::SIGSTOP && has_running_thread(id) {
+            std::thread::yield_now();
+        }
     }
 
     /// Waits for the end of the program and returns its exit code.
@@ -115,6 +121,13 @@ impl Program {
         let code = tokio::time::timeout(TIMEOUT, reading).await.expect("the program ends");
         (code, out, err)
     }
+}
+
+/// Returns `true` if a thread of a process is not stopped, as far as the system reports it.
+fn has_running_thread(process: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let mut states = threads.filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
+    states.any(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T')))
 }
 
 /// Prepares a program of the workspace, with piped standard streams.

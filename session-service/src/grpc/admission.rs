@@ -15,12 +15,20 @@ pub(super) fn register(registry: &mut Registry) -> Admission {
 /// A page of a mebibyte takes several milliseconds of a core, so more than a few at a time only delay each other.
 fn limits(class: Class) -> LimiterSettings {
     match class {
-        Class::Point => {
-            LimiterSettings { min: 32, initial: 1024, max: 1024, target: Duration::from_millis(50) }
-        }
-        Class::Page | Class::List => {
-            LimiterSettings { min: 4, initial: 16, max: 64, target: Duration::from_millis(100) }
-        }
+        Class::Point => LimiterSettings {
+            min: 256,
+            initial: 1024,
+            max: 1024,
+            target: Duration::from_millis(50),
+            queue_factor: 1,
+        },
+        Class::Page | Class::List => LimiterSettings {
+            min: 4,
+            initial: 16,
+            max: 64,
+            target: Duration::from_millis(100),
+            queue_factor: 4,
+        },
     }
 }
 

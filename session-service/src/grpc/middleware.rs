@@ -15,9 +15,9 @@ use axum::{
 };
 use http_body::Frame;
 use runtime::{
-    admission::{Admission, Admitted},
+    admission::{Admission, Admitted, Class},
     context::RequestContext,
-    memory::MemoryBudgets,
+    memory::{MemoryBudgets, Reservation},
 };
 use std::{
     pin::Pin,
@@ -52,53 +52,54 @@ pub(super) async fn observe_call(
     let span = if is_health { Span::none() } else { span_of(&method) };
     let context = RequestContext::begin(request.headers(), &span);
     let timeout = timeout_of(&method, request.headers());
-    let stopped = method.ends_at_shutdown.then(|| Box::pin(state.stopping.cancelled_owned()));
+    let stopped = method.ends_at_shutdown.then(|| Box::pin(state.stopping.clone().cancelled_owned()));
     let (request, request_memory) = charge_request(request, &state.memory);
-    let memory = reserve_response(method.class, &state.memory);
-    let admitted =
-        method.class.filter(|_| memory.is_some()).map(|class| state.admission.admit(class, timeout));
+    let class = method.class;
     let record = CallRecord::begin(method, context.clone(), span.clone(), is_health);
     let call = async {
-        match admitted {
-            _ if memory.is_none() => (status::out_of_memory().into_http(), None),
-            Some(None) => (status::too_many_calls().into_http(), None),
-            Some(Some(admitted)) => measured(admitted, with_timeout(timeout, next.run(request))).await,
-            None => (with_timeout(timeout, next.run(request)).await, None),
-        }
+        let admission = match admit(&state, class, timeout).await {
+            Ok(admission) => admission,
+            Err(rejection) => return (rejection.into_http(), None),
+        };
+        let response = with_timeout(timeout, next.run(request)).await;
+        (response, Some(admission))
     };
-    let (mut response, admitted) = context.scope(call.instrument(span)).await;
+    let (mut response, admission) = context.scope(call.instrument(span)).await;
     let status = Status::from_header_map(response.headers());
     if let Some(status) = status.as_ref().and_then(status::from_library) {
         response = status.into_http();
     }
     context.write_response_headers(response.headers_mut());
-    match Status::from_header_map(response.headers()) {
-        Some(status) => {
-            record.end(status.code());
-            response
-        }
-        None => {
-            let in_progress = admitted.map(Admitted::hold_until_sent);
-            let record = Some(record);
-            let reserved = memory.unwrap_or_else(|| state.memory.responses.empty());
-            let memory = ResponseMemory { reserved, request: Some(request_memory) };
-            response
-                .map(|body| Body::new(RecordedBody { body, stopped, context, record, in_progress, memory }))
-        }
-    }
-}
-
-/// Runs an admitted call and measures its latency, unless that depends on the availability of the store.
-async fn measured(
-    mut admitted: Admitted,
-    call: impl Future<Output = Response>,
-) -> (Response, Option<Admitted>) {
-    let response = call.await;
     let status = Status::from_header_map(response.headers());
-    if status.is_none_or(|status| status.code() != Code::Unavailable) {
+    let (mut admitted, reserved) = admission.unwrap_or_else(|| (None, state.memory.responses.empty()));
+    // The latency of a failed call depends on the availability of the store, and not on the load.
+    if let Some(admitted) = &mut admitted
+        && status.as_ref().is_none_or(|status| status.code() != Code::Unavailable)
+    {
         admitted.record_latency();
     }
-    (response, Some(admitted))
+    if let Some(status) = status {
+        record.end(status.code());
+        return response;
+    }
+    let in_progress = admitted.map(Admitted::hold_until_sent);
+    let record = Some(record);
+    let memory = ResponseMemory { reserved, request: Some(request_memory) };
+    response.map(|body| Body::new(RecordedBody { body, stopped, context, record, in_progress, memory }))
+}
+
+/// Admits a call and reserves memory for its response. Returns the error of a call that is not begun.
+async fn admit(
+    state: &CallLayerState,
+    class: Option<Class>,
+    timeout: Option<Duration>,
+) -> Result<(Option<Admitted>, Reservation), Status> {
+    let admitted = match class {
+        Some(class) => Some(state.admission.admit(class, timeout).await.ok_or_else(status::too_many_calls)?),
+        None => None,
+    };
+    let reserved = reserve_response(class, &state.memory).ok_or_else(status::out_of_memory)?;
+    Ok((admitted, reserved))
 }
 
 fn span_of(method: &Method) -> Span {
