@@ -53,7 +53,7 @@ pub(super) const LOADING: Problem =
 pub(super) const TOO_MANY_CLIENTS: Problem = Problem(
     "too_many_clients",
     "has reached its maximum number of clients",
-    "raise maxclients in Redis, or find the program that opens so many connections",
+    "raise maxclients in Redis, or find the program that opens the connections",
 );
 pub(super) const PROTECTED: Problem = Problem(
     "protected_mode",
