@@ -222,6 +222,21 @@ async fn a_frozen_service_delays_reads_by_at_most_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_call_without_a_response_ejects_a_frozen_service() {
+    let deployment = Deployment::start(2).await;
+    deployment.services[0].signal(Signal::SIGSTOP);
+    let start = Instant::now();
+    // The call that meets the frozen service is repeated on the other one, which receives all further calls.
+    while deployment.endpoints().await[&deployment.addresses[0]] != "ejected" {
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", deployment.endpoints().await);
+        deployment.app.get("/api/session/0").await.ok();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    deployment.services[0].signal(Signal::SIGCONT);
+    deployment.ready(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn services_replaced_one_by_one_fail_no_call() {
     let mut deployment = Deployment::start(SERVICES).await;
     let load = deployment.load();

@@ -72,6 +72,8 @@ pub(super) struct Endpoint {
     /// Number of calls that must still succeed before the endpoint is trusted again.
     probation: AtomicU32,
     eject: Notify,
+    /// Notified when a call gets no response in time.
+    stalled: Notify,
     retry_now: Notify,
     /// Notified after every change of the health and every failed attempt to connect.
     changes: Arc<watch::Sender<()>>,
@@ -98,6 +100,7 @@ impl Endpoint {
             failures: AtomicU32::new(0),
             probation: AtomicU32::new(0),
             eject: Notify::new(),
+            stalled: Notify::new(),
             retry_now: Notify::new(),
             changes,
             metrics,
@@ -156,6 +159,7 @@ impl Endpoint {
             Ok(result) => result,
             Err(_) => {
                 self.failed();
+                self.stalled.notify_one();
                 sending.await
             }
         };
@@ -294,6 +298,12 @@ impl Endpoint {
                         break End::Ejected;
                     }
                 }
+                () = self.stalled.notified() => {
+                    // Its calls in progress keep further ones away, so that a few calls never fail often enough.
+                    if !responds(connection).await {
+                        break End::Ejected;
+                    }
+                }
                 report = reports.next() => if !report { break End::Lost },
             }
         };
@@ -321,6 +331,11 @@ impl Endpoint {
             }
         }
     }
+}
+
+/// Returns `true` if the service reports its health in time, whatever that is.
+async fn responds(connection: &Connection) -> bool {
+    matches!(timeout(HEALTH_TIMEOUT, watch_health(connection)).await, Ok(Ok(_)))
 }
 
 /// Reason why an endpoint is not followed any more.
