@@ -122,17 +122,19 @@ impl Admitted {
 
     /// Counts the call as in progress until its response is sent, which is most of the work of a large one, but only for a
     /// while: a client that reads slowly must not keep others out.
-    pub fn hold_until_sent(self) -> DropGuard {
+    /// Dropping the guard ends the call. A call on one session ends now.
+    pub fn hold_until_sent(self) -> Option<DropGuard> {
+        if self.class == Class::Point {
+            return None;
+        }
         let sent = CancellationToken::new();
         let guard = sent.clone().drop_guard();
-        if self.class != Class::Point {
-            tokio::spawn(async move {
-                // The response is sent, or the time is over.
-                let _ = timeout(SEND_TIMEOUT, sent.cancelled()).await;
-                drop(self.permit);
-            });
-        }
-        guard
+        tokio::spawn(async move {
+            // The response is sent, or the time is over.
+            let _ = timeout(SEND_TIMEOUT, sent.cancelled()).await;
+            drop(self.permit);
+        });
+        Some(guard)
     }
 }
 

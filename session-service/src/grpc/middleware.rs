@@ -82,7 +82,7 @@ pub(super) async fn observe_call(
         record.end(status.code());
         return response;
     }
-    let in_progress = admitted.map(Admitted::hold_until_sent);
+    let in_progress = admitted.and_then(Admitted::hold_until_sent);
     let record = Some(record);
     let memory = ResponseMemory { reserved, request: Some(request_memory) };
     response.map(|body| Body::new(RecordedBody { body, stopped, context, record, in_progress, memory }))
