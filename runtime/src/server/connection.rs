@@ -2,6 +2,7 @@
 
 use super::{
     head::{HeadCharge, HeadState},
+    peer::Peer,
     stall::{self, StreamExecutor},
     stream::ClientStream,
     table::{Rejection, Ticket},
@@ -42,6 +43,7 @@ pub(super) struct ConnectionEnd {
 /// Serves a connection until the client, an error or one of the reasons ends it, and closes it.
 pub(super) async fn serve(
     socket: TcpStream,
+    peer: Peer,
     router: Router,
     builder: Arc<Builder<StreamExecutor>>,
     ticket: Ticket,
@@ -50,7 +52,7 @@ pub(super) async fn serve(
 ) {
     let (ticket, state) = (Arc::new(ticket), head.state());
     let (stream, returned) = ClientStream::new(socket, ticket.clone(), head);
-    let is_complete = serve_requests(stream, router, &builder, &ticket, state, end).await;
+    let is_complete = serve_requests(stream, peer, router, &builder, &ticket, state, end).await;
     if is_complete && let Ok(socket) = returned.await {
         linger(socket).await;
     }
@@ -73,6 +75,7 @@ async fn linger(mut socket: TcpStream) {
 /// Serves the requests of a connection. Returns `true` if all of them were served.
 async fn serve_requests(
     stream: ClientStream,
+    peer: Peer,
     router: Router,
     builder: &Builder<StreamExecutor>,
     ticket: &Arc<Ticket>,
@@ -83,8 +86,9 @@ async fn serve_requests(
     let (evicted, on_request) = (ticket.evicted(), ticket.clone());
     let service = TowerToHyperService::new(ServiceExt::<Request>::map_response(router, stall::watch));
     // hyper calls this before it reads the body, and polls the future later.
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         on_request.establish();
+        peer.describe(request.extensions_mut());
         service.call(request.map(|body| head.set_complete(body)))
     });
     let stream = TokioIo::new(stream);

@@ -5,12 +5,14 @@
 mod connection;
 mod head;
 mod parse_errors;
+mod peer;
 mod stall;
 mod stream;
 mod table;
 
 pub use connection::FIRST_REQUEST_TIMEOUT;
 pub use head::HEADER_LIST_MAX_BYTES;
+pub use peer::{PeerAddress, PeerCertificate, Secure};
 pub use table::{ConnectionLimits, ConnectionMetrics};
 
 use crate::{Lifecycle, memory::MemoryBudget};
@@ -18,9 +20,10 @@ use axum::Router;
 use connection::ConnectionEnd;
 use head::{HeadCharge, HeadState};
 use hyper_util::{rt::TokioTimer, server::conn::auto::Builder};
+use peer::Peer;
 use socket2::{SockRef, TcpKeepalive};
 use stall::StreamExecutor;
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use table::ConnectionTable;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -77,14 +80,23 @@ impl Port {
         let connections = TaskTracker::new();
         let stopping = lifecycle.stopping_token();
         while let Some((stream, peer)) = stopping.run_until_cancelled(accept(&listener, &self.limits)).await {
-            let Some(ticket) = table.admit(peer) else { continue };
+            let Some(ticket) = table.admit(peer.ip()) else { continue };
             let end = ConnectionEnd {
                 max_age: self.max_age.map(crate::jittered),
                 draining: self.draining_of_new_connections(lifecycle),
                 stopping: stopping.clone(),
             };
             let head = HeadCharge::new(HeadState::default(), &self.headers);
-            connections.spawn(connection::serve(stream, router.clone(), builder.clone(), ticket, head, end));
+            let peer = Peer::plain(peer);
+            connections.spawn(connection::serve(
+                stream,
+                peer,
+                router.clone(),
+                builder.clone(),
+                ticket,
+                head,
+                end,
+            ));
         }
         drop(listener);
         connections.close();
@@ -138,14 +150,14 @@ fn builder(protocol: Protocol, write_timeout: Duration) -> Builder<StreamExecuto
     }
 }
 
-async fn accept(listener: &TcpListener, limits: &ConnectionLimits) -> (TcpStream, std::net::IpAddr) {
+async fn accept(listener: &TcpListener, limits: &ConnectionLimits) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 if let Err(error) = configure(&stream, limits.write_timeout) {
                     tracing::debug!(%error, "socket options not set");
                 }
-                return (stream, peer.ip());
+                return (stream, peer);
             }
             Err(error) => {
                 tracing::warn!(%error, "connection not accepted");

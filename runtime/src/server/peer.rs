@@ -1,0 +1,90 @@
+//! The client of a connection, which handlers find in the extensions of each request.
+
+use http::Extensions;
+use std::{net::SocketAddr, sync::Arc};
+
+/// Address from which a request arrived. Every request of every port has it. Behind a proxy it is the address of the proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddress(pub SocketAddr);
+
+/// Marker of a request that arrived over TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Secure;
+
+/// Names in the verified certificate of a client. Requests on a connection with a client certificate have it as
+/// `Arc<PeerCertificate>`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeerCertificate {
+    /// URIs, such as a SPIFFE id.
+    pub uris: Vec<String>,
+    /// DNS names, as written in the certificate.
+    pub dns_names: Vec<String>,
+}
+
+/// The client of a connection.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    address: PeerAddress,
+    is_secure: bool,
+    certificate: Option<Arc<PeerCertificate>>,
+}
+
+impl Peer {
+    /// Creates the client of a connection without TLS.
+    pub(super) fn plain(address: SocketAddr) -> Self {
+        Self { address: PeerAddress(address), is_secure: false, certificate: None }
+    }
+
+    /// Adds what is known about the client to the extensions of a request.
+    pub(super) fn describe(&self, extensions: &mut Extensions) {
+        extensions.insert(self.address);
+        if self.is_secure {
+            extensions.insert(Secure);
+        }
+        if let Some(certificate) = &self.certificate {
+            extensions.insert(certificate.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Lifecycle,
+        memory::MemoryBudgets,
+        server::{Port, Protocol},
+    };
+    use axum::{Extension, Router, routing::get};
+    use std::net::Ipv4Addr;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream},
+    };
+
+    #[tokio::test]
+    async fn a_request_has_the_address_of_its_peer() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let server = listener.local_addr().unwrap();
+        let handler =
+            async |Extension(PeerAddress(peer)): Extension<PeerAddress>,
+                   secure: Option<Extension<Secure>>| { format!("{peer} {}", secure.is_some()) };
+        let port = Port {
+            name: "test",
+            protocol: Protocol::Http,
+            max_age: None,
+            limits: Default::default(),
+            metrics: Default::default(),
+            headers: MemoryBudgets::default().headers,
+        };
+        let router = Router::new().route("/", get(handler));
+        tokio::spawn(async move { port.serve(listener, router, &Lifecycle::default()).await });
+        let mut client = TcpStream::connect(server).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        let mut response = String::new();
+        client.read_to_string(&mut response).await.unwrap();
+        let expected = format!("{} false", client.local_addr().unwrap());
+        assert!(response.ends_with(&expected), "{response}");
+    }
+}
