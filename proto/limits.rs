@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// Maximum length of a `user_id`.
 pub const USER_ID_MAX_BYTES: usize = 128;
+/// Maximum length of an owner.
+pub const OWNER_MAX_BYTES: usize = 512;
 /// Maximum length of a `request_id`.
 pub const REQUEST_ID_MAX_BYTES: usize = 128;
 /// Maximum size of metadata as compact JSON.

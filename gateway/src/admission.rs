@@ -1,8 +1,9 @@
-//! Middleware that admits a request: its host and origin, the rules of its operation, and its body and memory.
+//! Middleware that admits a request: its host and origin, its credential, the rules of its operation, and its body and memory.
 //!
 //! These are one layer, because axum copies all layers below a middleware for every request.
 
 use crate::{
+    auth::Access,
     error::Problem,
     origin::{self, AllowedHosts},
     request_memory::RequestMemory,
@@ -20,6 +21,7 @@ use runtime::memory::MemoryBudget;
 #[derive(Clone)]
 pub(crate) struct Admission {
     pub(crate) hosts: AllowedHosts,
+    pub(crate) access: Access,
     pub(crate) rules: Rules,
     /// Budget for the bodies of requests.
     pub(crate) memory: MemoryBudget,
@@ -29,8 +31,12 @@ pub(crate) struct Admission {
 pub(crate) async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
     unread_body::handle(request, |request| async move {
         let handling = async {
-            let request = origin::check(&admission.hosts, &request).map(|()| request)?;
-            Ok(next.run(admission.rules.check(request).await?).await)
+            let mut request = origin::check(&admission.hosts, &request).map(|()| request)?;
+            let client = admission.access.check(&mut request)?;
+            let cookie = admission.access.cookie(&request, &client);
+            let mut response = next.run(admission.rules.check(request).await?).await;
+            admission.access.set_cookie(&mut response, cookie);
+            Ok(response)
         };
         RequestMemory::scope(&admission.memory, handling).await.unwrap_or_else(Problem::into_response)
     })

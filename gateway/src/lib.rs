@@ -2,7 +2,10 @@
 //! to the service.
 
 mod admission;
+mod auth;
 pub mod backend;
+mod caller;
+mod cors;
 mod error;
 mod extract;
 mod header_list;

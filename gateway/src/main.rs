@@ -3,9 +3,9 @@
 use anyhow::Result;
 use clap::Parser;
 use gateway::{
-    backend::Backend,
+    backend::{Backend, BackendKeyFile},
     server::{Gateway, serve},
-    settings::{GatewaySettings, backend},
+    settings::{AuthKind, GatewaySettings, backend},
 };
 use http::Uri;
 use runtime::{
@@ -38,6 +38,10 @@ struct Settings {
     )]
     backend: Vec<Uri>,
 
+    /// File that contains the key by which the session service recognizes this gateway, and nothing else.
+    #[arg(long, env = "NONO_BACKEND_KEY_FILE", value_name = "FILE", value_parser = BackendKeyFile::read, help_heading = "Access")]
+    backend_key_file: Option<BackendKeyFile>,
+
     #[command(flatten)]
     gateway: GatewaySettings,
 
@@ -59,6 +63,13 @@ fn main() -> ExitCode {
 }
 
 fn resolve(settings: Settings, files: &SettingFiles) -> Result<Settings, String> {
+    settings.gateway.check(settings.http_listen, settings.process.insecure_no_auth)?;
+    if settings.gateway.access.auth != AuthKind::None && settings.backend_key_file.is_none() {
+        return Err(
+            "--auth cookie needs --backend-key-file: the service accepts owners only from callers with a key"
+                .into(),
+        );
+    }
     Ok(Settings { process: settings.process.clone().with_files(files), ..settings })
 }
 
@@ -66,12 +77,14 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
     let http = listen(settings.http_listen).await?;
     let admin = listen(settings.admin_listen).await?;
     let mut registry = process.registry("gateway");
+    let credential = settings.backend_key_file.map(|file| file.watch(&process.reload)).unwrap_or_default();
     let gateway = Gateway::new(
-        Backend::remote(&settings.backend, &mut registry),
+        Backend::remote(&settings.backend, &mut registry).with_credential(credential),
         &settings.gateway,
         &settings.gateway.hosts(http.local_addr()?),
         &process.lifecycle,
         &process.memory,
+        &process.reload,
         &mut registry,
     );
     let page = format!("http://{}", http.local_addr()?);

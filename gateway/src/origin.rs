@@ -7,7 +7,7 @@ use crate::error::Problem;
 use axum::{
     extract::Request,
     http::{
-        HeaderMap, Method,
+        HeaderMap, HeaderValue, Method,
         header::{HOST, ORIGIN},
         uri::Authority,
     },
@@ -20,6 +20,8 @@ use std::sync::Arc;
 pub struct HostSettings {
     /// Names besides IP addresses and `localhost`.
     pub allowed: Vec<String>,
+    /// Origins of other web pages that may use the API.
+    pub origins: Vec<HeaderValue>,
     /// `true` if the port is bound to a loopback address. Other names are then rejected even if none is given.
     pub is_loopback: bool,
 }
@@ -28,6 +30,7 @@ pub struct HostSettings {
 #[derive(Clone)]
 pub(crate) struct AllowedHosts {
     hosts: Arc<[String]>,
+    origins: Arc<[HeaderValue]>,
     /// `true` if requests for other hosts are rejected.
     is_enforced: bool,
 }
@@ -36,6 +39,7 @@ impl AllowedHosts {
     pub(crate) fn new(settings: &HostSettings) -> Self {
         Self {
             hosts: settings.allowed.as_slice().into(),
+            origins: settings.origins.as_slice().into(),
             is_enforced: settings.is_loopback || !settings.allowed.is_empty(),
         }
     }
@@ -85,15 +89,20 @@ fn authority(request: &Request) -> Option<Authority> {
 /// Returns `true` unless a page of another origin caused the request. Pages cannot forge `Sec-Fetch-Site`; clients that
 /// are no browsers send neither header.
 fn is_own(headers: &HeaderMap, authority: Option<&Authority>, hosts: &AllowedHosts) -> bool {
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let origin = origins.next();
+    let is_only = origins.next().is_none();
+    if is_only && origin.is_some_and(|origin| hosts.origins.contains(origin)) {
+        return true;
+    }
     let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
     match site {
         Some(b"same-origin" | b"none") => return true,
         Some(b"cross-site") => return false,
         _ => {}
     }
-    let mut origins = headers.get_all(ORIGIN).iter();
-    let Some(origin) = origins.next() else { return true };
-    let origin = origin.to_str().ok().filter(|_| origins.next().is_none());
+    let Some(origin) = origin else { return true };
+    let origin = origin.to_str().ok().filter(|_| is_only);
     let Some((scheme, origin)) = origin.and_then(|origin| origin.split_once("://")) else {
         return false;
     };
@@ -116,7 +125,8 @@ mod tests {
 
     fn hosts(is_loopback: bool, allowed: &[&str]) -> AllowedHosts {
         let allowed = allowed.iter().map(|host| (*host).to_owned()).collect();
-        AllowedHosts::new(&HostSettings { is_loopback, allowed })
+        let origins = vec![HeaderValue::from_static("https://app.example")];
+        AllowedHosts::new(&HostSettings { is_loopback, allowed, origins })
     }
 
     fn request(method: Method, headers: &[(&str, &str)]) -> Request {
@@ -167,6 +177,7 @@ mod tests {
             &[("sec-fetch-site", "same-origin"), ("origin", "https://chat.example")],
             &[("sec-fetch-site", "none")],
             &[("sec-fetch-site", "same-site"), ("origin", "https://chat.example")],
+            &[("sec-fetch-site", "cross-site"), ("origin", "https://app.example")],
         ] {
             assert!(accepts(Method::POST, headers), "{headers:?}");
         }
@@ -177,6 +188,9 @@ mod tests {
             &[("origin", "http://localhost")],
             &[("origin", "https://evil.example")],
             &[("origin", "null")],
+            &[("sec-fetch-site", "cross-site"), ("origin", "https://app.example:444")],
+            &[("sec-fetch-site", "cross-site"), ("origin", "http://app.example")],
+            &[("origin", "https://app.example"), ("origin", "https://evil.example")],
             &[("sec-fetch-site", "same-site"), ("origin", "https://evil.localhost:8000")],
             &[("sec-fetch-site", "same-site"), ("origin", "http://localhost:3000")],
             &[("origin", "http://localhost:8000"), ("origin", "http://localhost:8000")],

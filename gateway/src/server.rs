@@ -3,6 +3,7 @@
 use crate::{
     admission::{Admission, admit},
     backend::Backend,
+    cors,
     error::Problem,
     observe::{HttpMetrics, observe},
     origin::{AllowedHosts, HostSettings},
@@ -15,9 +16,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use prometheus_client::registry::Registry;
-use runtime::{Lifecycle, memory::MemoryBudgets, server::Port};
+use runtime::{Lifecycle, memory::MemoryBudgets, reload::ReloadSignal, server::Port};
 use std::{any::Any, time::Duration};
 use tokio::net::TcpListener;
+use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// Name of the session service among the dependencies.
@@ -39,6 +41,7 @@ impl Gateway {
         hosts: &HostSettings,
         lifecycle: &Lifecycle,
         memory: &MemoryBudgets,
+        reload: &ReloadSignal,
         registry: &mut Registry,
     ) -> Self {
         lifecycle.set_dependency(BACKEND, false);
@@ -51,14 +54,16 @@ impl Gateway {
         let files =
             settings.public_dir.clone().map_or_else(Files::embedded, |folder| Files::Folder(folder.into()));
         let pages = Router::new().fallback(page::serve).with_state(files);
-        let hosts = AllowedHosts::new(hosts);
+        let allowed_hosts = AllowedHosts::new(hosts);
+        let access = settings.access.build(reload, registry);
         let (router, rules) = routes::router(api);
-        let admission = Admission { hosts, rules, memory: memory.requests.clone() };
+        let admission = Admission { hosts: allowed_hosts, access, rules, memory: memory.requests.clone() };
         let router = router
             .fallback_service(pages)
             .layer(CatchPanicLayer::custom(panic_response))
             // Outside everything that can respond before the body is read.
             .layer(middleware::from_fn_with_state(admission, admit))
+            .layer(option_layer(cors::layer(&hosts.origins)))
             .layer(middleware::from_fn_with_state(HttpMetrics::register(registry), observe))
             .layer(middleware::from_fn(page::security_headers));
         Self { router, backend }

@@ -84,6 +84,8 @@ fn main() -> ExitCode {
 fn resolve(settings: Settings, files: &SettingFiles) -> Result<Resolved, String> {
     let Settings { http_listen, grpc_listen, admin_listen, store, service, gateway, process, .. } = settings;
     let service = service.resolve(store, files)?;
+    service.access.check_address(grpc_listen, process.insecure_no_auth)?;
+    gateway.check(http_listen, process.insecure_no_auth)?;
     Ok(Resolved {
         http_listen,
         grpc_listen,
@@ -104,11 +106,12 @@ async fn run(settings: Resolved, process: Process) -> Result<()> {
     let service = Service::new(dependencies, &process.lifecycle, &process.memory, &mut registry).await;
     // The gateway calls the service without a network, through all other layers.
     let gateway = Gateway::new(
-        Backend::local(service.router(), &mut registry),
+        Backend::local(service.local_router(), &mut registry),
         &settings.gateway,
         &settings.gateway.hosts(http.local_addr()?),
         &process.lifecycle,
         &process.memory,
+        &process.reload,
         &mut registry,
     );
     tracing::debug!(http = %http.local_addr()?, grpc = %grpc.local_addr()?, admin = %admin.local_addr()?, "listening");

@@ -13,6 +13,7 @@ mod log_settings;
 pub mod memory;
 pub mod metrics;
 pub mod output;
+pub mod rate_limit;
 pub mod reload;
 mod run;
 pub mod server;

@@ -53,6 +53,10 @@ pub struct ProcessSettings {
     #[arg(long, env = "NONO_DRAIN_TIMEOUT", value_name = "DURATION", default_value = "15s", value_parser = duration)]
     pub drain_timeout: Duration,
 
+    /// Permits addresses that other machines can reach without authentication.
+    #[arg(long, env = "NONO_INSECURE_NO_AUTH", help_heading = "Access")]
+    pub insecure_no_auth: bool,
+
     /// Maximum number of open connections on each port.
     #[arg(long, env = "NONO_MAX_CONNECTIONS", value_name = "NUMBER", default_value_t = 10_000, value_parser = at_least_one)]
     pub max_connections: usize,

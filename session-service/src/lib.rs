@@ -1,5 +1,6 @@
 //! The gRPC service that stores chat sessions until they expire.
 
+pub mod auth;
 pub mod doctor;
 pub mod domain;
 pub mod grpc;

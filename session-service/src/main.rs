@@ -22,6 +22,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Stores chat sessions in Redis and serves them over gRPC.
 #[derive(Parser)]
 #[command(version = runtime::version())]
+// `nono` needs the prefix, because its HTTP port has flags of the same names.
+#[command(
+    mut_arg("grpc_auth", |flag| flag.long("auth")),
+    mut_arg("grpc_rate_limit", |flag| flag.long("rate-limit")),
+    mut_arg("grpc_rate_limit_burst", |flag| flag.long("rate-limit-burst"))
+)]
 struct Settings {
     /// Address and port of gRPC.
     #[arg(long, env = "NONO_GRPC_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
@@ -102,6 +108,7 @@ fn resolve(settings: Settings, files: &SettingFiles) -> Result<Resolved, String>
     let service = service.resolve(store, files)?;
     let process = process.with_files(files);
     let Some(Command::Doctor { repair, limit }) = command else {
+        service.access.check_address(grpc_listen, process.insecure_no_auth)?;
         let service = Box::new(service);
         return Ok(Resolved::Serve { grpc_listen, admin_listen, service, process });
     };

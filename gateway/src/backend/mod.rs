@@ -4,6 +4,7 @@
 mod admission;
 mod balancer;
 mod connection;
+mod credential;
 mod detached;
 mod discovery;
 mod endpoint;
@@ -13,7 +14,7 @@ mod metrics;
 mod transport;
 mod turn_stream;
 
-use crate::{error::Problem, request_memory::RequestMemory};
+use crate::{caller::Caller, error::Problem, request_memory::RequestMemory};
 use balancer::Balancer;
 use detached::Detached;
 use endpoint::Kind;
@@ -28,10 +29,7 @@ use nono_proto::{
     session::v1::session_service_client::SessionServiceClient,
 };
 use prometheus_client::registry::Registry;
-use runtime::{
-    admission::{Admission, Admitted},
-    context::RequestContext,
-};
+use runtime::admission::{Admission, Admitted};
 use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::{Code, Request, Response, Status, body::Body};
@@ -47,6 +45,7 @@ use tower::{
 use tracing::Instrument;
 use transport::{Attempts, Transport};
 
+pub use credential::{BackendCredential, BackendKeyFile};
 pub(crate) use transport::TransportError;
 pub(crate) use turn_stream::TurnStream;
 
@@ -78,6 +77,7 @@ pub struct Backend {
     budget: Arc<TpsBudget>,
     metrics: BackendMetrics,
     admission: Admission,
+    credential: BackendCredential,
 }
 
 /// Whether a call may be retried when it is unknown if the first attempt had an effect.
@@ -147,7 +147,14 @@ impl Backend {
         admission: Admission,
     ) -> Self {
         let budget = Arc::new(TpsBudget::new(Duration::from_secs(10), 1, 0.1));
-        Self { transport, chat_transport, balancer, budget, metrics, admission }
+        let credential = BackendCredential::default();
+        Self { transport, chat_transport, balancer, budget, metrics, admission, credential }
+    }
+
+    /// Returns the client with the credential of the gateway.
+    #[must_use]
+    pub fn with_credential(self, credential: BackendCredential) -> Self {
+        Self { credential, ..self }
     }
 
     /// Returns a client for sessions and their messages.
@@ -183,7 +190,7 @@ impl Backend {
     pub(crate) async fn call<C, Q, A, F>(
         &self,
         client: C,
-        context: &RequestContext,
+        caller: &Caller,
         method: Method,
         request: Q,
         send: impl Fn(C, Request<Q>) -> F + Clone + Send + 'static,
@@ -196,10 +203,12 @@ impl Backend {
     {
         let admitted = self.admit(method).await?;
         let (start, deadline) = (Instant::now(), Instant::now() + UNARY_CALL_TIMEOUT);
-        let context = context.clone();
+        let credential = self.credential.clone();
+        let caller = caller.clone();
         let attempt = move |attempts: Attempts| {
-            let (client, context, request, send) =
-                (client.clone(), context.clone(), request.clone(), send.clone());
+            let (client, caller, request, send) =
+                (client.clone(), caller.clone(), request.clone(), send.clone());
+            let credential = credential.clone();
             let memory = RequestMemory::current();
             let attempting = async move {
                 // The request needs its memory until the end of the call, even if the caller disconnects.
@@ -207,7 +216,8 @@ impl Backend {
                 let mut request = Request::new(request);
                 request.set_timeout(deadline - Instant::now());
                 request.extensions_mut().insert(attempts);
-                context.inject(request.metadata_mut().as_mut());
+                caller.inject(request.metadata_mut());
+                credential.inject(request.metadata_mut());
                 let sending = timeout_at(deadline + DEADLINE_GRACE, send(client, request));
                 sending.await.unwrap_or_else(|_| Err(Status::deadline_exceeded("no response in time")))
             };
@@ -222,7 +232,17 @@ impl Backend {
         if let Some(mut admitted) = admitted.filter(|_| code == Code::Ok) {
             admitted.record_latency();
         }
-        result.map(Response::into_inner).map_err(Problem::from)
+        result.map(Response::into_inner).map_err(|status| self.problem(status))
+    }
+
+    /// Returns the problem of a failed call. A client cannot correct the credential of the gateway.
+    fn problem(&self, status: Status) -> Problem {
+        if self.credential.is_present()
+            && matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied)
+        {
+            return Problem::credential_rejected(&status);
+        }
+        Problem::from(status)
     }
 
     /// Admits a call of a method that has a limit.
@@ -303,14 +323,15 @@ impl Backend {
     /// would reject a second one while the first is running.
     pub(crate) async fn chat_stream(
         &self,
-        context: &RequestContext,
+        caller: &Caller,
         request: ChatRequest,
     ) -> Result<TurnStream, Problem> {
         let (start, deadline) = (Instant::now(), Instant::now() + UNARY_CALL_TIMEOUT);
         let attempt = |attempts: Attempts| {
             let (mut client, mut request) = (self.chat(), Request::new(request.clone()));
             request.extensions_mut().insert(attempts);
-            context.inject(request.metadata_mut().as_mut());
+            caller.inject(request.metadata_mut());
+            self.credential.inject(request.metadata_mut());
             let memory = RequestMemory::current();
             let starting = async move {
                 let _memory = memory;
@@ -324,7 +345,7 @@ impl Backend {
             Ok(response) => Ok(TurnStream::new(response.into_inner(), self.metrics.clone(), start)),
             Err(status) => {
                 self.metrics.call_ended("Chat", status.code(), start.elapsed());
-                Err(Problem::from(status))
+                Err(self.problem(status))
             }
         }
     }

@@ -9,7 +9,7 @@ use axum::{
     body::Body,
     http::{
         HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+        header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     response::{IntoResponse, Response},
 };
@@ -66,6 +66,16 @@ pub(crate) struct Problem {
     /// Id of the trace.
     #[serde(skip_serializing_if = "Option::is_none")]
     trace_id: Option<String>,
+    /// Authentication scheme that the request lacks.
+    #[serde(skip)]
+    scheme: Option<Scheme>,
+}
+
+/// Scheme of authentication in the header `www-authenticate`, which every 401 has (RFC 9110, section 11.6.1).
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Scheme {
+    /// The cookie of a browser. No standard has a name for it.
+    Cookie,
 }
 
 /// A field and the rule that it violates.
@@ -91,6 +101,7 @@ impl Problem {
             retry_after_ms: None,
             request_id: None,
             trace_id: None,
+            scheme: None,
         }
     }
 
@@ -135,6 +146,29 @@ impl Problem {
         let detail =
             "the request comes from a page of another site; see --allowed-hosts if the page is yours";
         Self::new(StatusCode::FORBIDDEN, "Permission denied", detail).with_reason(reason::PERMISSION_DENIED)
+    }
+
+    /// Creates the problem of a request without a valid credential.
+    pub(crate) fn unauthenticated(scheme: Scheme, detail: &str) -> Self {
+        let problem = Self::new(StatusCode::UNAUTHORIZED, "Unauthenticated", detail);
+        Self { scheme: Some(scheme), ..problem.with_reason(reason::UNAUTHENTICATED) }
+    }
+
+    /// Creates the problem of a request beyond a rate limit.
+    pub(crate) fn rate_limited(wait: Duration) -> Self {
+        let detail = "too many requests in a short time; the call was not begun, retry later";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests", detail)
+            .with_reason(reason::RATE_LIMITED)
+            .retry_after(wait)
+    }
+
+    /// Creates the problem of a call whose credential, which is that of the gateway, the service rejects.
+    pub(crate) fn credential_rejected(status: &Status) -> Self {
+        tracing::warn!(cause = status.message(), "the session service rejects the credential of the gateway");
+        let detail = "the session service rejects the gateway; its operator can find the cause in the log";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
+            .with_reason(SERVICE_UNAVAILABLE)
+            .retry_after(SERVICE_RETRY_DELAY)
     }
 
     /// Creates the problem of a request for a host that this server does not serve.
@@ -253,6 +287,9 @@ impl IntoResponse for Problem {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(millis) = self.retry_after_ms {
             headers.insert(RETRY_AFTER, HeaderValue::from(millis.div_ceil(1000).max(1)));
+        }
+        if let Some(Scheme::Cookie) = self.scheme {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Cookie realm=\"nono\""));
         }
         // The observing middleware adds the ids of the request.
         response.extensions_mut().insert(self);

@@ -19,42 +19,47 @@ macro_rules! refusals {
 refusals! {
     Refusals:
         400 Invalid "INVALID_ARGUMENT",
-        429 Busy "OVERLOADED: the call was not begun",
+        401 Unauthenticated "UNAUTHENTICATED: no valid credential",
+        429 Busy "OVERLOADED or RATE_LIMITED: the call was not begun",
         503 Unavailable "STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
         504 Late "DEADLINE_EXCEEDED";
     SessionRefusals:
         400 Invalid "INVALID_ARGUMENT",
+        401 Unauthenticated "UNAUTHENTICATED: no valid credential",
         404 NotFound "SESSION_NOT_FOUND",
-        429 Busy "OVERLOADED: the call was not begun",
+        429 Busy "OVERLOADED or RATE_LIMITED: the call was not begun",
         503 Unavailable "STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
         504 Late "DEADLINE_EXCEEDED";
     CreateRefusals:
         400 Invalid "INVALID_ARGUMENT",
+        401 Unauthenticated "UNAUTHENTICATED: no valid credential",
         403 Forbidden "PERMISSION_DENIED: a page of another site sent this write",
         409 Conflict "SESSION_EXISTS or TOO_MANY_SESSIONS",
         413 TooLarge "the body is too large",
         415 NotJson "the body is not JSON",
-        429 Busy "OVERLOADED: the call was not begun",
+        429 Busy "OVERLOADED or RATE_LIMITED: the call was not begun",
         503 Unavailable "STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
         504 Late "DEADLINE_EXCEEDED";
     ChatRefusals:
         400 Invalid "INVALID_ARGUMENT",
+        401 Unauthenticated "UNAUTHENTICATED: no valid credential",
         403 Forbidden "PERMISSION_DENIED: a page of another site sent this write",
         404 NotFound "SESSION_NOT_FOUND",
         409 Conflict "TURN_IN_PROGRESS or SESSION_FULL",
         413 TooLarge "the body is too large",
         415 NotJson "the body is not JSON",
-        429 Busy "OVERLOADED: nothing was stored",
+        429 Busy "OVERLOADED or RATE_LIMITED: nothing was stored",
         503 Unavailable "MODEL_UNAVAILABLE, STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
         504 Late "DEADLINE_EXCEEDED";
     AppendRefusals:
         400 Invalid "INVALID_ARGUMENT",
+        401 Unauthenticated "UNAUTHENTICATED: no valid credential",
         403 Forbidden "PERMISSION_DENIED: a page of another site sent this write",
         404 NotFound "SESSION_NOT_FOUND",
         409 Conflict "SESSION_FULL",
         413 TooLarge "the body is too large",
         415 NotJson "the body is not JSON",
-        429 Busy "OVERLOADED: the call was not begun",
+        429 Busy "OVERLOADED or RATE_LIMITED: the call was not begun",
         503 Unavailable "STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
         504 Late "DEADLINE_EXCEEDED";
 }

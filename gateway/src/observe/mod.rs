@@ -9,7 +9,6 @@ pub(crate) use record::HttpMetrics;
 
 use crate::error::Problem;
 use axum::{
-    Extension,
     body::{Body, HttpBody},
     extract::{MatchedPath, Request, State},
     http::header::CONTENT_LENGTH,
@@ -21,9 +20,6 @@ use record::Record;
 use runtime::context::RequestContext;
 use std::time::Instant;
 use tracing::{Instrument, Span, field, info_span};
-
-/// Extractor of the request context.
-pub(crate) type ContextExtension = Extension<RequestContext>;
 
 pub(crate) async fn observe(
     State(metrics): State<HttpMetrics>,

@@ -3,11 +3,12 @@
 use super::Api;
 use crate::{
     backend::TurnStream,
+    caller::CallerExtension,
     error::{ChatRefusals, Problem},
     extract::{JsonFields, UserId},
     header_list,
     json::{self, Accepted, Delta, Done, Reply, schemas},
-    observe::{ContextExtension, StreamOutcome},
+    observe::StreamOutcome,
     request_memory::RequestMemory,
 };
 use axum::{
@@ -52,15 +53,15 @@ const SHUTDOWN_READ_TIMEOUT: Duration = Duration::from_millis(250);
 )]
 pub(super) async fn chat(
     State(api): State<Api>,
-    context: ContextExtension,
+    caller: CallerExtension,
     UserId(user_id): UserId,
     headers: HeaderMap,
     fields: JsonFields,
 ) -> Result<Response, Problem> {
     let request = json::chat(user_id, fields)?;
-    let stream = api.backend.chat_stream(&context, request).await?;
+    let stream = api.backend.chat_stream(&caller, request).await?;
     if wants_events(&headers) {
-        return Ok(events(stream, context.0, api.lifecycle));
+        return Ok(events(stream, caller.0.context, api.lifecycle));
     }
     RequestMemory::release();
     let done = last(stream).await?;

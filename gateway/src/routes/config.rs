@@ -3,9 +3,9 @@
 use super::Api;
 use crate::{
     backend::{ConfigClient, Method, PersonasClient},
+    caller::CallerExtension,
     error::{Problem, Refusals},
     json::rfc3339,
-    observe::ContextExtension,
 };
 use axum::{Json, extract::State};
 use nono_proto::{chat::v1 as chat, config::v1 as config, limits::HTTP_BODY_MAX_BYTES};
@@ -45,13 +45,13 @@ struct Persona {
 )]
 pub(super) async fn personas(
     State(api): State<Api>,
-    context: ContextExtension,
+    caller: CallerExtension,
 ) -> Result<Json<Personas>, Problem> {
     let send = |mut client: PersonasClient, request| async move { client.list_personas(request).await };
     let request = chat::ListPersonasRequest {};
     let response = api
         .backend
-        .call(api.backend.personas(), &context, Method::idempotent("ListPersonas"), request, send)
+        .call(api.backend.personas(), &caller, Method::idempotent("ListPersonas"), request, send)
         .await?;
     let render = |persona: chat::Persona| {
         let chat::Persona { key, name, role, description, tags } = persona;
@@ -105,15 +105,12 @@ struct Limits {
     get, path = "/api/config", tag = "chat",
     responses((status = 200, description = "The configuration", body = Config), Refusals)
 )]
-pub(super) async fn config(
-    State(api): State<Api>,
-    context: ContextExtension,
-) -> Result<Json<Config>, Problem> {
+pub(super) async fn config(State(api): State<Api>, caller: CallerExtension) -> Result<Json<Config>, Problem> {
     let send = |mut client: ConfigClient, request| async move { client.get_config(request).await };
     let request = config::GetConfigRequest {};
     let response = api
         .backend
-        .call(api.backend.config(), &context, Method::idempotent("GetConfig"), request, send)
+        .call(api.backend.config(), &caller, Method::idempotent("GetConfig"), request, send)
         .await?;
     let ttl = response.session_ttl.and_then(|ttl| Duration::try_from(ttl).ok()).unwrap_or_default();
     Ok(Json(Config {

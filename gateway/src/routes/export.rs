@@ -6,10 +6,10 @@ use super::{
 };
 use crate::{
     backend::{Backend, Method, SessionClient},
+    caller::{Caller, CallerExtension},
     error::{Problem, SessionRefusals},
     extract::{QueryParams, UserId},
     json::{Conversation, Message, Session, schemas},
-    observe::ContextExtension,
 };
 use axum::{
     body::{Body, Bytes},
@@ -20,9 +20,7 @@ use axum::{
 use nono_proto::{limits::PAGE_MAX_ITEMS, session::v1 as pb};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use runtime::{
-    Lifecycle,
-    context::RequestContext,
-    jittered,
+    Lifecycle, jittered,
     memory::{MemoryBudget, Reservation},
 };
 use std::{
@@ -68,13 +66,13 @@ enum Format {
 )]
 pub(super) async fn export(
     State(api): State<Api>,
-    context: ContextExtension,
+    caller: CallerExtension,
     UserId(user_id): UserId,
     mut params: QueryParams,
 ) -> Result<Response, Problem> {
     let format = params.one_of("format", &[("markdown", Format::Markdown), ("json", Format::Json)]);
     let format = params.finish(format)?.unwrap_or(Format::Markdown);
-    let pages = Pages { backend: api.backend, context: context.0, user_id, memory: api.responses };
+    let pages = Pages { backend: api.backend, caller: caller.0, user_id, memory: api.responses };
     let session = pages.session().await?;
     // Errors are reported before the response starts.
     let memory = reserve_page(&pages.memory)?;
@@ -125,7 +123,7 @@ impl Stream for File {
 /// Reader of a session's history, page by page.
 struct Pages {
     backend: Backend,
-    context: RequestContext,
+    caller: Caller,
     user_id: String,
     /// Budget for the parts of the file.
     memory: MemoryBudget,
@@ -140,7 +138,7 @@ impl Pages {
         let request = pb::GetRequest { user_id: self.user_id.clone() };
         let answer = self
             .backend
-            .call(self.backend.sessions(), &self.context, Method::idempotent("Get"), request, send)
+            .call(self.backend.sessions(), &self.caller, Method::idempotent("Get"), request, send)
             .await?;
         Ok(Session::from(answer.session.unwrap_or_default()))
     }
@@ -154,7 +152,7 @@ impl Pages {
             before_seq: None,
         };
         self.backend
-            .call(self.backend.sessions(), &self.context, Method::idempotent("History"), request, send)
+            .call(self.backend.sessions(), &self.caller, Method::idempotent("History"), request, send)
             .await
     }
 

@@ -6,10 +6,10 @@ use super::{
 };
 use crate::{
     backend::{Idempotency, Method, SessionClient},
+    caller::CallerExtension,
     error::{AppendRefusals, CreateRefusals, Problem, Refusals, SessionRefusals},
     extract::{JsonFields, QueryParams, UserId},
     json::{self, Appended, Created, History, Session, Sessions, schemas},
-    observe::ContextExtension,
 };
 use axum::{extract::State, http::StatusCode, response::Response};
 use nono_proto::session::v1 as pb;
@@ -32,7 +32,7 @@ use nono_proto::session::v1 as pb;
 )]
 pub(super) async fn create(
     State(api): State<Api>,
-    context: ContextExtension,
+    caller: CallerExtension,
     fields: JsonFields,
 ) -> Result<Response, Problem> {
     let request = json::create(fields)?;
@@ -40,7 +40,7 @@ pub(super) async fn create(
     let send = |mut client: SessionClient, request| async move { client.create(request).await };
     let created = api
         .backend
-        .call(api.backend.sessions(), &context, Method::new("Create", idempotency), request, send)
+        .call(api.backend.sessions(), &caller, Method::new("Create", idempotency), request, send)
         .await?;
     Ok(render::<_, Created>(created, &api.responses))
 }
@@ -59,7 +59,7 @@ pub(super) async fn create(
 )]
 pub(super) async fn list(
     State(api): State<Api>,
-    context: ContextExtension,
+    caller: CallerExtension,
     mut params: QueryParams,
 ) -> Result<Response, Problem> {
     let request = pb::ListRequest {
@@ -70,7 +70,7 @@ pub(super) async fn list(
     let memory = reserve_page(&api.responses)?;
     let send = |mut client: SessionClient, request| async move { client.list(request).await };
     let found =
-        api.backend.call(api.backend.sessions(), &context, Method::idempotent("List"), request, send).await?;
+        api.backend.call(api.backend.sessions(), &caller, Method::idempotent("List"), request, send).await?;
     Ok(render_reserved::<_, Sessions>(found, memory))
 }
 
@@ -84,13 +84,13 @@ pub(super) async fn list(
 )]
 pub(super) async fn get(
     State(api): State<Api>,
-    context: ContextExtension,
+    caller: CallerExtension,
     UserId(user_id): UserId,
 ) -> Result<Response, Problem> {
     let send = |mut client: SessionClient, request| async move { client.get(request).await };
     let found = api
         .backend
-        .call(api.backend.sessions(), &context, Method::idempotent("Get"), pb::GetRequest { user_id }, send)
+        .call(api.backend.sessions(), &caller, Method::idempotent("Get"), pb::GetRequest { user_id }, send)
         .await?;
     Ok(render::<_, Session>(found.session.unwrap_or_default(), &api.responses))
 }
@@ -111,7 +111,7 @@ pub(super) async fn get(
 )]
 pub(super) async fn history(
     State(api): State<Api>,
-    context: ContextExtension,
+    caller: CallerExtension,
     UserId(user_id): UserId,
     mut params: QueryParams,
 ) -> Result<Response, Problem> {
@@ -126,7 +126,7 @@ pub(super) async fn history(
     let send = |mut client: SessionClient, request| async move { client.history(request).await };
     let found = api
         .backend
-        .call(api.backend.sessions(), &context, Method::idempotent("History"), request, send)
+        .call(api.backend.sessions(), &caller, Method::idempotent("History"), request, send)
         .await?;
     Ok(render_reserved::<_, History>(found, memory))
 }
@@ -142,7 +142,7 @@ pub(super) async fn history(
 )]
 pub(super) async fn append(
     State(api): State<Api>,
-    context: ContextExtension,
+    caller: CallerExtension,
     UserId(user_id): UserId,
     fields: JsonFields,
 ) -> Result<Response, Problem> {
@@ -152,7 +152,7 @@ pub(super) async fn append(
     let send = |mut client: SessionClient, request| async move { client.append(request).await };
     let appended = api
         .backend
-        .call(api.backend.sessions(), &context, Method::new("Append", idempotency), request, send)
+        .call(api.backend.sessions(), &caller, Method::new("Append", idempotency), request, send)
         .await?;
     Ok(render_reserved::<_, Appended>(appended, memory))
 }
@@ -167,7 +167,7 @@ pub(super) async fn append(
 )]
 pub(super) async fn touch(
     State(api): State<Api>,
-    context: ContextExtension,
+    caller: CallerExtension,
     UserId(user_id): UserId,
 ) -> Result<Response, Problem> {
     let send = |mut client: SessionClient, request| async move { client.touch(request).await };
@@ -175,7 +175,7 @@ pub(super) async fn touch(
         .backend
         .call(
             api.backend.sessions(),
-            &context,
+            &caller,
             Method::idempotent("Touch"),
             pb::TouchRequest { user_id },
             send,
@@ -194,14 +194,14 @@ pub(super) async fn touch(
 )]
 pub(super) async fn delete(
     State(api): State<Api>,
-    context: ContextExtension,
+    caller: CallerExtension,
     UserId(user_id): UserId,
 ) -> Result<StatusCode, Problem> {
     let send = |mut client: SessionClient, request| async move { client.delete(request).await };
     api.backend
         .call(
             api.backend.sessions(),
-            &context,
+            &caller,
             Method::new("Delete", Idempotency::NonIdempotent),
             pb::DeleteRequest { user_id },
             send,

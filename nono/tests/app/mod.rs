@@ -3,17 +3,19 @@
 mod help;
 mod program;
 
+use clap::Parser;
 use gateway::{backend::Backend, server::Gateway, settings::GatewaySettings};
 use prometheus_client::registry::Registry;
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use runtime::{
     Lifecycle,
     memory::MemoryBudgets,
+    reload::ReloadSignal,
     server::{Port, Protocol},
 };
 use serde_json::Value;
 use session_service::{
-    grpc::{Dependencies, Service},
+    grpc::{Access, Dependencies, Service},
     model::{Demo, LimitedModel, Model, OpenAi, limits::STALL_TIMEOUT},
     personas::Personas,
     store::{Policy, SessionStore, memory::MemoryStore, redis::RedisStore},
@@ -119,7 +121,8 @@ impl App {
 
     async fn single_process(store: Arc<dyn SessionStore>, model: Arc<dyn Model>) -> Self {
         let (grpc, service, lifecycle) = service(store, model).await;
-        let http = gateway(Backend::local(service.router(), &mut Registry::default()), &lifecycle).await;
+        let http =
+            gateway(Backend::local(service.local_router(), &mut Registry::default()), &lifecycle).await;
         let app =
             Self { http, grpc, redis: None, client: reqwest::Client::new(), lifecycles: vec![lifecycle] };
         app.wait_until_ready().await;
@@ -249,6 +252,7 @@ async fn service_with_limits(
     let parts = Dependencies {
         store,
         policy: Policy::default(),
+        access: Access::open(),
         personas: Arc::new(Personas::built_in()),
         model,
         context_messages: 20,
@@ -283,14 +287,28 @@ async fn start_gateway(grpc: &str) -> (String, Lifecycle) {
     )
 }
 
+/// Default settings of a gateway.
+#[derive(Parser)]
+struct Defaults {
+    #[command(flatten)]
+    gateway: GatewaySettings,
+}
+
 async fn gateway(backend: Backend, lifecycle: &Lifecycle) -> String {
     let listener = bind().await;
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let settings =
-        GatewaySettings { title: "Nono Chat Bot".into(), public_dir: None, allowed_hosts: Vec::new() };
+    let settings = Defaults::parse_from(["gateway"]).gateway;
     let hosts = settings.hosts(listener.local_addr().unwrap());
     let memory = MemoryBudgets::default();
-    let gateway = Gateway::new(backend, &settings, &hosts, lifecycle, &memory, &mut Registry::default());
+    let gateway = Gateway::new(
+        backend,
+        &settings,
+        &hosts,
+        lifecycle,
+        &memory,
+        &ReloadSignal::default(),
+        &mut Registry::default(),
+    );
     let lifecycle = lifecycle.clone();
     tokio::spawn(
         async move { gateway::server::serve(listener, gateway, port(Protocol::Http), &lifecycle).await },

@@ -31,7 +31,7 @@ fn is_path(span: &str) -> bool {
     span.chars().all(is_name)
         && !span.starts_with(['/', '.', '*'])
         && !NO_PATHS.iter().any(|prefix| span.starts_with(prefix))
-        && (span.contains('/') || has_extension)
+        && (has_extension || span.contains('/') && !span.starts_with(|c: char| c.is_ascii_digit()))
         && !CREATED.contains(&span)
 }
 

@@ -32,7 +32,7 @@ async fn fail_half(request: Request, next: Next) -> Response {
 async fn publish_failing(cluster: &Cluster) {
     let store = RedisStore::from_url(&cluster.redis.url(), Policy::default()).unwrap();
     let (_, service, lifecycle) = service(Arc::new(store), demo()).await;
-    let router = service.router().layer(from_fn(fail_half));
+    let router = service.local_router().layer(from_fn(fail_half));
     let listener = TcpListener::bind((OTHER, PORT)).await.unwrap();
     tokio::spawn(async move { port(Protocol::Grpc).serve(listener, router, &lifecycle).await });
     cluster.names.set_addresses([cluster.names.addresses(), vec![OTHER]].concat());

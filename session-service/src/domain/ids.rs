@@ -1,6 +1,6 @@
 //! Identifiers of owners, sessions, personas and requests.
 
-use super::limits::{REQUEST_ID_MAX_BYTES, USER_ID_MAX_BYTES};
+use super::limits::{OWNER_MAX_BYTES, REQUEST_ID_MAX_BYTES, USER_ID_MAX_BYTES};
 use std::{fmt, sync::Arc};
 
 /// Owner of sessions, derived from a credential and never from a field of a request.
@@ -21,6 +21,20 @@ impl Owner {
     /// Returns the name of the owner, empty for the open one.
     pub fn as_str(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
+    }
+}
+
+impl TryFrom<&str> for Owner {
+    type Error = String;
+
+    /// Parses the name that a caller gives. It is sent as a header, so it is printable ASCII.
+    fn try_from(text: &str) -> Result<Self, String> {
+        let is_printable = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+        if (1..=OWNER_MAX_BYTES).contains(&text.len()) && is_printable && text.trim() == text {
+            Ok(Self::named(text))
+        } else {
+            Err(format!("must have 1 to {OWNER_MAX_BYTES} printable ASCII characters and no outer spaces"))
+        }
     }
 }
 
@@ -110,6 +124,16 @@ fn plain_text(text: &str, max_bytes: usize) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn owners_are_printable_ascii() {
+        for text in ["a", "https://id.example#a b", &"x".repeat(512)] {
+            assert_eq!(Owner::try_from(text).unwrap().as_str(), text);
+        }
+        for text in ["", " a", "a ", "é", "a\n", "a\u{7f}", &"x".repeat(513)] {
+            assert!(Owner::try_from(text).is_err(), "{text:?}");
+        }
+    }
 
     #[test]
     fn user_ids_have_1_to_128_bytes() {

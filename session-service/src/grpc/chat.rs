@@ -1,6 +1,6 @@
 //! gRPC handlers of the chat service.
 
-use super::{owner::owner_of, parse, render, status};
+use super::{authentication::owner_of, parse, render, status};
 use crate::turn::Turns;
 use futures_util::{Stream, StreamExt};
 use nono_proto::chat::v1::{self as pb, chat_service_server::ChatService};
@@ -17,7 +17,7 @@ impl ChatService for ChatApi {
     type ChatStream = Pin<Box<dyn Stream<Item = Result<pb::ChatResponse, Status>> + Send>>;
 
     async fn chat(&self, request: Request<pb::ChatRequest>) -> Result<Response<Self::ChatStream>, Status> {
-        let owner = owner_of(&request);
+        let owner = owner_of(&request)?;
         let turn = parse::chat(request.into_inner())?;
         let events = self.turns.start(owner, turn).await.map_err(status::from_turn)?;
         let responses = events.map(|event| match event {

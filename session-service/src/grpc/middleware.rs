@@ -1,6 +1,7 @@
 //! Middleware that gives every call its span, metrics, log line and deadline, even if the caller disconnects.
 
 use super::{
+    authentication::Authentication,
     memory::{ResponseMemory, charge_request, reserve_response},
     metrics::{GrpcMetrics, Method},
     status,
@@ -35,6 +36,7 @@ const HEALTH_PATH: &str = "/grpc.health.v1.Health/";
 /// State of the middleware.
 #[derive(Clone)]
 pub(super) struct CallLayerState {
+    pub(super) authentication: Authentication,
     pub(super) metrics: GrpcMetrics,
     pub(super) admission: Admission,
     pub(super) memory: MemoryBudgets,
@@ -57,6 +59,10 @@ pub(super) async fn observe_call(
     let class = method.class;
     let record = CallRecord::begin(method, context.clone(), span.clone(), is_health);
     let call = async {
+        let mut request = request;
+        if !is_health && let Err(rejection) = state.authentication.check(&mut request) {
+            return (rejection.into_http(), None);
+        }
         let admission = match admit(&state, class, timeout).await {
             Ok(admission) => admission,
             Err(rejection) => return (rejection.into_http(), None),

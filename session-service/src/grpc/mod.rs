@@ -1,6 +1,7 @@
 //! The gRPC services behind one port, with the middleware of every call.
 
 mod admission;
+mod authentication;
 mod chat;
 mod config;
 mod health;
@@ -8,7 +9,6 @@ mod memory;
 mod metadata;
 mod metrics;
 mod middleware;
-mod owner;
 mod page_token;
 mod parse;
 mod reflection;
@@ -23,6 +23,7 @@ use crate::{
     store::{Policy, SessionStore},
     turn::{TurnContext, TurnLimits, TurnMetrics, Turns},
 };
+use authentication::{Authentication, AuthenticationMetrics};
 use axum::{Router, middleware::from_fn_with_state, response::Response};
 use chat::ChatApi;
 use config::ConfigApi;
@@ -41,6 +42,8 @@ use tonic::{codec::CompressionEncoding, service::Routes};
 use tonic_health::server::HealthReporter;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use authentication::{Access, RateKey};
+
 /// Maximum age of a connection. Older ones are asked to close, so that new replicas get their share.
 pub const CONNECTION_MAX_AGE: Duration = Duration::from_secs(5 * 60);
 
@@ -50,6 +53,8 @@ pub struct Dependencies {
     pub store: Arc<dyn SessionStore>,
     /// Policy of the store.
     pub policy: Policy,
+    /// Access rules of the gRPC port.
+    pub access: Access,
     /// The configured personas.
     pub personas: Arc<Personas>,
     /// Model that generates replies.
@@ -64,6 +69,7 @@ pub struct Dependencies {
 #[derive(Clone)]
 pub struct Service {
     router: Router,
+    local_router: Router,
     store: Arc<dyn SessionStore>,
     health: HealthReporter,
     model_health: watch::Receiver<bool>,
@@ -78,7 +84,8 @@ impl Service {
         memory: &MemoryBudgets,
         registry: &mut Registry,
     ) -> Self {
-        let Dependencies { store, policy, personas, model, context_messages, turn_limits } = dependencies;
+        let Dependencies { store, policy, access, personas, model, context_messages, turn_limits } =
+            dependencies;
         lifecycle.set_dependency(health::STORE, false);
         let powered_by = model.name().to_owned();
         let (model_health, model_health_changes) = watch::channel(true);
@@ -111,22 +118,27 @@ impl Service {
                 .add_service(health.accept_compressed(CompressionEncoding::Gzip))
                 .add_service(reflection::v1().accept_compressed(CompressionEncoding::Gzip))
                 .add_service(reflection::v1alpha().accept_compressed(CompressionEncoding::Gzip));
+        let authentication = Authentication { access, metrics: AuthenticationMetrics::register(registry) };
         let state = CallLayerState {
+            authentication: authentication.clone(),
             metrics: GrpcMetrics::register(registry),
             admission: admission::register(registry),
             memory: memory.clone(),
             stopping: lifecycle.stopping_token(),
         };
-        let router = routes
-            .into_axum_router()
-            .layer(CatchPanicLayer::custom(panic_response))
-            .layer(from_fn_with_state(state, observe_call));
-        Self { router, store, health: reporter, model_health: model_health_changes, turns }
+        let local = CallLayerState {
+            authentication: Authentication { access: Access::trusted(), ..authentication },
+            ..state.clone()
+        };
+        let routes = routes.into_axum_router().layer(CatchPanicLayer::custom(panic_response));
+        let local_router = routes.clone().layer(from_fn_with_state(local, observe_call));
+        let router = routes.layer(from_fn_with_state(state, observe_call));
+        Self { router, local_router, store, health: reporter, model_health: model_health_changes, turns }
     }
 
-    /// Returns the service for callers in this process.
-    pub fn router(&self) -> Router {
-        self.router.clone()
+    /// Returns the service for callers in this process, which authenticate owners themselves.
+    pub fn local_router(&self) -> Router {
+        self.local_router.clone()
     }
 }
 

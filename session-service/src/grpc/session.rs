@@ -1,6 +1,6 @@
 //! gRPC handlers of the session service: parse, call the store, render.
 
-use super::{owner::owner_of, parse, render, status};
+use super::{authentication::owner_of, parse, render, status};
 use crate::{personas::Personas, store::SessionStore};
 use nono_proto::session::v1::{self as pb, session_service_server::SessionService};
 use std::sync::Arc;
@@ -18,21 +18,21 @@ impl SessionService for SessionApi {
         &self,
         request: Request<pb::CreateRequest>,
     ) -> Result<Response<pb::CreateResponse>, Status> {
-        let owner = owner_of(&request);
+        let owner = owner_of(&request)?;
         let new = parse::create(request.into_inner(), &self.personas)?;
         let created = self.store.create(&owner, &new).await.map_err(status::from_store)?;
         render::created(&created).map(Response::new)
     }
 
     async fn get(&self, request: Request<pb::GetRequest>) -> Result<Response<pb::GetResponse>, Status> {
-        let owner = owner_of(&request);
+        let owner = owner_of(&request)?;
         let user_id = parse::user_id(&request.get_ref().user_id)?;
         let session = self.store.get(&owner, &user_id).await.map_err(status::from_store)?;
         Ok(Response::new(pb::GetResponse { session: Some(render::session(&session)?) }))
     }
 
     async fn list(&self, request: Request<pb::ListRequest>) -> Result<Response<pb::ListResponse>, Status> {
-        let owner = owner_of(&request);
+        let owner = owner_of(&request)?;
         let page = parse::list(request.get_ref(), &owner)?;
         let page = self.store.list(&owner, &page).await.map_err(status::from_store)?;
         render::page(&page, &owner).map(Response::new)
@@ -42,7 +42,7 @@ impl SessionService for SessionApi {
         &self,
         request: Request<pb::HistoryRequest>,
     ) -> Result<Response<pb::HistoryResponse>, Status> {
-        let owner = owner_of(&request);
+        let owner = owner_of(&request)?;
         let (user_id, page) = parse::history(request.get_ref())?;
         let history = self.store.history(&owner, &user_id, page).await.map_err(status::from_store)?;
         render::history(history, &user_id, page).map(Response::new)
@@ -52,7 +52,7 @@ impl SessionService for SessionApi {
         &self,
         request: Request<pb::AppendRequest>,
     ) -> Result<Response<pb::AppendResponse>, Status> {
-        let owner = owner_of(&request);
+        let owner = owner_of(&request)?;
         let append = parse::append(request.into_inner())?;
         let appended = self
             .store
@@ -63,7 +63,7 @@ impl SessionService for SessionApi {
     }
 
     async fn touch(&self, request: Request<pb::TouchRequest>) -> Result<Response<pb::TouchResponse>, Status> {
-        let owner = owner_of(&request);
+        let owner = owner_of(&request)?;
         let user_id = parse::user_id(&request.get_ref().user_id)?;
         let session = self.store.touch(&owner, &user_id).await.map_err(status::from_store)?;
         Ok(Response::new(pb::TouchResponse { session: Some(render::session(&session)?) }))
@@ -73,7 +73,7 @@ impl SessionService for SessionApi {
         &self,
         request: Request<pb::DeleteRequest>,
     ) -> Result<Response<pb::DeleteResponse>, Status> {
-        let owner = owner_of(&request);
+        let owner = owner_of(&request)?;
         let user_id = parse::user_id(&request.get_ref().user_id)?;
         self.store.delete(&owner, &user_id).await.map_err(status::from_store)?;
         Ok(Response::new(pb::DeleteResponse {}))

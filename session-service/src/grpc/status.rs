@@ -1,7 +1,8 @@
 //! Errors as `google.rpc.Status`. No other module builds one.
 
 use crate::{
-    domain::limits::{GRPC_MESSAGE_MAX_BYTES, LISTING_TTL},
+    auth::Rejection,
+    domain::limits::{GRPC_MESSAGE_MAX_BYTES, LISTING_TTL, OWNER_MAX_BYTES},
     model::ModelError,
     store::{Cause, StoreError, Unreachable},
     turn::TurnError,
@@ -108,6 +109,50 @@ fn from_model(error: ModelError) -> Status {
     details.set_retry_info(Some(delay));
     let text = "the model did not generate a reply; the message is stored: retry with the same request_id";
     Status::with_error_details(Code::Unavailable, text, details)
+}
+
+/// Returns the error of a call that is not permitted.
+pub(super) fn from_rejection(rejection: Rejection) -> Status {
+    let (code, reason, text) = match rejection {
+        Rejection::NoCredential => (
+            Code::Unauthenticated,
+            reason::UNAUTHENTICATED,
+            "the call has no credential: send the header authorization: Bearer KEY, or a client certificate",
+        ),
+        Rejection::MalformedCredential => (
+            Code::Unauthenticated,
+            reason::UNAUTHENTICATED,
+            "the header authorization must be given once and of the form Bearer KEY",
+        ),
+        Rejection::UnknownCredential => {
+            (Code::Unauthenticated, reason::UNAUTHENTICATED, "the service does not know this credential")
+        }
+        Rejection::InvalidOwner => {
+            let rule = format!(
+                "must be given once and have 1 to {OWNER_MAX_BYTES} printable ASCII characters without outer spaces"
+            );
+            return invalid(&Violations::one("nono-owner", rule));
+        }
+        Rejection::OwnerRequired => (
+            Code::PermissionDenied,
+            reason::PERMISSION_DENIED,
+            "this credential needs an owner: send the header nono-owner",
+        ),
+        Rejection::NoOwners => (
+            Code::PermissionDenied,
+            reason::PERMISSION_DENIED,
+            "the service has no owners, because it runs with --auth none: omit the header nono-owner",
+        ),
+    };
+    Status::with_error_details(code, text, details(reason))
+}
+
+/// Returns the error of a call beyond the rate limit.
+pub(super) fn rate_limited(wait: Duration) -> Status {
+    let mut details = details(reason::RATE_LIMITED);
+    details.set_retry_info(Some(wait));
+    let text = "the rate limit of this owner is exceeded; the call was not begun, retry later";
+    Status::with_error_details(Code::ResourceExhausted, text, details)
 }
 
 fn overloaded(text: &str) -> Status {

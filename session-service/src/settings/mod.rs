@@ -1,5 +1,6 @@
 //! Settings of the service.
 
+mod auth;
 mod store;
 mod store_files;
 
@@ -21,6 +22,7 @@ use runtime::{
 };
 use std::{fs, sync::Arc, time::Duration};
 
+pub use auth::{AccessSettings, ResolvedAccess};
 pub use store::{ResolvedStore, StoreSettings, StoreUrl, TlsFile};
 pub use store_files::StoreFiles;
 
@@ -87,6 +89,10 @@ pub struct ServiceSettings {
     )]
     pub orphan_turn_max: Duration,
 
+    /// Settings of authentication and rate limits.
+    #[command(flatten)]
+    pub access: AccessSettings,
+
     /// Settings of the store.
     #[command(flatten)]
     pub store: StoreSettings,
@@ -110,6 +116,8 @@ pub struct ResolvedService {
     pub policy: Policy,
     /// The store.
     pub store: ResolvedStore,
+    /// Authentication and rate limits.
+    pub access: ResolvedAccess,
     personas: Arc<Personas>,
     model: Arc<dyn Model>,
     /// API key of the model, and the file from which it comes.
@@ -135,6 +143,7 @@ impl ServiceSettings {
                 max_sessions_per_owner: self.max_sessions_per_owner,
             },
             store: self.store.resolve(store, files)?,
+            access: self.access.resolve()?,
             personas: self.personas.unwrap_or_else(|| Arc::new(Personas::built_in())),
             model,
             model_key: key.zip(files.get("model_api_key")),
@@ -148,7 +157,7 @@ impl ResolvedService {
     /// Creates the dependencies of the service, starts connecting to the store and watches the files of settings. The error
     /// is one sentence.
     pub fn build(self, reload: &ReloadSignal, registry: &mut Registry) -> Result<Dependencies, String> {
-        let Self { policy, store, personas, model, model_key, context_messages, turn_limits } = self;
+        let Self { policy, store, access, personas, model, model_key, context_messages, turn_limits } = self;
         let (store, system) = store.build(policy, reload)?;
         if let Some((key, file)) = model_key {
             reload.watch(vec![file], move |contents| {
@@ -158,6 +167,7 @@ impl ResolvedService {
             });
         }
         let store = Arc::new(InstrumentedStore::new(store, system, StoreMetrics::register(registry)));
-        Ok(Dependencies { store, policy, personas, model, context_messages, turn_limits })
+        let access = access.build(reload);
+        Ok(Dependencies { store, policy, access, personas, model, context_messages, turn_limits })
     }
 }

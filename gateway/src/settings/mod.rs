@@ -1,10 +1,14 @@
 //! Settings of the gateway.
 
+mod access;
+
 use crate::{origin::HostSettings, page};
 use clap::Args;
 use http::Uri;
 use runtime::settings::plain_url;
 use std::{net::SocketAddr, path::PathBuf};
+
+pub use access::{AccessSettings, AuthKind};
 
 /// Settings of the gateway besides its addresses and its backend.
 #[derive(Args, Clone, Debug)]
@@ -22,13 +26,23 @@ pub struct GatewaySettings {
     /// rejected if the server listens on a loopback address or if any name is given here.
     #[arg(long, env = "NONO_ALLOWED_HOSTS", value_name = "HOST", value_delimiter = ',', value_parser = host)]
     pub allowed_hosts: Vec<String>,
+
+    /// Settings of authentication, origins, proxies and rate limits.
+    #[command(flatten)]
+    pub access: AccessSettings,
 }
 
 impl GatewaySettings {
+    /// Validates the settings for a server that listens on `address`. The error is one sentence.
+    pub fn check(&self, address: SocketAddr, is_insecure: bool) -> Result<(), String> {
+        self.access.check(address, is_insecure)
+    }
+
     /// Returns the host settings of a server that listens on `address`.
     pub fn hosts(&self, address: SocketAddr) -> HostSettings {
         HostSettings {
             allowed: self.allowed_hosts.clone(),
+            origins: self.access.cors_origin.clone(),
             is_loopback: address.ip().to_canonical().is_loopback(),
         }
     }

@@ -1,0 +1,90 @@
+//! The key by which the service recognizes the gateway.
+
+use http::{HeaderValue, header::AUTHORIZATION};
+use runtime::reload::{Current, ReloadSignal, SettingFile, text};
+use std::fmt;
+use tonic::metadata::MetadataMap;
+
+/// Minimum length of a key, as the service demands it.
+const KEY_MIN_CHARS: usize = 32;
+
+/// Credential of the gateway. Clones share it.
+#[derive(Clone, Default)]
+pub struct BackendCredential(Option<Current<HeaderValue>>);
+
+/// A file that contains the key, and its content.
+#[derive(Clone)]
+pub struct BackendKeyFile {
+    file: SettingFile,
+    credential: Current<HeaderValue>,
+}
+
+impl BackendKeyFile {
+    /// Reads a file that contains a key and nothing else. The error contains nothing of it.
+    pub fn read(path: &str) -> Result<Self, String> {
+        let read = SettingFile::read("--backend-key-file", path);
+        let (file, content) = read.map_err(|error| format!("it cannot be read: {error}"))?;
+        Ok(Self { file, credential: Current::new(parse(&content)?) })
+    }
+
+    /// Returns the credential, which is replaced when the file changes.
+    pub fn watch(self, reload: &ReloadSignal) -> BackendCredential {
+        let credential = self.credential.clone();
+        reload.watch(vec![self.file], move |contents| {
+            credential.set(parse(contents.first().map_or(&[][..], Vec::as_slice))?);
+            Ok(())
+        });
+        BackendCredential(Some(self.credential))
+    }
+}
+
+impl BackendCredential {
+    pub(super) fn is_present(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Writes the credential into the metadata of a call.
+    pub(super) fn inject(&self, metadata: &mut MetadataMap) {
+        if let Some(credential) = &self.0 {
+            metadata.as_mut().insert(AUTHORIZATION, credential.get().as_ref().clone());
+        }
+    }
+}
+
+fn parse(content: &[u8]) -> Result<HeaderValue, String> {
+    let key = text(content)?;
+    if key.len() < KEY_MIN_CHARS || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("it must contain one key of at least 32 characters, without its name and role".into());
+    }
+    let mut value =
+        HeaderValue::try_from(format!("Bearer {key}")).expect("printable ASCII is a header value");
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+impl fmt::Debug for BackendCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_present() { "BackendCredential(key)" } else { "BackendCredential(none)" })
+    }
+}
+
+impl fmt::Debug for BackendKeyFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BackendKeyFile")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_file_contains_the_key_alone() {
+        let key = "0123456789abcdef0123456789abcdef";
+        assert_eq!(parse(format!("{key}\n").as_bytes()).unwrap(), format!("Bearer {key}"));
+        for wrong in ["", "short", &format!("gateway service {key}"), &format!("{key}\n{key}")] {
+            let error = parse(wrong.as_bytes()).unwrap_err();
+            assert!(error.starts_with("it must contain one key"), "{wrong}: {error}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Settings of authentication and rate limits.
+
+use crate::{
+    auth::{Authenticator, Certificates, Keys},
+    grpc::Access,
+};
+use clap::{Args, ValueEnum};
+use runtime::{
+    rate_limit::{Rate, RateLimiter},
+    reload::{Current, ReloadSignal, SettingFile, text},
+};
+use std::{net::SocketAddr, num::NonZeroU32};
+
+/// Settings of authentication and rate limits of the gRPC port.
+///
+/// In a process that also serves HTTP, the flags with the prefix `grpc-` have it, because HTTP has flags of the same names.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Access")]
+#[group(id = "grpc_access")]
+pub struct AccessSettings {
+    /// Authentication of callers over gRPC: none (all callers share all sessions), keys (--auth-keys-file), mtls
+    /// (--auth-clients-file), or keys,mtls for either.
+    #[arg(
+        id = "grpc_auth",
+        long = "grpc-auth",
+        env = "NONO_AUTH",
+        value_name = "KIND",
+        value_delimiter = ',',
+        value_enum,
+        default_value = "none"
+    )]
+    pub auth: Vec<AuthKind>,
+
+    /// File with one key per line: NAME ROLE KEY [empty-owner]. ROLE is service or admin; KEY has at least 32 characters, or
+    /// is sha256: and the hexadecimal digest of one.
+    #[arg(long, env = "NONO_AUTH_KEYS_FILE", value_name = "FILE", value_parser = |path: &str| {
+        CallersFile::read("--auth-keys-file", path, |text| Keys::parse(text))
+    })]
+    pub auth_keys_file: Option<CallersFile<Keys>>,
+
+    /// File with one client certificate per line: NAME ROLE CERTIFICATE [empty-owner]. CERTIFICATE is uri: or dns: and a
+    /// subject alternative name. --tls-client-ca names the authorities.
+    #[arg(long, env = "NONO_AUTH_CLIENTS_FILE", value_name = "FILE", value_parser = |path: &str| {
+        CallersFile::read("--auth-clients-file", path, |text| Certificates::parse(text))
+    })]
+    pub auth_clients_file: Option<CallersFile<Certificates>>,
+
+    /// Allows reflection without a credential. With --auth none it always is.
+    #[arg(long, env = "NONO_REFLECTION_PUBLIC")]
+    pub reflection_public: bool,
+
+    /// Rate limit of calls for each pair of a caller and an owner, such as 50/s or 600/m [default: no limit].
+    #[arg(id = "grpc_rate_limit", long = "grpc-rate-limit", env = "NONO_RATE_LIMIT", value_name = "RATE")]
+    pub rate_limit: Option<Rate>,
+
+    /// Number of calls that may exceed the rate limit at once [default: the calls of two seconds, and at least 10].
+    #[arg(
+        id = "grpc_rate_limit_burst",
+        long = "grpc-rate-limit-burst",
+        env = "NONO_RATE_LIMIT_BURST",
+        value_name = "NUMBER",
+        requires = "grpc_rate_limit"
+    )]
+    pub rate_limit_burst: Option<NonZeroU32>,
+}
+
+/// Kind of authentication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AuthKind {
+    /// No authentication.
+    None,
+    /// API keys.
+    Keys,
+    /// Client certificates.
+    Mtls,
+}
+
+/// A file that lists callers, and its content.
+#[derive(Debug)]
+pub struct CallersFile<T> {
+    file: SettingFile,
+    callers: Current<T>,
+}
+
+impl<T> Clone for CallersFile<T> {
+    fn clone(&self) -> Self {
+        Self { file: self.file.clone(), callers: self.callers.clone() }
+    }
+}
+
+impl<T> CallersFile<T> {
+    fn read(
+        setting: &'static str,
+        path: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Self, String> {
+        let read = SettingFile::read(setting, path);
+        let (file, content) = read.map_err(|error| format!("it cannot be read: {error}"))?;
+        Ok(Self { file, callers: Current::new(parse(text(&content)?)?) })
+    }
+}
+
+impl<T: Send + Sync + 'static> CallersFile<T> {
+    /// Replaces the callers when the file changes. An invalid file keeps those before.
+    fn watch(
+        self,
+        reload: &ReloadSignal,
+        parse: impl Fn(&str) -> Result<T, String> + Send + 'static,
+    ) -> Current<T> {
+        let callers = self.callers.clone();
+        reload.watch(vec![self.file], move |contents| {
+            callers.set(parse(text(contents.first().map_or(&[][..], Vec::as_slice))?)?);
+            Ok(())
+        });
+        self.callers
+    }
+}
+
+/// Valid settings of authentication and rate limits.
+#[derive(Clone, Debug)]
+pub struct ResolvedAccess {
+    keys: Option<CallersFile<Keys>>,
+    certificates: Option<CallersFile<Certificates>>,
+    is_reflection_public: bool,
+    rate_limit: Option<(Rate, Option<NonZeroU32>)>,
+}
+
+impl AccessSettings {
+    /// Validates the combination of settings. The error is one sentence.
+    pub(super) fn resolve(self) -> Result<ResolvedAccess, String> {
+        let has = |kind| self.auth.contains(&kind);
+        if has(AuthKind::None) && self.auth.len() > 1 {
+            return Err("no authentication (none) excludes other kinds of authentication".into());
+        }
+        for (kind, name, flag, is_given) in [
+            (AuthKind::Keys, "keys", "--auth-keys-file", self.auth_keys_file.is_some()),
+            (AuthKind::Mtls, "mtls", "--auth-clients-file", self.auth_clients_file.is_some()),
+        ] {
+            match (has(kind), is_given) {
+                (true, false) => return Err(format!("authentication by {name} needs {flag}")),
+                (false, true) => {
+                    return Err(format!("{flag} needs {name} among the kinds of authentication"));
+                }
+                _ => {}
+            }
+        }
+        Ok(ResolvedAccess {
+            is_reflection_public: self.reflection_public || has(AuthKind::None),
+            keys: self.auth_keys_file,
+            certificates: self.auth_clients_file,
+            rate_limit: self.rate_limit.map(|rate| (rate, self.rate_limit_burst)),
+        })
+    }
+}
+
+impl ResolvedAccess {
+    /// Returns `true` if callers are not authenticated.
+    fn is_open(&self) -> bool {
+        self.keys.is_none() && self.certificates.is_none()
+    }
+
+    /// Rejects an address at which other machines could access all sessions. The error is one sentence.
+    pub fn check_address(&self, address: SocketAddr, is_insecure: bool) -> Result<(), String> {
+        if !self.is_open() || is_insecure || address.ip().to_canonical().is_loopback() {
+            return Ok(());
+        }
+        Err(format!(
+            "--grpc-listen {address} can be reached from other machines, and without authentication all of them could access \
+             all sessions: give callers keys (--auth-keys-file), or accept that (--insecure-no-auth)"
+        ))
+    }
+
+    /// Creates the access rules of the port, and watches the files of callers.
+    pub(super) fn build(self, reload: &ReloadSignal) -> Access {
+        let authenticator = if self.is_open() {
+            Authenticator::Open
+        } else {
+            Authenticator::Required {
+                keys: self.keys.map(|file| file.watch(reload, Keys::parse)),
+                certificates: self.certificates.map(|file| file.watch(reload, Certificates::parse)),
+            }
+        };
+        Access {
+            authenticator,
+            is_reflection_public: self.is_reflection_public,
+            rate_limiter: self.rate_limit.map(|(rate, burst)| RateLimiter::new(rate, burst)),
+        }
+    }
+}
