@@ -138,7 +138,8 @@ impl Cluster {
             ["--admin-listen", "0.0.0.0:9090"],
             ["--drain-delay", DRAIN_DELAY],
         ];
-        let mut program = Program::start_in(&pod.network(), "session-service", arguments.as_flattened());
+        let arguments = [arguments.as_flattened(), &["--insecure-no-auth"]].concat();
+        let mut program = Program::start_in(&pod.network(), "session-service", &arguments);
         program.wait_for_log("store reachable").await;
         let address = pod.address();
         self.services.insert(address, Service { pod, program });
