@@ -70,7 +70,7 @@ fn resolve(settings: Settings, files: &SettingFiles) -> Result<Settings, String>
                 .into(),
         );
     }
-    Ok(Settings { process: settings.process.clone().with_files(files), ..settings })
+    Ok(Settings { process: settings.process.clone().with_files(files)?, ..settings })
 }
 
 async fn run(settings: Settings, process: Process) -> Result<()> {
@@ -87,10 +87,10 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
         &process.reload,
         &mut registry,
     );
-    let page = format!("http://{}", http.local_addr()?);
+    let page = format!("{}://{}", process.scheme(), http.local_addr()?);
     tracing::info!(page, admin = %admin.local_addr()?, backend = ?settings.backend, "listening");
     process.serve_admin(admin, registry);
-    let port = process.port("http", Protocol::Http, None);
+    let port = process.port("http", Protocol::Http, None).with_client_certificates();
     process.finish("HTTP", serve(http, gateway, port, &process.lifecycle)).await;
     Ok(())
 }

@@ -92,7 +92,7 @@ fn resolve(settings: Settings, files: &SettingFiles) -> Result<Resolved, String>
         admin_listen,
         service,
         gateway,
-        process: process.with_files(files),
+        process: process.with_files(files)?,
     })
 }
 
@@ -115,7 +115,7 @@ async fn run(settings: Resolved, process: Process) -> Result<()> {
         &mut registry,
     );
     tracing::debug!(http = %http.local_addr()?, grpc = %grpc.local_addr()?, admin = %admin.local_addr()?, "listening");
-    greet(http.local_addr()?, grpc.local_addr()?, is_in_memory);
+    greet(process.scheme(), http.local_addr()?, grpc.local_addr()?, is_in_memory);
     process.serve_admin(admin, registry);
     let http_port = process.port("http", Protocol::Http, None);
     let grpc_port = process.port("grpc", Protocol::Grpc, Some(CONNECTION_MAX_AGE));
@@ -127,8 +127,8 @@ async fn run(settings: Resolved, process: Process) -> Result<()> {
 }
 
 /// Prints the address of the page and the next steps.
-fn greet(http: SocketAddr, grpc: SocketAddr, is_in_memory: bool) {
-    output::print(format_args!("Nono is ready: http://{http}  (gRPC on {grpc}, Ctrl-C stops it)\n"));
+fn greet(scheme: &str, http: SocketAddr, grpc: SocketAddr, is_in_memory: bool) {
+    output::print(format_args!("Nono is ready: {scheme}://{http}  (gRPC on {grpc}, Ctrl-C stops it)\n"));
     if is_in_memory {
         output::print(format_args!(
             "Sessions live in memory and end with the program; keep them: --store redis://127.0.0.1:6379\n"

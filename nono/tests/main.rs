@@ -31,3 +31,4 @@ mod slow_readers;
 mod store_log;
 mod telemetry;
 mod tidy;
+mod tls;

@@ -21,6 +21,7 @@ mod setting_files;
 pub mod settings;
 mod signals;
 mod telemetry;
+pub mod tls;
 mod version;
 
 pub use jitter::jittered;

@@ -97,8 +97,18 @@ impl ReloadSignal {
     /// contents of all, in the order of the files. An error, which is one sentence without a content, is logged once.
     pub fn watch(
         &self,
+        files: Vec<SettingFile>,
+        apply: impl FnMut(&[Vec<u8>]) -> Result<(), String> + Send + 'static,
+    ) {
+        self.watch_counted(files, apply, |_| {});
+    }
+
+    /// Does the same and calls `count` after each change, with `true` if the new contents are in use.
+    pub fn watch_counted(
+        &self,
         mut files: Vec<SettingFile>,
         mut apply: impl FnMut(&[Vec<u8>]) -> Result<(), String> + Send + 'static,
+        count: impl Fn(bool) + Send + 'static,
     ) {
         if files.is_empty() {
             return;
@@ -119,7 +129,9 @@ impl ReloadSignal {
                 files = returned;
                 let changed = note_changes(&mut files, &contents);
                 if !changed.is_empty() {
-                    log(&changed, valid(contents).and_then(|contents| apply(&contents)));
+                    let result = valid(contents).and_then(|contents| apply(&contents));
+                    count(result.is_ok());
+                    log(&changed, result);
                 }
             }
         });

@@ -5,10 +5,11 @@ use crate::{
     memory::MemoryBudgets,
     output,
     reload::ReloadSignal,
-    server::{ConnectionLimits, ConnectionMetrics, Port, Protocol},
+    server::{ConnectionLimits, ConnectionMetrics, Port, Protocol, ServerTls},
     settings::{EXIT_USAGE, ProcessSettings},
     signals::Signals,
     telemetry::{DroppedLines, Telemetry},
+    tls::TlsMetrics,
 };
 use anyhow::{Context, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -31,6 +32,10 @@ pub struct Process {
     pub memory: MemoryBudgets,
     /// Watch over the files of settings.
     pub reload: ReloadSignal,
+    /// TLS of the ports; `None` for plain connections.
+    pub tls: Option<ServerTls>,
+    /// Metrics of all certificates of the process.
+    pub tls_metrics: TlsMetrics,
 }
 
 impl Process {
@@ -52,13 +57,20 @@ impl Process {
         registry.register_collector(Box::new(DroppedLines));
         self.connections.register(&mut registry);
         self.memory.register(&mut registry);
+        self.tls_metrics.register(&mut registry);
         registry
     }
 
-    /// Returns a port with the limits and metrics of this process.
+    /// Returns the scheme of URLs of this process.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// Returns a port with the limits, metrics and TLS of this process.
     pub fn port(&self, name: &'static str, protocol: Protocol, max_age: Option<Duration>) -> Port {
         let (limits, metrics, headers) = (self.limits, self.connections.clone(), self.memory.headers.clone());
-        Port { name, protocol, max_age, limits, metrics, headers }
+        let tls = self.tls.as_ref().map(|tls| tls.port(protocol));
+        Port { name, protocol, max_age, limits, metrics, headers, tls }
     }
 
     /// Runs `work` until it ends or the drain deadline passes, and logs the outcome.
@@ -111,6 +123,10 @@ where
     let reload = ReloadSignal::default();
     signals.handle(lifecycle.clone(), settings.drain_delay, reload.clone());
     reload.watch(settings.log_filter_file.iter().cloned().collect(), telemetry.filter_loader());
+    let tls_metrics = TlsMetrics::default();
+    if let Some(tls) = &settings.server_tls {
+        tls.watch(&reload, &tls_metrics);
+    }
     raise_file_limit();
     let process = Process {
         lifecycle,
@@ -119,6 +135,8 @@ where
         connections: ConnectionMetrics::default(),
         memory: settings.memory_budgets(),
         reload,
+        tls: settings.server_tls.clone(),
+        tls_metrics,
     };
     let result = work(process).await;
     if !telemetry.flush().await {

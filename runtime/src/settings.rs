@@ -4,8 +4,9 @@ use crate::{
     memory::{MemoryBudgets, process_limit},
     output,
     reload::SettingFile,
-    server::ConnectionLimits,
+    server::{ConnectionLimits, ServerTls},
     setting_files::with_files,
+    tls::TlsSettings,
 };
 use bytesize::ByteSize;
 use clap::{
@@ -74,13 +75,21 @@ pub struct ProcessSettings {
     /// used for requests and responses; what exceeds that is rejected.
     #[arg(long, env = "NONO_MEMORY_LIMIT", value_name = "SIZE", value_parser = memory_size)]
     pub memory_limit: Option<u64>,
+
+    /// Settings of TLS.
+    #[command(flatten)]
+    pub tls: TlsSettings,
+
+    /// TLS of the ports, from its settings.
+    #[arg(skip)]
+    pub server_tls: Option<ServerTls>,
 }
 
 impl ProcessSettings {
-    /// Returns the settings with the files that are watched.
-    #[must_use]
-    pub fn with_files(self, files: &SettingFiles) -> Self {
-        Self { log_filter_file: files.get(LOG_FILTER), ..self }
+    /// Returns the settings with the files that are watched, and with TLS. The error is one sentence.
+    pub fn with_files(self, files: &SettingFiles) -> Result<Self, String> {
+        let server_tls = ServerTls::new(&self.tls)?;
+        Ok(Self { log_filter_file: files.get(LOG_FILTER), server_tls, ..self })
     }
 
     /// Returns the connection limits of each port.

@@ -1,11 +1,13 @@
 //! Servers for tests: real Redis servers, a scripted model and a fault-injecting proxy. For tests only: it panics where a
 //! test cannot continue.
 
+mod authority;
 mod model;
 mod proxy;
 mod redis;
 mod stopwatch;
 
+pub use authority::{Authority, CertificatePair};
 pub use model::{Behaviour, ModelServer, micros, sent_at};
 pub use proxy::Proxy;
 pub use redis::{Certificates, ClientCertificates, RedisCluster, RedisServer, SentinelSet};

@@ -276,6 +276,7 @@ pub fn port(protocol: Protocol) -> Port {
         limits: Default::default(),
         metrics: Default::default(),
         headers,
+        tls: None,
     }
 }
 

@@ -1,8 +1,9 @@
 //! The metrics in `docs/operations.md`, compared with those of a running program.
 
 use super::document;
-use crate::app::Program;
+use crate::tls::{Server, TlsClient};
 use std::collections::BTreeSet;
+use testkit::Authority;
 
 /// Suffixes that the text format adds to the name of a metric.
 const SUFFIXES: [&str; 4] = ["_bucket", "_count", "_sum", "_created"];
@@ -26,13 +27,13 @@ fn values(metrics: &str, metric: &str, label: &str) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn the_documented_metrics_are_those_of_the_program() {
-    let mut program = Program::nono(&[], &[("RUST_LOG", "debug")]);
-    let listening = program.wait_for_log("\"admin\"").await;
-    let address =
-        |field: &str| listening.split(&format!("\"{field}\":\"")).nth(1).unwrap().split('"').next().unwrap();
-    let get = async |url: String| reqwest::get(url).await.unwrap().text().await.unwrap();
-    get(format!("http://{}/health", address("http"))).await;
-    let metrics = get(format!("http://{}/metrics", address("admin"))).await;
+    // With TLS, so that the metrics of certificates have values.
+    let authority = Authority::new("CA");
+    let (server, client) = (Server::nono(&authority, &[]).await, TlsClient::new(&authority.pem()));
+    let get =
+        async |url: String| client.http(&["http/1.1"]).get(url).send().await.unwrap().text().await.unwrap();
+    get(server.url("http", "/health")).await;
+    let metrics = get(server.url("admin", "/metrics")).await;
     let names: BTreeSet<_> = metrics
         .lines()
         .filter(|line| !line.starts_with('#') && !line.is_empty())

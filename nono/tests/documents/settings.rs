@@ -10,10 +10,11 @@ const COMMANDS: [(&str, &[&str]); 4] =
 /// Variables of the build.
 const BUILD_VARIABLES: [&str; 1] = ["NONO_GIT_SHA"];
 /// Flags of other programs that the documents show: cargo, docker, kubectl, curl, node, redis-cli.
-const OTHER_FLAGS: [&str; 17] = [
+const OTHER_FLAGS: [&str; 18] = [
     "--bench",
     "--build",
     "--build-arg",
+    "--cacert",
     "--detach",
     "--example",
     "--fail-with-body",

@@ -1,8 +1,10 @@
 //! One connection, from its acceptance to its end.
 
 use super::{
+    handshake::{self, Failure},
     head::{HeadCharge, HeadState},
     peer::Peer,
+    socket::Socket,
     stall::{self, StreamExecutor},
     stream::ClientStream,
     table::{Rejection, Ticket},
@@ -13,11 +15,12 @@ use hyper::{
     service::{Service, service_fn},
 };
 use hyper_util::{rt::TokioIo, server::conn::auto::Builder, service::TowerToHyperService};
-use std::{pin::pin, sync::Arc, time::Duration};
+use rustls::ServerConfig;
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::{sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -40,27 +43,79 @@ pub(super) struct ConnectionEnd {
     pub(super) stopping: CancellationToken,
 }
 
+/// A connection that was accepted.
+pub(super) struct Accepted {
+    pub(super) socket: TcpStream,
+    pub(super) peer: SocketAddr,
+    /// Configuration of TLS; `None` for a plain connection.
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) head: HeadCharge,
+}
+
 /// Serves a connection until the client, an error or one of the reasons ends it, and closes it.
 pub(super) async fn serve(
-    socket: TcpStream,
-    peer: Peer,
+    accepted: Accepted,
     router: Router,
     builder: Arc<Builder<StreamExecutor>>,
     ticket: Ticket,
-    head: HeadCharge,
     end: ConnectionEnd,
 ) {
-    let (ticket, state) = (Arc::new(ticket), head.state());
+    let ticket = Arc::new(ticket);
+    let first_request = Instant::now() + FIRST_REQUEST_TIMEOUT;
+    let Accepted { socket, peer, tls, head } = accepted;
+    let (socket, peer, head) = match tls {
+        None => (Socket::Plain(socket), Peer::plain(peer), head),
+        Some(config) => {
+            // Boxed: plain connections would carry its size, too.
+            let accepting = Box::pin(handshake::accept(socket, peer, config, head));
+            match secure(accepting, &ticket, first_request, &end.stopping).await {
+                Some(secured) => secured,
+                None => return,
+            }
+        }
+    };
+    let state = head.state();
     let (stream, returned) = ClientStream::new(socket, ticket.clone(), head);
-    let is_complete = serve_requests(stream, peer, router, &builder, &ticket, state, end).await;
+    let requests = Requests { peer, router, head: state, first_request };
+    let is_complete = serve_requests(stream, requests, &builder, &ticket, end).await;
     if is_complete && let Ok(socket) = returned.await {
         linger(socket).await;
     }
 }
 
+/// Waits for the handshake of TLS. Returns `None` if it failed or the connection has to end before.
+async fn secure(
+    accepting: impl Future<Output = Result<(Socket, Peer, HeadCharge), Failure>>,
+    ticket: &Ticket,
+    deadline: Instant,
+    stopping: &CancellationToken,
+) -> Option<(Socket, Peer, HeadCharge)> {
+    let evicted = ticket.evicted();
+    let stopped = async {
+        stopping.cancelled().await;
+        sleep(LAST_REQUEST_TIMEOUT).await;
+    };
+    tokio::select! {
+        result = accepting => match result {
+            Ok(secured) => return Some(secured),
+            Err(failure) => {
+                tracing::debug!(error = %failure.error, "TLS handshake failed");
+                if failure.is_rejection() {
+                    ticket.reject(Rejection::Handshake);
+                    linger(failure.socket).await;
+                }
+            }
+        },
+        () = sleep_until(deadline) => ticket.reject(Rejection::Timeout),
+        () = evicted.cancelled() => ticket.reject(Rejection::Evicted),
+        () = stopped => {}
+    }
+    None
+}
+
 /// Closes a socket without a reset (RFC 9112, section 9.6). The client may still be sending; the reset that unread data
 /// causes could reach it before it reads the last responses, or which of its requests were accepted.
-async fn linger(mut socket: TcpStream) {
+async fn linger(mut socket: Socket) {
     let closing = async {
         socket.shutdown().await?;
         let mut ignored = [0; 1024];
@@ -72,16 +127,25 @@ async fn linger(mut socket: TcpStream) {
     }
 }
 
+/// The requests of a connection.
+struct Requests {
+    peer: Peer,
+    router: Router,
+    /// State of the current one.
+    head: HeadState,
+    /// Deadline of the first one.
+    first_request: Instant,
+}
+
 /// Serves the requests of a connection. Returns `true` if all of them were served.
 async fn serve_requests(
     stream: ClientStream,
-    peer: Peer,
-    router: Router,
+    requests: Requests,
     builder: &Builder<StreamExecutor>,
     ticket: &Arc<Ticket>,
-    head: HeadState,
     end: ConnectionEnd,
 ) -> bool {
+    let Requests { peer, router, head, first_request } = requests;
     let ConnectionEnd { max_age, draining, stopping } = end;
     let (evicted, on_request) = (ticket.evicted(), ticket.clone());
     let service = TowerToHyperService::new(ServiceExt::<Request>::map_response(router, stall::watch));
@@ -93,7 +157,7 @@ async fn serve_requests(
     });
     let stream = TokioIo::new(stream);
     let mut connection = pin!(builder.serve_connection(stream, service));
-    let mut first_request = pin!(sleep(FIRST_REQUEST_TIMEOUT));
+    let mut first_request = pin!(sleep_until(first_request));
     let mut aged = pin!(sleep(max_age.unwrap_or(Duration::MAX)));
     let mut drained = pin!(async {
         match draining {

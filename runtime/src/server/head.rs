@@ -87,6 +87,12 @@ impl HeadCharge {
         self.state.clone()
     }
 
+    /// Starts again with nothing received.
+    pub(super) fn restart(&mut self) {
+        self.received = 0;
+        self.reservation.set(0);
+    }
+
     /// Charges received bytes. Returns `false` if the budget is used up.
     pub(super) fn charge(&mut self, received: usize) -> bool {
         match self.state.0.load(Ordering::Relaxed) {

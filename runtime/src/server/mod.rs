@@ -3,24 +3,29 @@
 //! `axum::serve` and tonic's own server have no deadline for the first request and no connection limit.
 
 mod connection;
+mod handshake;
 mod head;
 mod parse_errors;
 mod peer;
+mod protocol;
+mod socket;
 mod stall;
 mod stream;
 mod table;
+mod tls;
 
 pub use connection::FIRST_REQUEST_TIMEOUT;
 pub use head::HEADER_LIST_MAX_BYTES;
 pub use peer::{PeerAddress, PeerCertificate, Secure};
+pub use protocol::Protocol;
 pub use table::{ConnectionLimits, ConnectionMetrics};
+pub use tls::{PortTls, ServerTls};
 
 use crate::{Lifecycle, memory::MemoryBudget};
 use axum::Router;
-use connection::ConnectionEnd;
+use connection::{Accepted, ConnectionEnd};
 use head::{HeadCharge, HeadState};
 use hyper_util::{rt::TokioTimer, server::conn::auto::Builder};
-use peer::Peer;
 use socket2::{SockRef, TcpKeepalive};
 use stall::StreamExecutor;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -44,17 +49,6 @@ const UNSENT_MAX_BYTES: u32 = 64 * 1024;
 /// Pause after a failed accept, usually caused by a lack of file descriptors.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
-/// Protocols served on a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// HTTP/1 and HTTP/2 with prior knowledge, for clients and proxies.
-    Http,
-    /// HTTP/2 only. Clients may share one connection between many of their own.
-    Grpc,
-    /// HTTP/1 with one request per connection, so that idle connections cannot use the port up.
-    Admin,
-}
-
 /// A listening port.
 #[derive(Debug)]
 pub struct Port {
@@ -70,6 +64,8 @@ pub struct Port {
     pub metrics: ConnectionMetrics,
     /// Budget of the process for headers that are not complete.
     pub headers: MemoryBudget,
+    /// TLS of the port; `None` for plain connections.
+    pub tls: Option<PortTls>,
 }
 
 impl Port {
@@ -79,7 +75,7 @@ impl Port {
         let table = Arc::new(ConnectionTable::new(self.name, self.limits, &self.metrics));
         let connections = TaskTracker::new();
         let stopping = lifecycle.stopping_token();
-        while let Some((stream, peer)) = stopping.run_until_cancelled(accept(&listener, &self.limits)).await {
+        while let Some((socket, peer)) = stopping.run_until_cancelled(accept(&listener, &self.limits)).await {
             let Some(ticket) = table.admit(peer.ip()) else { continue };
             let end = ConnectionEnd {
                 max_age: self.max_age.map(crate::jittered),
@@ -87,16 +83,9 @@ impl Port {
                 stopping: stopping.clone(),
             };
             let head = HeadCharge::new(HeadState::default(), &self.headers);
-            let peer = Peer::plain(peer);
-            connections.spawn(connection::serve(
-                stream,
-                peer,
-                router.clone(),
-                builder.clone(),
-                ticket,
-                head,
-                end,
-            ));
+            let tls = self.tls.as_ref().map(PortTls::config);
+            let accepted = Accepted { socket, peer, tls, head };
+            connections.spawn(connection::serve(accepted, router.clone(), builder.clone(), ticket, end));
         }
         drop(listener);
         connections.close();
@@ -105,6 +94,15 @@ impl Port {
 }
 
 impl Port {
+    /// Requires a client certificate, if the settings have authorities for them.
+    #[must_use]
+    pub fn with_client_certificates(mut self) -> Self {
+        if let Some(tls) = &mut self.tls {
+            tls.require_certificate();
+        }
+        self
+    }
+
     /// Returns the token on which a new connection should close. Clients of gRPC are told at the start of the drain, so that
     /// they leave while they still know other addresses. Those that come back during the drain are served until its end.
     fn draining_of_new_connections(&self, lifecycle: &Lifecycle) -> Option<CancellationToken> {

@@ -35,6 +35,11 @@ impl Peer {
         Self { address: PeerAddress(address), is_secure: false, certificate: None }
     }
 
+    /// Creates the client of a connection with TLS.
+    pub(super) fn secure(address: SocketAddr, certificate: Option<PeerCertificate>) -> Self {
+        Self { is_secure: true, certificate: certificate.map(Arc::new), ..Self::plain(address) }
+    }
+
     /// Adds what is known about the client to the extensions of a request.
     pub(super) fn describe(&self, extensions: &mut Extensions) {
         extensions.insert(self.address);
@@ -76,6 +81,7 @@ mod tests {
             limits: Default::default(),
             metrics: Default::default(),
             headers: MemoryBudgets::default().headers,
+            tls: None,
         };
         let router = Router::new().route("/", get(handler));
         tokio::spawn(async move { port.serve(listener, router, &Lifecycle::default()).await });

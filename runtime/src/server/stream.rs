@@ -1,6 +1,6 @@
 //! The socket of a connection as hyper sees it.
 
-use super::{head::HeadCharge, parse_errors::problem_for, table::Ticket};
+use super::{head::HeadCharge, parse_errors::problem_for, socket::Socket, table::Ticket};
 use std::{
     collections::VecDeque,
     io,
@@ -10,7 +10,6 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     sync::oneshot,
 };
 
@@ -25,8 +24,8 @@ const HTTP1_READ_MAX_BYTES: usize = 8 * 1024 - 64;
 ///
 /// The socket outlives it: hyper drops its stream when a connection ends, but closing the socket then could reset it.
 pub(super) struct ClientStream {
-    socket: Option<TcpStream>,
-    returned: Option<oneshot::Sender<TcpStream>>,
+    socket: Option<Socket>,
+    returned: Option<oneshot::Sender<Socket>>,
     ticket: Arc<Ticket>,
     /// Number of bytes received that match the preface; `None` after a mismatch or at its end.
     matched: Option<usize>,
@@ -39,16 +38,16 @@ pub(super) struct ClientStream {
 impl ClientStream {
     /// Creates a stream over a socket. The receiver gets the socket back when the stream is dropped.
     pub(super) fn new(
-        socket: TcpStream,
+        socket: Socket,
         ticket: Arc<Ticket>,
         head: HeadCharge,
-    ) -> (Self, oneshot::Receiver<TcpStream>) {
+    ) -> (Self, oneshot::Receiver<Socket>) {
         let (sender, receiver) = oneshot::channel();
         let (socket, returned, replacement) = (Some(socket), Some(sender), VecDeque::new());
         (Self { socket, returned, ticket, matched: Some(0), head: Some(head), replacement }, receiver)
     }
 
-    fn socket(&mut self) -> Pin<&mut TcpStream> {
+    fn socket(&mut self) -> Pin<&mut Socket> {
         Pin::new(self.socket.as_mut().expect("only drop takes the socket"))
     }
 

@@ -75,10 +75,12 @@ pub(super) enum Rejection {
     Timeout,
     /// A newer connection needed the slot and no request had arrived on this one.
     Evicted,
+    /// The TLS handshake failed.
+    Handshake,
 }
 
 impl Rejection {
-    const ALL: [Self; 4] = [Self::PortLimit, Self::PeerLimit, Self::Timeout, Self::Evicted];
+    const ALL: [Self; 5] = [Self::PortLimit, Self::PeerLimit, Self::Timeout, Self::Evicted, Self::Handshake];
 
     const fn as_label(self) -> &'static str {
         match self {
@@ -86,6 +88,7 @@ impl Rejection {
             Self::PeerLimit => "peer_limit",
             Self::Timeout => "first_request_timeout",
             Self::Evicted => "evicted",
+            Self::Handshake => "tls_handshake",
         }
     }
 }
@@ -95,7 +98,7 @@ impl Rejection {
 pub(super) struct ConnectionTable {
     limits: ConnectionLimits,
     open_gauge: Gauge,
-    rejected: [Counter; 4],
+    rejected: [Counter; 5],
     connections: Mutex<Connections>,
 }
 

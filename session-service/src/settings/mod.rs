@@ -23,7 +23,7 @@ use runtime::{
 use std::{fs, sync::Arc, time::Duration};
 
 pub use auth::{AccessSettings, ResolvedAccess};
-pub use store::{ResolvedStore, StoreSettings, StoreUrl, TlsFile};
+pub use store::{ResolvedStore, StoreSettings, StoreUrl};
 pub use store_files::StoreFiles;
 
 /// Settings of the service besides its addresses and its store.

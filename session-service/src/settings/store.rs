@@ -7,11 +7,8 @@ use crate::store::{
     redis::{RedisSettings, RedisStore, RedisTls, RedisUrl, SentinelCredentials},
 };
 use clap::Args;
-use runtime::{
-    reload::{ReloadSignal, SettingFile},
-    settings::SettingFiles,
-};
-use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use runtime::{reload::ReloadSignal, settings::SettingFiles, tls::PemFile};
+use secrecy::SecretString;
 use std::{fmt, str::FromStr, sync::Arc};
 
 /// URL of the store.
@@ -58,23 +55,23 @@ pub struct StoreSettings {
     /// PEM file with the certificate authorities of the store [default: the system's].
     #[arg(
         long, global = true, env = "NONO_STORE_TLS_CA", value_name = "FILE",
-        value_parser = |path: &str| TlsFile::read("--store-tls-ca", path)
+        value_parser = |path: &str| PemFile::read("--store-tls-ca", path)
     )]
-    pub store_tls_ca: Option<TlsFile>,
+    pub store_tls_ca: Option<PemFile>,
 
     /// PEM file with the client certificate for a store that requires one.
     #[arg(
         long, global = true, env = "NONO_STORE_TLS_CERT", value_name = "FILE", requires = "store_tls_key",
-        value_parser = |path: &str| TlsFile::read("--store-tls-cert", path)
+        value_parser = |path: &str| PemFile::read("--store-tls-cert", path)
     )]
-    pub store_tls_cert: Option<TlsFile>,
+    pub store_tls_cert: Option<PemFile>,
 
     /// PEM file with the key of the client certificate.
     #[arg(
         long, global = true, env = "NONO_STORE_TLS_KEY", value_name = "FILE", requires = "store_tls_cert",
-        value_parser = |path: &str| TlsFile::read("--store-tls-key", path)
+        value_parser = |path: &str| PemFile::read("--store-tls-key", path)
     )]
-    pub store_tls_key: Option<TlsFile>,
+    pub store_tls_key: Option<PemFile>,
 
     /// User name for the Sentinels [default: the default user].
     #[arg(long, global = true, env = "NONO_STORE_SENTINEL_USER", value_name = "NAME")]
@@ -89,25 +86,6 @@ pub struct StoreSettings {
         hide_env_values = true
     )]
     pub store_sentinel_password: Option<SecretString>,
-}
-
-/// A file with a certificate or a key, and its content.
-#[derive(Clone, Debug)]
-pub struct TlsFile {
-    file: SettingFile,
-    content: SecretSlice<u8>,
-}
-
-impl TlsFile {
-    fn read(setting: &'static str, path: &str) -> Result<Self, String> {
-        let read = SettingFile::read(setting, path);
-        let (file, content) = read.map_err(|error| format!("it cannot be read: {error}"))?;
-        Ok(Self { file, content: content.into() })
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        self.content.expose_secret().to_vec()
-    }
 }
 
 /// A store that can be created from valid settings.
@@ -134,8 +112,8 @@ impl StoreSettings {
         let settings = RedisSettings {
             url,
             tls: RedisTls {
-                ca: self.store_tls_ca.map(|file| file.bytes()),
-                client: client.map(|(cert, key)| (cert.bytes(), key.bytes())),
+                ca: self.store_tls_ca.map(|file| file.bytes().to_vec()),
+                client: client.map(|(cert, key)| (cert.bytes().to_vec(), key.bytes().to_vec())),
             },
             sentinel: SentinelCredentials {
                 user: self.store_sentinel_user,
@@ -156,7 +134,7 @@ impl StoreSettings {
             (StoreSetting::ClientCert, &self.store_tls_cert),
             (StoreSetting::ClientKey, &self.store_tls_key),
         ] {
-            store_files.add(setting, file.as_ref().map(|tls| tls.file.clone()));
+            store_files.add(setting, file.as_ref().map(|pem| pem.file.clone()));
         }
         store_files
     }

@@ -1,9 +1,6 @@
 //! TLS certificates, generated for a test.
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose,
-};
+use crate::authority::{Authority, CertificatePair};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -33,8 +30,6 @@ pub struct Certificates {
     other_ca: PathBuf,
 }
 
-type Issuer = CertifiedIssuer<'static, KeyPair>;
-
 impl Certificates {
     /// Generates a CA and certificates.
     pub fn make() -> Self {
@@ -49,13 +44,13 @@ impl Certificates {
             other_ca: path("other-ca.pem"),
             folder,
         };
-        let ca = authority("Test CA");
+        let ca = Authority::new("Test CA");
         write(&certificates.ca, &ca.pem());
-        write(&certificates.other_ca, &authority("Other CA").pem());
+        write(&certificates.other_ca, &Authority::new("Other CA").pem());
         // Nodes of a cluster use their certificates as servers and as clients of each other.
-        let both = [ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        issue(&ca, &["localhost", "127.0.0.1"], &both, &certificates.server_cert, &certificates.server_key);
-        issue(&ca, &["client"], &both[1..], &certificates.client_cert, &certificates.client_key);
+        let server = ca.issue(&["localhost", "127.0.0.1"]);
+        write_pair(&server, &certificates.server_cert, &certificates.server_key);
+        write_pair(&ca.issue_client(&["client"]), &certificates.client_cert, &certificates.client_key);
         certificates
     }
 
@@ -112,32 +107,9 @@ impl Certificates {
     }
 }
 
-fn authority(name: &str) -> Issuer {
-    let mut params = params(name, &[]);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    CertifiedIssuer::self_signed(params, key()).expect("a CA can be created")
-}
-
-fn issue(ca: &Issuer, names: &[&str], usages: &[ExtendedKeyUsagePurpose], cert: &Path, key_path: &Path) {
-    let mut params = params(names[0], names);
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = usages.to_vec();
-    params.use_authority_key_identifier_extension = true;
-    let key = key();
-    write(cert, &params.signed_by(&key, ca).expect("a CA can sign").pem());
-    write(key_path, &key.serialize_pem());
-}
-
-fn params(name: &str, names: &[&str]) -> CertificateParams {
-    let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-    let mut params = CertificateParams::new(names).expect("the names are valid");
-    params.distinguished_name.push(DnType::CommonName, name);
-    params
-}
-
-fn key() -> KeyPair {
-    KeyPair::generate().expect("a key can be generated")
+fn write_pair(pair: &CertificatePair, cert: &Path, key: &Path) {
+    write(cert, &pair.cert);
+    write(key, &pair.key);
 }
 
 fn write(path: &Path, text: &str) {
