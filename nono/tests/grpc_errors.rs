@@ -28,7 +28,7 @@ use tonic_types::StatusExt;
 
 /// Sends bytes as they are, whether or not they are a message.
 #[derive(Clone, Default)]
-struct RawCodec;
+pub struct RawCodec;
 
 impl Codec for RawCodec {
     type Encode = Bytes;

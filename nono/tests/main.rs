@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(unreachable_pub, reason = "a macro adds the cases to other modules")]
 
+mod access;
 mod app;
 mod chat;
 mod commands;
