@@ -8,6 +8,8 @@ use std::{ffi::OsString, io, net::SocketAddr, process::ExitCode};
 
 /// Id of the setting with the address of the admin port.
 const ADMIN_LISTEN: &str = "admin_listen";
+/// Id of the setting with the certificate of the program.
+const TLS_CERT: &str = "tls_cert";
 const HEALTH: &str = "health";
 const COMPLETIONS: &str = "completions";
 const MAN: &str = "man";
@@ -38,7 +40,8 @@ pub fn run<S: CommandFactory>() -> Option<ExitCode> {
         (HEALTH, arguments) => {
             let own = arguments.get_one::<OsString>(ADMIN_LISTEN);
             let admin = own.or_else(|| matches.get_one(ADMIN_LISTEN))?.to_str()?.parse().ok()?;
-            Some(check_health(admin))
+            let uses_tls = matches.get_one::<OsString>(TLS_CERT).is_some();
+            Some(check_health(admin, uses_tls))
         }
         (COMPLETIONS, arguments) => {
             let shell = arguments.get_one::<OsString>("shell")?.to_str()?.parse().ok()?;
@@ -64,10 +67,10 @@ fn relaxed(command: clap::Command) -> clap::Command {
     command.mut_args(relax).mut_subcommands(relaxed)
 }
 
-fn check_health(admin: SocketAddr) -> ExitCode {
+fn check_health(admin: SocketAddr, uses_tls: bool) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(health::check(admin)),
+        Ok(runtime) => runtime.block_on(health::check(admin, uses_tls)),
         Err(error) => Err(format!("the check cannot run: {error}")),
     };
     match result {

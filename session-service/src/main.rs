@@ -77,7 +77,7 @@ enum Resolved {
         grpc_listen: SocketAddr,
         admin_listen: SocketAddr,
         service: Box<ResolvedService>,
-        process: ProcessSettings,
+        process: Box<ProcessSettings>,
     },
     Doctor {
         store: RedisSettings,
@@ -106,7 +106,7 @@ fn resolve(settings: Settings, files: &SettingFiles) -> Result<Resolved, String>
     let Settings { grpc_listen, admin_listen, store, service, process, command } = settings;
     let store = store.ok_or("the following required arguments were not provided: --store <URL>")?;
     let service = service.resolve(store, files)?;
-    let process = process.with_files(files)?;
+    let process = Box::new(process.with_files(files)?);
     let Some(Command::Doctor { repair, limit }) = command else {
         service.access.check_address(grpc_listen, process.insecure_no_auth)?;
         let service = Box::new(service);

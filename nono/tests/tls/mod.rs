@@ -1,6 +1,7 @@
 //! TLS on the ports of the programs, and between the gateway and the service. Certificates are generated for each test.
 
 mod client;
+mod health;
 mod mutual;
 mod ports;
 mod settings;

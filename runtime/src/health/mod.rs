@@ -1,11 +1,16 @@
 //! Readiness of a running program, asked at its admin port.
 
+mod tls;
+
 use http::{
     Request, StatusCode,
     header::{CONNECTION, HOST},
 };
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::{body::Bytes, client::conn::http1};
+use http_body_util::{BodyExt, Empty};
+use hyper::{
+    body::{Bytes, Incoming},
+    client::conn::http1,
+};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::{
@@ -14,7 +19,11 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
 
 /// Timeout of the check.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -22,31 +31,63 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 const REPORT_MAX_BYTES: usize = 64 * 1024;
 
 /// Asks the program with this admin address if it is ready. The error is one sentence.
-pub(crate) async fn check(admin: SocketAddr) -> Result<(), String> {
+///
+/// `uses_tls` is the setting of this process. Without it, the program may still use TLS, if only its own arguments say so.
+pub(crate) async fn check(admin: SocketAddr, uses_tls: bool) -> Result<(), String> {
     if admin.port() == 0 {
         return Err("the admin port is 0: set --admin-listen to the port of the running program".into());
     }
-    match timeout(TIMEOUT, request(admin)).await {
+    match timeout(TIMEOUT, request(admin, uses_tls)).await {
         Ok(Ok((StatusCode::OK, _))) => Ok(()),
         Ok(Ok((StatusCode::SERVICE_UNAVAILABLE, report))) => Err(not_ready(&report)),
         Ok(Ok((status, _))) => {
             Err(format!("{admin} responds with {status}: it is not the admin port of Nono"))
         }
-        Ok(Err(error)) => Err(describe(admin, &*error)),
+        Ok(Err(error)) => Err(describe(admin, uses_tls, &*error)),
         Err(_) => Err(format!("{admin} does not respond within {TIMEOUT:?}")),
     }
 }
 
 /// Sends the request to the first address that accepts a connection. Returns status and body.
-async fn request(admin: SocketAddr) -> Result<(StatusCode, Bytes), Box<dyn Error + Send + Sync>> {
-    let stream = TcpStream::connect(&*local_addresses(admin)).await?;
+async fn request(
+    admin: SocketAddr,
+    uses_tls: bool,
+) -> Result<(StatusCode, Bytes), Box<dyn Error + Send + Sync>> {
+    let connect = async || TcpStream::connect(&*local_addresses(admin)).await;
+    if !uses_tls {
+        match send(admin, connect().await?).await {
+            // This is how the alert of a port with TLS looks to HTTP.
+            Err(error) if error.is_parse() => {}
+            result => return Ok(result?),
+        }
+    }
+    let stream = tls::connect(admin.ip(), connect().await?).await?;
+    Ok(send(admin, stream).await?)
+}
+
+async fn send(
+    admin: SocketAddr,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> hyper::Result<(StatusCode, Bytes)> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let request = Request::get("/readyz?verbose").header(HOST, admin.to_string()).header(CONNECTION, "close");
-    let response = sender.send_request(request.body(Empty::<Bytes>::new())?).await?;
+    let request = request.body(Empty::<Bytes>::new()).expect("an address is a valid header");
+    let response = sender.send_request(request).await?;
     let status = response.status();
-    let body = Limited::new(response.into_body(), REPORT_MAX_BYTES).collect().await?;
-    Ok((status, body.to_bytes()))
+    Ok((status, read(response.into_body()).await?))
+}
+
+/// Reads a body up to the maximum size of a report.
+async fn read(mut body: Incoming) -> hyper::Result<Bytes> {
+    let mut report = Vec::new();
+    while let Some(frame) = body.frame().await {
+        report.extend_from_slice(frame?.data_ref().map_or(&[], |data| &**data));
+        if report.len() > REPORT_MAX_BYTES {
+            break;
+        }
+    }
+    Ok(report.into())
 }
 
 /// Returns the addresses at which this machine reaches a server that listens on `admin`.
@@ -60,10 +101,14 @@ fn local_addresses(admin: SocketAddr) -> Vec<SocketAddr> {
     loopback.iter().map(|ip| SocketAddr::new(*ip, admin.port())).collect()
 }
 
-fn describe(admin: SocketAddr, error: &(dyn Error + Send + Sync + 'static)) -> String {
-    match error.downcast_ref::<io::Error>().map(io::Error::kind) {
+fn describe(admin: SocketAddr, uses_tls: bool, error: &(dyn Error + Send + Sync + 'static)) -> String {
+    let io = error.downcast_ref::<io::Error>();
+    match io.map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused) => {
             format!("{admin} refuses connections: the program does not run, or has another --admin-listen")
+        }
+        Some(io::ErrorKind::InvalidData) if uses_tls => {
+            format!("{admin} does not use TLS: the program runs without --tls-cert, or it is not Nono")
         }
         _ => format!("{admin} cannot be asked: {error}"),
     }
