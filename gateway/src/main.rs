@@ -3,11 +3,10 @@
 use anyhow::Result;
 use clap::Parser;
 use gateway::{
-    backend::{Backend, BackendKeyFile},
+    backend::Backend,
     server::{Gateway, serve},
-    settings::{AuthKind, GatewaySettings, backend},
+    settings::{BackendSettings, GatewaySettings, ResolvedBackend},
 };
-use http::Uri;
 use runtime::{
     Process, commands, listen,
     server::Protocol,
@@ -31,16 +30,8 @@ struct Settings {
     #[arg(long, env = "NONO_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:9091")]
     admin_listen: SocketAddr,
 
-    /// Address of the session service. Calls are balanced over several addresses, or over all addresses of a name.
-    #[arg(
-        long, env = "NONO_BACKEND", value_name = "URL", value_delimiter = ',', value_parser = backend,
-        default_value = "http://127.0.0.1:50051"
-    )]
-    backend: Vec<Uri>,
-
-    /// File that contains the key by which the session service recognizes this gateway, and nothing else.
-    #[arg(long, env = "NONO_BACKEND_KEY_FILE", value_name = "FILE", value_parser = BackendKeyFile::read, help_heading = "Access")]
-    backend_key_file: Option<BackendKeyFile>,
+    #[command(flatten)]
+    backend: BackendSettings,
 
     #[command(flatten)]
     gateway: GatewaySettings,
@@ -50,6 +41,15 @@ struct Settings {
 
     #[command(subcommand)]
     command: Option<commands::Command>,
+}
+
+/// Valid settings of the program.
+struct Resolved {
+    http_listen: SocketAddr,
+    admin_listen: SocketAddr,
+    backend: ResolvedBackend,
+    gateway: GatewaySettings,
+    process: ProcessSettings,
 }
 
 fn main() -> ExitCode {
@@ -62,24 +62,25 @@ fn main() -> ExitCode {
     }
 }
 
-fn resolve(settings: Settings, files: &SettingFiles) -> Result<Settings, String> {
-    settings.gateway.check(settings.http_listen, settings.process.insecure_no_auth)?;
-    if settings.gateway.access.auth != AuthKind::None && settings.backend_key_file.is_none() {
-        return Err(
-            "--auth cookie needs --backend-key-file: the service accepts owners only from callers with a key"
-                .into(),
-        );
-    }
-    Ok(Settings { process: settings.process.clone().with_files(files)?, ..settings })
+fn resolve(settings: Settings, files: &SettingFiles) -> Result<Resolved, String> {
+    let Settings { http_listen, admin_listen, backend, gateway, process, .. } = settings;
+    gateway.check(http_listen, process.insecure_no_auth)?;
+    let (backend, process) = (backend.resolve(gateway.access.auth)?, process.with_files(files)?);
+    Ok(Resolved { http_listen, admin_listen, backend, gateway, process })
 }
 
-async fn run(settings: Settings, process: Process) -> Result<()> {
+async fn run(settings: Resolved, process: Process) -> Result<()> {
     let http = listen(settings.http_listen).await?;
     let admin = listen(settings.admin_listen).await?;
     let mut registry = process.registry("gateway");
-    let credential = settings.backend_key_file.map(|file| file.watch(&process.reload)).unwrap_or_default();
+    let ResolvedBackend { addresses, tls, key, has_certificate } = settings.backend;
+    if let Some(tls) = &tls {
+        tls.watch(&process.reload, &process.tls_metrics);
+    }
+    let credential = key.map(|file| file.watch(&process.reload)).unwrap_or_default();
+    let credential = credential.with_certificate(has_certificate);
     let gateway = Gateway::new(
-        Backend::remote(&settings.backend, &mut registry).with_credential(credential),
+        Backend::remote(&addresses, tls.as_ref(), &mut registry).with_credential(credential),
         &settings.gateway,
         &settings.gateway.hosts(http.local_addr()?),
         &process.lifecycle,
@@ -88,7 +89,7 @@ async fn run(settings: Settings, process: Process) -> Result<()> {
         &mut registry,
     );
     let page = format!("{}://{}", process.scheme(), http.local_addr()?);
-    tracing::info!(page, admin = %admin.local_addr()?, backend = ?settings.backend, "listening");
+    tracing::info!(page, admin = %admin.local_addr()?, backend = ?addresses, "listening");
     process.serve_admin(admin, registry);
     let port = process.port("http", Protocol::Http, None).with_client_certificates();
     process.finish("HTTP", serve(http, gateway, port, &process.lifecycle)).await;

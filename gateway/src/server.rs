@@ -80,7 +80,9 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, port: Port, lifecycl
 async fn watch_backend(backend: Backend, lifecycle: Lifecycle) {
     let checks = async {
         loop {
-            lifecycle.set_dependency(BACKEND, backend.health("").await == Some(true));
+            let is_up = backend.health("").await == Some(true);
+            lifecycle.set_dependency(BACKEND, is_up);
+            lifecycle.set_dependency_reason(BACKEND, backend.tls_failures().filter(|_| !is_up));
             let endpoints = backend.endpoints().into_iter();
             let states = endpoints.map(|(name, state)| (name.to_string(), state.to_owned())).collect();
             lifecycle.set_dependency_parts(BACKEND, states);

@@ -4,11 +4,12 @@ use super::{
     endpoint::{Endpoint, Kind},
     health::Health,
     metrics::BackendMetrics,
+    target::Target,
     transport::{Attempts, Transport, TransportError},
 };
 use http::{Request, Response};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, Instant},
 };
@@ -45,15 +46,15 @@ impl Balancer {
         }
     }
 
-    /// Replaces the addresses. A removed endpoint takes no new calls and finishes those in progress.
-    pub(super) fn set_addresses(&self, addresses: &BTreeSet<String>) {
+    /// Replaces the targets. A removed endpoint takes no new calls and finishes those in progress.
+    pub(super) fn set_targets(&self, targets: &BTreeMap<Arc<str>, Target>) {
         let mut endpoints = self.endpoints.write().unwrap_or_else(PoisonError::into_inner);
-        endpoints.retain(|name, _| addresses.contains(&**name));
-        for address in addresses {
-            endpoints.entry(address.as_str().into()).or_insert_with_key(|name| {
+        endpoints.retain(|name, _| targets.contains_key(name));
+        for (address, target) in targets {
+            endpoints.entry(address.clone()).or_insert_with(|| {
                 let removed = CancellationToken::new();
                 let (changes, metrics) = (self.changes.clone(), self.metrics.clone());
-                let endpoint = Endpoint::start(name.clone(), changes, metrics, removed.clone());
+                let endpoint = Endpoint::start(target.clone(), changes, metrics, removed.clone());
                 Member { endpoint, _removed: removed.drop_guard() }
             });
         }
@@ -78,6 +79,14 @@ impl Balancer {
     pub(super) fn states(&self) -> Vec<(Arc<str>, Health)> {
         let endpoints = self.endpoints.read().unwrap_or_else(PoisonError::into_inner);
         endpoints.values().map(|Member { endpoint, .. }| (endpoint.name.clone(), endpoint.health())).collect()
+    }
+
+    /// Returns the names of the endpoints to which TLS fails, with the reasons.
+    pub(super) fn tls_failures(&self) -> Vec<(Arc<str>, String)> {
+        let endpoints = self.endpoints.read().unwrap_or_else(PoisonError::into_inner);
+        let failure =
+            |endpoint: &Endpoint| Some((endpoint.name.clone(), endpoint.tls_failure()?.to_string()));
+        endpoints.values().filter_map(|member| failure(&member.endpoint)).collect()
     }
 
     /// Returns a transport for calls of one kind.

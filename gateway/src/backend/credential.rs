@@ -8,9 +8,12 @@ use tonic::metadata::MetadataMap;
 /// Minimum length of a key, as the service demands it.
 const KEY_MIN_CHARS: usize = 32;
 
-/// Credential of the gateway. Clones share it.
+/// Credential of the gateway: a key, a client certificate, or both. Clones share it.
 #[derive(Clone, Default)]
-pub struct BackendCredential(Option<Current<HeaderValue>>);
+pub struct BackendCredential {
+    key: Option<Current<HeaderValue>>,
+    has_certificate: bool,
+}
 
 /// A file that contains the key, and its content.
 #[derive(Clone)]
@@ -34,18 +37,24 @@ impl BackendKeyFile {
             credential.set(parse(contents.first().map_or(&[][..], Vec::as_slice))?);
             Ok(())
         });
-        BackendCredential(Some(self.credential))
+        BackendCredential { key: Some(self.credential), has_certificate: false }
     }
 }
 
 impl BackendCredential {
+    /// Returns the credential of a gateway that also presents a client certificate.
+    #[must_use]
+    pub fn with_certificate(self, has_certificate: bool) -> Self {
+        Self { has_certificate, ..self }
+    }
+
     pub(super) fn is_present(&self) -> bool {
-        self.0.is_some()
+        self.key.is_some() || self.has_certificate
     }
 
     /// Writes the credential into the metadata of a call.
     pub(super) fn inject(&self, metadata: &mut MetadataMap) {
-        if let Some(credential) = &self.0 {
+        if let Some(credential) = &self.key {
             metadata.as_mut().insert(AUTHORIZATION, credential.get().as_ref().clone());
         }
     }
@@ -64,7 +73,7 @@ fn parse(content: &[u8]) -> Result<HeaderValue, String> {
 
 impl fmt::Debug for BackendCredential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_present() { "BackendCredential(key)" } else { "BackendCredential(none)" })
+        f.write_str(if self.is_present() { "BackendCredential(some)" } else { "BackendCredential(none)" })
     }
 }
 

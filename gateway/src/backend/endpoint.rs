@@ -4,15 +4,19 @@
 //! is not ready while the service drains. Repeated failures of calls eject it, and it returns after a successful check.
 
 use super::{
-    connection::Connection,
+    connection::{ConnectError, Connection},
     health::Health,
     load::Load,
     metrics::BackendMetrics,
-    transport::{Transport, TransportError},
+    reports::{HEALTH_TIMEOUT, Reports, responds, watch_health},
+    target::Target,
+    tls::TlsFailure,
+    transport::TransportError,
 };
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use std::{
+    io,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
@@ -24,15 +28,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, Streaming, body::Body};
-use tonic_health::pb::{
-    HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
-    health_client::HealthClient,
-};
-use tower::{service_fn, util::BoxCloneSyncService};
+use tonic::{Status, body::Body};
 
-/// Timeout for the first health report of a connection.
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time without a response after which a call counts as a failure of its endpoint.
 const STALL_TIMEOUT: Duration = Duration::from_secs(1);
 /// Number of consecutive failures that eject an endpoint.
@@ -61,6 +58,9 @@ pub(super) enum Kind {
 pub(super) struct Endpoint {
     /// Host and port.
     pub(super) name: Arc<str>,
+    target: Target,
+    /// Reason why TLS failed in the last attempt to connect.
+    tls_failure: Mutex<Option<TlsFailure>>,
     pub(super) load: Load,
     health: watch::Sender<Health>,
     failed_attempts: AtomicU64,
@@ -83,14 +83,16 @@ pub(super) struct Endpoint {
 impl Endpoint {
     /// Creates an endpoint and starts connecting to it, until `removed` is cancelled. Its calls in progress then finish.
     pub(super) fn start(
-        name: Arc<str>,
+        target: Target,
         changes: Arc<watch::Sender<()>>,
         metrics: BackendMetrics,
         removed: CancellationToken,
     ) -> Arc<Self> {
         metrics.endpoint_added(Health::Connecting);
         let endpoint = Arc::new(Self {
-            name,
+            name: target.address.clone(),
+            target,
+            tls_failure: Mutex::default(),
             load: Load::default(),
             health: watch::Sender::new(Health::Connecting),
             failed_attempts: AtomicU64::new(0),
@@ -181,7 +183,7 @@ impl Endpoint {
     }
 
     /// Returns a connection and a permit for a stream on it. Opens a connection if the others are at their limit.
-    async fn acquire(&self, kind: Kind) -> std::io::Result<(Connection, OwnedSemaphorePermit)> {
+    async fn acquire(&self, kind: Kind) -> Result<(Connection, OwnedSemaphorePermit), ConnectError> {
         let free = |connections: &mut Vec<Connection>| {
             connections.retain(|connection| !connection.is_closed());
             connections.iter().find_map(|connection| Some((connection.clone(), connection.try_acquire()?)))
@@ -193,8 +195,9 @@ impl Endpoint {
         if let Some(acquired) = free(&mut self.connections(kind)) {
             return Ok(acquired);
         }
-        let connection = Connection::open(&self.name).await?;
-        let permit = connection.try_acquire().ok_or(std::io::ErrorKind::ConnectionReset)?;
+        let connection = Connection::open(&self.target).await?;
+        let permit =
+            connection.try_acquire().ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionReset))?;
         self.connections(kind).push(connection.clone());
         Ok((connection, permit))
     }
@@ -226,7 +229,7 @@ impl Endpoint {
         loop {
             match self.connect().await {
                 Err(error) => {
-                    tracing::debug!(endpoint = %self.name, %error, "session service not reached");
+                    self.note_failure(&error);
                     // A connected service without a health report may be overloaded: it is used if no other is ready.
                     let is_connected = self.connections(Kind::Unary).iter().any(|open| !open.is_closed());
                     let health = if is_connected { Health::NotServing } else { Health::Connecting };
@@ -237,6 +240,7 @@ impl Endpoint {
                     self.changes.send_replace(());
                 }
                 Ok((connection, reports)) => {
+                    self.set_tls_failure(None);
                     let start = Instant::now();
                     let end = self.follow(&connection, reports).await;
                     if start.elapsed() > FORGIVEN_AFTER {
@@ -262,6 +266,26 @@ impl Endpoint {
         }
     }
 
+    /// Logs a failed attempt to connect. A failure of TLS needs an operator, and is logged as a warning once.
+    fn note_failure(&self, error: &TransportError) {
+        let failure = TlsFailure::of(error.cause());
+        if let (true, Some(reason)) = (self.set_tls_failure(failure.clone()), failure) {
+            tracing::warn!(endpoint = %self.name, %reason, "no TLS connection to the session service");
+        }
+        tracing::debug!(endpoint = %self.name, %error, "session service not reached");
+    }
+
+    /// Returns the reason why TLS failed in the last attempt to connect.
+    pub(super) fn tls_failure(&self) -> Option<TlsFailure> {
+        self.tls_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns `true` if the reason has changed.
+    fn set_tls_failure(&self, failure: Option<TlsFailure>) -> bool {
+        let mut current = self.tls_failure.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *current, failure.clone()) != failure
+    }
+
     /// Connects and waits for the first health report.
     async fn connect(&self) -> Result<(Connection, Reports), TransportError> {
         let existing =
@@ -269,7 +293,7 @@ impl Endpoint {
         let connection = match existing {
             Some(connection) => connection,
             None => {
-                let connection = Connection::open(&self.name).await.map_err(TransportError::unsent)?;
+                let connection = Connection::open(&self.target).await.map_err(TransportError::unsent)?;
                 self.connections(Kind::Unary).push(connection.clone());
                 connection
             }
@@ -277,7 +301,10 @@ impl Endpoint {
         let reports = timeout(HEALTH_TIMEOUT, watch_health(&connection));
         match reports.await {
             Ok(Ok(reports)) => Ok((connection, reports)),
-            Ok(Err(status)) => Err(TransportError::unanswered(status)),
+            Ok(Err(status)) => match connection.tls_failure().await {
+                Some(failure) => Err(TransportError::unanswered(failure)),
+                None => Err(TransportError::unanswered(status)),
+            },
             Err(_) => Err(TransportError::unanswered("no health report in time")),
         }
     }
@@ -333,53 +360,10 @@ impl Endpoint {
     }
 }
 
-/// Returns `true` if the service reports its health in time, whatever that is.
-async fn responds(connection: &Connection) -> bool {
-    matches!(timeout(HEALTH_TIMEOUT, watch_health(connection)).await, Ok(Ok(_)))
-}
-
 /// Reason why an endpoint is not followed any more.
 enum End {
     Lost,
     Ejected,
-}
-
-/// Health reports of the service over one connection.
-struct Reports {
-    stream: Option<Streaming<HealthCheckResponse>>,
-    is_serving: bool,
-}
-
-impl Reports {
-    /// Waits for the next report. Returns `false` if the stream has ended.
-    async fn next(&mut self) -> bool {
-        let Some(stream) = &mut self.stream else { return std::future::pending().await };
-        match stream.message().await {
-            Ok(Some(report)) => {
-                self.is_serving = report.status() == ServingStatus::Serving;
-                true
-            }
-            Ok(None) | Err(_) => false,
-        }
-    }
-}
-
-/// Starts watching the health of the service. A server without this method counts as serving.
-async fn watch_health(connection: &Connection) -> Result<Reports, Status> {
-    let connection = connection.clone();
-    let transport: Transport = BoxCloneSyncService::new(service_fn(move |request| {
-        let connection = connection.clone();
-        async move { connection.send(request).await }
-    }));
-    let watching = HealthClient::new(transport).watch(HealthCheckRequest::default()).await;
-    match watching {
-        Err(status) if status.code() == Code::Unimplemented => Ok(Reports { stream: None, is_serving: true }),
-        Err(status) => Err(status),
-        Ok(response) => {
-            let mut reports = Reports { stream: Some(response.into_inner()), is_serving: false };
-            if reports.next().await { Ok(reports) } else { Err(Status::unavailable("no health report")) }
-        }
-    }
 }
 
 /// Returns `true` if the response consists of the status UNAVAILABLE.

@@ -11,6 +11,9 @@ mod endpoint;
 mod health;
 mod load;
 mod metrics;
+mod reports;
+mod target;
+mod tls;
 mod transport;
 mod turn_stream;
 
@@ -31,6 +34,7 @@ use nono_proto::{
 use prometheus_client::registry::Registry;
 use runtime::admission::{Admission, Admitted};
 use std::{pin::pin, sync::Arc, time::Duration};
+use target::Host;
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::{Code, Request, Response, Status, body::Body};
 use tonic_health::pb::{
@@ -46,6 +50,8 @@ use tracing::Instrument;
 use transport::{Attempts, Transport};
 
 pub use credential::{BackendCredential, BackendKeyFile};
+pub(crate) use target::{is_https, server_name};
+pub use tls::{BackendFiles, BackendTls};
 pub(crate) use transport::TransportError;
 pub(crate) use turn_stream::TurnStream;
 
@@ -130,11 +136,12 @@ impl Backend {
         Self::new(transport.clone(), transport, None, metrics, admission::register(registry))
     }
 
-    /// Creates a client of the service at these addresses and starts connecting to them.
-    pub fn remote(addresses: &[Uri], registry: &mut Registry) -> Self {
+    /// Creates a client of the service at these addresses and starts connecting to them. An `https` address requires TLS.
+    pub fn remote(addresses: &[Uri], tls: Option<&BackendTls>, registry: &mut Registry) -> Self {
         let metrics = BackendMetrics::register(registry);
         let balancer = Arc::new(Balancer::new(metrics.clone()));
-        discovery::start(addresses, &balancer, metrics.clone());
+        let hosts = addresses.iter().map(|address| Host::new(address, tls)).collect();
+        discovery::start(hosts, &balancer, metrics.clone());
         let (unary, chat) = (balancer.transport(Kind::Unary), balancer.transport(Kind::Chat));
         Self::new(unary, chat, Some(balancer), metrics, admission::register(registry))
     }
@@ -184,6 +191,13 @@ impl Backend {
     pub(crate) fn endpoints(&self) -> Vec<(Arc<str>, &'static str)> {
         let states = self.balancer.iter().flat_map(|balancer| balancer.states());
         states.map(|(name, health)| (name, health.as_label())).collect()
+    }
+
+    /// Returns the reasons why TLS to endpoints fails, in one line; `None` if it does not.
+    pub(crate) fn tls_failures(&self) -> Option<String> {
+        let failures = self.balancer.iter().flat_map(|balancer| balancer.tls_failures());
+        let failures: Vec<_> = failures.map(|(name, reason)| format!("{name}: {reason}")).collect();
+        (!failures.is_empty()).then(|| failures.join("; "))
     }
 
     /// Makes a unary call with a client. The call runs to its end even if the caller is cancelled.

@@ -34,6 +34,10 @@ impl TransportError {
         self.is_unsent
     }
 
+    pub(super) fn cause(&self) -> &(dyn Error + 'static) {
+        &*self.cause
+    }
+
     /// Returns the transport error that a status was created from.
     pub(crate) fn of(status: &Status) -> Option<&Self> {
         let causes = std::iter::successors(status.source(), |&cause| cause.source());

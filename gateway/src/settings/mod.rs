@@ -1,14 +1,14 @@
 //! Settings of the gateway.
 
 mod access;
+mod backend;
 
 use crate::{origin::HostSettings, page};
 use clap::Args;
-use http::Uri;
-use runtime::settings::plain_url;
 use std::{net::SocketAddr, path::PathBuf};
 
 pub use access::{AccessSettings, AuthKind};
+pub use backend::{BackendSettings, ResolvedBackend};
 
 /// Settings of the gateway besides its addresses and its backend.
 #[derive(Args, Clone, Debug)]
@@ -64,39 +64,5 @@ fn folder(path: &str) -> Result<PathBuf, String> {
         Ok(folder)
     } else {
         Err("there is no index.html in it that can be served".into())
-    }
-}
-
-/// Parses the address of a session service. Rejects an address with a part that would be ignored.
-pub fn backend(text: &str) -> Result<Uri, String> {
-    let address = plain_url(text, &["http"]).filter(|address| matches!(address.path(), "" | "/"));
-    address.ok_or_else(|| "it must be of the form http://host:port".into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_backend_is_used_whole_or_refused() {
-        for text in ["http://h:50051", "http://h", "http://[::1]:1/"] {
-            assert!(backend(text).is_ok(), "{text}");
-        }
-        for text in [
-            "h:1",
-            "https://h:1",
-            "http://h:1/path",
-            "http://h:1?",
-            "http://h:1/?a",
-            "http://h:1#f",
-            "http://h:0",
-            "http://h:",
-            "http://h:99999",
-            "http://u:secret@h:1",
-            "http://@h:1",
-            " http://h:1",
-        ] {
-            assert_eq!(backend(text), Err("it must be of the form http://host:port".into()), "{text:?}");
-        }
     }
 }

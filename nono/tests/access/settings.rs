@@ -72,7 +72,7 @@ async fn unsafe_settings_are_refused_with_one_sentence() {
             "cannot be read",
         ),
         ("session-service", &[&service[..], &["--auth", "mtls"]].concat(), "mtls needs --auth-clients-file"),
-        ("gateway", &["--auth", "cookie"], "--auth cookie needs --backend-key-file"),
+        ("gateway", &["--auth", "cookie"], "--auth needs --backend-key-file"),
         ("gateway", &["--auth", "cookie", "--backend-key-file", &keys], "it must contain one key"),
         (
             "nono",

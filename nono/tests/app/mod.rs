@@ -156,7 +156,8 @@ impl App {
         let lifecycle = Lifecycle::default();
         let address: http::Uri = self.grpc.parse().unwrap();
         let http =
-            gateway(Backend::remote(&[address.clone(), address], &mut Registry::default()), &lifecycle).await;
+            gateway(Backend::remote(&[address.clone(), address], None, &mut Registry::default()), &lifecycle)
+                .await;
         let mut app = Self::at(&http);
         app.lifecycles.push(lifecycle);
         app.wait_until_ready().await;
@@ -283,7 +284,7 @@ pub fn port(protocol: Protocol) -> Port {
 async fn start_gateway(grpc: &str) -> (String, Lifecycle) {
     let lifecycle = Lifecycle::default();
     (
-        gateway(Backend::remote(&[grpc.parse().unwrap()], &mut Registry::default()), &lifecycle).await,
+        gateway(Backend::remote(&[grpc.parse().unwrap()], None, &mut Registry::default()), &lifecycle).await,
         lifecycle,
     )
 }

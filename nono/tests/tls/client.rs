@@ -61,8 +61,12 @@ impl TlsClient {
 
     /// Connects to an address as `localhost`, and offers protocols by ALPN.
     pub async fn connect(&self, address: &str, protocols: &[&str]) -> io::Result<TlsStream<TcpStream>> {
+        self.handshake(TcpStream::connect(address).await?, protocols).await
+    }
+
+    /// Runs the handshake over a connection.
+    pub async fn handshake(&self, stream: TcpStream, protocols: &[&str]) -> io::Result<TlsStream<TcpStream>> {
         let connector = TlsConnector::from(Arc::new(self.config(protocols)));
-        let stream = TcpStream::connect(address).await?;
         connector.connect(ServerName::try_from("localhost").unwrap(), stream).await
     }
 

@@ -1,10 +1,14 @@
 //! TLS on the ports of the programs, and between the gateway and the service. Certificates are generated for each test.
 
+mod backend;
 mod client;
+mod deployment;
 mod health;
 mod mutual;
 mod ports;
+mod rotation;
 mod settings;
+mod streams;
 
 use crate::app::Program;
 use serde_json::Value;
@@ -47,9 +51,13 @@ impl Files {
         self.write(&format!("{name}.key"), &pair.key);
     }
 
-    /// Returns the flags for the pair `server` and, if that file exists, for the authorities of clients.
+    /// Returns the flags for the pair `server` and for the authorities of clients, as far as the files exist.
     fn flags(&self) -> Vec<String> {
-        let mut flags = vec!["--tls-cert".into(), self.path("server.pem")];
+        let mut flags = Vec::new();
+        if !Path::new(&self.path("server.pem")).exists() {
+            return flags;
+        }
+        flags.extend(["--tls-cert".into(), self.path("server.pem")]);
         flags.extend(["--tls-key".into(), self.path("server.key")]);
         if Path::new(&self.path("clients.pem")).exists() {
             flags.extend(["--tls-client-ca".into(), self.path("clients.pem")]);
@@ -103,7 +111,12 @@ impl Server {
     async fn metric(&self, client: &TlsClient, name: &str) -> i64 {
         let request = client.http(&["http/1.1"]).get(self.url("admin", "/metrics"));
         let text = request.send().await.unwrap().text().await.unwrap();
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value.unwrap_or_else(|| panic!("{name}: {text}")).parse().unwrap()
+        value(&text, name)
     }
+}
+
+/// Returns the value of a metric, given with its labels.
+fn value(metrics: &str, name: &str) -> i64 {
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.unwrap_or_else(|| panic!("{name}: {metrics}")).parse().unwrap()
 }

@@ -1,0 +1,86 @@
+//! TLS from the gateway to the service, and the reasons why it fails.
+
+use super::{
+    Files, LOCAL, Server,
+    deployment::{Deployment, readiness, start_gateway, start_gateway_to},
+};
+use crate::app::Program;
+use testkit::{Authority, CertificatePair};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_calls_a_service_over_tls_with_its_certificate() {
+    let deployment = Deployment::start().await;
+    let load = deployment.load();
+    load.calls(50).await;
+    load.end().await;
+}
+
+/// Starts a service with a certificate, and with authorities of clients if they are given.
+async fn service(pair: &CertificatePair, clients: Option<&Authority>) -> Server {
+    let files = Files::new();
+    files.write_pair("server", pair);
+    if let Some(clients) = clients {
+        files.write("clients.pem", &clients.pem());
+    }
+    Server::start("session-service", files, &["--store", "memory:"]).await
+}
+
+/// Asserts that the gateway reports and logs the reason why it cannot use the service, once.
+async fn assert_reported(mut gateway: Server, reason: &str) {
+    let report = readiness(&gateway, "down").await;
+    let reported = report["reasons"]["session service"].as_str().unwrap();
+    assert!(reported.contains(reason), "{reported}");
+    let admin = gateway.address("admin").to_owned();
+    let (code, _, err) = Program::run("gateway", &["health", "--admin-listen", &admin], &[]).await;
+    assert!(code == Some(1) && err.contains(reason), "{err}");
+    let log = gateway.program.collect_log();
+    gateway.program.signal(nix::sys::signal::Signal::SIGTERM);
+    let lines = log.await.unwrap();
+    let warnings = lines.iter().filter(|line| line.contains("no TLS connection to the session service"));
+    let warnings: Vec<_> = warnings.collect();
+    assert!(warnings.len() == 1 && warnings[0].contains(reason), "{lines:?}");
+    assert!(warnings[0].contains("\"WARN\""), "{warnings:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_is_not_accepted_is_reported_with_its_reason() {
+    let (authority, other) = (Authority::new("CA"), Authority::new("Other"));
+    let valid = service(&authority.issue(&LOCAL), None).await;
+    assert_reported(
+        start_gateway(&valid, &other, None).await,
+        "authority that is not trusted; set --backend-ca",
+    )
+    .await;
+    let elsewhere = service(&authority.issue(&["elsewhere"]), None).await;
+    assert_reported(start_gateway(&elsewhere, &authority, None).await, "not for the host in --backend").await;
+    let client_only = service(&authority.issue_client(&LOCAL), None).await;
+    assert_reported(start_gateway(&client_only, &authority, None).await, "not for servers").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rejected_client_certificate_is_reported_with_its_reason() {
+    let (authority, clients) = (Authority::new("CA"), Authority::new("Clients"));
+    let service = service(&authority.issue(&LOCAL), Some(&clients)).await;
+    let gateway = start_gateway(&service, &authority, None).await;
+    assert_reported(gateway, "the server requires a client certificate; set --backend-client-cert").await;
+    let gateway = start_gateway(&service, &authority, Some(&authority.issue(&["gateway"]))).await;
+    assert_reported(gateway, "the server rejects the client certificate").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_not_grpc_over_tls_is_reported_with_its_reason() {
+    let authority = Authority::new("CA");
+    let plain = Server::start("session-service", Files::new(), &["--store", "memory:"]).await;
+    assert_reported(start_gateway(&plain, &authority, None).await, "does not use TLS; use http://").await;
+    let nono = Server::nono(&authority, &[]).await;
+    let admin = format!("https://{}", nono.address("admin"));
+    assert_reported(start_gateway_to(&admin, &authority, None).await, "does not offer HTTP/2").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_certificate_of_a_service_given_by_address_names_the_address() {
+    let authority = Authority::new("CA");
+    let service = service(&authority.issue(&["127.0.0.1"]), None).await;
+    let backend = format!("https://{}", service.address("grpc"));
+    readiness(&start_gateway_to(&backend, &authority, None).await, "up").await;
+}

@@ -1,0 +1,137 @@
+//! A gateway and a service with TLS between them, under load.
+
+use super::{Files, LOCAL, Server, TlsClient};
+use serde_json::{Value, json};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use testkit::{Authority, CertificatePair, Proxy};
+use tokio::task::JoinHandle;
+
+/// A service that requires client certificates, and a gateway that has one and calls it through a proxy.
+pub struct Deployment {
+    pub proxy: Proxy,
+    pub authority: Authority,
+    pub clients: Authority,
+    pub service: Server,
+    pub gateway: Server,
+}
+
+impl Deployment {
+    /// Starts both. The gateway has no TLS on its own ports.
+    pub async fn start() -> Self {
+        let (authority, clients) = (Authority::new("CA"), Authority::new("Clients"));
+        let files = Files::new();
+        files.write_pair("server", &authority.issue(&LOCAL));
+        files.write("clients.pem", &clients.pem());
+        let service = Server::start("session-service", files, &["--store", "memory:"]).await;
+        let proxy = Proxy::start(service.address("grpc").rsplit(':').next().unwrap().parse().unwrap()).await;
+        let backend = format!("https://localhost:{}", proxy.port());
+        let pair = clients.issue_client(&["gateway"]);
+        let gateway = start_gateway_to(&backend, &authority, Some(&pair)).await;
+        let deployment = Self { proxy, authority, clients, service, gateway };
+        assert_eq!(readiness(&deployment.gateway, "up").await["reasons"], Value::Null);
+        deployment
+    }
+
+    /// Starts to create and read sessions one after the other, with calls that can be repeated. Every call must succeed.
+    pub fn load(&self) -> Load {
+        let (is_over, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let (page, over, count) = (self.gateway.address("page").to_owned(), is_over.clone(), calls.clone());
+        let calling = tokio::spawn(async move {
+            let client = reqwest::Client::new();
+            while !over.load(Ordering::Relaxed) {
+                let number = count.fetch_add(1, Ordering::Relaxed);
+                let body = json!({ "user_id": number.to_string(), "request_id": number.to_string() });
+                let create = client.post(format!("{page}/api/session/create")).json(&body).send();
+                assert_eq!(create.await.unwrap().status(), 200, "call {number}");
+                let get = client.get(format!("{page}/api/session/{number}")).send();
+                assert_eq!(get.await.unwrap().status(), 200, "call {number}");
+            }
+        });
+        Load { is_over, calls, calling }
+    }
+}
+
+/// Calls in progress.
+pub struct Load {
+    is_over: Arc<AtomicBool>,
+    calls: Arc<AtomicUsize>,
+    calling: JoinHandle<()>,
+}
+
+impl Load {
+    /// Waits for further calls.
+    pub async fn calls(&self, count: usize) {
+        let target = self.calls.load(Ordering::Relaxed) + count;
+        while self.calls.load(Ordering::Relaxed) < target {
+            assert!(!self.calling.is_finished(), "a call failed");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Ends the load.
+    pub async fn end(self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.calling.await.unwrap();
+    }
+}
+
+/// Starts a gateway that calls a service by `https://localhost` and trusts an authority.
+pub async fn start_gateway(
+    service: &Server,
+    authority: &Authority,
+    pair: Option<&CertificatePair>,
+) -> Server {
+    let backend = format!("https://localhost:{}", service.address("grpc").rsplit(':').next().unwrap());
+    start_gateway_to(&backend, authority, pair).await
+}
+
+/// Starts a gateway with this backend.
+pub async fn start_gateway_to(
+    backend: &str,
+    authority: &Authority,
+    pair: Option<&CertificatePair>,
+) -> Server {
+    let files = Files::new();
+    files.write("ca.pem", &authority.pem());
+    let mut flags = vec!["--backend".into(), backend.to_owned(), "--backend-ca".into(), files.path("ca.pem")];
+    if let Some(pair) = pair {
+        files.write_pair("client", pair);
+        flags.extend(["--backend-client-cert".into(), files.path("client.pem")]);
+        flags.extend(["--backend-client-key".into(), files.path("client.key")]);
+    }
+    let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+    Server::start("gateway", files, &flags).await
+}
+
+/// Waits until a gateway without TLS reports this state of the session service. Returns the report.
+pub async fn readiness(gateway: &Server, state: &str) -> Value {
+    let start = Instant::now();
+    loop {
+        let url = format!("http://{}/readyz?verbose", gateway.address("admin"));
+        let report: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+        if report["dependencies"]["session service"] == state
+            && (state == "up" || !report["reasons"].is_null())
+        {
+            return report;
+        }
+        assert!(start.elapsed() < Duration::from_secs(10), "{report}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Reads a metric of a gateway without TLS.
+pub async fn metric(gateway: &Server, name: &str) -> i64 {
+    let url = format!("http://{}/metrics", gateway.address("admin"));
+    super::value(&reqwest::get(url).await.unwrap().text().await.unwrap(), name)
+}
+
+/// Returns a client of the service in a deployment, with a certificate.
+pub fn client(deployment: &Deployment) -> TlsClient {
+    TlsClient::with_certificate(&deployment.authority.pem(), &deployment.clients.issue(&["test"]))
+}
