@@ -65,6 +65,9 @@ const GATEWAY: &str = "kubernetes/base/gateway.yaml";
 const SERVICE: &str = "kubernetes/base/session-service.yaml";
 const POLICIES: &str = "kubernetes/base/network-policies.yaml";
 const DEV: &str = "kubernetes/overlays/dev/kustomization.yaml";
+const COMPONENT: &str = "kubernetes/components/tls/kustomization.yaml";
+const TLS: &str = "kubernetes/components/tls/gateway.yaml";
+const TLS_SERVICE: &str = "kubernetes/components/tls/session-service.yaml";
 const PRODUCTION: &str = "kubernetes/overlays/production/kustomization.yaml";
 
 pub const EXAMPLES: &[Example] = &[
@@ -170,5 +173,21 @@ pub const EXAMPLES: &[Example] = &[
     example(POLICIES, "port: http", "port: web", "allows calls to \"web\""),
     example(POLICIES, "port: 50051", "port: 50052", "allows calls out to 50052"),
     example("kubernetes/overlays/production/ingress.yaml", "name: http", "name: web", "nothing serves"),
+    example(TLS, "value: https://", "value: http://", "has another scheme than session-service"),
+    example(TLS, "mountPath: /etc/nono/tls", "mountPath: /etc/tls", "is on no volume"),
+    example(TLS, "secretName: gateway-tls", "secretName: gateway-certificate", "nothing creates or mentions"),
+    example(
+        TLS_SERVICE,
+        "scheme: HTTPS",
+        "scheme: HTTP",
+        "startupProbe uses HTTP, and TLS of the port is true",
+    ),
+    example(
+        "kubernetes/overlays/tls/kustomization.yaml",
+        "- ../../components/tls",
+        "- ../dev",
+        "is no component",
+    ),
+    example(COMPONENT, "patches:", "images: []\npatches:", "images is not known"),
     example(PRODUCTION, "- ../../base", "- ../dev/../..", "has no kustomization"),
 ];

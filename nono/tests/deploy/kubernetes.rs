@@ -128,6 +128,10 @@ impl Objects<'_> {
                 let variables = environment(container);
                 let Some(address) = variables.get("NONO_BACKEND") else { continue };
                 let url: http::Uri = address.parse().unwrap();
+                let is_secure = url.scheme_str() == Some("https");
+                faults.check(is_secure == self.serves_tls("session-service"), || {
+                    format!("{context}: {address} has another scheme than session-service")
+                });
                 let port = u64::from(url.port_u16().unwrap_or(0));
                 let is_served = services
                     .get(url.host().unwrap_or_default())
@@ -135,6 +139,16 @@ impl Objects<'_> {
                 faults.check(is_served, || format!("{context}: nothing serves {address}"));
             }
         }
+    }
+
+    /// Returns `true` if a Deployment serves TLS.
+    fn serves_tls(&self, name: &str) -> bool {
+        let deployments = self.of(&["Deployment"]);
+        let mut named = deployments.iter().filter(|(_, object)| object["metadata"]["name"] == name);
+        named.any(|(_, deployment)| {
+            let containers = items(&deployment["spec"]["template"]["spec"]["containers"]);
+            containers.iter().any(|container| environment(container).contains_key("NONO_TLS_CERT"))
+        })
     }
 
     /// Checks that each Secret exists, is generated, or is mentioned in the kustomization for the administrator.

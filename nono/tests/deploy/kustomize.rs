@@ -1,4 +1,4 @@
-//! Kustomizations, rendered as far as the manifests use them: resources, bases, patches and generators.
+//! Kustomizations, rendered as far as the manifests use them: resources, bases, components, patches and generators.
 
 use super::{faults::Faults, files, items, keys, parse_yaml, read_yaml, strings};
 use serde_json::{Map, Value};
@@ -21,6 +21,9 @@ const PARTS: [&str; 10] = [
     "secretGenerator",
 ];
 
+/// Parts of a component.
+const COMPONENT_PARTS: [&str; 3] = ["apiVersion", "kind", "patches"];
+
 /// A folder with a kustomization, rendered with its bases.
 pub struct Overlay {
     pub folder: PathBuf,
@@ -30,6 +33,8 @@ pub struct Overlay {
     pub generated: BTreeSet<String>,
     /// The labels that are added to every object.
     pub labels: Map<String, Value>,
+    /// The kustomizations of its components.
+    components: Vec<PathBuf>,
     /// Every file that was read.
     used: BTreeSet<PathBuf>,
 }
@@ -43,6 +48,7 @@ impl Overlay {
             objects: Vec::new(),
             generated: BTreeSet::new(),
             labels: Map::new(),
+            components: Vec::new(),
             used: BTreeSet::from([path.clone()]),
         };
         let documents = read_yaml(&path, faults);
@@ -62,10 +68,32 @@ impl Overlay {
                 }
             }
         }
+        for name in strings(&kustomization["components"]) {
+            overlay.add_component(name, faults);
+        }
         for patch in items(&kustomization["patches"]) {
             overlay.apply_patch(patch, faults);
         }
         overlay
+    }
+
+    /// Applies the patches of a component.
+    fn add_component(&mut self, name: &str, faults: &mut Faults) {
+        let Some(folder) = self.find(name, faults) else { return };
+        let path = folder.join("kustomization.yaml");
+        let own = std::mem::replace(&mut self.folder, folder);
+        let documents = read_yaml(&path, faults);
+        for component in &documents {
+            let context = path.display();
+            faults.check(component["kind"] == "Component", || format!("{context}: is no component"));
+            faults.known(&keys(component), &COMPONENT_PARTS, &context.to_string());
+            for patch in items(&component["patches"]) {
+                self.apply_patch(patch, faults);
+            }
+        }
+        self.folder = own;
+        self.components.push(path.clone());
+        self.used.insert(path);
     }
 
     fn find(&self, name: &str, faults: &mut Faults) -> Option<PathBuf> {
@@ -86,6 +114,7 @@ impl Overlay {
             self.objects.extend(base.objects);
             self.generated.extend(base.generated);
             self.labels.extend(base.labels);
+            self.components.extend(base.components);
             self.used.extend(base.used);
         }
     }
@@ -125,33 +154,58 @@ impl Overlay {
                 continue;
             }
             for (_, object) in self.objects.iter_mut().filter(|(_, object)| matches(object)) {
-                merge(object, &document);
+                merge("", object, &document);
             }
         }
     }
 
-    /// Returns `true` if the kustomization mentions a text, comments included.
+    /// Returns `true` if the kustomization or a component mentions a text, comments included.
     pub fn mentions(&self, text: &str) -> bool {
-        fs::read_to_string(self.folder.join("kustomization.yaml")).unwrap().contains(text)
+        let own = self.folder.join("kustomization.yaml");
+        let mut paths = self.components.iter().chain([&own]);
+        paths.any(|path| fs::read_to_string(path).unwrap().contains(text))
     }
 }
 
-/// A strategic merge, as far as the manifests use it: maps are merged, everything else is replaced.
-fn merge(object: &mut Value, patch: &Value) {
+/// Returns the field by which the entries of a list are merged; `None` for a list that is replaced.
+fn merge_key(list: &str, entries: &[Value]) -> Option<&'static str> {
+    match list {
+        "containers" | "env" | "volumes" => Some("name"),
+        "volumeMounts" => Some("mountPath"),
+        "ports" if entries.iter().all(|entry| !entry["containerPort"].is_null()) => Some("containerPort"),
+        "ports" => Some("port"),
+        _ => None,
+    }
+}
+
+/// A strategic merge, as far as the manifests use it: maps are merged, lists are merged by their keys, and everything else is
+/// replaced.
+fn merge(field: &str, object: &mut Value, patch: &Value) {
     match (object, patch) {
         (Value::Object(object), Value::Object(patch)) => {
             for (key, value) in patch {
-                merge(object.entry(key).or_insert(Value::Null), value);
+                merge(key, object.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (Value::Array(entries), Value::Array(patches)) if merge_key(field, entries).is_some() => {
+            let key = merge_key(field, entries).unwrap_or_default();
+            for patch in patches {
+                match entries.iter_mut().find(|entry| entry[key] == patch[key]) {
+                    Some(entry) => merge("", entry, patch),
+                    None => entries.push(patch.clone()),
+                }
             }
         }
         (object, patch) => *object = patch.clone(),
     }
 }
 
-/// Reads every kustomization below a folder, and reports files that none of them uses.
+/// Reads every kustomization below a folder except components, and reports files that none of them uses.
 pub fn read_all(folder: &Path, faults: &mut Faults) -> Vec<Overlay> {
     let found = files(folder);
-    let kustomizations = found.iter().filter(|path| path.ends_with("kustomization.yaml"));
+    let is_component = |path: &Path| fs::read_to_string(path).unwrap().contains("kind: Component");
+    let kustomizations =
+        found.iter().filter(|path| path.ends_with("kustomization.yaml") && !is_component(path));
     let overlays: Vec<_> = kustomizations.map(|path| Overlay::read(path.parent().unwrap(), faults)).collect();
     let is_yaml = |path: &&PathBuf| path.extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
     for path in found.iter().filter(is_yaml) {

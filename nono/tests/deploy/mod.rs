@@ -113,7 +113,12 @@ fn rendered_manifests_are_written_for_the_schema_check() {
     fs::create_dir_all(&target).unwrap();
     let mut faults = Faults::new(&root());
     let mut written = 0;
-    for (name, folder) in [("base", "base"), ("dev", "overlays/dev"), ("production", "overlays/production")] {
+    for (name, folder) in [
+        ("base", "base"),
+        ("dev", "overlays/dev"),
+        ("production", "overlays/production"),
+        ("tls", "overlays/tls"),
+    ] {
         let overlay = kustomize::Overlay::read(&root().join("deploy/kubernetes").join(folder), &mut faults);
         written += overlay.objects.len();
         // JSON is YAML, and one object a line is short.

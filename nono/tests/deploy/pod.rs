@@ -25,7 +25,8 @@ pub fn check(context: &str, pod: &Value, programs: &Programs, stages: &Stages, f
             .iter()
             .map(|port| (text(&port["name"]).to_owned(), port["containerPort"].as_u64().unwrap_or(0)))
             .collect();
-        check_probes(context, container, &declared, faults);
+        let variables = environment(container);
+        check_probes(context, container, &declared, variables.contains_key("NONO_TLS_CERT"), faults);
         let resources = &container["resources"];
         let is_complete = ["requests", "limits"]
             .iter()
@@ -33,7 +34,6 @@ pub fn check(context: &str, pod: &Value, programs: &Programs, stages: &Stages, f
         faults.check(is_complete, || format!("{context}: lacks a request or a limit"));
         if let Some(program) = program_of(text(&container["image"]), programs) {
             let grace = pod["terminationGracePeriodSeconds"].as_f64().unwrap_or(DEFAULT_GRACE_SECONDS);
-            let variables = environment(container);
             check_files(context, container, &variables, faults);
             let arguments = [strings(&container["command"]), strings(&container["args"])].concat();
             let ports = Some(declared.values().copied().collect());
@@ -45,7 +45,7 @@ pub fn check(context: &str, pod: &Value, programs: &Programs, stages: &Stages, f
     ports
 }
 
-fn check_probes(context: &str, container: &Value, declared: &Ports, faults: &mut Faults) {
+fn check_probes(context: &str, container: &Value, declared: &Ports, uses_tls: bool, faults: &mut Faults) {
     for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
         let action = &container[probe];
         faults.check(!action.is_null(), || format!("{context}: has no {probe}"));
@@ -54,6 +54,10 @@ fn check_probes(context: &str, container: &Value, declared: &Ports, faults: &mut
             request => {
                 let path = text(&request["path"]);
                 faults.check(PROBE_PATHS.contains(&path), || format!("{context}: {probe} gets {path}"));
+                let scheme = request["scheme"].as_str().unwrap_or("HTTP");
+                faults.check((scheme == "HTTPS") == uses_tls, || {
+                    format!("{context}: {probe} uses {scheme}, and TLS of the port is {uses_tls}")
+                });
                 &request["port"]
             }
         };
@@ -68,11 +72,17 @@ fn check_files(context: &str, container: &Value, variables: &Variables, faults: 
     let folders: Vec<_> =
         items(&container["volumeMounts"]).iter().map(|mount| text(&mount["mountPath"])).collect();
     for (name, value) in variables {
-        if name.ends_with("_FILE") || name == "NONO_PERSONAS" {
+        if is_file(name) {
             let is_mounted = folders.iter().any(|folder| Path::new(value).starts_with(folder));
             faults.check(is_mounted, || format!("{context}: {name}={value} is on no volume"));
         }
     }
+}
+
+/// Returns `true` if the value of a setting is the path of a file.
+fn is_file(variable: &str) -> bool {
+    let of_tls = variable.contains("_TLS_") || variable.starts_with("NONO_BACKEND_");
+    variable.ends_with("_FILE") || variable == "NONO_PERSONAS" || of_tls
 }
 
 /// Checks the restricted pod security standard.
