@@ -48,6 +48,7 @@ impl Gateway {
         let api = Api {
             backend: backend.clone(),
             title: settings.title.as_str().into(),
+            auth: settings.access.auth.into(),
             lifecycle: lifecycle.clone(),
             responses: memory.responses.clone(),
         };

@@ -84,7 +84,7 @@ fn main() -> ExitCode {
 fn resolve(settings: Settings, files: &SettingFiles) -> Result<Resolved, String> {
     let Settings { http_listen, grpc_listen, admin_listen, store, service, gateway, process, .. } = settings;
     let service = service.resolve(store, files)?;
-    service.access.check_address(grpc_listen, process.insecure_no_auth)?;
+    service.access.check(grpc_listen, &process)?;
     gateway.check(http_listen, process.insecure_no_auth)?;
     Ok(Resolved {
         http_listen,

@@ -108,7 +108,7 @@ fn resolve(settings: Settings, files: &SettingFiles) -> Result<Resolved, String>
     let service = service.resolve(store, files)?;
     let process = Box::new(process.with_files(files)?);
     let Some(Command::Doctor { repair, limit }) = command else {
-        service.access.check_address(grpc_listen, process.insecure_no_auth)?;
+        service.access.check(grpc_listen, &process)?;
         let service = Box::new(service);
         return Ok(Resolved::Serve { grpc_listen, admin_listen, service, process });
     };

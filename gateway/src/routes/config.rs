@@ -6,6 +6,7 @@ use crate::{
     caller::CallerExtension,
     error::{Problem, Refusals},
     json::rfc3339,
+    settings,
 };
 use axum::{Json, extract::State};
 use nono_proto::{chat::v1 as chat, config::v1 as config, limits::HTTP_BODY_MAX_BYTES};
@@ -60,6 +61,25 @@ pub(super) async fn personas(
     Ok(Json(Personas { personas: response.personas.into_iter().map(render).collect() }))
 }
 
+/// Authentication of clients.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AuthKind {
+    /// All clients share all sessions.
+    None,
+    /// Each browser has sessions of its own.
+    Cookie,
+}
+
+impl From<settings::AuthKind> for AuthKind {
+    fn from(kind: settings::AuthKind) -> Self {
+        match kind {
+            settings::AuthKind::None => Self::None,
+            settings::AuthKind::Cookie => Self::Cookie,
+        }
+    }
+}
+
 /// Configuration of the service.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Config {
@@ -67,6 +87,8 @@ pub(super) struct Config {
     title: String,
     /// Name of the model.
     powered_by: String,
+    /// Authentication of clients. With `cookie`, sessions belong to the browser.
+    auth: AuthKind,
     /// Lifetime of a session after the last activity.
     #[schema(value_type = f64, example = 3600)]
     session_ttl_seconds: Number,
@@ -116,6 +138,7 @@ pub(super) async fn config(State(api): State<Api>, caller: CallerExtension) -> R
     Ok(Json(Config {
         title: api.title.to_string(),
         powered_by: response.powered_by,
+        auth: api.auth,
         session_ttl_seconds: seconds(ttl),
         server_time: rfc3339(response.server_time),
         limits: limits(

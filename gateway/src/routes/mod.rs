@@ -29,6 +29,7 @@ pub(crate) const DOCS: &str = "/docs";
 pub(crate) struct Api {
     pub(crate) backend: Backend,
     pub(crate) title: Arc<str>,
+    pub(crate) auth: config::AuthKind,
     pub(crate) lifecycle: Lifecycle,
     /// Memory budget for the bodies of responses.
     pub(crate) responses: MemoryBudget,

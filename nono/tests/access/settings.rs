@@ -13,8 +13,10 @@ async fn unsafe_settings_are_refused_with_one_sentence() {
     };
     let (keys, empty) = (file(&format!("gateway service {SERVICE_KEY}\n")), file("# no key\n"));
     let (short, root) = (file("gateway service canary"), file(&format!("gateway root {SERVICE_KEY}")));
+    let clients = file("gateway service dns:gateway.example.org\n");
     let path = |file: &tempfile::NamedTempFile| file.path().to_str().unwrap().to_owned();
-    let (keys, empty, short, root) = (path(&keys), path(&empty), path(&short), path(&root));
+    let (keys, empty, short, root, clients) =
+        (path(&keys), path(&empty), path(&short), path(&root), path(&clients));
     let service = ["--store", "memory:", "--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
     let nono =
         ["--http-listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
@@ -72,6 +74,11 @@ async fn unsafe_settings_are_refused_with_one_sentence() {
             "cannot be read",
         ),
         ("session-service", &[&service[..], &["--auth", "mtls"]].concat(), "mtls needs --auth-clients-file"),
+        (
+            "session-service",
+            &[&service[..], &["--auth", "mtls", "--auth-clients-file", &clients]].concat(),
+            "mtls needs --tls-client-ca",
+        ),
         ("gateway", &["--auth", "cookie"], "--auth needs --backend-key-file"),
         ("gateway", &["--auth", "cookie", "--backend-key-file", &keys], "it must contain one key"),
         (

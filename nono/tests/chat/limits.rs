@@ -56,6 +56,19 @@ impl Limited {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_beyond_the_maximum_of_its_owner_is_rate_limited() {
+    let limited = Limited::start(&["--max-turns-per-owner", "1"]).await;
+    let mut first = limited.occupy("a").await;
+    let problem = limited.chat("b", "r").await.problem(429);
+    assert_eq!(problem["reason"], "RATE_LIMITED");
+    assert!(spoken(&limited.app, "b").await.is_empty());
+    assert_eq!(limited.metric("nono_chat_turns_rejected_total{reason=\"owner_overloaded\"}").await, 1);
+    limited.model.release();
+    assert_eq!(first.rest().await.last().unwrap().name, "done");
+    assert_eq!(limited.chat("b", "r").await.ok()["message"]["seq"], 2);
+}
+
 const REJECTED: &str = "nono_chat_turns_rejected_total{reason=\"overloaded\"}";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,9 @@
 //! Client certificates.
 
 use super::{Files, LOCAL, Server, TlsClient};
+use nono_proto::session::v1::{self as pb, session_service_client::SessionServiceClient};
 use testkit::{Authority, CertificatePair};
+use tonic::Code;
 
 /// Starts a program that requires client certificates of an authority.
 async fn start(program: &str, authority: &Authority, clients: &Authority, arguments: &[&str]) -> Server {
@@ -43,4 +45,35 @@ async fn http_requires_a_client_certificate_in_the_program_gateway_only() {
     assert!(get(&anonymous, &gateway.url("page", "/")).await.is_err());
     let admin = anonymous.http(&[]).get(gateway.url("admin", "/livez")).send().await.unwrap();
     assert_eq!(admin.status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_name_in_a_client_certificate_identifies_the_caller() {
+    let (authority, clients) = (Authority::new("CA"), Authority::new("Clients"));
+    let callers = tempfile::NamedTempFile::new().unwrap();
+    let lines = "gateway service uri:spiffe://example.org/gateway\nops admin dns:ops.example.org\n";
+    std::fs::write(callers.path(), lines).unwrap();
+    let path = callers.path().to_str().unwrap();
+    let arguments = ["--store", "memory:", "--auth", "mtls", "--auth-clients-file", path];
+    let server = start("session-service", &authority, &clients, &arguments).await;
+    let call = async |pair: &CertificatePair, owner: Option<&'static str>| {
+        let channel = TlsClient::with_certificate(&authority.pem(), pair).channel(server.address("grpc"));
+        let mut request = tonic::Request::new(pb::ListRequest::default());
+        if let Some(owner) = owner {
+            request.metadata_mut().insert("nono-owner", owner.parse().unwrap());
+        }
+        SessionServiceClient::new(channel)
+            .list(request)
+            .await
+            .map_or_else(|status| status.code(), |_| Code::Ok)
+    };
+    let gateway = clients.issue_client(&["spiffe://example.org/gateway"]);
+    assert_eq!(call(&gateway, Some("ann")).await, Code::Ok);
+    assert_eq!(call(&gateway, None).await, Code::PermissionDenied);
+    let ops = clients.issue(&["ops.example.org"]);
+    assert_eq!(call(&ops, None).await, Code::Ok);
+    for name in ["spiffe://example.org/other", "gateway.example.org", "x.ops.example.org"] {
+        let stranger = clients.issue_client(&[name]);
+        assert_eq!(call(&stranger, Some("ann")).await, Code::Unauthenticated, "{name}");
+    }
 }

@@ -113,7 +113,7 @@ impl Authentication {
             limiter.take(&key).map_err(|wait| {
                 let label = if owner == Owner::open() { "empty" } else { "named" };
                 self.metrics.rate_limited.get_or_create(&OwnerLabels { owner: label }).inc();
-                status::rate_limited(wait)
+                status::too_many_calls_of_owner(wait)
             })?;
         }
         request.extensions_mut().insert(owner);

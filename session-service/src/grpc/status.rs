@@ -94,6 +94,10 @@ pub(super) fn from_turn(error: TurnError) -> Status {
         TurnError::Overloaded => overloaded(
             "the service is busy: it has the maximum number of running turns; nothing was stored, retry",
         ),
+        TurnError::OwnerOverloaded => {
+            let text = "this owner has the maximum number of running turns; nothing was stored, retry when one has ended";
+            rate_limited(TURN_RETRY_DELAY, text)
+        }
         TurnError::Orphaned => orphaned(),
         TurnError::ShuttingDown => shutting_down(),
     }
@@ -148,10 +152,13 @@ pub(super) fn from_rejection(rejection: Rejection) -> Status {
 }
 
 /// Returns the error of a call beyond the rate limit.
-pub(super) fn rate_limited(wait: Duration) -> Status {
+pub(super) fn too_many_calls_of_owner(wait: Duration) -> Status {
+    rate_limited(wait, "the rate limit of this owner is exceeded; the call was not begun, retry later")
+}
+
+fn rate_limited(wait: Duration, text: &str) -> Status {
     let mut details = details(reason::RATE_LIMITED);
     details.set_retry_info(Some(wait));
-    let text = "the rate limit of this owner is exceeded; the call was not begun, retry later";
     Status::with_error_details(Code::ResourceExhausted, text, details)
 }
 

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use runtime::{
     rate_limit::{Rate, RateLimiter},
     reload::{Current, ReloadSignal, SettingFile, text},
+    settings::ProcessSettings,
 };
 use std::{net::SocketAddr, num::NonZeroU32};
 
@@ -159,9 +160,13 @@ impl ResolvedAccess {
         self.keys.is_none() && self.certificates.is_none()
     }
 
-    /// Rejects an address at which other machines could access all sessions. The error is one sentence.
-    pub fn check_address(&self, address: SocketAddr, is_insecure: bool) -> Result<(), String> {
-        if !self.is_open() || is_insecure || address.ip().to_canonical().is_loopback() {
+    /// Rejects an address at which other machines could access all sessions, and client certificates that nothing verifies.
+    /// The error is one sentence.
+    pub fn check(&self, address: SocketAddr, process: &ProcessSettings) -> Result<(), String> {
+        if self.certificates.is_some() && process.tls.tls_client_ca.is_none() {
+            return Err("authentication by mtls needs --tls-client-ca".into());
+        }
+        if !self.is_open() || process.insecure_no_auth || address.ip().to_canonical().is_loopback() {
             return Ok(());
         }
         Err(format!(

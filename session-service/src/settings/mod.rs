@@ -82,6 +82,13 @@ pub struct ServiceSettings {
     )]
     pub max_turns: u32,
 
+    /// Maximum number of running turns of an owner. Further ones are rejected with RATE_LIMITED [default: no limit].
+    #[arg(
+        long, env = "NONO_MAX_TURNS_PER_OWNER", value_name = "NUMBER", help_heading = "Model",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub max_turns_per_owner: Option<u32>,
+
     /// Maximum duration of a turn after its caller disconnected. The reply so far is stored then.
     #[arg(
         long, env = "NONO_ORPHAN_TURN_MAX", value_name = "DURATION", default_value = "10m", help_heading = "Model",
@@ -148,7 +155,11 @@ impl ServiceSettings {
             model,
             model_key: key.zip(files.get("model_api_key")),
             context_messages: self.context_messages.into(),
-            turn_limits: TurnLimits { max_turns: self.max_turns, orphan_turn_max: self.orphan_turn_max },
+            turn_limits: TurnLimits {
+                max_turns: self.max_turns,
+                max_turns_per_owner: self.max_turns_per_owner,
+                orphan_turn_max: self.orphan_turn_max,
+            },
         })
     }
 }

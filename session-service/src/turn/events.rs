@@ -47,6 +47,8 @@ pub(crate) enum TurnError {
     Model(ModelError),
     /// The process has the maximum number of running turns. Nothing was stored.
     Overloaded,
+    /// The owner has the maximum number of running turns. Nothing was stored.
+    OwnerOverloaded,
     /// The turn was ended because its caller had disconnected, and the model had not generated any text.
     Orphaned,
     /// The process stops before the reply is complete.
@@ -60,6 +62,7 @@ impl TurnError {
             Self::Model(error) => error.as_label(),
             Self::Store(error) => error.as_label(),
             Self::Overloaded => "overloaded",
+            Self::OwnerOverloaded => "owner_overloaded",
             Self::Orphaned => ORPHANED,
             Self::ShuttingDown => "stopped",
         }

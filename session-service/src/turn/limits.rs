@@ -10,12 +10,18 @@ pub const DEFAULT_MAX_TURNS: u32 = 1000;
 pub struct TurnLimits {
     /// Maximum number of running turns.
     pub max_turns: u32,
+    /// Maximum number of running turns of an owner.
+    pub max_turns_per_owner: Option<u32>,
     /// Maximum duration of a turn after its caller disconnected.
     pub orphan_turn_max: Duration,
 }
 
 impl Default for TurnLimits {
     fn default() -> Self {
-        Self { max_turns: DEFAULT_MAX_TURNS, orphan_turn_max: Duration::from_secs(10 * 60) }
+        Self {
+            max_turns: DEFAULT_MAX_TURNS,
+            max_turns_per_owner: None,
+            orphan_turn_max: Duration::from_secs(10 * 60),
+        }
     }
 }

@@ -42,8 +42,8 @@ struct Rejection {
     reason: &'static str,
 }
 
-/// Rejection because of the maximum number of running turns.
-const OVERLOADED: Rejection = Rejection { reason: "overloaded" };
+/// Reasons to reject a turn: the maximum number of running turns of the process, and that of the owner.
+const REJECTIONS: [&str; 2] = ["overloaded", "owner_overloaded"];
 
 impl TurnMetrics {
     /// Registers the metrics. The known outcomes start at zero.
@@ -56,7 +56,9 @@ impl TurnMetrics {
             limit: Gauge::default(),
             rejected: Family::default(),
         };
-        drop(metrics.rejected.get_or_create(&OVERLOADED));
+        for reason in REJECTIONS {
+            drop(metrics.rejected.get_or_create(&Rejection { reason }));
+        }
         for outcome in OUTCOMES.into_iter().chain(MODEL_OUTCOMES) {
             drop(metrics.turns.get_or_create(&Outcome { outcome }));
         }
@@ -94,7 +96,7 @@ impl TurnMetrics {
     }
 
     /// Counts a turn that was rejected at the limit.
-    pub(super) fn reject(&self) {
-        self.rejected.get_or_create(&OVERLOADED).inc();
+    pub(super) fn reject(&self, reason: &'static str) {
+        self.rejected.get_or_create(&Rejection { reason }).inc();
     }
 }

@@ -3,6 +3,7 @@
 mod events;
 mod limits;
 mod metrics;
+mod permits;
 mod runner;
 mod turns;
 

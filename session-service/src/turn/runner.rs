@@ -7,6 +7,7 @@ use super::{
     events::{Accepted, EventSink, ORPHANED, TurnError, TurnEvent},
     limits::TurnLimits,
     metrics::TurnMetrics,
+    permits::Permit,
 };
 use crate::{
     domain::{Content, HistoryPage, HistoryRange, Metadata, NewReply, Owner, PageSize, Session},
@@ -21,7 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, oneshot, watch},
+    sync::{oneshot, watch},
     time::{MissedTickBehavior, interval, sleep},
 };
 use tokio_util::sync::CancellationToken;
@@ -51,7 +52,7 @@ pub(crate) struct TurnContext {
 /// One turn.
 pub(super) struct TurnRunner {
     context: Arc<TurnContext>,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Permit>,
     owner: Owner,
     request: TurnRequest,
     events: EventSink,
@@ -60,7 +61,7 @@ pub(super) struct TurnRunner {
 impl TurnRunner {
     pub(super) fn new(
         context: Arc<TurnContext>,
-        permit: OwnedSemaphorePermit,
+        permit: Permit,
         owner: Owner,
         request: TurnRequest,
         events: EventSink,

@@ -2,6 +2,7 @@
 
 use super::{
     events::{self, Events, TurnError},
+    permits::Permits,
     runner::{TurnContext, TurnRunner},
 };
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
 };
 use runtime::context::RequestContext;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
@@ -19,15 +20,14 @@ use tracing::Instrument;
 #[derive(Clone)]
 pub(crate) struct Turns {
     context: Arc<TurnContext>,
-    permits: Arc<Semaphore>,
+    permits: Permits,
     tasks: TaskTracker,
 }
 
 impl Turns {
     pub(crate) fn new(context: TurnContext) -> Self {
-        let max_turns = context.limits.max_turns;
-        context.metrics.set_limit(max_turns);
-        let permits = Arc::new(Semaphore::new(max_turns as usize));
+        context.metrics.set_limit(context.limits.max_turns);
+        let permits = Permits::new(&context.limits);
         Self { context: Arc::new(context), permits, tasks: TaskTracker::new() }
     }
 
@@ -39,10 +39,11 @@ impl Turns {
     /// future or the receiver is dropped.
     ///
     /// At the limit of running turns, a stored reply is replayed, and any other request fails with
-    /// [`TurnError::Overloaded`] before anything is written.
+    /// [`TurnError::Overloaded`] or [`TurnError::OwnerOverloaded`] before anything is written.
     pub(crate) async fn start(&self, owner: Owner, request: TurnRequest) -> Result<Events, TurnError> {
-        let Ok(permit) = self.permits.clone().try_acquire_owned() else {
-            return self.replay(&owner, &request).await;
+        let permit = match self.permits.try_acquire(&owner) {
+            Ok(permit) => permit,
+            Err(limit) => return self.replay(&owner, &request, limit).await,
         };
         let (begun, result) = oneshot::channel();
         let (sink, events) = events::channel();
@@ -54,14 +55,19 @@ impl Turns {
         Ok(events)
     }
 
-    /// Returns the events of a stored reply.
-    async fn replay(&self, owner: &Owner, request: &TurnRequest) -> Result<Events, TurnError> {
+    /// Returns the events of a stored reply, or the error of the limit if there is none.
+    async fn replay(
+        &self,
+        owner: &Owner,
+        request: &TurnRequest,
+        limit: TurnError,
+    ) -> Result<Events, TurnError> {
         let TurnContext { store, metrics, .. } = &*self.context;
         let stored = store.replay_turn(owner, request).await;
         let turn = stored.inspect_err(|error| metrics.count(error.as_label()))?;
         let Some(ReplayedTurn { session, message, reply }) = turn else {
-            metrics.reject();
-            return Err(TurnError::Overloaded);
+            metrics.reject(limit.as_label());
+            return Err(limit);
         };
         let (mut sink, events) = events::channel();
         let done = sink.replay(session, message, reply).await;
