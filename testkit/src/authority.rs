@@ -4,6 +4,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, SanType, date_time_ymd,
 };
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A certificate authority.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -41,6 +42,14 @@ impl Authority {
     pub fn issue_until(&self, year: i32, names: &[&str]) -> CertificatePair {
         let mut params = params(names);
         params.not_after = date_time_ymd(year, 1, 1);
+        self.sign(params)
+    }
+
+    /// Issues a certificate that is valid for a time from now, in whole seconds.
+    pub fn issue_for(&self, validity: Duration, names: &[&str]) -> CertificatePair {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is right");
+        let mut params = params(names);
+        params.not_after = date_time_ymd(1970, 1, 1) + now + validity;
         self.sign(params)
     }
 

@@ -1,10 +1,12 @@
 //! TLS from the gateway to the service, and the reasons why it fails.
 
 use super::{
-    Files, LOCAL, Server,
+    Files, LOCAL, Server, TlsClient,
     deployment::{Deployment, readiness, start_gateway, start_gateway_to},
 };
 use crate::app::Program;
+use serde_json::Value;
+use std::time::{Duration, Instant};
 use testkit::{Authority, CertificatePair};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -13,6 +15,49 @@ async fn a_gateway_calls_a_service_over_tls_with_its_certificate() {
     let load = deployment.load();
     load.calls(50).await;
     load.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_expired_certificate_is_reported_with_its_reason() {
+    let authority = Authority::new("CA");
+    let service = service(&authority.issue_for(Duration::from_secs(3), &LOCAL), None).await;
+    let client = TlsClient::new(&authority.pem());
+    let start = Instant::now();
+    while client.connect(service.address("grpc"), &["h2"]).await.is_ok() {
+        assert!(start.elapsed() < Duration::from_secs(10), "the certificate does not expire");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_reported(start_gateway(&service, &authority, None).await, "the certificate has expired; renew it")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_certificate_has_the_name_that_is_resolved_and_not_its_addresses() {
+    let authority = Authority::new("CA");
+    let service = service(&authority.issue(&["localhost"]), None).await;
+    // Another spelling of the name is looked up, unlike `localhost`.
+    let backend = format!("https://LOCALHOST:{}", service.address("grpc").rsplit(':').next().unwrap());
+    let report = readiness(&start_gateway_to(&backend, &authority, None).await, "up").await;
+    let endpoints = report["parts"]["session service"].as_object().unwrap();
+    assert_eq!(endpoints[service.address("grpc")], "ready", "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_authorities_of_the_system_are_used_by_default() {
+    let (authority, files) = (Authority::new("CA"), Files::new());
+    let service = service(&authority.issue(&LOCAL), None).await;
+    files.write("system.pem", &authority.pem());
+    let backend = format!("https://{}", service.address("grpc"));
+    let arguments = ["--http-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--backend", &backend];
+    let environment = [("SSL_CERT_FILE", files.path("system.pem"))];
+    let environment = environment.each_ref().map(|(name, path)| (*name, path.as_str()));
+    let mut gateway = Program::start("gateway", &arguments, &environment);
+    let line: Value = serde_json::from_str(&gateway.wait_for_log("listening").await).unwrap();
+    let admin = line["admin"].as_str().unwrap();
+    let start = Instant::now();
+    while Program::run("gateway", &["health", "--admin-listen", admin], &[]).await.0 != Some(0) {
+        assert!(start.elapsed() < Duration::from_secs(10), "the gateway is not ready");
+    }
 }
 
 /// Starts a service with a certificate, and with authorities of clients if they are given.

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 use testkit::{Authority, CertificatePair, Proxy};
-use tokio::task::JoinHandle;
+use tokio::{sync::Mutex, task::JoinHandle};
 
 /// A service that requires client certificates, and a gateway that has one and calls it through a proxy.
 pub struct Deployment {
@@ -38,22 +38,32 @@ impl Deployment {
         deployment
     }
 
-    /// Starts to create and read sessions one after the other, with calls that can be repeated. Every call must succeed.
+    /// Starts to create and read sessions one after the other. Every call must succeed.
     pub fn load(&self) -> Load {
         let (is_over, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let (page, over, count) = (self.gateway.address("page").to_owned(), is_over.clone(), calls.clone());
+        let pause = Arc::<Mutex<()>>::default();
+        let running = pause.clone();
         let calling = tokio::spawn(async move {
             let client = reqwest::Client::new();
             while !over.load(Ordering::Relaxed) {
+                let _running = running.lock().await;
                 let number = count.fetch_add(1, Ordering::Relaxed);
-                let body = json!({ "user_id": number.to_string(), "request_id": number.to_string() });
+                let body = json!({ "user_id": number.to_string() });
                 let create = client.post(format!("{page}/api/session/create")).json(&body).send();
                 assert_eq!(create.await.unwrap().status(), 200, "call {number}");
                 let get = client.get(format!("{page}/api/session/{number}")).send();
                 assert_eq!(get.await.unwrap().status(), 200, "call {number}");
             }
         });
-        Load { is_over, calls, calling }
+        Load { is_over, calls, pause, calling }
+    }
+
+    /// Ends the connections between gateway and service while no call is in progress, so that the next call needs a new one.
+    pub async fn reconnect(&mut self, load: &Load) {
+        let _paused = load.pause.lock().await;
+        self.proxy.cut_all();
+        self.gateway.program.wait_for_log("connection to the session service ended").await;
     }
 }
 
@@ -61,6 +71,8 @@ impl Deployment {
 pub struct Load {
     is_over: Arc<AtomicBool>,
     calls: Arc<AtomicUsize>,
+    /// Held during a call.
+    pause: Arc<Mutex<()>>,
     calling: JoinHandle<()>,
 }
 

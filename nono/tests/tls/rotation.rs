@@ -83,8 +83,7 @@ async fn the_pairs_of_service_and_gateway_are_rotated_without_a_failed_call() {
     for _ in 0..3 {
         replace(&mut deployment.service, "server", &deployment.authority.issue(&LOCAL)).await;
         replace(&mut deployment.gateway, "client", &deployment.clients.issue_until(2090, &["gateway"])).await;
-        // The next connection uses the new pairs.
-        deployment.proxy.cut_all();
+        deployment.reconnect(&load).await;
         load.calls(20).await;
     }
     load.end().await;
@@ -101,21 +100,22 @@ async fn both_authorities_are_rotated_without_a_failed_call() {
     load.calls(20).await;
     // Both sides trust the next authorities, then use their certificates, then no longer trust the previous ones.
     let bundle = |old: &Authority, new: &Authority| format!("{}{}", old.pem(), new.pem());
-    let Deployment { proxy, authority, clients, service, gateway } = &mut deployment;
-    trust(service, "clients.pem", &bundle(clients, &next_clients)).await;
-    trust(gateway, "ca.pem", &bundle(authority, &next)).await;
-    replace(service, "server", &next.issue(&LOCAL)).await;
-    replace(gateway, "client", &next_clients.issue(&["gateway"])).await;
-    proxy.cut_all();
+    trust(&mut deployment.service, "clients.pem", &bundle(&deployment.clients, &next_clients)).await;
+    trust(&mut deployment.gateway, "ca.pem", &bundle(&deployment.authority, &next)).await;
+    deployment.reconnect(&load).await;
+    replace(&mut deployment.service, "server", &next.issue(&LOCAL)).await;
+    deployment.reconnect(&load).await;
+    replace(&mut deployment.gateway, "client", &next_clients.issue(&["gateway"])).await;
+    deployment.reconnect(&load).await;
     load.calls(20).await;
-    trust(service, "clients.pem", &next_clients.pem()).await;
-    trust(gateway, "ca.pem", &next.pem()).await;
-    proxy.cut_all();
+    trust(&mut deployment.service, "clients.pem", &next_clients.pem()).await;
+    trust(&mut deployment.gateway, "ca.pem", &next.pem()).await;
+    deployment.reconnect(&load).await;
     load.calls(20).await;
     let known = TlsClient::with_certificate(&next.pem(), &next_clients.issue(&["test"]));
-    let unknown = TlsClient::with_certificate(&next.pem(), &clients.issue(&["test"]));
-    assert!(known.is_served(service.address("grpc")).await);
-    assert!(!unknown.is_served(service.address("grpc")).await);
+    let unknown = TlsClient::with_certificate(&next.pem(), &deployment.clients.issue(&["test"]));
+    assert!(known.is_served(deployment.service.address("grpc")).await);
+    assert!(!unknown.is_served(deployment.service.address("grpc")).await);
     load.end().await;
 }
 

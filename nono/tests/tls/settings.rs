@@ -50,3 +50,19 @@ async fn a_certificate_requires_its_key() {
     let (code, _, err) = Program::run("gateway", &["--tls-cert", "/nowhere", "--tls-key", &key], &[]).await;
     assert!(code == Some(2) && err.contains("--tls-cert <FILE>: it cannot be read"), "{err}");
 }
+
+#[tokio::test]
+async fn certificates_for_a_backend_without_tls_are_refused() {
+    let (authority, files) = (Authority::new("CA"), Files::new());
+    files.write("ca.pem", &authority.pem());
+    files.write_pair("client", &authority.issue(&LOCAL));
+    files.write_pair("other", &authority.issue(&LOCAL));
+    let (ca, cert, key) = (files.path("ca.pem"), files.path("client.pem"), files.path("other.key"));
+    let sentence = "--backend-ca and --backend-client-cert are for TLS, and --backend has no https address";
+    assert_refused("gateway", &["--backend-ca", &ca], sentence).await;
+    let sentence =
+        "--backend-client-key: the key does not belong to the certificate in --backend-client-cert";
+    let pair = ["--backend-client-cert", &cert, "--backend-client-key", &key];
+    let backend = ["--backend", "https://localhost", "--backend-ca", &ca];
+    assert_refused("gateway", &[&backend[..], &pair].concat(), sentence).await;
+}

@@ -177,3 +177,6 @@ fn configure(stream: &TcpStream, write_timeout: Duration) -> std::io::Result<()>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod peer_tests;

@@ -23,7 +23,7 @@ const ALPN: &[u8] = b"h2";
 #[derive(Clone, Debug)]
 pub struct BackendTls {
     config: Current<Config>,
-    files: BackendFiles,
+    files: Arc<BackendFiles>,
 }
 
 /// Files with the certificates for the session service.
@@ -54,7 +54,7 @@ impl BackendTls {
     pub fn new(files: BackendFiles) -> Result<Self, String> {
         let contents: Vec<_> = files.all().into_iter().map(PemFile::bytes).collect();
         let config = Config::parse(files.ca.is_some(), &contents)?;
-        Ok(Self { config: Current::new(config), files })
+        Ok(Self { config: Current::new(config), files: Arc::new(files) })
     }
 
     /// Applies changes of the files until the program ends.
