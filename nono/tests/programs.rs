@@ -106,7 +106,12 @@ async fn an_invalid_setting_ends_the_program_with_one_sentence_and_exit_code_2()
         ("nono", &[], &[("NONO_SESSION_TTL", "never")], "it must be a duration"),
         ("session-service", &[], &[], "--store"),
         ("gateway", &["--backend", "localhost:50051"], &[], "it must be of the form http://host:port"),
-        ("gateway", &["--backend", "https://h:1"], &[], "it must be of the form http://host:port"),
+        (
+            "gateway",
+            &["--backend", "ftp://h:1"],
+            &[],
+            "it must be of the form http://host:port or https://host:port",
+        ),
         ("gateway", &["--backend", "http://u:secret@h:1"], &[], "it must be of the form http://host:port"),
         ("nono", &["--store", "redis://:secret@h?db=3"], &[], "must be written %3F and %23"),
         ("nono", &[], &[("NONO_STORE", "redis://:secret@h:0")], "--store <URL>: it must be of one of"),

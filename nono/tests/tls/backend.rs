@@ -2,12 +2,13 @@
 
 use super::{
     Files, LOCAL, Server, TlsClient,
-    deployment::{Deployment, readiness, start_gateway, start_gateway_to},
+    deployment::{Deployment, Load, readiness, start_gateway, start_gateway_to},
 };
 use crate::app::Program;
-use serde_json::Value;
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use testkit::{Authority, CertificatePair};
+use testkit::{Authority, CertificatePair, RedisServer};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_calls_a_service_over_tls_with_its_certificate() {
@@ -60,6 +61,33 @@ async fn the_authorities_of_the_system_are_used_by_default() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_stops_leaves_its_calls_to_another_one() {
+    let (authority, redis) = (Authority::new("CA"), RedisServer::start());
+    let mut services = Vec::new();
+    for _ in 0..2 {
+        let files = Files::new();
+        files.write_pair("server", &authority.issue(&LOCAL));
+        let arguments = ["--store", &redis.url(), "--drain-delay", "1s"];
+        services.push(Server::start("session-service", files, &arguments).await);
+    }
+    let addresses = [services[0].address("grpc"), services[1].address("grpc")].map(str::to_owned);
+    let backend = addresses.each_ref().map(|address| format!("https://{address}")).join(",");
+    let gateway = start_gateway_to(&backend, &authority, None).await;
+    let states = async || readiness(&gateway, "up").await["parts"]["session service"].clone();
+    let ready = json!({ &addresses[0]: "ready", &addresses[1]: "ready" });
+    while states().await != ready {
+        tokio::task::yield_now().await;
+    }
+    let load = Load::start(&gateway);
+    load.calls(50).await;
+    services[0].program.signal(Signal::SIGTERM);
+    assert_eq!(services[0].program.exit_code().await, Some(0));
+    load.calls(50).await;
+    load.end().await;
+    assert_eq!(states().await[&addresses[0]], "connecting");
+}
+
 /// Starts a service with a certificate, and with authorities of clients if they are given.
 async fn service(pair: &CertificatePair, clients: Option<&Authority>) -> Server {
     let files = Files::new();
@@ -79,7 +107,7 @@ async fn assert_reported(mut gateway: Server, reason: &str) {
     let (code, _, err) = Program::run("gateway", &["health", "--admin-listen", &admin], &[]).await;
     assert!(code == Some(1) && err.contains(reason), "{err}");
     let log = gateway.program.collect_log();
-    gateway.program.signal(nix::sys::signal::Signal::SIGTERM);
+    gateway.program.signal(Signal::SIGTERM);
     let lines = log.await.unwrap();
     let warnings = lines.iter().filter(|line| line.contains("no TLS connection to the session service"));
     let warnings: Vec<_> = warnings.collect();

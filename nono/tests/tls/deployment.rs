@@ -38,25 +38,9 @@ impl Deployment {
         deployment
     }
 
-    /// Starts to create and read sessions one after the other. Every call must succeed.
+    /// Starts to call the gateway.
     pub fn load(&self) -> Load {
-        let (is_over, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let (page, over, count) = (self.gateway.address("page").to_owned(), is_over.clone(), calls.clone());
-        let pause = Arc::<Mutex<()>>::default();
-        let running = pause.clone();
-        let calling = tokio::spawn(async move {
-            let client = reqwest::Client::new();
-            while !over.load(Ordering::Relaxed) {
-                let _running = running.lock().await;
-                let number = count.fetch_add(1, Ordering::Relaxed);
-                let body = json!({ "user_id": number.to_string() });
-                let create = client.post(format!("{page}/api/session/create")).json(&body).send();
-                assert_eq!(create.await.unwrap().status(), 200, "call {number}");
-                let get = client.get(format!("{page}/api/session/{number}")).send();
-                assert_eq!(get.await.unwrap().status(), 200, "call {number}");
-            }
-        });
-        Load { is_over, calls, pause, calling }
+        Load::start(&self.gateway)
     }
 
     /// Ends the connections between gateway and service while no call is in progress, so that the next call needs a new one.
@@ -77,6 +61,27 @@ pub struct Load {
 }
 
 impl Load {
+    /// Starts to create and read sessions of a gateway one after the other. Every call must succeed.
+    pub fn start(gateway: &Server) -> Self {
+        let (is_over, calls) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let (page, over, count) = (gateway.address("page").to_owned(), is_over.clone(), calls.clone());
+        let pause = Arc::<Mutex<()>>::default();
+        let running = pause.clone();
+        let calling = tokio::spawn(async move {
+            let client = reqwest::Client::new();
+            while !over.load(Ordering::Relaxed) {
+                let _running = running.lock().await;
+                let number = count.fetch_add(1, Ordering::Relaxed);
+                let body = json!({ "user_id": number.to_string() });
+                let create = client.post(format!("{page}/api/session/create")).json(&body).send();
+                assert_eq!(create.await.unwrap().status(), 200, "call {number}");
+                let get = client.get(format!("{page}/api/session/{number}")).send();
+                assert_eq!(get.await.unwrap().status(), 200, "call {number}");
+            }
+        });
+        Self { is_over, calls, pause, calling }
+    }
+
     /// Waits for further calls.
     pub async fn calls(&self, count: usize) {
         let target = self.calls.load(Ordering::Relaxed) + count;
