@@ -1,5 +1,6 @@
 //! The service and the gateway on free ports, with one method per kind of request.
 
+mod bound;
 mod help;
 mod program;
 
@@ -25,6 +26,7 @@ use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 use testkit::{ModelServer, RedisServer};
 use tokio::net::TcpListener;
 
+pub use bound::{BoundProgram, load_factor};
 pub use help::{Help, names};
 pub use program::{Program, command};
 

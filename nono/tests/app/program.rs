@@ -47,7 +47,7 @@ impl Program {
         Self::spawn(command)
     }
 
-    fn spawn(mut command: Command) -> Self {
+    pub(super) fn spawn(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let log = Some(BufReader::new(child.stderr.take().unwrap()).lines());
         Self { child, log, seen: Vec::new() }
@@ -137,13 +137,13 @@ pub fn command(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> 
     command
 }
 
-fn path(name: &str) -> PathBuf {
+pub(super) fn path(name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_BIN_EXE_nono")).with_file_name(name);
     assert!(path.exists(), "{name} is not built: cargo build --workspace");
     path
 }
 
-fn configured(mut command: Command, environment: &[(&str, &str)]) -> Command {
+pub(super) fn configured(mut command: Command, environment: &[(&str, &str)]) -> Command {
     #[expect(clippy::disallowed_methods, reason = "variables of the shell must not reach the program")]
     for (variable, _) in std::env::vars() {
         if variable.starts_with("NONO_") || variable.starts_with("OTEL_") {

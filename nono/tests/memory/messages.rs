@@ -28,7 +28,15 @@ fn violation(status: &Status) -> (String, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn metadata_of_many_empty_values_is_rejected_without_decoding_it() {
-    let server = Server::start().await;
+    assert_metadata_is_rejected(Server::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metadata_of_many_empty_values_is_rejected_by_a_service_over_redis() {
+    assert_metadata_is_rejected(Server::start_over_redis().await).await;
+}
+
+async fn assert_metadata_is_rejected(server: Server) {
     let metadata = list(Value::default(), 1_900_000);
     let mut client = connect(&server).await;
     let before = server.peak_bytes();

@@ -4,9 +4,10 @@ mod messages;
 mod requests;
 mod responses;
 
-use crate::app::{App, Program};
+use crate::app::{App, BoundProgram, bind};
 use serde_json::{Value, json};
 use std::{fs, time::Duration};
+use testkit::RedisServer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -15,38 +16,75 @@ use tokio::{
 
 /// Memory limit of the program.
 const LIMIT_BYTES: u64 = 64 << 20;
+/// Bound that the system enforces: also for the programs' code, which is large in a debug build.
+const BOUND_BYTES: u64 = LIMIT_BYTES + (64 << 20);
 /// Timeout for a response, and for the end of a load.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// Time for a response to a request that was rejected.
 const RESPONSE_DELAY: Duration = Duration::from_secs(3);
 const PAGE: &str = "/api/session/large/history?limit=1000";
 
-/// A `nono` with a memory limit, a session of more than a mebibyte and a small one.
+/// Programs with a memory limit each, a session of more than a mebibyte and a small one.
 struct Server {
-    program: Program,
+    _programs: Vec<BoundProgram>,
+    pids: Vec<u32>,
     app: App,
     http: String,
     grpc: String,
-    admin: String,
+    /// Admin ports of the programs.
+    admin: Vec<String>,
+    _redis: Option<RedisServer>,
 }
 
 impl Server {
+    /// Starts a `nono` with a store in memory.
     async fn start() -> Self {
-        let limit = LIMIT_BYTES.to_string();
-        let arguments = ["--memory-limit", &limit, "--write-timeout", "10s"];
-        let mut program = Program::nono(&arguments, &[("RUST_LOG", "nono=debug")]);
-        let line: Value = serde_json::from_str(&program.wait_for_log("listening").await).unwrap();
-        let address = |port: &str| line[port].as_str().unwrap().to_owned();
-        let (http, grpc, admin) = (address("http"), address("grpc"), address("admin"));
+        let listen = [["--http-listen", "127.0.0.1:0"], ["--grpc-listen", "127.0.0.1:0"]];
+        let (program, line) = start_program("nono", listen.as_flattened()).await;
+        let (http, grpc) = (address(&line, "http"), address(&line, "grpc"));
+        Self::with_sessions(vec![(program, line)], http, grpc, None).await
+    }
+
+    /// Starts a gateway and a service over Redis.
+    async fn start_over_redis() -> Self {
+        let (redis, grpc) = (RedisServer::start(), bind().await.local_addr().unwrap().to_string());
+        let arguments = [["--store", &redis.url()], ["--grpc-listen", &grpc]];
+        let mut service = start_program("session-service", arguments.as_flattened()).await;
+        service.0.program().wait_for_log("store reachable").await;
+        let backend = format!("http://{grpc}");
+        let arguments = [["--backend", &backend], ["--http-listen", "127.0.0.1:0"]];
+        let gateway = start_program("gateway", arguments.as_flattened()).await;
+        let http = address(&gateway.1, "page").trim_start_matches("http://").trim_end_matches('/').to_owned();
+        Self::with_sessions(vec![service, gateway], http, grpc, Some(redis)).await
+    }
+
+    async fn with_sessions(
+        programs: Vec<(BoundProgram, Value)>,
+        http: String,
+        grpc: String,
+        redis: Option<RedisServer>,
+    ) -> Self {
         let app = App::at(&format!("http://{http}"));
+        let admin = programs.iter().map(|(_, line)| address(line, "admin")).collect();
+        let mut programs: Vec<_> = programs.into_iter().map(|(program, _)| program).collect();
+        let pids = programs.iter_mut().map(|program| program.program().pid()).collect();
+        let server = Self { _programs: programs, pids, app, http, grpc, admin, _redis: redis };
+        server.wait_until_ready().await;
         for user_id in ["large", "small"] {
-            app.create(user_id).await;
+            server.app.create(user_id).await;
         }
-        let server = Self { program, app, http, grpc, admin };
         for _ in 0..4 {
             server.append_large("large").await.ok();
         }
         server
+    }
+
+    async fn wait_until_ready(&self) {
+        let start = Instant::now();
+        while self.app.get("/health").await.status != 200 {
+            assert!(start.elapsed() < TIMEOUT, "the programs become ready");
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Appends 300 kB.
@@ -56,14 +94,9 @@ impl Server {
         self.app.post(&format!("/api/session/{user_id}/messages"), &body).await
     }
 
-    /// Returns the largest amount of memory that the program had so far, without its own code.
+    /// Returns the largest amount of memory that a program had so far, without its own code.
     fn peak_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.program.pid())).unwrap();
-        let kibibytes = |name: &str| -> u64 {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            line.trim_start_matches(':').trim().trim_end_matches(" kB").parse().unwrap()
-        };
-        (kibibytes("VmHWM") - kibibytes("RssFile")) * 1024
+        self.pids.iter().map(|pid| peak_bytes(*pid)).max().unwrap()
     }
 
     /// Asserts that cheap requests succeed.
@@ -75,7 +108,7 @@ impl Server {
         }
     }
 
-    /// Asserts that the program stayed within its limit, and serves large requests once the load is over.
+    /// Asserts that the programs stayed within their limit, and serve large requests once the load is over.
     async fn assert_recovers(&self) {
         let peak = self.peak_bytes();
         assert!(peak < LIMIT_BYTES, "{} MiB were used", peak >> 20);
@@ -91,12 +124,16 @@ impl Server {
         self.append_large("small").await.ok();
     }
 
-    /// Returns the value of a metric.
+    /// Returns the sum of a metric of the programs.
     async fn metric(&self, name: &str) -> u64 {
-        let metrics = reqwest::get(format!("http://{}/metrics", self.admin)).await.unwrap();
-        let metrics = metrics.text().await.unwrap();
-        let line = metrics.lines().find_map(|line| line.strip_prefix(name));
-        line.unwrap_or_else(|| panic!("{name} in\n{metrics}")).trim().parse().unwrap()
+        let mut sum = 0;
+        for admin in &self.admin {
+            let metrics = reqwest::get(format!("http://{admin}/metrics")).await.unwrap();
+            let metrics = metrics.text().await.unwrap();
+            let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+            sum += line.unwrap_or_else(|| panic!("{name} in\n{metrics}")).trim().parse::<u64>().unwrap();
+        }
+        sum
     }
 
     async fn rejected(&self, class: &str) -> u64 {
@@ -106,6 +143,28 @@ impl Server {
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(&self.http).await.unwrap()
     }
+}
+
+/// Starts a program with the memory limit, and returns the line of its log that contains its addresses.
+async fn start_program(name: &str, arguments: &[&str]) -> (BoundProgram, Value) {
+    let limit = LIMIT_BYTES.to_string();
+    let common = ["--memory-limit", &limit, "--write-timeout", "10s", "--admin-listen", "127.0.0.1:0"];
+    let mut program = BoundProgram::start(name, &[&common, arguments].concat(), BOUND_BYTES);
+    let line = program.program().wait_for_log("\"listening\"").await;
+    (program, serde_json::from_str(&line).unwrap())
+}
+
+fn address(line: &Value, port: &str) -> String {
+    line[port].as_str().unwrap().to_owned()
+}
+
+fn peak_bytes(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let kibibytes = |name: &str| -> u64 {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim_start_matches(':').trim().trim_end_matches(" kB").parse().unwrap()
+    };
+    (kibibytes("VmHWM") - kibibytes("RssFile")) * 1024
 }
 
 /// Sends as much as the server accepts.

@@ -1,7 +1,9 @@
 //! Responses that clients do not read.
 
 use super::{PAGE, Server, TIMEOUT};
+use crate::app::{App, load_factor};
 use axum::body::Bytes;
+use futures_util::future::join_all;
 use h2::client::SendRequest;
 use http::Request;
 use nono_proto::session::v1::HistoryRequest;
@@ -14,19 +16,56 @@ const STREAMS: usize = 100;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unread_pages_are_rejected_beyond_the_budget() {
-    let server = Server::start().await;
-    let mut unread = Vec::new();
-    for _ in 0..200 {
-        let mut stream = server.connect().await;
-        let request = format!("GET {PAGE} HTTP/1.1\r\nhost: localhost\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        unread.push(stream);
-    }
+    assert_unread_pages_are_rejected(Server::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unread_pages_of_redis_are_rejected_beyond_the_budget() {
+    assert_unread_pages_are_rejected(Server::start_over_redis().await).await;
+}
+
+async fn assert_unread_pages_are_rejected(server: Server) {
+    let unread = request_unread(&server, PAGE, 200 * load_factor()).await;
     server.assert_serves_others().await;
     let rejected = server.app.get(PAGE).await;
     assert_eq!(rejected.headers.get("retry-after").unwrap(), "1");
     assert_eq!(rejected.problem(429)["reason"], "OVERLOADED");
     drop(unread);
+    server.assert_recovers().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unread_exports_of_redis_wait_for_memory() {
+    let server = Server::start_over_redis().await;
+    let unread = request_unread(&server, "/api/session/large/export?format=json", 200 * load_factor()).await;
+    server.assert_serves_others().await;
+    drop(unread);
+    server.assert_recovers().await;
+}
+
+/// Sends requests on a connection each, and reads no response.
+async fn request_unread(server: &Server, path: &str, count: u32) -> Vec<TcpStream> {
+    let mut unread = Vec::new();
+    for _ in 0..count {
+        let mut stream = server.connect().await;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        unread.push(stream);
+    }
+    unread
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_redis_for_400_readers_stay_within_the_limit() {
+    let server = Server::start_over_redis().await;
+    let readers = (0..400 * load_factor()).map(|_| async {
+        let reader = App::at(&server.app.http);
+        let response = reader.get(PAGE).await;
+        assert!(matches!(response.status.as_u16(), 200 | 429), "{response:?}");
+        response.status == 200
+    });
+    let (are_read, ()) = tokio::join!(join_all(readers), server.assert_serves_others());
+    assert!(are_read.contains(&true));
     server.assert_recovers().await;
 }
 
@@ -63,7 +102,15 @@ async fn streams_without_a_window_are_rejected_beyond_the_budget() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn grpc_streams_without_a_window_are_rejected_beyond_the_budget() {
-    let server = Server::start().await;
+    assert_grpc_streams_are_rejected(Server::start().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grpc_streams_without_a_window_over_redis_are_rejected_beyond_the_budget() {
+    assert_grpc_streams_are_rejected(Server::start_over_redis().await).await;
+}
+
+async fn assert_grpc_streams_are_rejected(server: Server) {
     let mut sender = connect(&server.grpc).await;
     let request =
         HistoryRequest { user_id: "large".into(), limit: 1000, ..Default::default() }.encode_to_vec();
