@@ -33,6 +33,9 @@ pub struct LimiterSettings {
 /// Maximum time that a call waits at the limit: long enough for the end of short calls, as in a burst, and short enough to be
 /// rejected early.
 const QUEUE_TIMEOUT: Duration = Duration::from_millis(100);
+/// The same once calls have been waiting for [`QUEUE_TIMEOUT`] without a break. That is an overload and not a burst: most
+/// calls would wait in vain, and be rejected late.
+const OVERLOAD_QUEUE_TIMEOUT: Duration = Duration::from_millis(2);
 
 /// A limit on concurrent calls. Clones share it.
 #[derive(Clone, Debug)]
@@ -55,6 +58,8 @@ struct State {
     /// Time of the last decrease. A further one waits until its effect can be measured.
     decreased_at: Option<Instant>,
     average_latency: Duration,
+    /// Time since which calls have been waiting at the limit.
+    waiting_since: Instant,
 }
 
 /// Reason of a rejection.
@@ -78,8 +83,12 @@ pub struct Permit {
 impl Limiter {
     /// Creates a limiter.
     pub fn new(settings: LimiterSettings) -> Self {
-        let state =
-            State { limit: settings.initial as f64, decreased_at: None, average_latency: Duration::ZERO };
+        let state = State {
+            limit: settings.initial as f64,
+            decreased_at: None,
+            average_latency: Duration::ZERO,
+            waiting_since: Instant::now(),
+        };
         Self(Arc::new(Inner {
             settings,
             in_flight: AtomicUsize::new(0),
@@ -100,7 +109,7 @@ impl Limiter {
             Err(Rejected::Limit) => {}
             result => return result,
         }
-        let _waiting = self.wait_in_queue().ok_or(Rejected::Limit)?;
+        let waiting = self.wait_in_queue().ok_or(Rejected::Limit)?;
         let admitted = async {
             loop {
                 let ended = self.0.ended.notified();
@@ -110,14 +119,25 @@ impl Limiter {
                 }
             }
         };
-        tokio::time::timeout(QUEUE_TIMEOUT, admitted).await.unwrap_or(Err(Rejected::Limit))
+        tokio::time::timeout(waiting.timeout, admitted).await.unwrap_or(Err(Rejected::Limit))
     }
 
     /// Takes a position in the queue; `None` if it is full.
     fn wait_in_queue(&self) -> Option<Waiting<'_>> {
         let max = self.limit() * self.0.settings.queue_factor;
-        let waiting = Waiting(&self.0.waiting);
-        (self.0.waiting.fetch_add(1, Ordering::Relaxed) < max).then_some(waiting)
+        let others = self.0.waiting.fetch_add(1, Ordering::Relaxed);
+        let waiting = Waiting { count: &self.0.waiting, timeout: self.queue_timeout(others) };
+        (others < max).then_some(waiting)
+    }
+
+    /// Returns the maximum time that a call waits behind this number of others.
+    fn queue_timeout(&self, others: usize) -> Duration {
+        let (now, mut state) = (Instant::now(), self.lock());
+        if others == 0 {
+            state.waiting_since = now;
+        }
+        let is_overload = now.saturating_duration_since(state.waiting_since) > QUEUE_TIMEOUT;
+        if is_overload { OVERLOAD_QUEUE_TIMEOUT } else { QUEUE_TIMEOUT }
     }
 
     fn try_admit(&self, timeout: Option<Duration>) -> Result<Permit, Rejected> {
@@ -197,11 +217,15 @@ impl Drop for Permit {
 }
 
 /// A position in the queue.
-struct Waiting<'a>(&'a AtomicUsize);
+struct Waiting<'a> {
+    count: &'a AtomicUsize,
+    /// Maximum time of the wait.
+    timeout: Duration,
+}
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -297,5 +321,30 @@ mod tests {
         let (waited, took) = tokio::join!(waiting, rejected);
         assert_eq!((waited.unwrap_err(), took), (Rejected::Limit, Duration::ZERO));
         assert_eq!(limiter.0.waiting.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn in_an_overload_a_call_waits_for_a_shorter_time_until_the_queue_is_empty() {
+        let limiter = limiter(2, 2);
+        let _others = (limiter.try_admit(None).unwrap(), limiter.try_admit(None).unwrap());
+        let wait = async || {
+            let start = Instant::now();
+            assert_eq!(limiter.admit(None).await.unwrap_err(), Rejected::Limit);
+            start.elapsed()
+        };
+        // The second call begins to wait before the first one ends, so that the queue is not empty for longer than a burst.
+        let second = async {
+            tokio::time::sleep(QUEUE_TIMEOUT / 2).await;
+            wait().await
+        };
+        let third = async {
+            tokio::time::sleep(QUEUE_TIMEOUT + QUEUE_TIMEOUT / 4).await;
+            wait().await
+        };
+        assert_eq!(
+            tokio::join!(wait(), second, third),
+            (QUEUE_TIMEOUT, QUEUE_TIMEOUT, OVERLOAD_QUEUE_TIMEOUT)
+        );
+        assert_eq!(wait().await, QUEUE_TIMEOUT);
     }
 }
