@@ -15,7 +15,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use runtime::memory::MemoryBudget;
+use runtime::{memory::MemoryBudget, server::head_bytes};
 
 /// Rules that every request obeys.
 #[derive(Clone)]
@@ -23,7 +23,7 @@ pub(crate) struct Admission {
     pub(crate) hosts: AllowedHosts,
     pub(crate) access: Access,
     pub(crate) rules: Rules,
-    /// Budget for the bodies of requests.
+    /// Budget for the bodies of requests, and for their long heads over HTTP/2.
     pub(crate) memory: MemoryBudget,
 }
 
@@ -31,6 +31,7 @@ pub(crate) struct Admission {
 pub(crate) async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
     unread_body::handle(request, |request| async move {
         let handling = async {
+            RequestMemory::charge(head_bytes(&request))?;
             let mut request = origin::check(&admission.hosts, &request).map(|()| request)?;
             let client = admission.access.check(&mut request)?;
             let cookie = admission.access.cookie(&request, &client);

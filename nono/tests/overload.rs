@@ -1,27 +1,53 @@
 //! More readers of large pages than the service can serve. It rejects some at once, and all other calls succeed.
 
-use crate::app::{App, Program, bind};
+use crate::app::{App, Program, bind, load_factor};
+use http::Request;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
-use testkit::RedisServer;
-use tokio::task::JoinSet;
+use testkit::{RedisServer, Stopwatch};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
 
+/// Number of readers of a page at a time that the programs nearly keep up with.
 const READERS: usize = 100;
+/// Number of readers far beyond that.
+const MANY_READERS: [usize; 2] = [400, 2000];
+/// Maximum number of connections from one address.
+const CONNECTIONS_MAX: usize = 4500;
 /// Duration of the load.
 const DURATION: Duration = Duration::from_secs(4);
-
+/// Period in which at least one page is read, generous for a debug build on a busy machine.
+const PERIOD: Duration = Duration::from_secs(2);
+/// Interval at which readers begin.
+const BEGIN_INTERVAL: Duration = Duration::from_millis(1);
+/// Timeout for the end of the calls in progress, and for their effects.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(1);
+/// Pause of a reader after a rejection, as the response suggests.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Timeout for a page, generous for a debug build.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Interval between the short calls of another caller.
+const CALL_INTERVAL: Duration = Duration::from_millis(10);
+const PAGE: &str = "/api/session/large/history?limit=1000";
 /// A gateway and a service over Redis, with a session of more than a mebibyte and a small one.
 struct Deployment {
     _redis: RedisServer,
     _programs: [Program; 2],
     app: App,
+    /// Address of the service.
+    grpc: String,
     /// Admin port of the service.
     admin: String,
 }
@@ -49,7 +75,20 @@ impl Deployment {
             app.post("/api/session/large/messages", &body).await.ok();
         }
         let admin = format!("http://{}", line["admin"].as_str().unwrap());
-        Self { _redis: redis, _programs: [service, gateway], app, admin }
+        Self { _redis: redis, _programs: [service, gateway], app, grpc, admin }
+    }
+
+    /// Asserts that a page and short calls succeed at once after a load, and that no call is left in progress.
+    async fn assert_recovers(&self) {
+        let stopwatch = Stopwatch::start();
+        let start = Instant::now();
+        self.app.get(PAGE).await.ok();
+        assert_serves_others(&self.app).await;
+        while self.metric("nono_admission_in_flight{class=\"page\"}").await > 0 {
+            assert!(start.elapsed() < RECOVERY_TIMEOUT * 10, "pages are still in progress");
+        }
+        let took = stopwatch.corrected(start.elapsed());
+        assert!(took < RECOVERY_TIMEOUT, "{took:?}");
     }
 
     /// Returns the value of a metric of the service.
@@ -60,39 +99,91 @@ impl Deployment {
     }
 }
 
-/// Reads pages until the load is over. Returns the number of responses by status.
-async fn read_pages(app: App, is_over: Arc<AtomicBool>) -> BTreeMap<u16, usize> {
-    let mut statuses = BTreeMap::new();
-    while !is_over.load(Ordering::Relaxed) {
-        let response = app.get("/api/session/large/history?limit=1000").await;
-        *statuses.entry(response.status.as_u16()).or_default() += 1;
-        if response.status == 429 {
-            let delay: u64 = response.headers["retry-after"].to_str().unwrap().parse().unwrap();
-            assert_eq!((delay, response.problem(429)["reason"].as_str()), (1, Some("OVERLOADED")));
-            tokio::time::sleep(Duration::from_millis(50)).await;
+/// Pages that were read, and all responses by status. Clones share them.
+#[derive(Clone, Default)]
+struct Responses {
+    pages: Arc<AtomicUsize>,
+    statuses: Arc<Mutex<BTreeMap<u16, usize>>>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Responses {
+    /// Starts readers, each on a connection of its own. After a rejection they wait for `pause`.
+    async fn start_readers(&self, app: &App, count: usize, pause: Duration) -> JoinSet<()> {
+        let address = app.http.trim_start_matches("http://").trim_end_matches('/');
+        let mut readers = JoinSet::new();
+        for _ in 0..count {
+            let stream = TcpStream::connect(address).await.unwrap();
+            readers.spawn(self.clone().read(stream, pause));
+            sleep(BEGIN_INTERVAL).await;
+        }
+        readers
+    }
+
+    /// Reads pages until the load is over.
+    async fn read(self, stream: TcpStream, pause: Duration) {
+        let mut stream = BufReader::with_capacity(64 * 1024, stream);
+        while !self.is_over.load(Ordering::Relaxed) {
+            let status = timeout(READ_TIMEOUT, read_page(&mut stream)).await.expect("a response arrives");
+            *self.statuses.lock().unwrap().entry(status).or_default() += 1;
+            if status == 429 {
+                sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+            } else {
+                self.pages.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
-    statuses
+
+    /// Waits for the end of the readers. Returns the responses by status.
+    async fn stop(self, readers: JoinSet<()>) -> BTreeMap<u16, usize> {
+        self.is_over.store(true, Ordering::Relaxed);
+        readers.join_all().await;
+        std::mem::take(&mut self.statuses.lock().unwrap())
+    }
+}
+
+/// Requests a page and reads it, with little work for the test. Returns the status.
+async fn read_page(stream: &mut BufReader<TcpStream>) -> u16 {
+    let request = format!("GET {PAGE} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    stream.get_mut().write_all(request.as_bytes()).await.unwrap();
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert!(stream.read_line(&mut head).await.unwrap() > 0, "the connection ended: {head}");
+    }
+    let header = |name: &str| {
+        let lines = head.lines().filter_map(|line| line.split_once(": "));
+        lines.into_iter().find_map(|(of, value)| (of == name).then(|| value.parse::<u64>().unwrap()))
+    };
+    let mut body = stream.take(header("content-length").unwrap());
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    if status == 429 {
+        let mut problem = String::new();
+        body.read_to_string(&mut problem).await.unwrap();
+        assert!(problem.contains("\"reason\":\"OVERLOADED\""), "{problem}");
+        assert_eq!(header("retry-after"), Some(1));
+    } else {
+        tokio::io::copy_buf(&mut body, &mut tokio::io::sink()).await.unwrap();
+    }
+    status
+}
+
+/// Makes a short read and a short write. Both succeed.
+async fn assert_serves_others(app: &App) {
+    app.get("/api/session/small").await.ok();
+    let message = json!({ "messages": [{ "role": "user", "content": "hi" }] });
+    app.post("/api/session/small/messages", &message).await.ok();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_of_large_pages_are_rejected_early_and_other_calls_succeed() {
-    let deployment = Deployment::start().await;
-    let (is_over, mut readers) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
-    for _ in 0..READERS {
-        readers.spawn(read_pages(App::at(&deployment.app.http), is_over.clone()));
+    let (deployment, responses) = (Deployment::start().await, Responses::default());
+    let pause = Duration::from_millis(50);
+    let readers = responses.start_readers(&deployment.app, READERS, pause).await;
+    let end = Instant::now() + DURATION;
+    while Instant::now() < end {
+        assert_serves_others(&deployment.app).await;
     }
-    let end = tokio::time::Instant::now() + DURATION;
-    while tokio::time::Instant::now() < end {
-        deployment.app.get("/api/session/small").await.ok();
-        let message = json!({ "messages": [{ "role": "user", "content": "hi" }] });
-        deployment.app.post("/api/session/small/messages", &message).await.ok();
-    }
-    is_over.store(true, Ordering::Relaxed);
-    let mut statuses = BTreeMap::<u16, usize>::new();
-    for (status, count) in readers.join_all().await.into_iter().flatten() {
-        *statuses.entry(status).or_default() += count;
-    }
+    let statuses = responses.stop(readers).await;
     assert_eq!(statuses.keys().copied().collect::<Vec<_>>(), [200, 429], "{statuses:?}");
     assert!(statuses[&200] > 20, "{statuses:?}");
     let rejected = async |class: &str| {
@@ -102,5 +193,69 @@ async fn readers_of_large_pages_are_rejected_early_and_other_calls_succeed() {
     assert!(rejected("page").await > 0);
     assert_eq!(rejected("point").await, 0);
     assert!(deployment.metric("nono_admission_limit{class=\"page\"}").await >= 4);
-    deployment.app.get("/api/session/large/history?limit=1000").await.ok();
+    deployment.app.get(PAGE).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn up_to_2000_readers_cause_no_collapse_and_leave_nothing_behind() {
+    raise_file_limit();
+    let deployment = Deployment::start().await;
+    for readers in MANY_READERS {
+        let responses = Responses::default();
+        let count = (readers * load_factor() as usize).min(CONNECTIONS_MAX);
+        let readers = responses.start_readers(&deployment.app, count, RETRY_DELAY).await;
+        let end = Instant::now() + DURATION * load_factor();
+        while Instant::now() < end {
+            let (before, next) = (responses.pages.load(Ordering::Relaxed), Instant::now() + PERIOD);
+            while Instant::now() < next {
+                assert_serves_others(&deployment.app).await;
+                sleep(CALL_INTERVAL).await;
+            }
+            let read = responses.pages.load(Ordering::Relaxed) - before;
+            assert!(read > 0, "no page was read in {PERIOD:?} with {count} readers");
+        }
+        let statuses = responses.stop(readers).await;
+        let failed =
+            statuses.iter().filter(|(status, _)| !matches!(status, 200 | 429)).map(|(_, count)| count);
+        // On a busy machine a page of a debug build may exceed its deadline.
+        assert!(failed.sum::<usize>() * 100 < statuses.values().sum(), "{statuses:?}");
+        deployment.assert_recovers().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn incomplete_requests_occupy_no_permits() {
+    let deployment = Deployment::start().await;
+    let mut open = Vec::new();
+    // More than the maximum number of calls in progress.
+    for _ in 0..8 {
+        let stream = TcpStream::connect(&deployment.grpc).await.unwrap();
+        let (mut sender, connection) = h2::client::handshake(stream).await.unwrap();
+        tokio::spawn(connection);
+        for _ in 0..150 {
+            let uri = format!("http://{}/nono.session.v1.SessionService/Get", deployment.grpc);
+            let request = Request::post(uri).header("content-type", "application/grpc");
+            sender = sender.ready().await.unwrap();
+            // The body never ends.
+            open.push(sender.send_request(request.body(()).unwrap(), false).unwrap());
+        }
+    }
+    let name = r#"grpc_server_in_flight{grpc_type="unary",grpc_service="nono.session.v1.SessionService",grpc_method="Get"}"#;
+    let start = Instant::now();
+    while deployment.metric(name).await < 1200 {
+        assert!(
+            start.elapsed() < RECOVERY_TIMEOUT * 10,
+            "{} calls have begun",
+            deployment.metric(name).await
+        );
+    }
+    assert_eq!(deployment.metric("nono_admission_in_flight{class=\"point\"}").await, 0);
+    assert_serves_others(&deployment.app).await;
+    drop(open);
+}
+
+/// Permits a connection for each reader.
+fn raise_file_limit() {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
 }

@@ -3,11 +3,16 @@
 use super::{Server, TIMEOUT, is_rejected, send};
 use crate::app::load_factor;
 use futures_util::future::join_all;
+use http::Request;
 use std::time::Duration;
 use tokio::{
     net::TcpStream,
     time::{Instant, sleep, timeout},
 };
+
+/// Number of connections and of streams on each, whose headers together exceed the budget by a quarter.
+const CONNECTIONS: u32 = 4;
+const STREAMS: u32 = 80;
 
 /// Sends the beginning of an append with a body of this length, and returns the connection.
 async fn begin(server: &Server, length: &str) -> TcpStream {
@@ -100,5 +105,33 @@ async fn headers_just_below_their_limit_are_rejected_beyond_the_budget() {
         sleep(Duration::from_millis(20)).await;
     }
     drop(streams);
+    server.assert_recovers().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn headers_of_open_streams_are_rejected_beyond_the_budget() {
+    let server = Server::start().await;
+    let mut open = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let (sender, connection) = h2::client::handshake(server.connect().await).await.unwrap();
+        tokio::spawn(connection);
+        let mut sender = sender.ready().await.unwrap();
+        for _ in 0..STREAMS {
+            let request = Request::post(format!("http://{}/api/session/small/messages", server.http));
+            let request = request.header("content-type", "application/json");
+            // All but the first refer to the table of the connection, and take few bytes on it.
+            let request = (0..15).fold(request, |request, _| request.header("x", "x".repeat(3900)));
+            sender = sender.ready().await.unwrap();
+            // The body never ends.
+            open.push(sender.send_request(request.body(()).unwrap(), false).unwrap());
+        }
+    }
+    server.assert_serves_others().await;
+    let start = Instant::now();
+    while server.rejected("requests").await < 50 {
+        assert!(start.elapsed() < TIMEOUT, "{} were rejected", server.rejected("requests").await);
+        sleep(Duration::from_millis(20)).await;
+    }
+    drop(open);
     server.assert_recovers().await;
 }

@@ -1,7 +1,12 @@
-//! Memory of the head of a request over HTTP/1, which hyper buffers until it is complete. Over HTTP/2, hyper limits it.
+//! Memory of the head of a request. Over HTTP/1, hyper buffers it until it is complete. Over HTTP/2, a connection buffers one
+//! incomplete head, which hyper limits, and each of its streams has a complete one.
 
 use crate::memory::{MemoryBudget, Reservation};
-use axum::body::{Body, Bytes, HttpBody};
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    extract::Request,
+    http::Version,
+};
 use hyper::body::{Frame, Incoming, SizeHint};
 use std::{
     pin::Pin,
@@ -18,6 +23,22 @@ pub const HEADER_LIST_MAX_BYTES: u32 = 64 * 1024;
 const FREE_BYTES: usize = 8 * 1024;
 /// Maximum size of hyper's buffer, which is doubled when it is full.
 const BUFFER_MAX_BYTES: usize = 2 * HEADER_LIST_MAX_BYTES as usize;
+
+/// Memory of a header in addition to its name and value, as HTTP/2 counts it (RFC 9113, section 6.5.2).
+const HEADER_OVERHEAD_BYTES: usize = 32;
+
+/// Returns the memory to charge for the complete head of a request: nothing for a short one, and nothing over HTTP/1, where
+/// the connection is charged for it.
+pub fn head_bytes(request: &Request) -> usize {
+    if request.version() != Version::HTTP_2 {
+        return 0;
+    }
+    let headers = request.headers().iter();
+    let sizes = headers.map(|(name, value)| name.as_str().len() + value.len() + HEADER_OVERHEAD_BYTES);
+    let uri = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    let bytes = sizes.sum::<usize>() + uri;
+    if bytes > FREE_BYTES { bytes } else { 0 }
+}
 
 /// The head of the next request is incomplete.
 const INCOMPLETE: u8 = 0;
@@ -129,6 +150,17 @@ mod tests {
         state.0.store(RECEIVED, Ordering::Relaxed);
         assert!(head.charge(100));
         assert_eq!(budget.reserved(), 0);
+    }
+
+    #[test]
+    fn a_long_head_over_http2_is_charged_by_its_size() {
+        let request = |version, length: usize| {
+            let request = Request::builder().version(version).uri("/1234").header("abc", "x".repeat(length));
+            request.body(Body::empty()).unwrap()
+        };
+        assert_eq!(head_bytes(&request(Version::HTTP_2, 10_000)), 10_000 + 3 + 32 + 5);
+        assert_eq!(head_bytes(&request(Version::HTTP_2, 8000)), 0);
+        assert_eq!(head_bytes(&request(Version::HTTP_11, 10_000)), 0);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use http_body::{Frame, SizeHint};
 use runtime::{
     admission::Class,
     memory::{MemoryBudgets, Reservation},
+    server::head_bytes,
 };
 use std::{
     pin::Pin,
@@ -26,14 +27,20 @@ const COPIES: usize = 2;
 /// Memory of a request, shared by its body and its call. The last of them releases it.
 pub(super) type RequestMemory = Arc<Mutex<Reservation>>;
 
-/// Charges the body of a request as it arrives. The call keeps the returned memory.
-pub(super) fn charge_request(request: Request, budgets: &MemoryBudgets) -> (Request, RequestMemory) {
-    let memory = Arc::new(Mutex::new(budgets.requests.empty()));
+/// Reserves memory for the head of a request; `None` if there is none left.
+pub(super) fn reserve_head(request: &Request, budgets: &MemoryBudgets) -> Option<Reservation> {
+    budgets.requests.try_reserve(head_bytes(request))
+}
+
+/// Charges the body of a request as it arrives, in addition to its head. The call keeps the returned memory.
+pub(super) fn charge_request(request: Request, head: Reservation) -> (Request, RequestMemory) {
+    let head_bytes = head.bytes();
+    let memory = Arc::new(Mutex::new(head));
     let encoding = request.headers().get("grpc-encoding");
     let is_compressed = encoding.is_some_and(|encoding| encoding != "identity");
     let body_memory = memory.clone();
-    let request =
-        request.map(|body| Body::new(ChargedBody { body, memory: body_memory, received: 0, is_compressed }));
+    let charged = |body| ChargedBody { body, memory: body_memory, head_bytes, received: 0, is_compressed };
+    let request = request.map(|body| Body::new(charged(body)));
     (request, memory)
 }
 
@@ -76,6 +83,7 @@ fn lock(memory: &RequestMemory) -> MutexGuard<'_, Reservation> {
 struct ChargedBody {
     body: Body,
     memory: RequestMemory,
+    head_bytes: usize,
     received: usize,
     is_compressed: bool,
 }
@@ -88,7 +96,7 @@ impl ChargedBody {
         let is_open = self.is_compressed && self.received > 0 && !is_end;
         let bytes = if is_open { received.max(GRPC_MESSAGE_MAX_BYTES) } else { received };
         let mut memory = lock(&self.memory);
-        if memory.try_resize(bytes) { Ok(()) } else { Err(status::out_of_memory()) }
+        if memory.try_resize(self.head_bytes + bytes) { Ok(()) } else { Err(status::out_of_memory()) }
     }
 }
 
@@ -123,15 +131,20 @@ impl HttpBody for ChargedBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::Version;
     use http_body_util::BodyExt;
 
     #[tokio::test]
     async fn a_request_is_charged_until_its_call_ends() {
         let budgets = MemoryBudgets::new(64 << 20);
-        let request = Request::new(Body::from(vec![0; 1000]));
-        let (request, memory) = charge_request(request, &budgets);
+        let head = Request::builder().version(Version::HTTP_2).header("x", "x".repeat(10_000));
+        let request = head.body(Body::from(vec![0; 1000])).unwrap();
+        let head = reserve_head(&request, &budgets).unwrap();
+        let head_bytes = head.bytes();
+        assert!((10_000..11_000).contains(&head_bytes), "{head_bytes}");
+        let (request, memory) = charge_request(request, head);
         request.into_body().collect().await.unwrap();
-        assert_eq!(budgets.requests.reserved(), 2000);
+        assert_eq!(budgets.requests.reserved(), head_bytes + 2000);
         drop(memory);
         assert_eq!(budgets.requests.reserved(), 0);
     }
@@ -143,7 +156,7 @@ mod tests {
         let stream = tokio_stream::wrappers::ReceiverStream::new(receiver);
         let mut request = Request::new(Body::from_stream(stream));
         request.headers_mut().insert("grpc-encoding", "gzip".parse().unwrap());
-        let (request, _memory) = charge_request(request, &budgets);
+        let (request, _memory) = charge_request(request, budgets.requests.empty());
         let mut body = request.into_body();
         sender.send(Ok::<_, std::io::Error>(Bytes::from_static(b"x"))).await.unwrap();
         body.frame().await.unwrap().unwrap();

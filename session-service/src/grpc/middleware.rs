@@ -2,8 +2,9 @@
 
 use super::{
     authentication::Authentication,
-    memory::{ResponseMemory, charge_request, reserve_response},
+    memory::{ResponseMemory, charge_request, reserve_head, reserve_response},
     metrics::{GrpcMetrics, Method},
+    received::receive,
     status,
 };
 use crate::domain::limits::UNARY_CALL_TIMEOUT;
@@ -55,17 +56,33 @@ pub(super) async fn observe_call(
     let context = RequestContext::begin(request.headers(), &span);
     let timeout = timeout_of(&method, request.headers());
     let stopped = method.ends_at_shutdown.then(|| Box::pin(state.stopping.clone().cancelled_owned()));
-    let (request, request_memory) = charge_request(request, &state.memory);
+    let head = reserve_head(&request, &state.memory);
+    let has_memory = head.is_some();
+    let head = head.unwrap_or_else(|| state.memory.requests.empty());
+    let (request, request_memory) = charge_request(request, head);
     let class = method.class;
     let record = CallRecord::begin(method, context.clone(), span.clone(), is_health);
     let call = async {
+        if !has_memory {
+            return (status::out_of_memory().into_http(), None);
+        }
         let mut request = request;
         if !is_health && let Err(rejection) = state.authentication.check(&mut request) {
             return (rejection.into_http(), None);
         }
-        let admission = match admit(&state, class, timeout).await {
-            Ok(admission) => admission,
-            Err(rejection) => return (rejection.into_http(), None),
+        let start = Instant::now();
+        let received = match class {
+            Some(_) => receive(request, timeout).await,
+            None => Ok(request),
+        };
+        let timeout = timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
+        let admitted = async {
+            let request = received?;
+            Ok((request, admit(&state, class, timeout).await?))
+        };
+        let (request, admission) = match admitted.await {
+            Ok(admitted) => admitted,
+            Err(rejection) => return (Status::into_http(rejection), None),
         };
         let response = with_timeout(timeout, next.run(request)).await;
         (response, Some(admission))

@@ -11,6 +11,7 @@ mod metrics;
 mod middleware;
 mod page_token;
 mod parse;
+mod received;
 mod reflection;
 mod render;
 mod session;
