@@ -34,8 +34,11 @@ const PERIOD: Duration = Duration::from_secs(2);
 const BEGIN_INTERVAL: Duration = Duration::from_millis(1);
 /// Timeout for the end of the calls in progress, and for their effects.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(1);
-/// Pause of a reader after a rejection, as the response suggests.
-const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Pause of a reader after a rejection.
+const PAUSE: Duration = Duration::from_millis(200);
+/// The same with many readers. Longer than the second that the response suggests, because a debug build needs about a
+/// millisecond of a core for each rejection.
+const LONG_PAUSE: Duration = Duration::from_secs(4);
 /// Timeout for a page, generous for a debug build.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Interval between the short calls of another caller.
@@ -177,8 +180,7 @@ async fn assert_serves_others(app: &App) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_of_large_pages_are_rejected_early_and_other_calls_succeed() {
     let (deployment, responses) = (Deployment::start().await, Responses::default());
-    let pause = Duration::from_millis(50);
-    let readers = responses.start_readers(&deployment.app, READERS, pause).await;
+    let readers = responses.start_readers(&deployment.app, READERS, PAUSE).await;
     let end = Instant::now() + DURATION;
     while Instant::now() < end {
         assert_serves_others(&deployment.app).await;
@@ -203,7 +205,7 @@ async fn up_to_2000_readers_cause_no_collapse_and_leave_nothing_behind() {
     for readers in MANY_READERS {
         let responses = Responses::default();
         let count = (readers * load_factor() as usize).min(CONNECTIONS_MAX);
-        let readers = responses.start_readers(&deployment.app, count, RETRY_DELAY).await;
+        let readers = responses.start_readers(&deployment.app, count, LONG_PAUSE).await;
         let end = Instant::now() + DURATION * load_factor();
         while Instant::now() < end {
             let (before, next) = (responses.pages.load(Ordering::Relaxed), Instant::now() + PERIOD);

@@ -33,9 +33,9 @@ pub struct LimiterSettings {
 /// Maximum time that a call waits at the limit: long enough for the end of short calls, as in a burst, and short enough to be
 /// rejected early.
 const QUEUE_TIMEOUT: Duration = Duration::from_millis(100);
-/// The same once calls have been waiting for [`QUEUE_TIMEOUT`] without a break. That is an overload and not a burst: most
-/// calls would wait in vain, and be rejected late.
-const OVERLOAD_QUEUE_TIMEOUT: Duration = Duration::from_millis(2);
+/// Duration of a burst. If calls reach the limit for longer, without a break of the same duration, it is an overload: most would
+/// wait in vain, and be rejected late at a higher cost.
+const BURST_MAX: Duration = Duration::from_millis(100);
 
 /// A limit on concurrent calls. Clones share it.
 #[derive(Clone, Debug)]
@@ -58,8 +58,8 @@ struct State {
     /// Time of the last decrease. A further one waits until its effect can be measured.
     decreased_at: Option<Instant>,
     average_latency: Duration,
-    /// Time since which calls have been waiting at the limit.
-    waiting_since: Instant,
+    /// First and last call that reached the limit in the current series of such calls.
+    at_limit: Option<(Instant, Instant)>,
 }
 
 /// Reason of a rejection.
@@ -87,7 +87,7 @@ impl Limiter {
             limit: settings.initial as f64,
             decreased_at: None,
             average_latency: Duration::ZERO,
-            waiting_since: Instant::now(),
+            at_limit: None,
         };
         Self(Arc::new(Inner {
             settings,
@@ -102,14 +102,17 @@ impl Limiter {
     ///
     /// # Errors
     ///
-    /// Rejects the call if none ends in time, and immediately if too many others wait, or if recent calls took longer than its
-    /// timeout.
+    /// Rejects the call if none ends in time, and immediately in an overload, if too many others wait, or if recent calls took
+    /// longer than its timeout.
     pub async fn admit(&self, timeout: Option<Duration>) -> Result<Permit, Rejected> {
         match self.try_admit(timeout) {
             Err(Rejected::Limit) => {}
             result => return result,
         }
-        let waiting = self.wait_in_queue().ok_or(Rejected::Limit)?;
+        if self.lock().is_overload(Instant::now()) {
+            return Err(Rejected::Limit);
+        }
+        let _waiting = self.wait_in_queue().ok_or(Rejected::Limit)?;
         let admitted = async {
             loop {
                 let ended = self.0.ended.notified();
@@ -119,25 +122,14 @@ impl Limiter {
                 }
             }
         };
-        tokio::time::timeout(waiting.timeout, admitted).await.unwrap_or(Err(Rejected::Limit))
+        tokio::time::timeout(QUEUE_TIMEOUT, admitted).await.unwrap_or(Err(Rejected::Limit))
     }
 
     /// Takes a position in the queue; `None` if it is full.
     fn wait_in_queue(&self) -> Option<Waiting<'_>> {
         let max = self.limit() * self.0.settings.queue_factor;
-        let others = self.0.waiting.fetch_add(1, Ordering::Relaxed);
-        let waiting = Waiting { count: &self.0.waiting, timeout: self.queue_timeout(others) };
-        (others < max).then_some(waiting)
-    }
-
-    /// Returns the maximum time that a call waits behind this number of others.
-    fn queue_timeout(&self, others: usize) -> Duration {
-        let (now, mut state) = (Instant::now(), self.lock());
-        if others == 0 {
-            state.waiting_since = now;
-        }
-        let is_overload = now.saturating_duration_since(state.waiting_since) > QUEUE_TIMEOUT;
-        if is_overload { OVERLOAD_QUEUE_TIMEOUT } else { QUEUE_TIMEOUT }
+        let waiting = Waiting(&self.0.waiting);
+        (self.0.waiting.fetch_add(1, Ordering::Relaxed) < max).then_some(waiting)
     }
 
     fn try_admit(&self, timeout: Option<Duration>) -> Result<Permit, Rejected> {
@@ -181,6 +173,14 @@ impl Limiter {
 }
 
 impl State {
+    /// Records that a call has reached the limit. Returns `true` if such calls have come for longer than a burst.
+    fn is_overload(&mut self, now: Instant) -> bool {
+        let series = self.at_limit.filter(|(_, last)| now.saturating_duration_since(*last) < BURST_MAX);
+        let first = series.map_or(now, |(first, _)| first);
+        self.at_limit = Some((first, now));
+        now.saturating_duration_since(first) > BURST_MAX
+    }
+
     fn decrease(&mut self, settings: LimiterSettings) {
         let now = Instant::now();
         if self.decreased_at.is_none_or(|at| now.saturating_duration_since(at) >= settings.target) {
@@ -217,15 +217,11 @@ impl Drop for Permit {
 }
 
 /// A position in the queue.
-struct Waiting<'a> {
-    count: &'a AtomicUsize,
-    /// Maximum time of the wait.
-    timeout: Duration,
-}
+struct Waiting<'a>(&'a AtomicUsize);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -324,27 +320,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn in_an_overload_a_call_waits_for_a_shorter_time_until_the_queue_is_empty() {
+    async fn in_an_overload_calls_are_rejected_at_once_until_it_is_over() {
         let limiter = limiter(2, 2);
         let _others = (limiter.try_admit(None).unwrap(), limiter.try_admit(None).unwrap());
-        let wait = async || {
+        let wait_from = async |start: Duration| {
+            tokio::time::sleep(start).await;
             let start = Instant::now();
             assert_eq!(limiter.admit(None).await.unwrap_err(), Rejected::Limit);
             start.elapsed()
         };
-        // The second call begins to wait before the first one ends, so that the queue is not empty for longer than a burst.
-        let second = async {
-            tokio::time::sleep(QUEUE_TIMEOUT / 2).await;
-            wait().await
-        };
-        let third = async {
-            tokio::time::sleep(QUEUE_TIMEOUT + QUEUE_TIMEOUT / 4).await;
-            wait().await
-        };
-        assert_eq!(
-            tokio::join!(wait(), second, third),
-            (QUEUE_TIMEOUT, QUEUE_TIMEOUT, OVERLOAD_QUEUE_TIMEOUT)
-        );
-        assert_eq!(wait().await, QUEUE_TIMEOUT);
+        let burst = async { tokio::join!(wait_from(Duration::ZERO), wait_from(BURST_MAX * 3 / 4)) };
+        let overload = async { tokio::join!(wait_from(BURST_MAX * 5 / 4), wait_from(BURST_MAX * 2)) };
+        let (burst, overload) = tokio::join!(burst, overload);
+        assert_eq!(burst, (QUEUE_TIMEOUT, QUEUE_TIMEOUT));
+        assert_eq!(overload, (Duration::ZERO, Duration::ZERO));
+        assert_eq!(wait_from(BURST_MAX).await, QUEUE_TIMEOUT);
     }
 }

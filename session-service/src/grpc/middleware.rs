@@ -88,12 +88,12 @@ pub(super) async fn observe_call(
         (response, Some(admission))
     };
     let (mut response, admission) = context.scope(call.instrument(span)).await;
-    let status = Status::from_header_map(response.headers());
-    if let Some(status) = status.as_ref().and_then(status::from_library) {
-        response = status.into_http();
+    let mut status = Status::from_header_map(response.headers());
+    if let Some(replacement) = status.as_ref().and_then(status::from_library) {
+        response = replacement.clone().into_http();
+        status = Some(replacement);
     }
     context.write_response_headers(response.headers_mut());
-    let status = Status::from_header_map(response.headers());
     let (mut admitted, reserved) = admission.unwrap_or_else(|| (None, state.memory.responses.empty()));
     // The latency of a failed call depends on the availability of the store, and not on the load.
     if let Some(admitted) = &mut admitted
