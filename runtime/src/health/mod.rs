@@ -103,11 +103,12 @@ fn local_addresses(admin: SocketAddr) -> Vec<SocketAddr> {
 
 fn describe(admin: SocketAddr, uses_tls: bool, error: &(dyn Error + Send + Sync + 'static)) -> String {
     let io = error.downcast_ref::<io::Error>();
-    match io.map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused) => {
+    let tls = io.and_then(io::Error::get_ref).and_then(|cause| cause.downcast_ref());
+    match (io.map(io::Error::kind), tls) {
+        (Some(io::ErrorKind::ConnectionRefused), _) => {
             format!("{admin} refuses connections: the program does not run, or has another --admin-listen")
         }
-        Some(io::ErrorKind::InvalidData) if uses_tls => {
+        (_, Some(rustls::Error::InvalidMessage(_))) if uses_tls => {
             format!("{admin} does not use TLS: the program runs without --tls-cert, or it is not Nono")
         }
         _ => format!("{admin} cannot be asked: {error}"),

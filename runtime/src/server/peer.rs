@@ -4,6 +4,7 @@ use http::Extensions;
 use std::{net::SocketAddr, sync::Arc};
 
 /// Address from which a request arrived. Every request of every port has it. Behind a proxy it is the address of the proxy.
+/// An IPv4 address is never mapped to IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerAddress(pub SocketAddr);
 
@@ -32,6 +33,7 @@ pub(super) struct Peer {
 impl Peer {
     /// Creates the client of a connection without TLS.
     pub(super) fn plain(address: SocketAddr) -> Self {
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         Self { address: PeerAddress(address), is_secure: false, certificate: None }
     }
 

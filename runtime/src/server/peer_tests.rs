@@ -13,7 +13,7 @@ use rustls::{
 };
 use std::{
     fs,
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
 };
 use testkit::{Authority, CertificatePair};
@@ -25,8 +25,12 @@ use tokio_rustls::TlsConnector;
 
 /// Serves a description of the peer on a port.
 async fn serve(tls: Option<&ServerTls>, headers: MemoryBudget) -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
+    // Here, IPv4 clients have addresses that are mapped to IPv6, if the system has IPv6.
+    let listener = match TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).await {
+        Ok(listener) => listener,
+        Err(_) => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap(),
+    };
+    let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), listener.local_addr().unwrap().port());
     let port = Port {
         name: "test",
         protocol: Protocol::Http,
