@@ -4,20 +4,22 @@ use super::{
     container::{Container, Programs, Variables, program_of, seconds},
     dockerfile::Stages,
     faults::Faults,
-    keys, read_yaml, strings,
+    keys, pod, read_yaml, strings,
 };
 use serde_json::Value;
 use std::path::Path;
 
 const PARTS: [&str; 4] = ["name", "services", "networks", "volumes"];
-const SERVICE_PARTS: [&str; 17] = [
+const SERVICE_PARTS: [&str; 19] = [
     "build",
     "cap_drop",
     "command",
     "depends_on",
+    "entrypoint",
     "environment",
     "healthcheck",
     "image",
+    "network_mode",
     "networks",
     "ports",
     "profiles",
@@ -71,7 +73,8 @@ fn check_references(context: &str, service: &Value, document: &Value, faults: &m
     }
     for volume in strings(&service["volumes"]) {
         let source = volume.split(':').next().unwrap();
-        let exists = keys(&document["volumes"]).contains(&source);
+        let is_file = source.starts_with("./") && faults.folder().join(source).is_file();
+        let exists = is_file || keys(&document["volumes"]).contains(&source);
         faults.check(exists, || format!("{context}: volume {source} does not exist"));
     }
 }
@@ -99,6 +102,9 @@ fn check_program(
         format!("{context}: its health check must be {command:?} with a start period")
     });
     let variables = variables(&service["environment"]);
+    let mounts = strings(&service["volumes"]);
+    let folders: Vec<_> = mounts.iter().filter_map(|mount| mount.split(':').nth(1)).collect();
+    pod::check_files(context, &folders, &variables, faults);
     let backend = variables.get("NONO_BACKEND").cloned();
     let grace = service["stop_grace_period"].as_str().unwrap_or(DEFAULT_GRACE);
     let arguments = strings(&service["command"]);
@@ -125,7 +131,7 @@ fn check_program(
     }
 }
 
-fn variables(environment: &Value) -> Variables {
+pub fn variables(environment: &Value) -> Variables {
     let pairs = environment.as_object().into_iter().flatten();
     pairs.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
 }

@@ -38,6 +38,7 @@ impl Container<'_> {
         }
         let mut variables = stages.variables(self.program);
         variables.extend(self.variables.clone());
+        self.check_access(&variables, faults);
         let (grace, needed) = (self.grace_seconds, stop_seconds(help, &variables));
         faults.check(grace >= needed, || format!("{context}: killed after {grace} s, stops in {needed} s"));
         let listening = listen_ports(&variables);
@@ -47,6 +48,30 @@ impl Container<'_> {
             });
         }
         listening
+    }
+}
+
+impl Container<'_> {
+    /// Checks that no caller gets in without a credential.
+    fn check_access(&self, variables: &Variables, faults: &mut Faults) {
+        let (context, value) = (self.context, |name: &str| variables.get(name).map_or("", String::as_str));
+        faults.check(!variables.contains_key("NONO_INSECURE_NO_AUTH"), || format!("{context}: runs open"));
+        if variables.contains_key("NONO_GRPC_LISTEN") {
+            let is_closed = matches!(value("NONO_AUTH"), "keys" | "mtls" | "keys,mtls");
+            faults.check(is_closed, || format!("{context}: gRPC is open to all callers"));
+            let has_callers = ["NONO_AUTH_KEYS_FILE", "NONO_AUTH_CLIENTS_FILE"];
+            let has_callers = has_callers.iter().any(|name| variables.contains_key(*name));
+            faults.check(has_callers, || format!("{context}: names no file of callers"));
+        }
+        if variables.contains_key("NONO_HTTP_LISTEN") {
+            let is_closed = matches!(value("NONO_GATEWAY_AUTH"), "cookie" | "oidc");
+            faults.check(is_closed, || format!("{context}: HTTP is open to all clients"));
+        }
+        if self.program == "gateway" {
+            for name in ["NONO_BACKEND_KEY_FILE", "NONO_COOKIE_KEYS_FILE"] {
+                faults.check(variables.contains_key(name), || format!("{context}: has no {name}"));
+            }
+        }
     }
 }
 

@@ -82,6 +82,12 @@ pub fn check(stages: &Stages, programs: &Programs, faults: &mut Faults) {
         faults.check(*exposed == listening, || {
             format!("{context}: exposes {exposed:?}, listens on {listening:?}")
         });
+        let is_http_open = stage.variables.contains_key("NONO_HTTP_LISTEN")
+            && !stage.variables.contains_key("NONO_GATEWAY_AUTH");
+        faults.check(!is_http_open, || format!("{context}: HTTP is open"));
+        let is_grpc_open =
+            stage.variables.contains_key("NONO_GRPC_LISTEN") && !stage.variables.contains_key("NONO_AUTH");
+        faults.check(!is_grpc_open, || format!("{context}: gRPC is open"));
         let starts_it = stage.entrypoint.len() == 1 && stage.entrypoint[0].ends_with(&format!("/{name}"));
         faults.check(starts_it, || format!("{context}: does not start {name}"));
         let (options, command) = stage.health.clone().unwrap_or_default();

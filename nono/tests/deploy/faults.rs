@@ -17,6 +17,10 @@ impl Faults {
         Self { folder: folder.canonicalize().unwrap(), found: Vec::new(), checks: 0 }
     }
 
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub fn check(&mut self, holds: bool, fault: impl FnOnce() -> String) -> bool {
         self.checks += 1;
         if !holds {
@@ -115,6 +119,29 @@ pub const EXAMPLES: &[Example] = &[
     example(COMPOSE, "deploy/Dockerfile", "Dockerfile", "Dockerfile does not exist"),
     example(COMPOSE, "ports: [", "command: [--door]\n    ports: [", "the program has no --door"),
     example(COMPOSE, "NONO_STORE: redis", "RUST_LOG: redis", "needs one of"),
+    example(COMPOSE, "NONO_AUTH: keys", "NONO_AUTH: none", "gRPC is open to all callers"),
+    example(COMPOSE, "NONO_GATEWAY_AUTH: cookie", "NONO_GATEWAY_AUTH: none", "HTTP is open to all clients"),
+    example(COMPOSE, "NONO_AUTH_KEYS_FILE: /keys/callers", "RUST_LOG: info", "names no file of callers"),
+    example(COMPOSE, "NONO_AUTH: keys", "NONO_INSECURE_NO_AUTH: \"true\"", "runs open"),
+    example(COMPOSE, "service-keys:/keys:ro", "service-keys:/other:ro", "is on no volume"),
+    example(COMPOSE, "NONO_COOKIE_KEYS_FILE:", "NONO_TITLE:", "has no NONO_COOKIE_KEYS_FILE"),
+    example(COMPOSE, "./create-keys:", "./make-keys:", "volume ./make-keys does not exist"),
+    example("Dockerfile", "NONO_GATEWAY_AUTH=cookie", "NONO_TITLE=x", "nono: HTTP is open"),
+    example(GATEWAY, "value: cookie", "value: none", "HTTP is open to all clients"),
+    example(GATEWAY, "mountPath: /etc/nono/keys", "mountPath: /etc/keys", "is on no volume"),
+    example(GATEWAY, "secretName: gateway-keys", "secretName: cookies", "nothing creates or mentions"),
+    example(
+        SERVICE,
+        "- name: NONO_AUTH\n              value: keys",
+        "- name: NONO_AUTH\n              value: none",
+        "gRPC is open",
+    ),
+    example(
+        POLICIES,
+        "    - from:\n        - podSelector: {}\n      ports:",
+        "    - ports:",
+        "open to every pod of the cluster",
+    ),
     example(COMPOSE, "8000:8000\"", "8000:8001\"", "publishes 8001"),
     example(COMPOSE, "127.0.0.1:8000:", "0.0.0.0:8000:", "is open to other machines"),
     example(COMPOSE, "stop_grace_period: 20s", "stop_grace_period: 17s", "killed after 17 s, stops in 18 s"),

@@ -178,6 +178,11 @@ fn select<'a>(context: &str, selector: &Value, pods: &'a [Pod], faults: &mut Fau
 
 fn check_network_policy(context: &str, spec: &Value, pods: &[Pod], faults: &mut Faults) {
     let selected = select(context, &spec["podSelector"]["matchLabels"], pods, faults);
+    for rule in items(&spec["ingress"]) {
+        faults.check(!items(&rule["from"]).is_empty(), || {
+            format!("{context}: open to every pod of the cluster")
+        });
+    }
     for port in items(&spec["ingress"]).iter().flat_map(|rule| items(&rule["ports"])) {
         let port = &port["port"];
         let is_open = selected.iter().any(|pod| is_declared(&pod.ports, port));

@@ -11,6 +11,7 @@ mod faults;
 mod kubernetes;
 mod kustomize;
 mod pod;
+mod start;
 
 use crate::app::Help;
 use container::Programs;

@@ -34,7 +34,9 @@ pub fn check(context: &str, pod: &Value, programs: &Programs, stages: &Stages, f
         faults.check(is_complete, || format!("{context}: lacks a request or a limit"));
         if let Some(program) = program_of(text(&container["image"]), programs) {
             let grace = pod["terminationGracePeriodSeconds"].as_f64().unwrap_or(DEFAULT_GRACE_SECONDS);
-            check_files(context, container, &variables, faults);
+            let mounts = items(&container["volumeMounts"]).iter();
+            let folders: Vec<_> = mounts.map(|mount| text(&mount["mountPath"])).collect();
+            check_files(context, &folders, &variables, faults);
             let arguments = [strings(&container["command"]), strings(&container["args"])].concat();
             let ports = Some(declared.values().copied().collect());
             Container { context, program, variables, arguments, ports, grace_seconds: grace }
@@ -68,9 +70,7 @@ fn check_probes(context: &str, container: &Value, declared: &Ports, uses_tls: bo
 }
 
 /// Checks that every file that a setting names is on a mounted volume.
-fn check_files(context: &str, container: &Value, variables: &Variables, faults: &mut Faults) {
-    let folders: Vec<_> =
-        items(&container["volumeMounts"]).iter().map(|mount| text(&mount["mountPath"])).collect();
+pub fn check_files(context: &str, folders: &[&str], variables: &Variables, faults: &mut Faults) {
     for (name, value) in variables {
         if is_file(name) {
             let is_mounted = folders.iter().any(|folder| Path::new(value).starts_with(folder));
