@@ -15,7 +15,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use runtime::{memory::MemoryBudget, server::head_bytes};
+use runtime::{memory::MemoryBudget, server::stream_bytes};
+
+/// Memory of a stream of HTTP/2 whose request is not complete, as measured.
+const STREAM_BYTES: usize = 17 * 1024;
 
 /// Rules that every request obeys.
 #[derive(Clone)]
@@ -23,7 +26,7 @@ pub(crate) struct Admission {
     pub(crate) hosts: AllowedHosts,
     pub(crate) access: Access,
     pub(crate) rules: Rules,
-    /// Budget for the bodies of requests, and for their long heads over HTTP/2.
+    /// Budget for the bodies of requests, and for streams of HTTP/2 with long heads.
     pub(crate) memory: MemoryBudget,
 }
 
@@ -31,7 +34,7 @@ pub(crate) struct Admission {
 pub(crate) async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
     unread_body::handle(request, |request| async move {
         let handling = async {
-            RequestMemory::charge(head_bytes(&request))?;
+            RequestMemory::charge(stream_bytes(&request, STREAM_BYTES))?;
             let mut request = origin::check(&admission.hosts, &request).map(|()| request)?;
             let client = admission.access.check(&mut request)?;
             let cookie = admission.access.cookie(&request, &client);

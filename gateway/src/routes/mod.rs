@@ -9,9 +9,13 @@ mod sessions;
 
 use crate::{backend::Backend, error::Problem, extract::CREATE, json::schemas, rules::Rules};
 use axum::{
-    Json, Router,
+    Router,
+    body::Bytes,
     extract::Request,
-    http::{HeaderValue, header::ALLOW},
+    http::{
+        HeaderValue,
+        header::{ALLOW, CONTENT_TYPE},
+    },
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -70,9 +74,12 @@ pub(crate) fn router(api: Api) -> (Router, Rules) {
         .routes(routes!(health::health))
         .split_for_parts();
     let rules = Rules::new(&document);
+    // Encoded once, so that clients that do not read it share its memory.
+    let document = Bytes::from(serde_json::to_vec(&document).expect("strings become JSON"));
+    let document = ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], document);
     let router = router
         .route(CREATE, get(sessions::get).delete(sessions::delete))
-        .route("/openapi.json", get(move || std::future::ready(Json(document.clone()))))
+        .route("/openapi.json", get(move || std::future::ready(document.clone())))
         .merge(SwaggerUi::new(DOCS).config(Config::from("/openapi.json").try_it_out_enabled(true)))
         .method_not_allowed_fallback(wrong_method)
         .with_state(api);

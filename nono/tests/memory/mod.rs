@@ -4,7 +4,7 @@ mod messages;
 mod requests;
 mod responses;
 
-use crate::app::{App, BoundProgram, bind};
+use crate::app::{App, BoundProgram, bind, load_factor};
 use serde_json::{Value, json};
 use std::{fs, time::Duration};
 use testkit::RedisServer;
@@ -188,7 +188,7 @@ async fn is_rejected(stream: &mut TcpStream, bytes: &[u8]) -> bool {
     let sending = async {
         // A server that has rejected the request may close the connection.
         let _ = writer.write_all(bytes).await;
-        sleep(RESPONSE_DELAY).await;
+        sleep(RESPONSE_DELAY * load_factor()).await;
     };
     tokio::select! {
         () = reading => {}

@@ -109,7 +109,7 @@ async fn headers_just_below_their_limit_are_rejected_beyond_the_budget() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn headers_of_open_streams_are_rejected_beyond_the_budget() {
+async fn streams_with_long_headers_are_rejected_beyond_the_budget() {
     let server = Server::start().await;
     let mut open = Vec::new();
     for _ in 0..CONNECTIONS {

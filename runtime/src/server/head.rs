@@ -27,9 +27,10 @@ const BUFFER_MAX_BYTES: usize = 2 * HEADER_LIST_MAX_BYTES as usize;
 /// Memory of a header in addition to its name and value, as HTTP/2 counts it (RFC 9113, section 6.5.2).
 const HEADER_OVERHEAD_BYTES: usize = 32;
 
-/// Returns the memory to charge for the complete head of a request: nothing for a short one, and nothing over HTTP/1, where
-/// the connection is charged for it.
-pub fn head_bytes(request: &Request) -> usize {
+/// Returns the memory to charge for a request without its body: `stream_bytes` for the state of its stream, and its head unless
+/// that is short. Returns 0 over HTTP/1, where the number of connections limits the former, and the connection is charged for
+/// the latter.
+pub fn stream_bytes(request: &Request, stream_bytes: usize) -> usize {
     if request.version() != Version::HTTP_2 {
         return 0;
     }
@@ -37,7 +38,7 @@ pub fn head_bytes(request: &Request) -> usize {
     let sizes = headers.map(|(name, value)| name.as_str().len() + value.len() + HEADER_OVERHEAD_BYTES);
     let uri = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     let bytes = sizes.sum::<usize>() + uri;
-    if bytes > FREE_BYTES { bytes } else { 0 }
+    stream_bytes + if bytes > FREE_BYTES { bytes } else { 0 }
 }
 
 /// The head of the next request is incomplete.
@@ -153,14 +154,14 @@ mod tests {
     }
 
     #[test]
-    fn a_long_head_over_http2_is_charged_by_its_size() {
+    fn a_stream_of_http2_is_charged_with_its_head_if_that_is_long() {
         let request = |version, length: usize| {
             let request = Request::builder().version(version).uri("/1234").header("abc", "x".repeat(length));
             request.body(Body::empty()).unwrap()
         };
-        assert_eq!(head_bytes(&request(Version::HTTP_2, 10_000)), 10_000 + 3 + 32 + 5);
-        assert_eq!(head_bytes(&request(Version::HTTP_2, 8000)), 0);
-        assert_eq!(head_bytes(&request(Version::HTTP_11, 10_000)), 0);
+        assert_eq!(stream_bytes(&request(Version::HTTP_2, 10_000), 100), 100 + 10_000 + 3 + 32 + 5);
+        assert_eq!(stream_bytes(&request(Version::HTTP_2, 8000), 100), 100);
+        assert_eq!(stream_bytes(&request(Version::HTTP_11, 10_000), 100), 0);
     }
 
     #[test]

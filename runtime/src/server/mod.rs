@@ -15,7 +15,7 @@ mod table;
 mod tls;
 
 pub use connection::FIRST_REQUEST_TIMEOUT;
-pub use head::{HEADER_LIST_MAX_BYTES, head_bytes};
+pub use head::{HEADER_LIST_MAX_BYTES, stream_bytes};
 pub use peer::{PeerAddress, PeerCertificate, Secure};
 pub use protocol::Protocol;
 pub use table::{ConnectionLimits, ConnectionMetrics};

@@ -10,7 +10,7 @@ use http_body::{Frame, SizeHint};
 use runtime::{
     admission::Class,
     memory::{MemoryBudgets, Reservation},
-    server::head_bytes,
+    server::stream_bytes,
 };
 use std::{
     pin::Pin,
@@ -24,22 +24,25 @@ const FREE_BYTES: usize = 16 * 1024;
 /// Copies of a received byte: in the buffer of the message and in its decoded fields.
 const COPIES: usize = 2;
 
+/// Memory of a stream whose request is not complete, as measured.
+const STREAM_BYTES: usize = 6 * 1024;
+
 /// Memory of a request, shared by its body and its call. The last of them releases it.
 pub(super) type RequestMemory = Arc<Mutex<Reservation>>;
 
-/// Reserves memory for the head of a request; `None` if there is none left.
-pub(super) fn reserve_head(request: &Request, budgets: &MemoryBudgets) -> Option<Reservation> {
-    budgets.requests.try_reserve(head_bytes(request))
+/// Reserves memory for the stream of a request and its head; `None` if there is none left.
+pub(super) fn reserve_stream(request: &Request, budgets: &MemoryBudgets) -> Option<Reservation> {
+    budgets.requests.try_reserve(stream_bytes(request, STREAM_BYTES))
 }
 
-/// Charges the body of a request as it arrives, in addition to its head. The call keeps the returned memory.
-pub(super) fn charge_request(request: Request, head: Reservation) -> (Request, RequestMemory) {
-    let head_bytes = head.bytes();
-    let memory = Arc::new(Mutex::new(head));
+/// Charges the body of a request as it arrives, in addition to its stream. The call keeps the returned memory.
+pub(super) fn charge_request(request: Request, stream: Reservation) -> (Request, RequestMemory) {
+    let stream_bytes = stream.bytes();
+    let memory = Arc::new(Mutex::new(stream));
     let encoding = request.headers().get("grpc-encoding");
     let is_compressed = encoding.is_some_and(|encoding| encoding != "identity");
     let body_memory = memory.clone();
-    let charged = |body| ChargedBody { body, memory: body_memory, head_bytes, received: 0, is_compressed };
+    let charged = |body| ChargedBody { body, memory: body_memory, stream_bytes, received: 0, is_compressed };
     let request = request.map(|body| Body::new(charged(body)));
     (request, memory)
 }
@@ -83,7 +86,7 @@ fn lock(memory: &RequestMemory) -> MutexGuard<'_, Reservation> {
 struct ChargedBody {
     body: Body,
     memory: RequestMemory,
-    head_bytes: usize,
+    stream_bytes: usize,
     received: usize,
     is_compressed: bool,
 }
@@ -96,7 +99,7 @@ impl ChargedBody {
         let is_open = self.is_compressed && self.received > 0 && !is_end;
         let bytes = if is_open { received.max(GRPC_MESSAGE_MAX_BYTES) } else { received };
         let mut memory = lock(&self.memory);
-        if memory.try_resize(self.head_bytes + bytes) { Ok(()) } else { Err(status::out_of_memory()) }
+        if memory.try_resize(self.stream_bytes + bytes) { Ok(()) } else { Err(status::out_of_memory()) }
     }
 }
 
@@ -139,12 +142,12 @@ mod tests {
         let budgets = MemoryBudgets::new(64 << 20);
         let head = Request::builder().version(Version::HTTP_2).header("x", "x".repeat(10_000));
         let request = head.body(Body::from(vec![0; 1000])).unwrap();
-        let head = reserve_head(&request, &budgets).unwrap();
-        let head_bytes = head.bytes();
-        assert!((10_000..11_000).contains(&head_bytes), "{head_bytes}");
-        let (request, memory) = charge_request(request, head);
+        let stream = reserve_stream(&request, &budgets).unwrap();
+        let stream_bytes = stream.bytes();
+        assert!((STREAM_BYTES + 10_000..STREAM_BYTES + 11_000).contains(&stream_bytes), "{stream_bytes}");
+        let (request, memory) = charge_request(request, stream);
         request.into_body().collect().await.unwrap();
-        assert_eq!(budgets.requests.reserved(), head_bytes + 2000);
+        assert_eq!(budgets.requests.reserved(), stream_bytes + 2000);
         drop(memory);
         assert_eq!(budgets.requests.reserved(), 0);
     }

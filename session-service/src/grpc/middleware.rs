@@ -2,7 +2,7 @@
 
 use super::{
     authentication::Authentication,
-    memory::{ResponseMemory, charge_request, reserve_head, reserve_response},
+    memory::{ResponseMemory, charge_request, reserve_response, reserve_stream},
     metrics::{GrpcMetrics, Method},
     received::receive,
     status,
@@ -56,10 +56,10 @@ pub(super) async fn observe_call(
     let context = RequestContext::begin(request.headers(), &span);
     let timeout = timeout_of(&method, request.headers());
     let stopped = method.ends_at_shutdown.then(|| Box::pin(state.stopping.clone().cancelled_owned()));
-    let head = reserve_head(&request, &state.memory);
-    let has_memory = head.is_some();
-    let head = head.unwrap_or_else(|| state.memory.requests.empty());
-    let (request, request_memory) = charge_request(request, head);
+    let stream = reserve_stream(&request, &state.memory);
+    let has_memory = stream.is_some();
+    let stream = stream.unwrap_or_else(|| state.memory.requests.empty());
+    let (request, request_memory) = charge_request(request, stream);
     let class = method.class;
     let record = CallRecord::begin(method, context.clone(), span.clone(), is_health);
     let call = async {
