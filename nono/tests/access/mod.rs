@@ -1,6 +1,7 @@
 //! Authentication and owners over both protocols, with the programs and keys in files.
 
 mod browsers;
+mod example;
 mod grpc;
 mod limits;
 mod rest;
