@@ -26,7 +26,7 @@ pub(crate) struct Admission {
     pub(crate) hosts: AllowedHosts,
     pub(crate) access: Access,
     pub(crate) rules: Rules,
-    /// Budget for the bodies of requests, and for streams of HTTP/2 with long heads.
+    /// Budget for the bodies of requests, and for streams of HTTP/2.
     pub(crate) memory: MemoryBudget,
 }
 

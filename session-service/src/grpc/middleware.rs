@@ -4,7 +4,7 @@ use super::{
     authentication::Authentication,
     memory::{ResponseMemory, charge_request, reserve_response, reserve_stream},
     metrics::{GrpcMetrics, Method},
-    received::receive,
+    received::receive_body,
     status,
 };
 use crate::domain::limits::UNARY_CALL_TIMEOUT;
@@ -70,18 +70,12 @@ pub(super) async fn observe_call(
         if !is_health && let Err(rejection) = state.authentication.check(&mut request) {
             return (rejection.into_http(), None);
         }
-        let start = Instant::now();
-        let received = match class {
-            Some(_) => receive(request, timeout).await,
-            None => Ok(request),
+        let (request, timeout) = match receive(request, class, timeout).await {
+            Ok(received) => received,
+            Err(rejection) => return (Status::into_http(rejection), None),
         };
-        let timeout = timeout.map(|timeout| timeout.saturating_sub(start.elapsed()));
-        let admitted = async {
-            let request = received?;
-            Ok((request, admit(&state, class, timeout).await?))
-        };
-        let (request, admission) = match admitted.await {
-            Ok(admitted) => admitted,
+        let admission = match admit(&state, class, timeout).await {
+            Ok(admission) => admission,
             Err(rejection) => return (Status::into_http(rejection), None),
         };
         let response = with_timeout(timeout, next.run(request)).await;
@@ -109,6 +103,20 @@ pub(super) async fn observe_call(
     let record = Some(record);
     let memory = ResponseMemory { reserved, request: Some(request_memory) };
     response.map(|body| Body::new(RecordedBody { body, stopped, context, record, in_progress, memory }))
+}
+
+/// Receives a request that has a limit of calls. Returns it with what is left of its timeout.
+async fn receive(
+    request: Request,
+    class: Option<Class>,
+    timeout: Option<Duration>,
+) -> Result<(Request, Option<Duration>), Status> {
+    if class.is_none() {
+        return Ok((request, timeout));
+    }
+    let start = Instant::now();
+    let request = receive_body(request, timeout).await?;
+    Ok((request, timeout.map(|timeout| timeout.saturating_sub(start.elapsed()))))
 }
 
 /// Admits a call and reserves memory for its response. Returns the error of a call that is not begun.

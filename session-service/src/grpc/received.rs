@@ -18,9 +18,9 @@ use std::{
 use tonic::Status;
 
 /// Receives the body of a request, or as much of it as a message may have: tonic rejects a larger one by its length.
-pub(super) async fn receive(request: Request, timeout: Option<Duration>) -> Result<Request, Status> {
+pub(super) async fn receive_body(request: Request, timeout: Option<Duration>) -> Result<Request, Status> {
     let (head, body) = request.into_parts();
-    let receiving = receive_body(body);
+    let receiving = read(body);
     let body = match timeout {
         Some(timeout) => {
             tokio::time::timeout(timeout, receiving).await.map_err(|_| status::deadline_exceeded())?
@@ -31,7 +31,7 @@ pub(super) async fn receive(request: Request, timeout: Option<Duration>) -> Resu
     Ok(Request::from_parts(head, Body::new(body)))
 }
 
-async fn receive_body(mut rest: Body) -> Result<ReceivedBody, axum::Error> {
+async fn read(mut rest: Body) -> Result<ReceivedBody, axum::Error> {
     let (mut frames, mut bytes) = (VecDeque::new(), 0);
     while bytes <= GRPC_MESSAGE_MAX_BYTES
         && let Some(frame) = rest.frame().await.transpose()?
@@ -82,7 +82,7 @@ mod tests {
         for parts in
             [vec![], vec![b"abc".to_vec(), b"de".to_vec()], vec![vec![1; half], vec![2; half], vec![3]]]
         {
-            let received = receive(request(parts.clone()), None).await.unwrap().into_body();
+            let received = receive_body(request(parts.clone()), None).await.unwrap().into_body();
             let bytes = received.collect().await.unwrap().to_bytes();
             assert!(bytes == parts.concat(), "{} bytes", bytes.len());
         }
@@ -91,7 +91,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_does_not_end_exceeds_the_deadline() {
         let body = Body::from_stream(tokio_stream::pending::<std::io::Result<Bytes>>());
-        let result = receive(Request::new(body), Some(Duration::from_millis(10))).await;
+        let result = receive_body(Request::new(body), Some(Duration::from_millis(10))).await;
         assert_eq!(result.unwrap_err().code(), tonic::Code::DeadlineExceeded);
     }
 }
