@@ -2,8 +2,14 @@
 
 use http::{HeaderValue, header::AUTHORIZATION};
 use runtime::reload::{Current, ReloadSignal, SettingFile, text};
-use std::fmt;
-use tonic::metadata::MetadataMap;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tonic::{Code, Status, metadata::MetadataMap};
 
 /// Minimum length of a key, as the service demands it.
 const KEY_MIN_CHARS: usize = 32;
@@ -13,6 +19,8 @@ const KEY_MIN_CHARS: usize = 32;
 pub struct BackendCredential {
     key: Option<Current<HeaderValue>>,
     has_certificate: bool,
+    /// `true` since the service has rejected the credential, which is logged once.
+    is_rejected: Arc<AtomicBool>,
 }
 
 /// A file that contains the key, and its content.
@@ -37,7 +45,7 @@ impl BackendKeyFile {
             credential.set(parse(contents.first().map_or(&[][..], Vec::as_slice))?);
             Ok(())
         });
-        BackendCredential { key: Some(self.credential), has_certificate: false }
+        BackendCredential { key: Some(self.credential), ..Default::default() }
     }
 }
 
@@ -50,6 +58,25 @@ impl BackendCredential {
 
     pub(super) fn is_present(&self) -> bool {
         self.key.is_some() || self.has_certificate
+    }
+
+    /// Notes whether the service accepted the credential for a call. Returns `true` if it did not.
+    pub(super) fn check<T>(&self, result: &Result<T, Status>) -> bool {
+        let rejection = result.as_ref().err().filter(|status| {
+            self.is_present() && matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied)
+        });
+        if let Some(status) = rejection {
+            if !self.is_rejected.swap(true, Ordering::Relaxed) {
+                let cause = status.message();
+                tracing::warn!(cause, "the session service rejects the credential of the gateway");
+            }
+            return true;
+        }
+        let is_accepted = result.is_ok() && self.is_rejected.load(Ordering::Relaxed);
+        if is_accepted && self.is_rejected.swap(false, Ordering::Relaxed) {
+            tracing::info!("the session service accepts the credential of the gateway again");
+        }
+        false
     }
 
     /// Writes the credential into the metadata of a call.

@@ -246,17 +246,15 @@ impl Backend {
         if let Some(mut admitted) = admitted.filter(|_| code == Code::Ok) {
             admitted.record_latency();
         }
-        result.map(Response::into_inner).map_err(|status| self.problem(status))
+        self.finish(result).map(Response::into_inner)
     }
 
-    /// Returns the problem of a failed call. A client cannot correct the credential of the gateway.
-    fn problem(&self, status: Status) -> Problem {
-        if self.credential.is_present()
-            && matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied)
-        {
-            return Problem::credential_rejected(&status);
+    /// Returns the response to a call, or its problem. A client cannot correct the credential of the gateway.
+    fn finish<A>(&self, result: Result<A, Status>) -> Result<A, Problem> {
+        if self.credential.check(&result) {
+            return Err(Problem::credential_rejected());
         }
-        Problem::from(status)
+        result.map_err(Problem::from)
     }
 
     /// Admits a call of a method that has a limit.
@@ -355,13 +353,12 @@ impl Backend {
             Detached::new(starting.in_current_span())
         };
         self.metrics.call_started("Chat");
-        match self.retry(Idempotency::NonIdempotent, attempt).await {
-            Ok(response) => Ok(TurnStream::new(response.into_inner(), self.metrics.clone(), start)),
-            Err(status) => {
-                self.metrics.call_ended("Chat", status.code(), start.elapsed());
-                Err(self.problem(status))
-            }
+        let result = self.retry(Idempotency::NonIdempotent, attempt).await;
+        if let Err(status) = &result {
+            self.metrics.call_ended("Chat", status.code(), start.elapsed());
         }
+        let response = self.finish(result)?;
+        Ok(TurnStream::new(response.into_inner(), self.metrics.clone(), start))
     }
 
     /// Checks the health of the dependency `name`; the empty name is the service itself. Returns `None` without a response.

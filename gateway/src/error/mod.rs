@@ -163,8 +163,7 @@ impl Problem {
     }
 
     /// Creates the problem of a call whose credential, which is that of the gateway, the service rejects.
-    pub(crate) fn credential_rejected(status: &Status) -> Self {
-        tracing::warn!(cause = status.message(), "the session service rejects the credential of the gateway");
+    pub(crate) fn credential_rejected() -> Self {
         let detail = "the session service rejects the gateway; its operator can find the cause in the log";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
             .with_reason(SERVICE_UNAVAILABLE)

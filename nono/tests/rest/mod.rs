@@ -269,7 +269,10 @@ async fn request_id_and_trace_id_are_returned(app: &App) {
 
 async fn config_returns_every_limit(app: &App) {
     let config = app.get("/api/config").await.ok();
-    assert_eq!(keys(&config), ["auth", "limits", "powered_by", "server_time", "session_ttl_seconds", "title"]);
+    assert_eq!(
+        keys(&config),
+        ["auth", "limits", "powered_by", "server_time", "session_ttl_seconds", "title"]
+    );
     assert_eq!((&config["title"], &config["session_ttl_seconds"]), (&json!("Nono Chat Bot"), &json!(3600)));
     assert!(is_time(&config["server_time"]));
     let limits = &config["limits"];
