@@ -36,7 +36,7 @@ pub(crate) async fn admit(State(admission): State<Admission>, request: Request, 
         let handling = async {
             RequestMemory::charge(stream_bytes(&request, STREAM_BYTES))?;
             let mut request = origin::check(&admission.hosts, &request).map(|()| request)?;
-            let client = admission.access.check(&mut request)?;
+            let client = admission.access.check(&mut request).await?;
             let cookie = admission.access.cookie(&request, &client);
             let mut response = next.run(admission.rules.check(request).await?).await;
             admission.access.set_cookie(&mut response, cookie);

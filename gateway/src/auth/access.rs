@@ -3,6 +3,8 @@
 use super::{
     cookie::Cookies,
     limits::ClientLimits,
+    metrics::{ADDRESS, AccessMetrics, EXPIRED_CREDENTIAL, INVALID_CREDENTIAL, NO_CREDENTIAL, OWNER},
+    oidc::{Oidc, Unidentified},
     proxies::{Client, TrustedProxies},
 };
 use crate::{
@@ -17,12 +19,8 @@ use axum::{
     },
     response::Response,
 };
-use prometheus_client::{
-    encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family},
-    registry::Registry,
-};
 use runtime::context::RequestContext;
+use std::time::Duration;
 
 /// Prefix of the paths that need a credential.
 const API_PREFIX: &str = "/api/";
@@ -43,58 +41,14 @@ pub(crate) enum Kind {
     None,
     /// Each browser has an owner of its own.
     Cookie(Cookies),
+    /// Each person has an owner, known by an identity provider.
+    Oidc(Oidc),
 }
-
-/// Counters of rejected requests.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct AccessMetrics {
-    rejected: Family<ReasonLabels, Counter>,
-    rate_limited: Family<ByLabels, Counter>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReasonLabels {
-    reason: &'static str,
-}
-
-/// Neither owners nor addresses are named in metrics.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ByLabels {
-    by: &'static str,
-}
-
-impl AccessMetrics {
-    pub(crate) fn register(registry: &mut Registry) -> Self {
-        let metrics = Self::default();
-        registry.register(
-            "nono_http_auth_rejected",
-            "Requests that were rejected because of their credential",
-            metrics.rejected.clone(),
-        );
-        registry.register(
-            "nono_http_rate_limited",
-            "Requests that were rejected by a rate limit, by its kind of key",
-            metrics.rate_limited.clone(),
-        );
-        for reason in [NO_CREDENTIAL, INVALID_CREDENTIAL] {
-            drop(metrics.rejected.get_or_create(&ReasonLabels { reason }));
-        }
-        for by in [OWNER, ADDRESS] {
-            drop(metrics.rate_limited.get_or_create(&ByLabels { by }));
-        }
-        metrics
-    }
-}
-
-const NO_CREDENTIAL: &str = "no_credential";
-const INVALID_CREDENTIAL: &str = "invalid_credential";
-const OWNER: &str = "owner";
-const ADDRESS: &str = "address";
 
 impl Access {
     /// Authenticates a request of the API, and gives it its caller. Other requests, such as those for the page and health
     /// checks, need no credential and have no caller.
-    pub(crate) fn check(&self, request: &mut Request) -> Result<Client, Problem> {
+    pub(crate) async fn check(&self, request: &mut Request) -> Result<Client, Problem> {
         let client = self.proxies.client(request.headers(), request.extensions());
         if !request.uri().path().starts_with(API_PREFIX) {
             return Ok(client);
@@ -102,7 +56,7 @@ impl Access {
         if let Some(limits) = &self.limits {
             limits.take_address(&client).map_err(|wait| self.rate_limited(ADDRESS, wait))?;
         }
-        let owner = self.owner(request.headers(), &client)?;
+        let owner = self.owner(request.headers(), client).await?;
         if let Some(limits) = &self.limits {
             limits.take_owner(&owner).map_err(|wait| self.rate_limited(OWNER, wait))?;
         }
@@ -112,29 +66,55 @@ impl Access {
         Ok(client)
     }
 
-    fn owner(&self, headers: &HeaderMap, client: &Client) -> Result<Owner, Problem> {
+    async fn owner(&self, headers: &HeaderMap, client: Client) -> Result<Owner, Problem> {
         match &self.kind {
             Kind::None => Ok(Owner::open()),
-            Kind::Cookie(cookies) => cookies.owner(headers, client.is_secure).ok_or_else(|| {
-                if Cookies::is_present(headers, client.is_secure) {
-                    self.rejected(INVALID_CREDENTIAL);
-                    Problem::unauthenticated(Scheme::Cookie, "the cookie of this browser is not valid: reload the page")
-                } else {
-                    self.rejected(NO_CREDENTIAL);
-                    let detail = "the request has no cookie: load the page of this server once, and send the cookie that it \
-                                  sets";
-                    Problem::unauthenticated(Scheme::Cookie, detail)
-                }
-            }),
+            Kind::Cookie(cookies) => cookies
+                .owner(headers, client.is_secure)
+                .ok_or_else(|| self.without_cookie(Cookies::is_present(headers, client.is_secure))),
+            Kind::Oidc(oidc) => {
+                oidc.owner(headers, client).await.map_err(|reason| self.unidentified(oidc, reason))
+            }
         }
     }
 
-    fn rejected(&self, reason: &'static str) {
-        self.metrics.rejected.get_or_create(&ReasonLabels { reason }).inc();
+    fn without_cookie(&self, is_present: bool) -> Problem {
+        if is_present {
+            self.metrics.reject(INVALID_CREDENTIAL);
+            return Problem::unauthenticated(
+                Scheme::Cookie,
+                "the cookie of this browser is not valid: reload the page",
+            );
+        }
+        self.metrics.reject(NO_CREDENTIAL);
+        let detail =
+            "the request has no cookie: load the page of this server once, and send the cookie that it sets";
+        Problem::unauthenticated(Scheme::Cookie, detail)
     }
 
-    fn rate_limited(&self, by: &'static str, wait: std::time::Duration) -> Problem {
-        self.metrics.rate_limited.get_or_create(&ByLabels { by }).inc();
+    fn unidentified(&self, oidc: &Oidc, reason: Unidentified) -> Problem {
+        let (label, scheme, detail) = match reason {
+            Unidentified::NoKeys => return Problem::no_keys(),
+            Unidentified::NoCredential => (
+                NO_CREDENTIAL,
+                Scheme::Bearer { is_token_invalid: false },
+                "the request has no credential: sign in, and send the token in the header authorization",
+            ),
+            Unidentified::Invalid(detail) => {
+                (INVALID_CREDENTIAL, Scheme::Bearer { is_token_invalid: true }, detail)
+            }
+            Unidentified::Expired => (
+                EXPIRED_CREDENTIAL,
+                Scheme::Bearer { is_token_invalid: true },
+                "the token has expired: sign in again, or refresh it",
+            ),
+        };
+        self.metrics.reject(label);
+        Problem::unauthenticated(scheme, detail).with_login_url(oidc.login_url())
+    }
+
+    fn rate_limited(&self, by: &'static str, wait: Duration) -> Problem {
+        self.metrics.limit(by);
         Problem::rate_limited(wait)
     }
 

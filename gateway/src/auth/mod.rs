@@ -3,9 +3,13 @@
 mod access;
 mod cookie;
 mod limits;
+mod metrics;
+mod oidc;
 mod proxies;
 
-pub(crate) use access::{Access, AccessMetrics, Kind};
+pub(crate) use access::{Access, Kind};
 pub(crate) use cookie::{CookieKeys, Cookies};
 pub(crate) use limits::ClientLimits;
+pub(crate) use metrics::AccessMetrics;
+pub(crate) use oidc::{Jwks, Oidc, OidcParts, RefreshMetrics, TokenRules, algorithm};
 pub(crate) use proxies::TrustedProxies;

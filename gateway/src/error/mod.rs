@@ -28,7 +28,8 @@ use utoipa::ToSchema;
 const SERVICE_UNAVAILABLE: &str = "SERVICE_UNAVAILABLE";
 /// Retry delay while the session service is unreachable.
 const SERVICE_RETRY_DELAY: Duration = Duration::from_secs(1);
-
+/// Retry delay while there are no keys to check tokens.
+const KEYS_RETRY_DELAY: Duration = Duration::from_secs(5);
 /// Retry delay while the gateway is overloaded.
 const OVERLOAD_RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -66,6 +67,10 @@ pub(crate) struct Problem {
     /// Id of the trace.
     #[serde(skip_serializing_if = "Option::is_none")]
     trace_id: Option<String>,
+    /// Page on which a person can sign in, for `UNAUTHENTICATED`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "https://login.example.org/")]
+    login_url: Option<String>,
     /// Authentication scheme that the request lacks.
     #[serde(skip)]
     scheme: Option<Scheme>,
@@ -76,6 +81,22 @@ pub(crate) struct Problem {
 pub(crate) enum Scheme {
     /// The cookie of a browser. No standard has a name for it.
     Cookie,
+    /// A token (RFC 6750, section 3).
+    Bearer {
+        /// `true` if the request has a credential that is not valid.
+        is_token_invalid: bool,
+    },
+}
+
+impl Scheme {
+    /// Returns the value of the header.
+    const fn challenge(self) -> &'static str {
+        match self {
+            Self::Cookie => "Cookie realm=\"nono\"",
+            Self::Bearer { is_token_invalid: false } => "Bearer realm=\"nono\"",
+            Self::Bearer { is_token_invalid: true } => "Bearer realm=\"nono\", error=\"invalid_token\"",
+        }
+    }
 }
 
 /// A field and the rule that it violates.
@@ -101,6 +122,7 @@ impl Problem {
             retry_after_ms: None,
             request_id: None,
             trace_id: None,
+            login_url: None,
             scheme: None,
         }
     }
@@ -152,6 +174,19 @@ impl Problem {
     pub(crate) fn unauthenticated(scheme: Scheme, detail: &str) -> Self {
         let problem = Self::new(StatusCode::UNAUTHORIZED, "Unauthenticated", detail);
         Self { scheme: Some(scheme), ..problem.with_reason(reason::UNAUTHENTICATED) }
+    }
+
+    /// Adds the page on which a person can sign in.
+    pub(crate) fn with_login_url(self, url: Option<&str>) -> Self {
+        Self { login_url: url.map(str::to_owned), ..self }
+    }
+
+    /// Creates the problem of a token that cannot be checked because the identity provider has not been reached yet.
+    pub(crate) fn no_keys() -> Self {
+        let detail = "the token cannot be checked, because the keys of the identity provider are not available yet: retry";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
+            .with_reason(SERVICE_UNAVAILABLE)
+            .retry_after(KEYS_RETRY_DELAY)
     }
 
     /// Creates the problem of a request beyond a rate limit.
@@ -287,8 +322,8 @@ impl IntoResponse for Problem {
         if let Some(millis) = self.retry_after_ms {
             headers.insert(RETRY_AFTER, HeaderValue::from(millis.div_ceil(1000).max(1)));
         }
-        if let Some(Scheme::Cookie) = self.scheme {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Cookie realm=\"nono\""));
+        if let Some(scheme) = self.scheme {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(scheme.challenge()));
         }
         // The observing middleware adds the ids of the request.
         response.extensions_mut().insert(self);

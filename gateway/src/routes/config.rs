@@ -69,6 +69,8 @@ pub(crate) enum AuthKind {
     None,
     /// Each browser has sessions of its own.
     Cookie,
+    /// Each person, as an identity provider knows them, has sessions of their own.
+    Oidc,
 }
 
 impl From<settings::AuthKind> for AuthKind {
@@ -76,6 +78,7 @@ impl From<settings::AuthKind> for AuthKind {
         match kind {
             settings::AuthKind::None => Self::None,
             settings::AuthKind::Cookie => Self::Cookie,
+            settings::AuthKind::Oidc => Self::Oidc,
         }
     }
 }
@@ -87,7 +90,7 @@ pub(super) struct Config {
     title: String,
     /// Name of the model.
     powered_by: String,
-    /// Authentication of clients. With `cookie`, sessions belong to the browser.
+    /// Authentication of clients. With `cookie`, sessions belong to the browser; with `oidc`, to the person.
     auth: AuthKind,
     /// Lifetime of a session after the last activity.
     #[schema(value_type = f64, example = 3600)]

@@ -1,5 +1,6 @@
 //! Settings of authentication, origins, proxies and rate limits.
 
+use super::oidc::OidcSettings;
 use crate::auth::{Access, AccessMetrics, ClientLimits, CookieKeys, Cookies, Kind, TrustedProxies};
 use clap::{Args, ValueEnum};
 use http::{HeaderValue, Uri};
@@ -20,7 +21,8 @@ use std::{
 #[command(next_help_heading = "Access")]
 #[group(id = "http_access")]
 pub struct AccessSettings {
-    /// Authentication over HTTP: none (all clients share all sessions) or cookie (each browser has sessions of its own).
+    /// Authentication over HTTP: none (all clients share all sessions), cookie (each browser has sessions of its own) or
+    /// oidc (each person has, as an identity provider knows them).
     #[arg(long, env = "NONO_GATEWAY_AUTH", value_name = "KIND", value_enum, default_value = "none")]
     pub auth: AuthKind,
 
@@ -49,6 +51,10 @@ pub struct AccessSettings {
     /// Rate limit of requests for each client address [default: four times --rate-limit].
     #[arg(long, env = "NONO_GATEWAY_RATE_LIMIT_PER_ADDRESS", value_name = "RATE", requires = "rate_limit")]
     pub rate_limit_per_address: Option<Rate>,
+
+    /// Settings of `--auth oidc`.
+    #[command(flatten)]
+    pub oidc: OidcSettings,
 }
 
 /// Kind of authentication.
@@ -58,6 +64,8 @@ pub enum AuthKind {
     None,
     /// A cookie for each browser.
     Cookie,
+    /// Tokens of an identity provider, or the header of an authenticating proxy.
+    Oidc,
 }
 
 /// A file with keys of cookies, and its content.
@@ -90,21 +98,25 @@ impl AccessSettings {
         if self.cookie_keys_file.is_some() && self.auth != AuthKind::Cookie {
             return Err("--cookie-keys-file needs --auth cookie".into());
         }
+        self.oidc.check(self.auth == AuthKind::Oidc, !self.trusted_proxies.is_empty())?;
         if self.auth != AuthKind::None || is_insecure || address.ip().to_canonical().is_loopback() {
             return Ok(());
         }
         Err(format!(
             "--http-listen {address} can be reached from other machines, and without authentication all of them could access \
-             all sessions: give each browser its own (--auth cookie), or accept that (--insecure-no-auth)"
+             all sessions: give each browser its own (--auth cookie), let people sign in (--auth oidc), or accept that \
+             (--insecure-no-auth)"
         ))
     }
 
     /// Creates the access rules of the port, and watches the files of keys.
     pub(crate) fn build(&self, reload: &ReloadSignal, registry: &mut Registry) -> Access {
+        let oidc = self.oidc.build(reload, registry);
         Access {
             kind: match self.auth {
                 AuthKind::None => Kind::None,
                 AuthKind::Cookie => Kind::Cookie(Cookies(self.cookie_keys(reload))),
+                AuthKind::Oidc => Kind::Oidc(oidc.expect("incomplete settings have been refused")),
             },
             proxies: TrustedProxies::new(&self.trusted_proxies),
             limits: self

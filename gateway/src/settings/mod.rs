@@ -2,6 +2,7 @@
 
 mod access;
 mod backend;
+mod oidc;
 
 use crate::{origin::HostSettings, page};
 use clap::Args;
@@ -9,6 +10,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 pub use access::{AccessSettings, AuthKind};
 pub use backend::{BackendSettings, ResolvedBackend};
+pub use oidc::OidcSettings;
 
 /// Settings of the gateway besides its addresses and its backend.
 #[derive(Args, Clone, Debug)]

@@ -4,6 +4,7 @@ mod browsers;
 mod example;
 mod grpc;
 mod limits;
+mod oidc;
 mod rest;
 mod rotation;
 mod settings;
@@ -26,6 +27,7 @@ pub struct Deployment {
     pub gateway: Program,
     pub grpc: String,
     pub http: String,
+    pub admin: String,
     pub folder: TempDir,
 }
 
@@ -37,12 +39,18 @@ impl Deployment {
     /// Starts a deployment whose gateway has further flags.
     pub async fn with_gateway(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let keys = folder.path().join("cookie-keys");
+        fs::write(&keys, COOKIE_KEY).unwrap();
+        let cookie = ["--auth", "cookie", "--cookie-keys-file", keys.to_str().unwrap()];
+        Self::with_auth(folder, &[&cookie, arguments].concat()).await
+    }
+
+    /// Starts a deployment with files in a folder, whose gateway has the flags of a kind of authentication.
+    pub async fn with_auth(folder: TempDir, arguments: &[&str]) -> Self {
         let keys = format!(
             "gateway service {SERVICE_KEY}\nbatch service {UNNAMED_KEY} empty-owner\nops admin {ADMIN_KEY}\n"
         );
-        for (name, content) in
-            [("keys", keys.as_str()), ("backend-key", SERVICE_KEY), ("cookie-keys", COOKIE_KEY)]
-        {
+        for (name, content) in [("keys", keys.as_str()), ("backend-key", SERVICE_KEY)] {
             fs::write(folder.path().join(name), content).unwrap();
         }
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
@@ -61,18 +69,13 @@ impl Deployment {
             "grpc",
         )
         .await;
-        let backend = format!("http://{grpc}");
-        let (cookie_keys, key) = (path("cookie-keys"), path("backend-key"));
-        let flags = [
-            ["--backend", backend.as_str()],
-            ["--http-listen", "127.0.0.1:0"],
-            ["--auth", "cookie"],
-            ["--cookie-keys-file", &cookie_keys],
-            ["--backend-key-file", &key],
-        ];
-        let (gateway, http) = start("gateway", &[flags.as_flattened(), arguments].concat(), "page").await;
+        let (backend, key) = (format!("http://{grpc}"), path("backend-key"));
+        let flags =
+            [["--backend", backend.as_str()], ["--http-listen", "127.0.0.1:0"], ["--backend-key-file", &key]];
+        let (gateway, line) = start_program("gateway", &[flags.as_flattened(), arguments].concat()).await;
+        let (http, admin) = (address(&line, "page"), address(&line, "admin"));
         wait_until_healthy(&http).await;
-        Self { service, gateway, grpc, http, folder }
+        Self { service, gateway, grpc, http, admin, folder }
     }
 
     /// Replaces a file as a whole.
@@ -90,12 +93,21 @@ impl Deployment {
 
 /// Starts a program with an admin port. Returns it with the address in the log field `field`.
 async fn start(name: &str, arguments: &[&str], field: &str) -> (Program, String) {
+    let (program, line) = start_program(name, arguments).await;
+    (program, address(&line, field))
+}
+
+/// Starts a program with an admin port. Returns it with the log line that has its addresses.
+async fn start_program(name: &str, arguments: &[&str]) -> (Program, Value) {
     let arguments = [arguments, &["--admin-listen", "127.0.0.1:0", "--log-format", "json"]].concat();
     let mut program = Program::start(name, &arguments, &[]);
     let line = program.wait_for_log("\"listening\"").await;
-    let line: Value = serde_json::from_str(&line).unwrap();
-    let address = line[field].as_str().unwrap().trim_start_matches("http://").to_owned();
-    (program, address)
+    (program, serde_json::from_str(&line).unwrap())
+}
+
+/// Returns the address in a field of a log line.
+fn address(line: &Value, field: &str) -> String {
+    line[field].as_str().unwrap().trim_start_matches("http://").to_owned()
 }
 
 /// Waits until the gateway has found the service.
@@ -110,19 +122,30 @@ async fn wait_until_healthy(http: &str) {
     panic!("the gateway is not healthy");
 }
 
-/// A client that sends the cookie which the page has set, if any.
+/// A client that sends the cookie which the page has set, or a token, if any.
 #[derive(Clone)]
 pub struct Browser {
     http: String,
     pub cookie: Option<String>,
+    token: Option<String>,
     client: reqwest::Client,
 }
 
 impl Browser {
     async fn open(http: &str) -> Self {
-        let mut browser = Self { http: http.to_owned(), cookie: None, client: reqwest::Client::new() };
+        let mut browser = Self::new(http);
         browser.cookie = Some(browser.load("/").await.expect("the page sets a cookie"));
         browser
+    }
+
+    /// Returns a client without a credential.
+    fn new(http: &str) -> Self {
+        Self { http: http.to_owned(), cookie: None, token: None, client: reqwest::Client::new() }
+    }
+
+    /// Returns a client with a token.
+    pub fn with_token(http: &str, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..Self::new(http) }
     }
 
     /// Returns a client with another cookie.
@@ -152,6 +175,9 @@ impl Browser {
         let mut request = self.client.request(method, format!("http://{}{path}", self.http));
         if let Some(cookie) = &self.cookie {
             request = request.header(COOKIE, cookie);
+        }
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);

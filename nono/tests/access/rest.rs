@@ -1,12 +1,12 @@
 //! Every route of the OpenAPI document with credentials that are absent, wrong, or of another owner.
 
 use super::{Browser, Deployment};
-use reqwest::Method;
+use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Routes that need no credential, because they concern no sessions.
-const PUBLIC: [&str; 1] = ["get /health"];
+pub const PUBLIC: [&str; 1] = ["get /health"];
 
 /// The body of a valid request for each route that takes one.
 const BODIES: [(&str, &str); 3] = [
@@ -30,7 +30,8 @@ const FOREIGN: [(&str, u16); 11] = [
     ("post /api/session/{user_id}/touch", 404),
 ];
 
-async fn operations(browser: &Browser) -> BTreeSet<String> {
+/// Returns the operations of the OpenAPI document.
+pub async fn operations(browser: &Browser) -> BTreeSet<String> {
     let document = browser.get("/openapi.json").await;
     let paths = document["paths"].as_object().unwrap().iter();
     paths
@@ -40,13 +41,19 @@ async fn operations(browser: &Browser) -> BTreeSet<String> {
         .collect()
 }
 
-async fn call(browser: &Browser, operation: &str) -> (u16, Value) {
+/// Calls an operation for the session `a`. Returns the status and the JSON of the response.
+pub async fn call(browser: &Browser, operation: &str) -> (u16, Value) {
+    let response = respond(browser, operation, &[]).await;
+    (response.status().as_u16(), response.json().await.unwrap_or_default())
+}
+
+/// Calls an operation for the session `a` with further headers.
+pub async fn respond(browser: &Browser, operation: &str, headers: &[(&str, &str)]) -> Response {
     let (method, path) = operation.split_once(' ').unwrap();
     let body = BODIES.iter().find(|(known, _)| *known == operation);
     let body: Option<Value> = body.map(|(_, body)| serde_json::from_str(body).unwrap());
     let method: Method = method.to_uppercase().parse().unwrap();
-    let response = browser.request(method, &path.replace("{user_id}", "a"), body.as_ref()).await;
-    (response.status().as_u16(), response.json().await.unwrap_or_default())
+    browser.send(method, &path.replace("{user_id}", "a"), body.as_ref(), headers).await
 }
 
 #[tokio::test]
@@ -99,15 +106,19 @@ async fn every_route_rejects_absent_and_wrong_credentials() {
 #[tokio::test]
 async fn every_route_hides_the_sessions_of_other_owners() {
     let deployment = Deployment::start().await;
-    let ann = deployment.browser().await;
+    assert_sessions_are_hidden(&deployment.browser().await, async |_| deployment.browser().await).await;
+}
+
+/// Checks each route for owners without sessions. `stranger` returns another owner for each number.
+pub async fn assert_sessions_are_hidden(ann: &Browser, stranger: impl AsyncFn(usize) -> Browser) {
     ann.create("a", "of ann").await;
     let known: BTreeSet<_> = FOREIGN.iter().map(|(operation, _)| (*operation).to_owned()).collect();
-    let all = operations(&ann).await;
+    let all = operations(ann).await;
     let all: BTreeSet<_> =
         all.into_iter().filter(|operation| !PUBLIC.contains(&operation.as_str())).collect();
     assert_eq!(all, known, "each route has a line in the table");
-    for (operation, expected) in FOREIGN {
-        let bob = deployment.browser().await;
+    for (number, (operation, expected)) in FOREIGN.into_iter().enumerate() {
+        let bob = stranger(number).await;
         let (status, response) = call(&bob, operation).await;
         assert_eq!(status, expected, "{operation} {response}");
         assert!(!response.to_string().contains("of ann"), "{operation} {response}");

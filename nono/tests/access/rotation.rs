@@ -10,20 +10,26 @@ use std::sync::{
 
 const NEW_KEY: &str = "new-key-of-the-gateway-0123456789abcdef";
 
-/// Calls of a browser that are repeated until the end of the test.
-struct Load {
+/// Calls that are repeated until the end of the test.
+pub struct Load {
     is_over: Arc<AtomicBool>,
     calls: tokio::task::JoinHandle<(usize, Vec<u16>)>,
 }
 
 impl Load {
     fn start(browser: &Browser) -> Self {
+        let browser = browser.clone();
+        Self::of(move || browser.clone())
+    }
+
+    /// Starts calls of the client that `next` returns for each of them.
+    pub fn of(next: impl Fn() -> Browser + Send + 'static) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
-        let (over, browser) = (is_over.clone(), browser.clone());
+        let over = is_over.clone();
         let calls = tokio::spawn(async move {
             let (mut count, mut failed) = (0, Vec::new());
             while !over.load(Ordering::Relaxed) {
-                let status = browser.status(Method::GET, "/api/session/a", None).await;
+                let status = next().status(Method::GET, "/api/session/a", None).await;
                 count += 1;
                 if status != 200 {
                     failed.push(status);
@@ -35,7 +41,7 @@ impl Load {
     }
 
     /// Checks that calls were made and none failed.
-    async fn check(self) {
+    pub async fn check(self) {
         self.is_over.store(true, Ordering::Relaxed);
         let (count, failed) = self.calls.await.unwrap();
         assert!(count > 0 && failed.is_empty(), "{} of {count} calls failed: {failed:?}", failed.len());
