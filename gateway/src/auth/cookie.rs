@@ -11,9 +11,9 @@ use sha2::Sha256;
 use std::{fmt, sync::Arc};
 
 /// Name of the cookie without TLS.
-const NAME: &str = "nono_owner";
+pub(crate) const NAME: &str = "nono_owner";
 /// Name of the cookie over TLS. Browsers accept this prefix only from the host itself (RFC 6265bis, section 4.1.3.2).
-const SECURE_NAME: &str = "__Host-nono_owner";
+pub(crate) const SECURE_NAME: &str = "__Host-nono_owner";
 /// Lifetime of the cookie. Each page renews it.
 const MAX_AGE: Duration = Duration::days(365);
 /// Number of random bytes in an id.

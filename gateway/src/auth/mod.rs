@@ -8,7 +8,7 @@ mod oidc;
 mod proxies;
 
 pub(crate) use access::{Access, Kind};
-pub(crate) use cookie::{CookieKeys, Cookies};
+pub(crate) use cookie::{CookieKeys, Cookies, NAME, SECURE_NAME};
 pub(crate) use limits::ClientLimits;
 pub(crate) use metrics::AccessMetrics;
 pub(crate) use oidc::{Jwks, Oidc, OidcParts, RefreshMetrics, TokenRules, algorithm};

@@ -5,6 +5,7 @@ mod config;
 mod export;
 mod health;
 mod render;
+mod security;
 mod sessions;
 
 use crate::{backend::Backend, error::Problem, extract::CREATE, json::schemas, rules::Rules};
@@ -20,6 +21,7 @@ use axum::{
     routing::get,
 };
 use runtime::{Lifecycle, memory::MemoryBudget};
+use security::{Security, without_credential};
 use std::sync::Arc;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -27,6 +29,9 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// Path of the page to try the API.
 pub(crate) const DOCS: &str = "/docs";
+
+/// Path of the health of the dependencies, which needs no credential.
+const HEALTH: &str = "/health";
 
 /// State of the handlers.
 #[derive(Clone)]
@@ -54,13 +59,14 @@ pub(crate) struct Api {
         schemas::ExportFormat,
         schemas::PageSize,
         schemas::Seq
-    ))
+    )),
+    modifiers(&Security)
 )]
 struct Document;
 
 /// Returns the routes of the API, including the document that describes them, and the rules in that document.
 pub(crate) fn router(api: Api) -> (Router, Rules) {
-    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+    let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(sessions::create))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::get, sessions::delete))
@@ -73,6 +79,7 @@ pub(crate) fn router(api: Api) -> (Router, Rules) {
         .routes(routes!(config::config))
         .routes(routes!(health::health))
         .split_for_parts();
+    without_credential(&mut document, HEALTH);
     let rules = Rules::new(&document);
     // Encoded once, so that clients that do not read it share its memory.
     let document = Bytes::from(serde_json::to_vec(&document).expect("strings become JSON"));

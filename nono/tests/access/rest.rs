@@ -131,6 +131,27 @@ pub async fn assert_sessions_are_hidden(ann: &Browser, stranger: impl AsyncFn(us
 }
 
 #[tokio::test]
+async fn the_document_names_the_credentials_of_each_route() {
+    let deployment = Deployment::start().await;
+    let browser = deployment.browser().await;
+    let document = browser.get("/openapi.json").await;
+    // The empty requirement is that of a server without authentication.
+    assert_eq!(document["security"], json!([{}, { "cookie": [] }, { "secureCookie": [] }, { "token": [] }]));
+    let schemes = &document["components"]["securitySchemes"];
+    let form =
+        |name: &str, fields: [&str; 2]| fields.map(|field| schemes[name][field].as_str().unwrap().to_owned());
+    assert_eq!(form("cookie", ["in", "name"]), ["cookie", "nono_owner"]);
+    assert_eq!(form("secureCookie", ["in", "name"]), ["cookie", "__Host-nono_owner"]);
+    assert_eq!(form("token", ["scheme", "bearerFormat"]), ["bearer", "JWT"]);
+    for operation in operations(&browser).await {
+        let (method, path) = operation.split_once(' ').unwrap();
+        let security = document["paths"][path][method].get("security");
+        let expected = PUBLIC.contains(&operation.as_str()).then(|| json!([]));
+        assert_eq!(security, expected.as_ref(), "{operation}");
+    }
+}
+
+#[tokio::test]
 async fn a_header_of_the_client_does_not_choose_the_owner() {
     let deployment = Deployment::start().await;
     let (ann, bob) = (deployment.browser().await, deployment.browser().await);

@@ -80,7 +80,7 @@ async fn tokens_get_503_until_there_are_keys() {
         assert_tokens_cannot_be_checked(&provider.url, reason).await;
     }
     assert_eq!(other.fetches(), 0);
-    assert_tokens_cannot_be_checked(&unreachable(), "onnection refused").await;
+    assert_tokens_cannot_be_checked(&unreachable(), "refused").await;
 }
 
 #[tokio::test]
