@@ -14,7 +14,7 @@ fmt:
 	@tests/install npm
 	npm --prefix tests/browser run --silent format
 
-# Checks formatting, lints and types of Rust and of the page, spelling and the Dockerfile.
+# Checks formatting, lints and types of Rust and of the page, spelling, the Dockerfile and the rules for dependencies.
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -24,6 +24,7 @@ lint:
 	@tests/install python
 	target/python/bin/typos
 	target/python/bin/hadolint deploy/Dockerfile
+	tests/dependencies
 
 # Builds the Rust documentation into target/doc. A warning is an error.
 doc:
