@@ -46,12 +46,14 @@ createWelcome({ chat, ...dialogs });
 createMessageLog({ chat, edit: composer.edit, onRetry: composer.focus });
 createToasts({ chat, onFocusLost: composer.focus });
 createAnnouncer(chat);
-const { retryNow, recreateSession, reload, extendSession, dismissNotice } = chat;
+const { retryNow, recreateSession, reload, extendSession, signIn, dismissOwnerNotice, dismissNotice } = chat;
 const actions = {
   retryNow,
   recreateSession,
   reload,
   extendSession,
+  signIn,
+  dismissOwnerNotice,
   dismissNotice,
   newSession: () => newSession.open(),
 };

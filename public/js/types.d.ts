@@ -1,7 +1,16 @@
 // Types that the page's modules share, for `npm run types`. Browsers do not load this file.
 
 type ApiError = import('./core/api-error.js').ApiError;
-type ErrorKind = 'unreachable' | 'busy' | 'invalid' | 'gone' | 'exists' | 'full' | 'forbidden' | 'failed';
+type ErrorKind =
+  | 'unreachable'
+  | 'unauthenticated'
+  | 'busy'
+  | 'invalid'
+  | 'gone'
+  | 'exists'
+  | 'full'
+  | 'forbidden'
+  | 'failed';
 type Violation = { field: string; description: string };
 
 // ---- State
@@ -109,6 +118,8 @@ interface Limits {
 interface Config {
   title?: string;
   poweredBy?: string;
+  /** `none`, `cookie` or another kind of authentication. */
+  auth?: string;
   sessionTtlSeconds?: number;
   serverTime?: string;
   limits?: Partial<Limits>;
@@ -135,6 +146,11 @@ interface ListState {
   limit: number;
 }
 
+/** The state after a call was rejected with 401. Without a login page, loading this page again ends it. */
+interface SignedOut {
+  loginUrl: string | null;
+}
+
 interface State {
   config: Config | null;
   personas: Persona[];
@@ -154,6 +170,9 @@ interface State {
   problem: ApiError | null;
   /** The next retry. */
   wait: Wait | null;
+  signedOut: SignedOut | null;
+  /** True while the notice that the sessions belong to this browser is shown. */
+  ownerNotice: boolean;
   online: boolean;
   /** The time until the session expires, in its last two minutes only. */
   remainingMs: number | null;
@@ -205,6 +224,7 @@ interface Visit {
 interface Router {
   currentUserId(): string | null;
   navigate(userId: string | null, options?: { replace?: boolean }): void;
+  leave(loginUrl: string | null): void;
   lastVisit(): Visit | null;
   saveLastVisit(visit: Visit): void;
   clearLastVisit(userId: string): void;
@@ -243,7 +263,10 @@ interface NewSession {
 
 type CreatedSession = Session & { created: boolean };
 
+type AccessListener = (problem: ApiError | null) => void;
+
 interface Api {
+  onAccess(listener: AccessListener): void;
   getConfig(): Promise<Config>;
   listPersonas(): Promise<Persona[]>;
   createSession(session: NewSession, signal?: AbortSignal): Promise<CreatedSession>;
@@ -257,6 +280,7 @@ interface Api {
   touchSession(userId: string): Promise<Session>;
   deleteSession(userId: string, options?: { keepalive?: boolean }): Promise<unknown>;
   exportUrl(userId: string, format: string): string;
+  exportSession(userId: string, signal?: AbortSignal): Promise<Blob>;
   chat(message: Pick<Delivery, 'userId' | 'content' | 'requestId'>, signal?: AbortSignal): AsyncGenerator<ChatEvent>;
 }
 
@@ -304,7 +328,7 @@ interface Retrier {
   /** With an `onWaitChange` of its own, the wait is reported to the caller only. */
   run<Result>(
     call: () => Promise<Result>,
-    options?: { signal?: AbortSignal; onWaitChange?: WaitListener },
+    options?: { signal?: AbortSignal; onWaitChange?: WaitListener; untilSignedIn?: boolean },
   ): Promise<Result>;
   retryNow(): void;
 }
@@ -405,6 +429,7 @@ interface SessionList {
   refresh(): Promise<void>;
   showMore(): void;
   search(query: string): void;
+  report(call: () => Promise<unknown>): Promise<boolean>;
   remove(userId: string): void;
   stop(): void;
 }
@@ -426,7 +451,9 @@ interface SessionActions {
 }
 
 type PageEventsDeps = Pick<Deps, 'store' | 'retrier' | 'drafts' | 'router' | 'conversation' | 'deletions'> &
-  Pick<SessionActions, 'open' | 'close'>;
+  Pick<SessionActions, 'open' | 'close'> & { checkAccess: () => Promise<void> };
+
+type SignInDeps = Pick<Deps, 'api' | 'store' | 'router' | 'drafts'> & { onSignedIn: () => void };
 
 type ChatDeps = Pick<Deps, 'api' | 'clock' | 'tabs' | 'storage' | 'router' | 'timers' | 'newId' | 'random'>;
 
@@ -434,7 +461,15 @@ type Chat = ReturnType<typeof import('./core/chat.js').createChat>;
 
 // ---- View models
 
-type BannerAction = 'retryNow' | 'recreateSession' | 'reload' | 'extendSession' | 'newSession' | 'dismissNotice';
+type BannerAction =
+  | 'retryNow'
+  | 'signIn'
+  | 'recreateSession'
+  | 'reload'
+  | 'extendSession'
+  | 'newSession'
+  | 'dismissOwnerNotice'
+  | 'dismissNotice';
 
 /** A banner. `until` (this machine's clock) and `leftMs` are shown as a countdown. */
 interface Banner {
@@ -443,6 +478,8 @@ interface Banner {
   text: string;
   until?: number;
   leftMs?: number;
+  /** True if the text need not interrupt a screen reader. */
+  isStatus?: boolean;
   action?: BannerAction;
   label?: string;
 }
@@ -530,4 +567,5 @@ interface SessionRowActions {
   remove(): void;
   onExpand(isExpanded: boolean): void;
   exportUrl(format: string): string;
+  checkExport(): Promise<boolean>;
 }

@@ -35,8 +35,8 @@ export const CSP =
   "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 /** Starts a server on a free port of 127.0.0.1. `ttl` is the lifetime of a session, such as `1h` or `3s`. */
-export async function startFakeServer({ ttl = '1h' } = {}) {
-  const sessions = Object.assign(new Map(), { ttlMs: Number.parseInt(ttl, 10) * UNIT_MS[ttl.at(-1)] });
+export async function startFakeServer({ ttl = '1h', auth = 'none' } = {}) {
+  const sessions = Object.assign(new Map(), { auth, ttlMs: Number.parseInt(ttl, 10) * UNIT_MS[ttl.at(-1)] });
   const plans = createPlans();
   const server = createServer((request, response) => {
     handle(request, sessions, plans, response)
@@ -73,6 +73,7 @@ async function handle(request, sessions, plans, response) {
       return json({
         title: 'Nono Chat Bot',
         powered_by: 'built-in demo replies',
+        auth: sessions.auth,
         session_ttl_seconds: sessions.ttlMs / 1000,
         server_time: new Date().toISOString(),
         limits: { user_id_max_bytes: 128, message_content_max_bytes: 32768 },

@@ -5,9 +5,17 @@
 export class ApiError extends Error {
   /**
    * @param {{status?: number, reason?: string, detail?: string, violations?: Violation[], retryAfterMs?: number | null,
-   *   requestId?: string}} fields
+   *   requestId?: string, loginUrl?: string | null}} fields
    */
-  constructor({ status = 0, reason = '', detail = '', violations = [], retryAfterMs = null, requestId = '' }) {
+  constructor({
+    status = 0,
+    reason = '',
+    detail = '',
+    violations = [],
+    retryAfterMs = null,
+    requestId = '',
+    loginUrl = null,
+  }) {
     super(detail || reason || `status ${status}`);
     this.name = 'ApiError';
     this.status = status;
@@ -16,18 +24,20 @@ export class ApiError extends Error {
     this.violations = violations;
     this.retryAfterMs = retryAfterMs;
     this.requestId = requestId;
+    this.loginUrl = loginUrl;
   }
 
   /** @returns {ErrorKind} */
   get kind() {
     const { status, reason } = this;
     if (status === 0) return 'unreachable';
+    if (status === 401) return 'unauthenticated';
     // A 404 with another reason comes from a wrong path or from a proxy, and says nothing about the session.
     if (reason === 'SESSION_NOT_FOUND') return 'gone';
     if (reason === 'SESSION_EXISTS') return 'exists';
     if (reason === 'SESSION_FULL' || reason === 'TOO_MANY_SESSIONS') return 'full';
     if (reason === 'TURN_IN_PROGRESS' || [429, 502, 503, 504].includes(status)) return 'busy';
-    if (status === 401 || status === 403) return 'forbidden';
+    if (status === 403) return 'forbidden';
     if ([400, 413, 415, 422].includes(status)) return 'invalid';
     return 'failed';
   }
@@ -59,7 +69,9 @@ export class ApiError extends Error {
   get explanation() {
     const fromService = EXPLAINED_BY_PAGE.includes(this.kind) ? '' : this.violations[0]?.description || this.detail;
     const reference = this.kind === 'failed' && this.requestId ? ` (reference ${this.requestId})` : '';
-    return sentence((fromService || EXPLANATIONS[this.kind]) + reference);
+    const isSignedOut = this.kind === 'unauthenticated' && this.loginUrl !== null;
+    const explanation = isSignedOut ? 'you are signed out' : EXPLANATIONS[this.kind];
+    return sentence((fromService || explanation) + reference);
   }
 }
 
@@ -67,11 +79,12 @@ export class ApiError extends Error {
 export const restoreError = (/** @type {any} */ stored) => (stored ? new ApiError(stored) : null);
 
 /** Kinds that the page explains better than the service. */
-const EXPLAINED_BY_PAGE = ['unreachable', 'gone'];
+const EXPLAINED_BY_PAGE = ['unreachable', 'unauthenticated', 'gone'];
 
 /** @type {Record<ErrorKind, string>} */
 const EXPLANATIONS = {
   unreachable: 'the service cannot be reached',
+  unauthenticated: 'this browser has no valid cookie for this server',
   busy: 'the service is busy',
   invalid: 'the service did not accept this',
   gone: 'this session has ended',

@@ -25,6 +25,19 @@ const STREAM_IDLE_TIMEOUT_MS = 45_000;
  * @returns {Api}
  */
 export function createApi({ fetch, base = 'api', timers = browserTimers, onServerTime = () => {} }) {
+  /** @type {Set<AccessListener>} */
+  const listeners = new Set();
+  function reportAccess(/** @type {ApiError | null} */ problem) {
+    for (const listener of listeners) listener(problem);
+  }
+
+  /** Reads an error response, and reports it if it rejects the credential of this browser. */
+  function readFailure(/** @type {number} */ status, /** @type {Headers} */ headers, /** @type {any} */ body) {
+    const error = readError(status, headers, body, timers.now());
+    if (error.kind === 'unauthenticated') reportAccess(error);
+    return error;
+  }
+
   /**
    * @param {string} method
    * @param {string} path
@@ -63,7 +76,8 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
       if (signal?.aborted) throw cause;
       throw unreachable();
     }
-    if (!response.ok) throw readError(response.status, response.headers, body, timers.now());
+    if (!response.ok) throw readFailure(response.status, response.headers, body);
+    reportAccess(null);
     return body;
   }
 
@@ -79,11 +93,12 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
     const response = await request('POST', path, { body, signal, accept: 'text/event-stream' });
     const { status, headers } = response;
     if (!response.body || !/^text\/event-stream\b/.test(headers.get('content-type') ?? '')) {
-      throw readError(response.ok ? 502 : status, headers, await readJson(response), timers.now());
+      throw readFailure(response.ok ? 502 : status, headers, await readJson(response));
     }
+    reportAccess(null);
     for await (const { type, data } of readEvents(response.body, onActivity)) {
       const wire = JSON.parse(data);
-      if (type === 'error') throw readError(wire.status, headers, wire, timers.now());
+      if (type === 'error') throw readFailure(wire.status, headers, wire);
       const event = readChatEvent(type, wire);
       if (event) yield event;
       if (type === 'done') return;
@@ -92,6 +107,9 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
   }
 
   return {
+    /** Calls `listener` with null after each call that succeeds, and with the error after one that is rejected with 401. */
+    onAccess: (listener) => void listeners.add(listener),
+
     getConfig: async () => readConfig(await call('GET', 'config')),
 
     listPersonas: async () => readPersonas(await call('GET', 'personas')),
@@ -123,6 +141,26 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
     /** Returns the URL of the whole conversation as a file. `format` is `markdown` or `json`. */
     exportUrl: (userId, format) => `${base}/${sessionPath(userId)}/export${query({ format })}`,
 
+    /** Returns the whole conversation as JSON, as it was sent. A body that breaks off is an error. */
+    async exportSession(userId, signal) {
+      const idle = createIdleTimeout(timers, signal);
+      try {
+        const response = await request('GET', `${sessionPath(userId)}/export?format=json`, { signal: idle.signal });
+        const { ok, status, headers } = response;
+        // A page of a proxy would make the file invalid.
+        if (!ok || !isJson(headers))
+          throw readFailure(ok ? 502 : status, headers, ok ? null : await readJson(response));
+        const file = await readBlob(response, idle.restart);
+        reportAccess(null);
+        return file;
+      } catch (cause) {
+        if (signal?.aborted || cause instanceof ApiError) throw cause;
+        throw unreachable();
+      } finally {
+        idle.end();
+      }
+    },
+
     /** Deletes a session. A call with `keepalive` outlives the page. */
     deleteSession: (userId, { keepalive = false } = {}) => call('DELETE', sessionPath(userId), { keepalive }),
 
@@ -131,26 +169,15 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
      * Throws if the stream breaks. The same `requestId` makes a retry idempotent.
      */
     async *chat({ userId, content, requestId }, signal) {
-      const idle = new AbortController();
-      const abort = () => idle.abort();
-      let timer = timers.set(abort, CALL_TIMEOUT_MS);
-      const resetIdleTimer = () => {
-        timers.clear(timer);
-        timer = timers.set(abort, STREAM_IDLE_TIMEOUT_MS);
-      };
+      const idle = createIdleTimeout(timers, signal);
+      const body = { message: content, request_id: requestId };
       try {
-        const either = signal ? AbortSignal.any([signal, idle.signal]) : idle.signal;
-        yield* streamChat(
-          `${sessionPath(userId)}/chat`,
-          { message: content, request_id: requestId },
-          either,
-          resetIdleTimer,
-        );
+        yield* streamChat(`${sessionPath(userId)}/chat`, body, idle.signal, idle.restart);
       } catch (cause) {
         if (signal?.aborted || cause instanceof ApiError) throw cause;
         throw unreachable();
       } finally {
-        timers.clear(timer);
+        idle.end();
       }
     },
   };
@@ -166,9 +193,38 @@ function query(/** @type {Record<string, unknown>} */ parameters) {
   return given.length ? `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}` : '';
 }
 
+const isJson = (/** @type {Headers} */ headers) => /[/+]json\b/.test(headers.get('content-type') ?? '');
+
+/** Creates a signal that aborts if no response begins in time, or if no chunk of its body follows the previous one in time. */
+function createIdleTimeout(/** @type {Timers} */ timers, /** @type {AbortSignal | undefined} */ signal) {
+  const idle = new AbortController();
+  const abort = () => idle.abort();
+  let timer = timers.set(abort, CALL_TIMEOUT_MS);
+  return {
+    signal: signal ? AbortSignal.any([signal, idle.signal]) : idle.signal,
+    restart() {
+      timers.clear(timer);
+      timer = timers.set(abort, STREAM_IDLE_TIMEOUT_MS);
+    },
+    end: () => timers.clear(timer),
+  };
+}
+
+/** Reads a body. The browser may keep the parts of a blob on disk. Calls `onChunk` for every chunk. */
+async function readBlob(/** @type {Response} */ response, /** @type {() => void} */ onChunk) {
+  const reader = response.body?.getReader();
+  const chunks = [];
+  for (;;) {
+    const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
+    if (done) return new Blob(chunks);
+    onChunk();
+    chunks.push(value);
+  }
+}
+
 /** Reads a JSON body. Returns null if there is none or if it is not JSON, such as a proxy's error page. */
 async function readJson(/** @type {Response} */ response) {
-  if (response.status === 204 || !/[/+]json\b/.test(response.headers.get('content-type') ?? '')) return null;
+  if (response.status === 204 || !isJson(response.headers)) return null;
   const text = await response.text();
   try {
     return JSON.parse(text);

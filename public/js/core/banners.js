@@ -2,10 +2,11 @@
 // @ts-check
 
 import { personaName } from './personas.js';
+import { describeSignedOut } from './sign-in.js';
 
 /** @returns {Banner[]} */
 export function buildBanners(/** @type {State} */ state) {
-  const { view, session, problem, wait, online, remainingMs, personas, notice } = state;
+  const { view, session, problem, wait, signedOut, online, remainingMs, personas, notice } = state;
   /** @type {Banner[]} */
   const banners = [];
 
@@ -15,6 +16,8 @@ export function buildBanners(/** @type {State} */ state) {
       tone: 'warn',
       text: 'You are offline. Your messages are kept, and sent when the connection is back.',
     });
+  } else if (signedOut) {
+    banners.push({ id: 'signed-out', tone: 'warn', action: 'signIn', ...describeSignedOut(signedOut) });
   } else if (wait) {
     banners.push({
       id: 'waiting',
@@ -34,7 +37,7 @@ export function buildBanners(/** @type {State} */ state) {
       action: 'recreateSession',
       label: `Start again as ${session?.userId}`,
     });
-  } else if (view === 'failed') {
+  } else if (view === 'failed' && !(signedOut && problem?.kind === 'unauthenticated')) {
     banners.push({
       id: 'failed',
       tone: 'danger',
@@ -60,6 +63,16 @@ export function buildBanners(/** @type {State} */ state) {
       text: 'This session is full. Your message is kept below; start a new session to continue.',
       action: 'newSession',
       label: 'New session',
+    });
+  }
+  if (state.ownerNotice) {
+    banners.push({
+      id: 'owner',
+      tone: 'info',
+      text: 'Your sessions belong to this browser. Other browsers and devices do not see them.',
+      isStatus: true,
+      action: 'dismissOwnerNotice',
+      label: 'Got it',
     });
   }
   if (notice) banners.push({ id: 'notice', tone: 'danger', text: notice, action: 'dismissNotice', label: 'Dismiss' });

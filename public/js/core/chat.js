@@ -5,11 +5,13 @@ import { createConversation } from './conversation.js';
 import { createDeletions } from './deletions.js';
 import { createDrafts } from './drafts.js';
 import { createExpiryTimer } from './expiry.js';
+import { createOwnerNotice } from './owner-notice.js';
 import { listenToPage } from './page-events.js';
 import { createRetrier } from './retry.js';
 import { createServiceConfig } from './service-config.js';
 import { createSessionActions } from './session-actions.js';
 import { createSessionList } from './session-list.js';
+import { createSignIn } from './sign-in.js';
 import { INITIAL_STATE } from './state.js';
 import { createStore } from './store.js';
 import { createTurnController } from './turn-controller.js';
@@ -54,6 +56,19 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
     newId,
   });
 
+  const ownerNotice = createOwnerNotice({ store, storage });
+  const signIn = createSignIn({ api, store, router, drafts, onSignedIn });
+  /** Continues with everything that was rejected or waits while this browser was signed out. */
+  function onSignedIn() {
+    const { view, problem, list: sessionList } = store.state;
+    retrier.retryNow();
+    store.set({ signedOut: null });
+    void config.ensureConfig();
+    void config.loadPersonas();
+    if (view === 'failed' && problem?.kind === 'unauthenticated') void sessions.reload();
+    if (sessionList.shown && sessionList.problem?.kind === 'unauthenticated') void list.refresh();
+  }
+
   const expiry = createExpiryTimer({
     clock,
     timers,
@@ -86,6 +101,7 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
         expiry.start(view === 'open' && session ? session.expiresAt : null),
       );
       turns.start();
+      ownerNotice.start();
       const userId = router.currentUserId() ?? router.lastVisit()?.userId ?? null;
       const opening = userId === null ? null : sessions.open(userId, { replace: true });
       await Promise.all([config.ensureConfig(), config.loadPersonas(), opening]);
@@ -102,6 +118,7 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
         deletions,
         open: sessions.open,
         close: sessions.close,
+        checkAccess: signIn.check,
       }),
 
     loadPersonas: config.loadPersonas,
@@ -113,7 +130,12 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
     removeSession: sessions.remove,
     undoRemoval: sessions.undoRemoval,
     reload: sessions.reload,
+    signIn: signIn.open,
+    dismissOwnerNotice: ownerNotice.dismiss,
+
     exportUrl: api.exportUrl,
+    /** Returns true if the session can be exported; otherwise the list shows the error, which a link alone could not. */
+    checkExport: (/** @type {string} */ userId) => list.report(() => api.getSession(userId)),
 
     /** Hands a message over to the outbox, which stores it, and then removes the draft. */
     send(/** @type {string} */ content) {

@@ -57,11 +57,14 @@ export function createOutbox({ api, storage, retrier, timers, newId, onChange, o
     }
 
     try {
-      await retrier.run(() =>
-        send().catch((problem) => {
-          if (!accepted) throw problem;
-          if (!stream.signal.aborted) onEvent(delivery, { type: 'cut', problem });
-        }),
+      await retrier.run(
+        () =>
+          send().catch((problem) => {
+            if (!accepted) throw problem;
+            if (!stream.signal.aborted) onEvent(delivery, { type: 'cut', problem });
+          }),
+        // Remains stored in the meantime, so that a reload or a login sends it.
+        { untilSignedIn: true },
       );
     } catch (problem) {
       const entry = entries.get(requestId);

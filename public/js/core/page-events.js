@@ -4,16 +4,23 @@
 /**
  * @param {Pick<Window, 'addEventListener' | 'navigator'>} scope
  * @param {{store: Store, retrier: Retrier, drafts: Drafts, router: Router, conversation: Conversation, deletions: Deletions,
- *   open: (userId: string, options: {replace: boolean}) => Promise<void>, close: () => void}} deps
+ *   open: (userId: string, options: {replace: boolean}) => Promise<void>, close: () => void,
+ *   checkAccess: () => Promise<void>}} deps
  */
-export function listenToPage(scope, { store, retrier, drafts, router, conversation, deletions, open, close }) {
+export function listenToPage(
+  scope,
+  { store, retrier, drafts, router, conversation, deletions, open, close, checkAccess },
+) {
   store.set({ online: scope.navigator.onLine });
   scope.addEventListener('online', () => {
     store.set({ online: true });
     retrier.retryNow();
   });
   scope.addEventListener('offline', () => store.set({ online: false }));
-  scope.addEventListener('focus', () => void conversation.catchUp());
+  scope.addEventListener('focus', () => {
+    void conversation.catchUp();
+    void checkAccess();
+  });
   scope.addEventListener('popstate', () => {
     const userId = router.currentUserId();
     // A jump within the page, such as the skip link, is an entry of the browser's history too.
@@ -24,6 +31,7 @@ export function listenToPage(scope, { store, retrier, drafts, router, conversati
   scope.addEventListener('pagehide', () => {
     drafts.flush();
     drafts.restore();
-    deletions.flush();
+    // A call without access deletes nothing, so the drafts must remain too.
+    if (!store.state.signedOut) deletions.flush();
   });
 }

@@ -44,9 +44,9 @@ export function createReplyPoller({ timers, poll, onTimeout }) {
 }
 
 /** Returns an identifier of the expected reply, or null. */
-function expectedReply(/** @type {State} */ { view, session, messages, turn }, /** @type {number} */ nowMs) {
+function expectedReply(/** @type {State} */ { view, session, messages, turn, signedOut }, /** @type {number} */ nowMs) {
   const newest = messages.at(-1);
-  if (view !== 'open' || newest?.role !== 'user') return null;
+  if (view !== 'open' || signedOut || newest?.role !== 'user') return null;
   if (turn?.state === 'streaming' || turn?.state === 'failed') return null;
   const isRecent = turn !== null || nowMs - Date.parse(newest.timestamp) < RECENT_MS;
   return isRecent ? `${session?.sessionId} ${newest.seq}` : null;

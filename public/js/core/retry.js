@@ -81,9 +81,9 @@ export function createRetrier({ timers, random = Math.random, isOnline = () => t
   return {
     /**
      * Runs `call` until it succeeds, fails permanently or exhausts its attempts. With an `onWaitChange` of its own, the wait is
-     * reported to the caller only.
+     * reported to the caller only. With `untilSignedIn`, a call that is rejected with 401 waits until `retryNow` is called.
      */
-    async run(call, { signal, onWaitChange: onOwnWait } = {}) {
+    async run(call, { signal, onWaitChange: onOwnWait, untilSignedIn = false } = {}) {
       const startedMs = timers.now();
       const isExhausted = (/** @type {ApiError} */ error, /** @type {number} */ attempt) =>
         isTurnInProgress(error) ? timers.now() - startedMs >= TURN_TIMEOUT_MS : attempt >= MAX_ATTEMPTS;
@@ -92,11 +92,12 @@ export function createRetrier({ timers, random = Math.random, isOnline = () => t
         try {
           return await call();
         } catch (error) {
-          if (!error.retryable || signal?.aborted) throw error;
-          const offline = error.kind === 'unreachable' && !isOnline();
-          if (offline) attempt -= 1;
+          const signedOut = untilSignedIn && error.kind === 'unauthenticated';
+          if (!(error.retryable || signedOut) || signal?.aborted) throw error;
+          const blocked = signedOut || (error.kind === 'unreachable' && !isOnline());
+          if (blocked) attempt -= 1;
           else if (isExhausted(error, attempt)) throw error;
-          await pause(error, offline ? Infinity : backoffMs(error, attempt, random), signal, onOwnWait);
+          await pause(error, blocked ? Infinity : backoffMs(error, attempt, random), signal, onOwnWait);
         }
       }
     },

@@ -19,6 +19,12 @@ export function createRouter({ scope: { location, history }, storage }) {
       else history.pushState(null, '', url);
     },
 
+    /** Leaves the page for a login page. Without one, the page is loaded again. */
+    leave(loginUrl) {
+      if (loginUrl === null) location.reload();
+      else location.assign(loginUrl);
+    },
+
     /** Returns the session that was last open on this device, or null. */
     lastVisit: () => storage.read(LAST_VISIT),
 

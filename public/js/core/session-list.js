@@ -55,6 +55,17 @@ export function createSessionList({ api, store, retrier }) {
       if (isSearching() && get().nextToken && get().status === 'ready') void load(get().nextToken);
     },
 
+    /** Runs a call for a row, and shows its error with the list. Returns true if it succeeded. */
+    async report(call) {
+      try {
+        await retrier.run(call, { onWaitChange: (wait) => set({ wait }) });
+        return true;
+      } catch (problem) {
+        set({ problem });
+        return false;
+      }
+    },
+
     /** Removes the row of a deleted session. */
     remove(userId) {
       const { items, count } = get();

@@ -16,6 +16,8 @@ export const INITIAL_STATE = {
   turn: null,
   problem: null,
   wait: null,
+  signedOut: null,
+  ownerNotice: false,
   online: true,
   remainingMs: null,
   list: {

@@ -79,7 +79,7 @@ export function createTurnController({ api, store, storage, retrier, timers, clo
     /** Starts to watch for replies that do not stream to this tab. */
     start() {
       store.watch(['turn', 'messages'], completeFromHistory);
-      store.watch(['view', 'session', 'messages', 'turn'], (state) => poller.update(state, clock.now()));
+      store.watch(['view', 'session', 'messages', 'turn', 'signedOut'], (state) => poller.update(state, clock.now()));
     },
 
     restoreTurn,

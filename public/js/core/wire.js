@@ -37,6 +37,7 @@ export const readHistory = (/** @type {any} */ wire) => ({ messages: wire.messag
 export const readConfig = (/** @type {any} */ wire) => ({
   title: wire.title,
   poweredBy: wire.powered_by,
+  auth: wire.auth,
   sessionTtlSeconds: wire.session_ttl_seconds,
   serverTime: wire.server_time,
   limits: {
@@ -78,7 +79,24 @@ export function readError(status, headers, body, nowMs) {
     violations: Array.isArray(problem.violations) ? problem.violations.map(readViolation) : [],
     retryAfterMs: parseRetryAfter(problem.retry_after_ms, headers.get('retry-after'), nowMs),
     requestId: text(problem.request_id) || headers.get('x-request-id') || '',
+    loginUrl: parseLoginUrl(problem.login_url),
   });
+}
+
+/** Stands for the origin of the page, which core does not know. */
+const OWN_ORIGIN = 'http://page';
+
+/**
+ * Returns the address of a login page: an absolute one with http or https, or a path of this server. Returns null for anything
+ * else, such as `javascript:` or the protocol-relative `//host`.
+ */
+export function parseLoginUrl(/** @type {unknown} */ value) {
+  if (typeof value !== 'string' || !URL.canParse(value, OWN_ORIGIN)) return null;
+  const { protocol, origin, href } = new URL(value, OWN_ORIGIN);
+  if (/^https?:[/]{2}/i.test(value)) return protocol === 'http:' || protocol === 'https:' ? href : null;
+  const path = origin === OWN_ORIGIN ? href.slice(OWN_ORIGIN.length) : '';
+  // The parser removes dots and control characters, after which a path can begin like the name of a host.
+  return /^\/(?!\/)/.test(path) && value.startsWith('/') ? path : null;
 }
 
 /** @returns {Violation} */

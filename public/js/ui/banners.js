@@ -27,7 +27,19 @@ export function createBanners({ chat, actions, onFocusLost }) {
   });
 
   chat.store.watch(
-    ['view', 'session', 'problem', 'wait', 'online', 'remainingMs', 'unsent', 'notice', 'personas'],
+    [
+      'view',
+      'session',
+      'problem',
+      'wait',
+      'signedOut',
+      'ownerNotice',
+      'online',
+      'remainingMs',
+      'unsent',
+      'notice',
+      'personas',
+    ],
     (state) => {
       const banners = buildBanners(state);
       for (const id of [...shown.keys()]) if (!banners.some((banner) => banner.id === id)) shown.delete(id);
@@ -48,8 +60,8 @@ export function createBanners({ chat, actions, onFocusLost }) {
 }
 
 function createBanner(/** @type {Banner} */ data, /** @type {Record<BannerAction, () => void>} */ actions) {
-  const { id, tone, action } = data;
-  const text = element('p', { class: 'banner-text', role: 'alert', dir: 'auto' });
+  const { id, tone, action, isStatus } = data;
+  const text = element('p', { class: 'banner-text', role: isStatus ? 'status' : 'alert', dir: 'auto' });
   const hasCountdown = data.until !== undefined || data.leftMs !== undefined;
   const countdown = hasCountdown ? element('span', { class: 'countdown', role: 'timer', 'aria-live': 'off' }) : null;
   const button = action

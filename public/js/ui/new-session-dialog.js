@@ -5,6 +5,7 @@ import { describeWait } from '../core/banners.js';
 import { formatSeconds } from '../core/format-time.js';
 import { defaultName, resolveLimits, validateName } from '../core/validation.js';
 import { element, everySecond, find, findButton, findDialog, findInput, setFieldError, setText } from './dom.js';
+import { createSignedOutNotice } from './signed-out.js';
 
 /** @param {{chat: Chat, newId: () => string, onDone: () => void}} deps `onDone` is called when a session is open */
 export function createNewSessionDialog({ chat, newId, onDone }) {
@@ -76,7 +77,9 @@ export function createNewSessionDialog({ chat, newId, onDone }) {
     const personaError = problem.violationOf('persona');
     setFieldError(name, 'name-error', nameError);
     setFieldError(persona, 'persona-error', personaError);
-    if (!nameError && !personaError) setText(find('new-error'), problem.explanation);
+    // The notice explains that this browser is signed out.
+    const isExplained = nameError || personaError || problem.kind === 'unauthenticated';
+    if (!isExplained) setText(find('new-error'), problem.explanation);
     (personaError && !nameError ? persona : name).focus();
   }
 
@@ -121,6 +124,7 @@ export function createNewSessionDialog({ chat, newId, onDone }) {
     name.focus();
     name.select();
   });
+  find('new-signed-out').replaceWith(createSignedOutNotice(chat));
   find('new-try-now').addEventListener('click', () => chat.retryNow());
   find('new-cancel').addEventListener('click', () => dialog.close());
   dialog.addEventListener('close', () => {

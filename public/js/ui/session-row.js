@@ -12,9 +12,10 @@ const EXPORT_FORMATS = [
 /**
  * @param {Session} session
  * @param {{isCurrent: boolean, persona: string, isExpanded: boolean}} options `isExpanded` shows the export options
- * @param {{open: () => void, remove: () => void, onExpand: (isExpanded: boolean) => void, exportUrl: (format: string) => string}} actions
+ * @param {SessionRowActions} actions
  */
-export function createSessionRow(session, { isCurrent, persona, isExpanded }, { open, remove, onExpand, exportUrl }) {
+export function createSessionRow(session, { isCurrent, persona, isExpanded }, actions) {
+  const { open, remove, onExpand } = actions;
   const { userId, messageCount, createdAt, lastActivity } = session;
   const count = messageCount === 1 ? '1 message' : `${messageCount} messages`;
   const badge = isCurrent ? element('span', { class: 'badge' }, 'Current') : null;
@@ -26,7 +27,7 @@ export function createSessionRow(session, { isCurrent, persona, isExpanded }, { 
     element('span', { class: 'session-times' }, 'Created ', createTime(createdAt)),
     element('span', { class: 'session-times' }, 'Last activity ', createTime(lastActivity)),
   );
-  const links = createExportLinks(session, isExpanded, exportUrl);
+  const links = createExportLinks(session, isExpanded, actions);
   const expands = { 'aria-expanded': String(isExpanded), 'aria-controls': links.id };
   const button = { type: 'button', class: 'button quiet muted small' };
   const exportButton = element('button', { ...button, 'aria-label': `Export session ${userId}`, ...expands }, 'Export');
@@ -40,7 +41,7 @@ export function createSessionRow(session, { isCurrent, persona, isExpanded }, { 
     'aria-label': `Delete session ${userId}`,
     on: { click: remove },
   };
-  const actions = element(
+  const buttons = element(
     'div',
     { class: 'session-actions' },
     exportButton,
@@ -49,7 +50,7 @@ export function createSessionRow(session, { isCurrent, persona, isExpanded }, { 
   return element(
     'li',
     { class: isCurrent ? 'session current' : 'session', 'data-user': userId },
-    element('div', { class: 'session-main' }, openButton, actions),
+    element('div', { class: 'session-main' }, openButton, buttons),
     links,
   );
 }
@@ -69,11 +70,19 @@ export function createDeletedRow(/** @type {Session} */ { userId }, /** @type {(
 function createExportLinks(
   /** @type {Session} */ session,
   /** @type {boolean} */ shown,
-  /** @type {(format: string) => string} */ exportUrl,
+  /** @type {Pick<SessionRowActions, 'exportUrl' | 'checkExport'>} */ { exportUrl, checkExport },
 ) {
+  async function download(/** @type {Event} */ event, /** @type {string} */ href) {
+    event.preventDefault();
+    // This link is not in the document, so its click is not checked again.
+    if (await checkExport()) element('a', { href, download: true }).click();
+  }
+
   const links = EXPORT_FORMATS.map(([format, label]) => {
     const name = `Export ${session.userId} as ${label}`;
-    return element('a', { class: 'button small', href: exportUrl(format), download: true, 'aria-label': name }, label);
+    const href = exportUrl(format);
+    const on = { click: (/** @type {Event} */ event) => void download(event, href) };
+    return element('a', { class: 'button small', href, download: true, 'aria-label': name, on }, label);
   });
   const id = `export ${session.sessionId}`.replace(/\s/g, '_');
   return element('div', { class: 'export-links', id, hidden: !shown }, 'Save as', ...links);

@@ -7,6 +7,7 @@ import { personaName } from '../core/personas.js';
 import { describeCount, filterSessions } from '../core/session-filter.js';
 import { element, everySecond, find, findDialog, findInput, reconcile, setText } from './dom.js';
 import { createDeletedRow, createSessionRow } from './session-row.js';
+import { createSignedOutNotice } from './signed-out.js';
 
 /** Number of sessions from which the search is shown. */
 const SEARCH_MIN_SESSIONS = 5;
@@ -43,6 +44,7 @@ export function createSessionsDialog({ chat, openNew, onSwitch }) {
   find('list-retry').addEventListener('click', () =>
     chat.store.state.list.wait ? chat.retryNow() : void chat.list.refresh(),
   );
+  find('list-signed-out').replaceWith(createSignedOutNotice(chat));
   search.addEventListener('input', () => chat.list.search(search.value));
   search.addEventListener('keydown', (event) => {
     // The first Escape clears the search, the second closes the dialog.
@@ -57,12 +59,12 @@ export function createSessionsDialog({ chat, openNew, onSwitch }) {
     chat.showList(false);
   });
 
-  chat.store.watch(['list', 'deletions', 'session', 'personas'], (state) => {
+  chat.store.watch(['list', 'deletions', 'session', 'personas', 'signedOut'], (state) => {
     const focusedRow = list.contains(document.activeElement) ? document.activeElement?.closest('li') : null;
     const filtered = filterSessions(state.list, state.personas, Date.now());
     reconcile(list, render(filtered, state));
     if (focusedRow && !list.contains(document.activeElement)) restoreFocus(focusedRow);
-    showStatus(state.list, filtered);
+    showStatus(state, filtered);
     runCountdown();
   });
 
@@ -116,6 +118,7 @@ export function createSessionsDialog({ chat, openNew, onSwitch }) {
         remove: () => chat.removeSession(item),
         onExpand: (isExpanded) => void (isExpanded ? expanded.add(sessionId) : expanded.delete(sessionId)),
         exportUrl: (format) => chat.exportUrl(userId, format),
+        checkExport: () => chat.checkExport(userId),
       },
     );
   }
@@ -135,7 +138,7 @@ export function createSessionsDialog({ chat, openNew, onSwitch }) {
     (target ?? find('sessions-new')).focus();
   }
 
-  function showStatus(/** @type {ListState} */ sessions, /** @type {FilteredSessions} */ filtered) {
+  function showStatus(/** @type {State} */ { list: sessions, signedOut }, /** @type {FilteredSessions} */ filtered) {
     const { status, items, count, nextToken, problem, wait, query } = sessions;
     const isReady = status === 'ready';
     const isSearching = query.trim() !== '';
@@ -147,7 +150,7 @@ export function createSessionsDialog({ chat, openNew, onSwitch }) {
     find('list-loading').hidden = !(status === 'loading' && items.length === 0 && !wait);
     find('more-sessions').hidden = !(filtered.matching > filtered.shown || (nextToken && !isSearching));
     setText(find('session-count'), items.length > 0 ? describeCount(sessions, filtered) : '');
-    find('list-problem').hidden = !(wait || problem);
+    find('list-problem').hidden = signedOut !== null || !(wait || problem);
     setText(find('list-error'), wait ? describeWait(wait) : (problem?.explanation ?? ''));
     setText(find('list-retry'), wait ? 'Try now' : 'Try again');
     if (!wait) setText(find('list-countdown'), '');

@@ -11,6 +11,9 @@ export function createWelcome({ chat, openNew, openSessions }) {
   chat.store.watch(['view'], ({ view }) => {
     find('welcome').hidden = view !== 'welcome';
   });
+  chat.store.watch(['config'], ({ config }) => {
+    find('welcome-owner').hidden = config?.auth !== 'cookie';
+  });
   chat.store.watch(['personas'], ({ personas }) => {
     list.replaceChildren(...personas.map((persona) => element('li', {}, createCard(persona))));
   });

@@ -3,7 +3,7 @@
 import { test as base, expect } from '@playwright/test';
 import { startFakeServer } from '../fake-server.js';
 import { createKillableBrowser } from './killable-browser.js';
-import { startProgram } from './program.js';
+import { startNono, startProgram } from './program.js';
 import { keepFrames, waitForStableLayout } from './stable-layout.js';
 
 /** Timeout of a reply. A demo reply takes a second or two, and longer on a busy machine. */
@@ -64,6 +64,18 @@ export const scripted = test.extend({
   program: [
     async ({}, use) => {
       const program = await startFakeServer();
+      await use(program);
+      await program.stop();
+    },
+    { scope: 'worker' },
+  ],
+});
+
+/** The same fixtures on the program with `--auth cookie`, where each browser has sessions of its own. */
+export const withCookies = test.extend({
+  program: [
+    async ({}, use) => {
+      const program = await startNono({ auth: 'cookie' });
       await use(program);
       await program.stop();
     },

@@ -11,14 +11,15 @@ const STOP_MS = 5_000;
 
 /** @returns {Promise<{url: string, stop: () => Promise<void>}>} */
 export function startProgram({ ttl = '1h' } = {}) {
-  return process.env.NONO_SCRIPTED ? startFakeServer({ ttl }) : startNono(ttl);
+  return process.env.NONO_SCRIPTED ? startFakeServer({ ttl }) : startNono({ ttl });
 }
 
-async function startNono(ttl) {
+/** Starts the program, also if other tests use `fake-server.js`. */
+export async function startNono({ ttl = '1h', auth = 'none' } = {}) {
   if (!existsSync(BINARY))
     throw new Error(`${BINARY} does not exist: build it with cargo build, or set NONO_BIN or NONO_SCRIPTED=1`);
   const listen = ['--http-listen', '127.0.0.1:0', '--grpc-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'];
-  const child = spawn(BINARY, [...listen, '--store', 'memory:', '--session-ttl', ttl], {
+  const child = spawn(BINARY, [...listen, '--store', 'memory:', '--session-ttl', ttl, '--auth', auth], {
     env: { ...process.env, NO_COLOR: '1', NONO_LOG_FORMAT: 'text' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -172,7 +172,8 @@ for (const [kind, retryable, status, reason] of [
   ['busy', true, 504, 'DEADLINE_EXCEEDED'],
   ['invalid', false, 400, 'INVALID_ARGUMENT'],
   ['invalid', false, 413, 'INVALID_ARGUMENT'],
-  ['forbidden', false, 401, 'UNAUTHENTICATED'],
+  ['unauthenticated', false, 401, 'UNAUTHENTICATED'],
+  ['forbidden', false, 403, 'PERMISSION_DENIED'],
   ['failed', false, 500, 'INTERNAL'],
 ]) {
   test(`${status} with ${reason || 'no reason'} is ${kind} and ${retryable ? 'retryable' : 'not retryable'}`, async () => {

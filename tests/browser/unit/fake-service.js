@@ -69,11 +69,15 @@ export function open(sessions = {}, { search = '', map = new Map(), api } = {}) 
   const storage = createStorage(fakeLocalStorage(map));
   const location = { pathname: '/', search };
   const go = (_, __, address) => (location.search = new URL(address, 'http://x').search);
-  const scope = { location, history: { pushState: go, replaceState: go } };
+  const left = [];
+  const leave = { assign: (url) => left.push(url), reload: () => left.push('reload') };
+  const scope = { location: Object.assign(location, leave), history: { pushState: go, replaceState: go } };
   const notified = [];
   let notifyFromOtherTab;
+  /** Reports the access of this browser, as the calls of the real API do. */
+  let reportAccess;
   const chat = createChat({
-    api: { ...fakeApi(sessions, timers), ...api },
+    api: { ...fakeApi(sessions, timers), onAccess: (listener) => (reportAccess = listener), ...api },
     clock: createServerClock(timers),
     tabs: { onChanged: (listener) => (notifyFromOtherTab = listener), notify: (id) => notified.push(id) },
     storage,
@@ -83,7 +87,7 @@ export function open(sessions = {}, { search = '', map = new Map(), api } = {}) 
     random: () => 0,
   });
   const contents = () => chat.store.state.messages.map(({ content }) => content);
-  return { chat, timers, sessions, location, map, notified, contents, notifyFromOtherTab };
+  return { chat, timers, sessions, location, left, map, notified, contents, notifyFromOtherTab, reportAccess };
 }
 
 export const AT = '2024-10-20T12:00:00Z';
