@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Parser;
 use gateway::{
-    backend::Backend,
+    backend::{Backend, BackendCredential},
     server::{Gateway, serve},
     settings::{BackendSettings, GatewaySettings, ResolvedBackend},
 };
@@ -77,8 +77,8 @@ async fn run(settings: Resolved, process: Process) -> Result<()> {
     if let Some(tls) = &tls {
         tls.watch(&process.reload, &process.tls_metrics);
     }
-    let credential = key.map(|file| file.watch(&process.reload)).unwrap_or_default();
-    let credential = credential.with_certificate(has_certificate);
+    let credential = key.map(|file| BackendCredential::with_key(file.watch(&process.reload)));
+    let credential = credential.unwrap_or_default().with_certificate(has_certificate);
     let gateway = Gateway::new(
         Backend::remote(&addresses, tls.as_ref(), &mut registry).with_credential(credential),
         &settings.gateway,

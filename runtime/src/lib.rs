@@ -13,6 +13,7 @@ mod log_settings;
 pub mod memory;
 pub mod metrics;
 pub mod output;
+mod parsed_file;
 pub mod rate_limit;
 pub mod reload;
 mod run;
@@ -26,5 +27,6 @@ mod version;
 
 pub use jitter::jittered;
 pub use lifecycle::Lifecycle;
+pub use parsed_file::ParsedFile;
 pub use run::{Process, listen, run};
 pub use version::version;

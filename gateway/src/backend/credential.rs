@@ -1,7 +1,7 @@
 //! The key by which the service recognizes the gateway.
 
 use http::{HeaderValue, header::AUTHORIZATION};
-use runtime::reload::{Current, ReloadSignal, SettingFile, text};
+use runtime::reload::Current;
 use std::{
     fmt,
     sync::{
@@ -23,33 +23,12 @@ pub struct BackendCredential {
     is_rejected: Arc<AtomicBool>,
 }
 
-/// A file that contains the key, and its content.
-#[derive(Clone)]
-pub struct BackendKeyFile {
-    file: SettingFile,
-    credential: Current<HeaderValue>,
-}
-
-impl BackendKeyFile {
-    /// Reads a file that contains a key and nothing else. The error contains nothing of it.
-    pub fn read(path: &str) -> Result<Self, String> {
-        let read = SettingFile::read("--backend-key-file", path);
-        let (file, content) = read.map_err(|error| format!("it cannot be read: {error}"))?;
-        Ok(Self { file, credential: Current::new(parse(&content)?) })
-    }
-
-    /// Returns the credential, which is replaced when the file changes.
-    pub fn watch(self, reload: &ReloadSignal) -> BackendCredential {
-        let credential = self.credential.clone();
-        reload.watch(vec![self.file], move |contents| {
-            credential.set(parse(contents.first().map_or(&[][..], Vec::as_slice))?);
-            Ok(())
-        });
-        BackendCredential { key: Some(self.credential), ..Default::default() }
-    }
-}
-
 impl BackendCredential {
+    /// Creates the credential with a key, which is the value of the header `authorization`.
+    pub fn with_key(key: Current<HeaderValue>) -> Self {
+        Self { key: Some(key), ..Self::default() }
+    }
+
     /// Returns the credential of a gateway that also presents a client certificate.
     #[must_use]
     pub fn with_certificate(self, has_certificate: bool) -> Self {
@@ -87,8 +66,8 @@ impl BackendCredential {
     }
 }
 
-fn parse(content: &[u8]) -> Result<HeaderValue, String> {
-    let key = text(content)?;
+/// Parses a file that contains a key and nothing else. The error contains nothing of it.
+pub(crate) fn parse_key(key: &str) -> Result<HeaderValue, String> {
     if key.len() < KEY_MIN_CHARS || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("it must contain one key of at least 32 characters, without its name and role".into());
     }
@@ -104,12 +83,6 @@ impl fmt::Debug for BackendCredential {
     }
 }
 
-impl fmt::Debug for BackendKeyFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BackendKeyFile")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,9 +90,9 @@ mod tests {
     #[test]
     fn a_key_file_contains_the_key_alone() {
         let key = "0123456789abcdef0123456789abcdef";
-        assert_eq!(parse(format!("{key}\n").as_bytes()).unwrap(), format!("Bearer {key}"));
+        assert_eq!(parse_key(key).unwrap(), format!("Bearer {key}"));
         for wrong in ["", "short", &format!("gateway service {key}"), &format!("{key}\n{key}")] {
-            let error = parse(wrong.as_bytes()).unwrap_err();
+            let error = parse_key(wrong).unwrap_err();
             assert!(error.starts_with("it must contain one key"), "{wrong}: {error}");
         }
     }

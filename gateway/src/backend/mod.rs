@@ -49,7 +49,8 @@ use tower::{
 use tracing::Instrument;
 use transport::{Attempts, Transport};
 
-pub use credential::{BackendCredential, BackendKeyFile};
+pub use credential::BackendCredential;
+pub(crate) use credential::parse_key;
 pub(crate) use target::{is_https, server_name};
 pub use tls::{BackendFiles, BackendTls};
 pub(crate) use transport::TransportError;

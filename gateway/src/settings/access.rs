@@ -7,8 +7,9 @@ use http::{HeaderValue, Uri};
 use ipnet::IpNet;
 use prometheus_client::registry::Registry;
 use runtime::{
+    ParsedFile,
     rate_limit::Rate,
-    reload::{Current, ReloadSignal, SettingFile, text},
+    reload::{Current, ReloadSignal},
     settings::plain_url,
 };
 use std::{
@@ -28,8 +29,10 @@ pub struct AccessSettings {
 
     /// File with the keys that sign cookies, one per line, each of at least 32 characters. The first signs, and all are
     /// accepted [default: a random key, so that cookies end with the process].
-    #[arg(long, env = "NONO_COOKIE_KEYS_FILE", value_name = "FILE", value_parser = CookieKeysFile::read)]
-    pub cookie_keys_file: Option<CookieKeysFile>,
+    #[arg(long, env = "NONO_COOKIE_KEYS_FILE", value_name = "FILE", value_parser = |path: &str| {
+        ParsedFile::read("--cookie-keys-file", path, CookieKeys::parse)
+    })]
+    pub(crate) cookie_keys_file: Option<ParsedFile<CookieKeys>>,
 
     /// Networks of the proxies in front of this server, such as 10.0.0.0/8. Their headers Forwarded, X-Forwarded-For and
     /// X-Forwarded-Proto are believed.
@@ -66,30 +69,6 @@ pub enum AuthKind {
     Cookie,
     /// Tokens of an identity provider, or the header of an authenticating proxy.
     Oidc,
-}
-
-/// A file with keys of cookies, and its content.
-#[derive(Clone, Debug)]
-pub struct CookieKeysFile {
-    file: SettingFile,
-    keys: Current<CookieKeys>,
-}
-
-impl CookieKeysFile {
-    fn read(path: &str) -> Result<Self, String> {
-        let read = SettingFile::read("--cookie-keys-file", path);
-        let (file, content) = read.map_err(|error| format!("it cannot be read: {error}"))?;
-        Ok(Self { file, keys: Current::new(CookieKeys::parse(text(&content)?)?) })
-    }
-
-    fn watch(self, reload: &ReloadSignal) -> Current<CookieKeys> {
-        let keys = self.keys.clone();
-        reload.watch(vec![self.file], move |contents| {
-            keys.set(CookieKeys::parse(text(contents.first().map_or(&[][..], Vec::as_slice))?)?);
-            Ok(())
-        });
-        self.keys
-    }
 }
 
 impl AccessSettings {

@@ -1,10 +1,10 @@
 //! Settings of the connections to the session service.
 
 use super::access::AuthKind;
-use crate::backend::{BackendFiles, BackendKeyFile, BackendTls, is_https, server_name};
+use crate::backend::{BackendFiles, BackendTls, is_https, parse_key, server_name};
 use clap::Args;
-use http::Uri;
-use runtime::{settings::plain_url, tls::PemFile};
+use http::{HeaderValue, Uri};
+use runtime::{ParsedFile, settings::plain_url, tls::PemFile};
 
 /// Settings of the connections to the session service.
 #[derive(Args, Clone, Debug)]
@@ -41,8 +41,10 @@ pub struct BackendSettings {
 
     /// File that contains the key by which the session service recognizes this gateway, and nothing else. Read again when it
     /// changes.
-    #[arg(long, env = "NONO_BACKEND_KEY_FILE", value_name = "FILE", value_parser = BackendKeyFile::read)]
-    pub backend_key_file: Option<BackendKeyFile>,
+    #[arg(long, env = "NONO_BACKEND_KEY_FILE", value_name = "FILE", value_parser = |path: &str| {
+        ParsedFile::read("--backend-key-file", path, parse_key)
+    })]
+    pub backend_key_file: Option<ParsedFile<HeaderValue>>,
 }
 
 /// Valid settings of the connections to the session service.
@@ -53,7 +55,7 @@ pub struct ResolvedBackend {
     /// TLS of the addresses with `https`; `None` if there are none.
     pub tls: Option<BackendTls>,
     /// Key of the gateway.
-    pub key: Option<BackendKeyFile>,
+    pub key: Option<ParsedFile<HeaderValue>>,
     /// `true` if the gateway has a client certificate.
     pub has_certificate: bool,
 }

@@ -6,8 +6,9 @@ use crate::{
 };
 use clap::{Args, ValueEnum};
 use runtime::{
+    ParsedFile,
     rate_limit::{Rate, RateLimiter},
-    reload::{Current, ReloadSignal, SettingFile, text},
+    reload::ReloadSignal,
     settings::ProcessSettings,
 };
 use std::{net::SocketAddr, num::NonZeroU32};
@@ -35,16 +36,16 @@ pub struct AccessSettings {
     /// File with one key per line: NAME ROLE KEY [empty-owner]. ROLE is service or admin; KEY has at least 32 characters, or
     /// is sha256: and the hexadecimal digest of one.
     #[arg(long, env = "NONO_AUTH_KEYS_FILE", value_name = "FILE", value_parser = |path: &str| {
-        CallersFile::read("--auth-keys-file", path, |text| Keys::parse(text))
+        ParsedFile::read("--auth-keys-file", path, Keys::parse)
     })]
-    pub auth_keys_file: Option<CallersFile<Keys>>,
+    pub auth_keys_file: Option<ParsedFile<Keys>>,
 
     /// File with one client certificate per line: NAME ROLE CERTIFICATE [empty-owner]. CERTIFICATE is uri: or dns: and a
     /// subject alternative name. --tls-client-ca names the authorities.
     #[arg(long, env = "NONO_AUTH_CLIENTS_FILE", value_name = "FILE", value_parser = |path: &str| {
-        CallersFile::read("--auth-clients-file", path, |text| Certificates::parse(text))
+        ParsedFile::read("--auth-clients-file", path, Certificates::parse)
     })]
-    pub auth_clients_file: Option<CallersFile<Certificates>>,
+    pub auth_clients_file: Option<ParsedFile<Certificates>>,
 
     /// Allows reflection without a credential. With --auth none it always is.
     #[arg(long, env = "NONO_REFLECTION_PUBLIC")]
@@ -76,52 +77,11 @@ pub enum AuthKind {
     Mtls,
 }
 
-/// A file that lists callers, and its content.
-#[derive(Debug)]
-pub struct CallersFile<T> {
-    file: SettingFile,
-    callers: Current<T>,
-}
-
-impl<T> Clone for CallersFile<T> {
-    fn clone(&self) -> Self {
-        Self { file: self.file.clone(), callers: self.callers.clone() }
-    }
-}
-
-impl<T> CallersFile<T> {
-    fn read(
-        setting: &'static str,
-        path: &str,
-        parse: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Result<Self, String> {
-        let read = SettingFile::read(setting, path);
-        let (file, content) = read.map_err(|error| format!("it cannot be read: {error}"))?;
-        Ok(Self { file, callers: Current::new(parse(text(&content)?)?) })
-    }
-}
-
-impl<T: Send + Sync + 'static> CallersFile<T> {
-    /// Replaces the callers when the file changes. An invalid file keeps those before.
-    fn watch(
-        self,
-        reload: &ReloadSignal,
-        parse: impl Fn(&str) -> Result<T, String> + Send + 'static,
-    ) -> Current<T> {
-        let callers = self.callers.clone();
-        reload.watch(vec![self.file], move |contents| {
-            callers.set(parse(text(contents.first().map_or(&[][..], Vec::as_slice))?)?);
-            Ok(())
-        });
-        self.callers
-    }
-}
-
 /// Valid settings of authentication and rate limits.
 #[derive(Clone, Debug)]
 pub struct ResolvedAccess {
-    keys: Option<CallersFile<Keys>>,
-    certificates: Option<CallersFile<Certificates>>,
+    keys: Option<ParsedFile<Keys>>,
+    certificates: Option<ParsedFile<Certificates>>,
     is_reflection_public: bool,
     rate_limit: Option<(Rate, Option<NonZeroU32>)>,
 }
@@ -181,8 +141,8 @@ impl ResolvedAccess {
             Authenticator::Open
         } else {
             Authenticator::Required {
-                keys: self.keys.map(|file| file.watch(reload, Keys::parse)),
-                certificates: self.certificates.map(|file| file.watch(reload, Certificates::parse)),
+                keys: self.keys.map(|file| file.watch(reload)),
+                certificates: self.certificates.map(|file| file.watch(reload)),
             }
         };
         Access {
