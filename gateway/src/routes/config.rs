@@ -69,7 +69,7 @@ pub(crate) enum AuthKind {
     None,
     /// Each browser has sessions of its own.
     Cookie,
-    /// Each person, as an identity provider knows them, has sessions of their own.
+    /// Each person of an identity provider has sessions of their own.
     Oidc,
 }
 

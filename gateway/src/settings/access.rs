@@ -23,7 +23,7 @@ use std::{
 #[group(id = "http_access")]
 pub struct AccessSettings {
     /// Authentication over HTTP: none (all clients share all sessions), cookie (each browser has sessions of its own) or
-    /// oidc (each person has, as an identity provider knows them).
+    /// oidc (each person of an identity provider has sessions of their own).
     #[arg(long, env = "NONO_GATEWAY_AUTH", value_name = "KIND", value_enum, default_value = "none")]
     pub auth: AuthKind,
 

@@ -17,16 +17,16 @@ const ISSUER_MAX_BYTES: usize = 255;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Access")]
 pub struct OidcSettings {
-    /// Issuer of tokens, exactly as in their claim iss; for --auth oidc.
+    /// Issuer of tokens, exactly as in their claim iss. Required by --auth oidc.
     #[arg(long, env = "NONO_OIDC_ISSUER", value_name = "URL", value_parser = issuer)]
     pub oidc_issuer: Option<String>,
 
-    /// Audiences of this server: tokens are accepted if one of them is in their claim aud; for --auth oidc.
+    /// Audiences of this server: tokens are accepted if one of them is in their claim aud. Required by --auth oidc.
     #[arg(long, env = "NONO_OIDC_AUDIENCE", value_name = "AUDIENCE", value_delimiter = ',', value_parser = audience)]
     pub oidc_audience: Vec<String>,
 
-    /// File or URL of the JSON Web Key Set with the public keys of the issuer; for --auth oidc. A file is read again when it
-    /// changes, a URL every ten minutes and when a token has an unknown key.
+    /// File or URL of the JSON Web Key Set with the public keys of the issuer. Required by --auth oidc. A file is read again
+    /// when it changes, a URL every ten minutes and when a token has an unknown key.
     #[arg(long, env = "NONO_OIDC_JWKS", value_name = "FILE|URL", value_parser = Jwks::read)]
     pub(crate) oidc_jwks: Option<Jwks>,
 
@@ -37,11 +37,11 @@ pub struct OidcSettings {
     )]
     pub oidc_algorithms: Vec<Algorithm>,
 
-    /// Page on which people sign in, which is a part of every response 401; for --auth oidc.
+    /// Page on which people sign in, which every response 401 names; with --auth oidc.
     #[arg(long, env = "NONO_LOGIN_URL", value_name = "URL", value_parser = login_url)]
     pub login_url: Option<String>,
 
-    /// Header in which an authenticating proxy sends the user of a request without a token; for --auth oidc. It is believed
+    /// Header in which an authenticating proxy sends the user of a request without a token; with --auth oidc. It is believed
     /// only if the connection comes from one of --trusted-proxies.
     #[arg(long, env = "NONO_AUTH_PROXY_HEADER", value_name = "NAME", value_parser = proxy_header)]
     pub auth_proxy_header: Option<HeaderName>,

@@ -44,9 +44,12 @@ async fn the_documented_metrics_are_those_of_the_program() {
     let documented: BTreeSet<_> = rows.iter().map(|(name, _)| name.clone()).collect();
     assert!(names.len() >= 15, "{names:?}");
     assert_eq!(documented, names);
-    for (metric, label) in
-        [("nono_chat_turns_total", "outcome"), ("nono_connections_rejected_total", "reason")]
-    {
+    for (metric, label) in [
+        ("nono_chat_turns_total", "outcome"),
+        ("nono_connections_rejected_total", "reason"),
+        ("nono_http_auth_rejected_total", "reason"),
+        ("nono_oidc_refreshes_total", "outcome"),
+    ] {
         let row = &rows.iter().find(|(name, _)| name == metric).unwrap().1;
         let values = values(&metrics, metric, label);
         assert!(values.len() >= 3, "{metric}: {values:?}");

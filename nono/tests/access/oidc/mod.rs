@@ -8,6 +8,7 @@ mod rsa_key;
 mod secrets;
 mod signer;
 mod table;
+mod tls;
 
 use super::{Browser, Deployment};
 use provider::{AUDIENCE, ISSUER, claims};
