@@ -453,6 +453,45 @@ interface SessionActions {
 type PageEventsDeps = Pick<Deps, 'store' | 'retrier' | 'drafts' | 'router' | 'conversation' | 'deletions'> &
   Pick<SessionActions, 'open' | 'close'> & { checkAccess: () => Promise<void> };
 
+type SessionDataDeps = Pick<Deps, 'api' | 'retrier' | 'timers' | 'clock'> & { onDeleted: (session: Session) => void };
+
+type SessionData = ReturnType<typeof import('./core/session-data.js').createSessionData>;
+
+/** A file with the exports of several sessions. */
+interface DataFile {
+  name: string;
+  sessions: number;
+  content: Blob;
+}
+
+/**
+ * The task for all sessions. `incomplete`: some could not be exported. `undeleted`: some could not be deleted. `kept`: the
+ * deletion was undone. `failed`: the sessions could not be listed.
+ */
+interface DataState {
+  phase:
+    | 'idle'
+    | 'listing'
+    | 'failed'
+    | 'exporting'
+    | 'exported'
+    | 'incomplete'
+    | 'confirming'
+    | 'pending'
+    | 'kept'
+    | 'deleting'
+    | 'deleted'
+    | 'undeleted';
+  done: number;
+  total: number;
+  failed: number;
+  /** The end of the time for undo, by this machine's clock. */
+  until: number;
+  problem: ApiError | null;
+  wait: Wait | null;
+  file: DataFile | null;
+}
+
 type SignInDeps = Pick<Deps, 'api' | 'store' | 'router' | 'drafts'> & { onSignedIn: () => void };
 
 type ChatDeps = Pick<Deps, 'api' | 'clock' | 'tabs' | 'storage' | 'router' | 'timers' | 'newId' | 'random'>;
@@ -482,6 +521,31 @@ interface Banner {
   isStatus?: boolean;
   action?: BannerAction;
   label?: string;
+}
+
+type DataActionId =
+  | 'cancel'
+  | 'save'
+  | 'retryNow'
+  | 'retryExport'
+  | 'confirmDeletion'
+  | 'undoDeletion'
+  | 'retryDeletion';
+
+interface DataAction {
+  id: DataActionId;
+  label: string;
+  isDanger?: boolean;
+}
+
+/** The panel of a task. With `isCountdown`, the text continues with the remaining time. */
+interface TaskView {
+  tone?: 'warn' | 'danger';
+  text: string;
+  hint?: string;
+  isCountdown?: boolean;
+  progress?: { done: number; total: number };
+  actions: DataAction[];
 }
 
 /** A row of the conversation. Rows whose fields are all equal look the same. */

@@ -56,6 +56,13 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
     newId,
   });
 
+  /** Removes a session that was deleted with all others. */
+  function onDeletedWithOthers(/** @type {Session} */ { userId, sessionId }) {
+    deletions.undo(userId);
+    if (store.state.session?.userId === userId) sessions.close();
+    onDeleted(userId, sessionId);
+  }
+
   const ownerNotice = createOwnerNotice({ store, storage });
   const signIn = createSignIn({ api, store, router, drafts, onSignedIn });
   /** Continues with everything that was rejected or waits while this browser was signed out. */
@@ -134,6 +141,12 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
     dismissOwnerNotice: ownerNotice.dismiss,
 
     exportUrl: api.exportUrl,
+    /** Loads the part for all sessions at once, which few visits need. */
+    async loadSessionData() {
+      const { createSessionData } = await import('./session-data.js');
+      return createSessionData({ api, retrier, timers, clock, onDeleted: onDeletedWithOthers });
+    },
+
     /** Returns true if the session can be exported; otherwise the list shows the error, which a link alone could not. */
     checkExport: (/** @type {string} */ userId) => list.report(() => api.getSession(userId)),
 

@@ -1,7 +1,8 @@
 // The text of a reply: shown as plain text at once, and as Markdown once the renderer is loaded.
 // @ts-check
 
-import { element, setText } from './dom.js';
+import { setText } from './dom.js';
+import { loadSheet } from './style-sheet.js';
 
 /** The renderer's style sheets and modules. All are requested together, so that none waits for another to be parsed. */
 const SHEETS = ['../../css/prose.css', '../../css/code.css'];
@@ -38,20 +39,6 @@ export function showProse(
   if (loading !== null) return;
   const files = [...MODULES.map((module) => import(module)), ...SHEETS.map(loadSheet)];
   loading = Promise.all(files).then(renderWaiting, giveUp);
-}
-
-/** Resolves when the style sheet is loaded, or has failed: the reply is readable without it. */
-function loadSheet(/** @type {string} */ name) {
-  return new Promise((resolve) => {
-    const done = () => resolve(undefined);
-    document.head.append(
-      element('link', {
-        rel: 'stylesheet',
-        href: new URL(name, import.meta.url).href,
-        on: { load: done, error: done },
-      }),
-    );
-  });
 }
 
 function renderWaiting(/** @type {any[]} */ [markdown]) {

@@ -5,6 +5,7 @@ import { describeWait } from '../core/banners.js';
 import { formatSeconds } from '../core/format-time.js';
 import { personaName } from '../core/personas.js';
 import { describeCount, filterSessions } from '../core/session-filter.js';
+import { createDataButton } from './data-button.js';
 import { element, everySecond, find, findDialog, findInput, reconcile, setText } from './dom.js';
 import { createDeletedRow, createSessionRow } from './session-row.js';
 import { createSignedOutNotice } from './signed-out.js';
@@ -40,6 +41,7 @@ export function createSessionsDialog({ chat, openNew, onSwitch }) {
     openNew();
   });
   find('sessions-close').addEventListener('click', () => dialog.close());
+  createDataButton({ chat, dialog });
   find('more-sessions').addEventListener('click', () => chat.list.showMore());
   find('list-retry').addEventListener('click', () =>
     chat.store.state.list.wait ? chat.retryNow() : void chat.list.refresh(),

@@ -92,23 +92,26 @@ test('the HTML has no inline script, style or handler', () => {
 });
 
 /** Files that are loaded when a reply first contains Markdown. */
-const LAZY = /^js\/(markdown\/|ui\/(markdown|code)\.js)|^css\/(prose|code)\.css/;
+const MARKDOWN = /^js\/(markdown\/|ui\/(markdown|code)\.js)|^css\/(prose|code)\.css/;
+/** Files that are loaded when the dialog for all sessions is first opened. */
+const DATA = /^js\/(core\/(session-data|data-view)|ui\/data-dialog)\.js|^css\/data\.css/;
+const isLazy = (name) => MARKDOWN.test(name) || DATA.test(name);
 
 test('every module is preloaded or a script of the HTML, so that none waits for another to be parsed', () => {
   const scripts = [...read('index.html').matchAll(/<script[^>]* src="([^"]+)"/g)].map(([, name]) => name);
-  const eager = modules.filter((name) => !LAZY.test(name));
+  const eager = modules.filter((name) => !isLazy(name));
   assert.deepEqual([...preloadedModules(), ...scripts].sort(), eager.sort());
 });
 
 test('the HTML links every style sheet and nothing that does not exist', () => {
   const linked = [...read('index.html').matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, name]) => name);
-  const eager = files.filter((name) => name.endsWith('.css') && !LAZY.test(name));
+  const eager = files.filter((name) => name.endsWith('.css') && !isLazy(name));
   assert.deepEqual(
     eager.filter((name) => !linked.includes(name)),
     [],
   );
   assert.deepEqual(
-    linked.filter((name) => !files.includes(name) || LAZY.test(name)),
+    linked.filter((name) => !files.includes(name) || isLazy(name)),
     [],
   );
 });
@@ -129,14 +132,26 @@ test('the Markdown renderer is loaded as a whole by prose.js, and imported by no
   const parts = [...read('js/ui/prose.js').matchAll(/'(\.\.?\/[a-z./]+\.(?:js|css))'/g)].map(([, name]) =>
     new URL(name, 'file:///js/ui/').pathname.slice(1),
   );
-  assert.deepEqual(parts.filter((name) => LAZY.test(name)).sort(), files.filter((name) => LAZY.test(name)).sort());
+  assert.deepEqual(
+    parts.filter((name) => MARKDOWN.test(name)).sort(),
+    files.filter((name) => MARKDOWN.test(name)).sort(),
+  );
   const others = files.filter(
     (name) =>
       name.startsWith('js/') &&
-      !LAZY.test(name) &&
+      !MARKDOWN.test(name) &&
       /from '[^']*(markdown\/|markdown\.js|code\.js|vendor\/)/.test(code(name)),
   );
   assert.deepEqual(others, []);
+});
+
+test('the dialog for all sessions is imported by no module that is loaded at once', () => {
+  const eager = modules.filter((name) => !isLazy(name));
+  assert.deepEqual(
+    eager.filter((name) => importsOf(name).some((imported) => DATA.test(imported))),
+    [],
+  );
+  assert.equal(files.filter((name) => DATA.test(name)).length, 4);
 });
 
 test('all references are relative, because the gateway serves the files under a versioned path', () => {
