@@ -120,7 +120,7 @@ impl Refresher {
         let fetched = self.url.fetch().await.and_then(|json| Snapshot::parse(&json));
         let outcome = match &fetched {
             Err(_) => RefreshOutcome::Failed,
-            Ok(new) if self.keys.get().as_ref().as_ref().is_some_and(|keys| keys.has_same_keys(new)) => {
+            Ok(new) if matches!(&*self.keys.get(), Some(keys) if keys.has_same_keys(new)) => {
                 RefreshOutcome::Unchanged
             }
             Ok(_) => RefreshOutcome::Changed,
