@@ -57,6 +57,7 @@ export function createSessionList({ api, store, retrier }) {
 
     /** Runs a call for a row, and shows its error with the list. Returns true if it succeeded. */
     async report(call) {
+      if (get().status === 'ready') set({ problem: null });
       try {
         await retrier.run(call, { onWaitChange: (wait) => set({ wait }) });
         return true;

@@ -4,7 +4,7 @@
 import { personaName } from '../core/personas.js';
 import { find } from './dom.js';
 
-/** Announces a text. While a dialog is open, only the region inside the top one, which is the last in the document, is read out. */
+/** Announces a text. While dialogs are open, only the region in the top one, the last in the document, is read out. */
 export function announce(/** @type {string} */ text) {
   const region = [...document.querySelectorAll('dialog[open] .announcer')].at(-1) ?? find('announcer');
   // A text that is announced twice in a row must differ from the first to be read out.

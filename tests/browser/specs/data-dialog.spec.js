@@ -1,43 +1,9 @@
-// The dialog for all sessions: export into one file, deletion with undo, failures, keyboard, and a phone.
+// The dialog for all sessions: the export into one file, failures, loading, a phone, and cookies.
 
 import { readFile } from 'node:fs/promises';
-import { stopClock } from '../support/clock.js';
-import { Chat, createFilled, expect, test as shared, withCookies } from '../support/fixture.js';
-import { startProgram } from '../support/program.js';
+import { create, NAMES, openDialog } from '../support/data-dialog.js';
+import { createFilled, expect, isolated as test, withCookies } from '../support/fixture.js';
 import { waitForStableLayout } from '../support/stable-layout.js';
-
-/** Each test has its own program, because it exports or deletes all sessions of it. */
-const test = shared.extend({
-  baseURL: async ({}, use) => {
-    const program = await startProgram();
-    await use(program.url);
-    await program.stop();
-  },
-});
-
-const NAMES = ['Ada', 'Grace', 'Alan', 'Edsger', 'Barbara', 'Tony'];
-
-async function openDialog(chat, title = 'Your data') {
-  await chat.sessionsButton.click();
-  await expect(chat.sessionsDialog.locator('#session-count')).toHaveText(/session/);
-  await chat.sessionsDialog.getByRole('button', { name: 'Your data' }).click();
-  const dialog = chat.page.getByRole('dialog', { name: title, exact: true });
-  await expect(dialog).toBeVisible();
-  return {
-    dialog,
-    task: dialog.locator('.data-task'),
-    exportAll: dialog.getByRole('button', { name: 'Export all' }),
-    deleteAll: dialog.locator('.data-option').getByRole('button', { name: 'Delete all' }),
-    confirm: dialog.locator('.data-task').getByRole('button', { name: 'Delete all' }),
-    undo: dialog.getByRole('button', { name: 'Undo' }),
-    close: dialog.getByRole('button', { name: 'Close' }),
-  };
-}
-
-const create = async (request, names = NAMES) => {
-  for (const name of names) await createFilled(request, name, 2);
-};
-const count = async (request) => (await (await request.get('/api/sessions')).json()).count;
 
 test('all sessions are exported into one file', async ({ page, chat, request }) => {
   await create(request);
@@ -100,108 +66,6 @@ test('sessions that cannot be exported are counted, and the others are offered',
   ]);
   expect(JSON.parse(await readFile(await rest.path(), 'utf8')).sessions).toHaveLength(5);
   await expect(task).toContainText('1 session ended in the meantime and is not in it.');
-});
-
-test('a deletion of all sessions can be undone', async ({ page, chat, request }) => {
-  await create(request);
-  await page.clock.install();
-  await page.goto('/');
-  const { task, deleteAll, confirm, undo } = await openDialog(chat);
-  await deleteAll.click();
-  await expect(task).toContainText('Delete all 6 sessions?');
-  await expect(task.getByRole('button', { name: 'Cancel' })).toBeFocused();
-  await stopClock(page);
-  await confirm.click();
-  await expect(task).toContainText('All 6 sessions will be deleted in 10 s.');
-  await expect(undo).toBeFocused();
-  await page.clock.runFor(9_000);
-  await expect(task).toContainText('will be deleted in 1 s.');
-  await undo.press('Enter');
-  await page.clock.runFor(30_000);
-  await expect(task).toContainText('Nothing was deleted.');
-  expect(await count(request)).toBe(6);
-});
-
-test('after ten seconds all sessions are deleted, the open one is closed and other tabs notice', async ({
-  page,
-  context,
-  chat,
-  request,
-  expectedErrors,
-}) => {
-  expectedErrors.push(/status of 404 /);
-  await create(request);
-  await page.goto('/?session=Ada');
-  await expect(chat.rows).toHaveCount(2);
-  await chat.message.fill('a draft');
-  const other = new Chat(await context.newPage(), expectedErrors);
-  await other.page.goto('/?session=Grace');
-  await expect(other.rows).toHaveCount(2);
-  await page.clock.install();
-  await page.reload();
-  await expect(chat.rows).toHaveCount(2);
-  const { dialog, task, deleteAll, confirm, close } = await openDialog(chat);
-  await deleteAll.click();
-  await expect(confirm).toBeVisible();
-  await stopClock(page);
-  await confirm.click();
-  await page.clock.runFor(10_000);
-  await page.clock.resume();
-  await expect(task).toContainText('6 sessions were deleted.');
-  await expect(dialog.getByText('0 sessions', { exact: true })).toBeVisible();
-  expect(await count(request)).toBe(0);
-  await expect(other.banner('gone')).toBeVisible();
-  await expect(close).toBeFocused();
-  await close.press('Enter');
-  await expect(chat.sessionsDialog.getByRole('button', { name: 'Your data' })).toBeFocused();
-  await expect(chat.sessionsDialog.getByText('There are no sessions yet.')).toBeVisible();
-  await page.keyboard.press('Escape');
-  await expect(page.getByRole('heading', { name: 'Who would you like to talk to?' })).toBeVisible();
-  const drafts = () => page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('draft')));
-  await expect.poll(drafts).toEqual([]);
-});
-
-test('closing the dialog or leaving the page in these ten seconds deletes nothing', async ({ page, chat, request }) => {
-  await create(request);
-  await page.clock.install();
-  await page.goto('/');
-  const { dialog, deleteAll, confirm } = await openDialog(chat);
-  await deleteAll.click();
-  await expect(confirm).toBeVisible();
-  await stopClock(page);
-  await confirm.click();
-  await page.keyboard.press('Escape');
-  await expect(dialog).toBeHidden();
-  await page.clock.runFor(60_000);
-  expect(await count(request)).toBe(6);
-  await page.clock.resume();
-  await chat.sessionsDialog.getByRole('button', { name: 'Your data' }).click();
-  await deleteAll.click();
-  await confirm.click();
-  await page.goto('about:blank');
-  await page.goBack();
-  await expect(chat.sessionsButton).toBeVisible();
-  expect(await count(request)).toBe(6);
-});
-
-test('sessions that cannot be deleted are counted, and deleted by Try again', async ({ page, chat, request }) => {
-  await create(request);
-  await page.clock.install();
-  await page.goto('/');
-  const { task, deleteAll, confirm } = await openDialog(chat);
-  await chat.failCalls('**/session/Tony', { status: 500, reason: 'INTERNAL', method: 'DELETE', times: 1 });
-  await chat.failCalls('**/session/Alan', { status: 404, reason: 'SESSION_NOT_FOUND', method: 'DELETE', times: 1 });
-  await deleteAll.click();
-  await expect(confirm).toBeVisible();
-  await stopClock(page);
-  await confirm.click();
-  await page.clock.runFor(10_000);
-  await page.clock.resume();
-  await expect(task).toContainText('1 of 6 sessions could not be deleted.');
-  await task.getByRole('button', { name: 'Try again' }).click();
-  await expect(task).toContainText('1 session was deleted.');
-  // The call for Alan was intercepted.
-  expect(await count(request)).toBe(1);
 });
 
 test('a dialog that cannot be loaded is tried again', async ({ page, chat, request, expectedErrors }) => {

@@ -1,48 +1,11 @@
 // Screenshots of the main states in screenshots/, for review by people. They are not compared.
 
 import { stopClock } from '../support/clock.js';
-import { createFilled, createStored, expect, gate, pathOf, scripted, test } from '../support/fixture.js';
-import { startProgram } from '../support/program.js';
-import { waitForStableLayout } from '../support/stable-layout.js';
-
-const FOLDER = new URL('../screenshots/', import.meta.url).pathname;
-const WIDTHS = [1280, 768, 360];
-const HEIGHT = 760;
-
-const TALK = [
-  ['user', 'My laptop has been slow since yesterday. It takes minutes to open a browser tab.'],
-  [
-    'assistant',
-    'That sounds frustrating. Two things to look at first:\n\n1. **Is a program busy in the background?** Open the task manager and sort by CPU.\n2. **Is the disk nearly full?** Anything under 10 % free slows everything down.\n\nWhat do you see?',
-  ],
-  ['user', 'Disk is fine. Something called “indexer” uses 90 %.'],
-  [
-    'assistant',
-    'Good find. The indexer builds a catalogue of your files after a large change. This shows how far it is:\n\n```bash\n# one line per folder that is still waiting\nindexer status --pending | head -n 5\n```\n\n| folder | files left |\n|---|---:|\n| Documents | 1 204 |\n| Pictures | 18 977 |\n\nIt usually ends by itself [within an hour or two](https://example.org/indexer). If it is still busy tomorrow, we can rebuild the index with `indexer rebuild`.',
-  ],
-  ['user', 'There was an update yesterday! Thank you.'],
-];
+import { createFilled, createStored, expect, gate, isolated, pathOf, scripted } from '../support/fixture.js';
+import { TALK, takeScreenshots } from '../support/screenshots.js';
 
 const CODE =
   'Here is a small function that does it:\n\n```rust\n/// How often each word occurs.\nfn count(text: &str) -> HashMap<&str, usize> {\n    let mut words = HashMap::new();\n    for word in text.split_whitespace() {\n        *words.entry(word).or_insert(0) += 1;\n    }\n    words\n}\n```\n\n- It reads the text **once**.\n- It borrows the words, so nothing is copied.\n\n> Keep in mind that “Word” and “word” are two words here.\n\nShall I make it ignore the case';
-
-async function takeScreenshots(page, state, colorScheme) {
-  for (const width of WIDTHS) {
-    await page.setViewportSize({ width, height: HEIGHT });
-    await waitForStableLayout(page);
-    await page.screenshot({ path: `${FOLDER}${state}-${colorScheme}-${width}.png` });
-  }
-  await page.setViewportSize({ width: WIDTHS[0], height: HEIGHT });
-}
-
-/** Each test has its own program, so that the list shows the sessions of the test only. */
-const isolated = test.extend({
-  baseURL: async ({}, use) => {
-    const program = await startProgram();
-    await use(program.url);
-    await program.stop();
-  },
-});
 
 for (const colorScheme of ['light', 'dark']) {
   isolated(
@@ -190,79 +153,6 @@ for (const colorScheme of ['light', 'dark']) {
     await page.clock.fastForward('58:40');
     await expect(chat.banner('ending')).toBeVisible();
     await takeScreenshots(page, '21-ending', colorScheme);
-  });
-}
-
-for (const [colorScheme, dir] of [
-  ['light', 'ltr'],
-  ['dark', 'ltr'],
-  ['light', 'rtl'],
-]) {
-  isolated(`screenshots with authentication in ${colorScheme}, ${dir}`, async ({ page, chat, request }) => {
-    isolated.setTimeout(180_000);
-    const look = dir === 'ltr' ? colorScheme : `${colorScheme}-${dir}`;
-    await page.addInitScript(
-      (direction) => document.addEventListener('DOMContentLoaded', () => (document.documentElement.dir = direction)),
-      dir,
-    );
-    await page.clock.install();
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    await page.route('**/api/config', async (route) => {
-      const response = await route.fetch();
-      await route.fulfill({ json: { ...(await response.json()), auth: 'cookie' } });
-    });
-    await page.goto('/');
-    await expect(chat.banner('owner')).toBeVisible();
-    await takeScreenshots(page, '25-owner', look);
-    await chat.banner('owner').getByRole('button').click();
-
-    for (const [index, who] of ['Grace', 'Alan', 'Barbara', 'Edsger', 'Tony'].entries())
-      await createFilled(request, who, index);
-    await createStored(request, 'John Doe', TALK, { persona: 'technical_support' });
-    await page.goto(pathOf('John Doe'));
-    await expect(page.locator('.hl-comment')).toBeVisible();
-    await chat.sessionsButton.click();
-    await expect(chat.row('Grace')).toBeVisible();
-    const button = chat.sessionsDialog.getByRole('button', { name: 'Your data' });
-    await button.click();
-    const dialog = page.getByRole('dialog', { name: 'Your data' });
-    await expect(dialog).toBeVisible();
-    await takeScreenshots(page, '26-data', look);
-
-    let passed = 0;
-    await page.route('**/export*', (route) => ((passed += 1) <= 2 ? route.fallback() : null));
-    await dialog.getByRole('button', { name: 'Export all' }).click();
-    await expect(dialog).toContainText('Exporting: 2 of 6');
-    await takeScreenshots(page, '27-exporting', look);
-    await dialog.getByRole('button', { name: 'Cancel' }).click();
-    await page.unroute('**/export*');
-    await chat.failCalls('**/export*', { status: 500, reason: 'INTERNAL', times: 2, request_id: '7f3a' });
-    await dialog.getByRole('button', { name: 'Export all' }).click();
-    await expect(dialog).toContainText('2 of 6 sessions are missing.');
-    await takeScreenshots(page, '28-incomplete', look);
-    await dialog.locator('.data-option').getByRole('button', { name: 'Delete all' }).click();
-    await expect(dialog).toContainText('Delete all 6 sessions?');
-    await takeScreenshots(page, '29-delete-all', look);
-    await stopClock(page);
-    await dialog.locator('.data-task').getByRole('button', { name: 'Delete all' }).click();
-    await expect(dialog).toContainText('All 6 sessions will be deleted in 10 s.');
-    await takeScreenshots(page, '30-undo-all', look);
-    await dialog.getByRole('button', { name: 'Undo' }).click();
-    await page.clock.resume();
-    await page.keyboard.press('Escape');
-    await page.keyboard.press('Escape');
-
-    await chat.failCalls('**/api/**', { status: 401, reason: 'UNAUTHENTICATED' });
-    await chat.send('Are you still there?');
-    await expect(chat.banner('signed-out')).toBeVisible();
-    await chat.message.fill('This text stays where it is.');
-    await takeScreenshots(page, '31-signed-out', look);
-    await chat.sessionsButton.click();
-    await expect(chat.sessionsDialog.getByRole('button', { name: 'Reload' })).toBeVisible();
-    await takeScreenshots(page, '32-signed-out-sessions', look);
-    await page.keyboard.press('Escape');
-    await chat.newButton.click();
-    await takeScreenshots(page, '33-signed-out-new', look);
   });
 }
 

@@ -1,4 +1,4 @@
-// Calls that are rejected with 401: a banner with a way forward, the same words in the dialogs, and nothing that was written is lost.
+// Calls that are rejected with 401: a banner with a way forward, the same words in the dialogs, and nothing written is lost.
 
 import { expect, test, withCookies } from '../support/fixture.js';
 

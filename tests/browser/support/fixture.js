@@ -71,6 +71,15 @@ export const scripted = test.extend({
   ],
 });
 
+/** The same fixtures with a program for each test, so that the list has the sessions of the test only. */
+export const isolated = test.extend({
+  baseURL: async ({}, use) => {
+    const program = await startProgram();
+    await use(program.url);
+    await program.stop();
+  },
+});
+
 /** The same fixtures on the program with `--auth cookie`, where each browser has sessions of its own. */
 export const withCookies = test.extend({
   program: [

@@ -2,6 +2,7 @@
 
 import { ApiError } from '../../../public/js/core/api-error.js';
 import { createChat } from '../../../public/js/core/chat.js';
+import { describeTask } from '../../../public/js/core/data-view.js';
 import { createServerClock } from '../../../public/js/core/expiry.js';
 import { createRouter } from '../../../public/js/core/router.js';
 import { createStorage } from '../../../public/js/core/storage.js';
@@ -88,6 +89,18 @@ export function open(sessions = {}, { search = '', map = new Map(), api } = {}) 
   });
   const contents = () => chat.store.state.messages.map(({ content }) => content);
   return { chat, timers, sessions, location, left, map, notified, contents, notifyFromOtherTab, reportAccess };
+}
+
+export const NAMES = ['Ada', 'Grace', 'Alan', 'Edsger', 'Barbara', 'Tony'];
+/** Opens a page with six sessions, and the part for all sessions. `api` has calls that replace those of the service. */
+export async function openWithData(api = {}, { search = '' } = {}) {
+  const sessions = Object.fromEntries(NAMES.map((name) => [name, ['hello']]));
+  const exportSession = async (userId) => new Blob([JSON.stringify({ session: { user_id: userId } })]);
+  const page = open(sessions, { search, api: { exportSession, ...api } });
+  await page.chat.start();
+  const data = await page.chat.loadSessionData();
+  const view = () => describeTask(data.store.state, false);
+  return { ...page, data, view, phase: () => data.store.state.phase };
 }
 
 export const AT = '2024-10-20T12:00:00Z';

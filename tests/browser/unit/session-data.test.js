@@ -1,25 +1,11 @@
-// All sessions at once: the export into one file, and the deletion with undo, progress and failures.
+// All sessions at once: the export into one file with progress and failures, and the words of the dialog.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '../../../public/js/core/api-error.js';
 import { describeData, describeTask } from '../../../public/js/core/data-view.js';
-import { open } from './fake-service.js';
+import { NAMES, sessionGone, openWithData as setUp } from './fake-service.js';
 import { settle } from './fakes.js';
-
-const NAMES = ['Ada', 'Grace', 'Alan', 'Edsger', 'Barbara', 'Tony'];
-const gone = () => new ApiError({ status: 404, reason: 'SESSION_NOT_FOUND' });
-
-/** Opens a page with six sessions. `api` has calls that replace those of the service. */
-async function setUp(api = {}, { search = '' } = {}) {
-  const sessions = Object.fromEntries(NAMES.map((name) => [name, ['hello']]));
-  const exportSession = async (userId) => new Blob([JSON.stringify({ session: { user_id: userId } })]);
-  const page = open(sessions, { search, api: { exportSession, ...api } });
-  await page.chat.start();
-  const data = await page.chat.loadSessionData();
-  const view = () => describeTask(data.store.state, false);
-  return { ...page, data, view, phase: () => data.store.state.phase };
-}
 
 const parse = async (file) => JSON.parse(await file.content.text());
 
@@ -75,7 +61,7 @@ test('the export reads every page of the list', async () => {
 test('a session that ended in the meantime is skipped', async () => {
   const { data, view } = await setUp({
     exportSession: async (userId) => {
-      if (userId === 'Alan') throw gone();
+      if (userId === 'Alan') throw sessionGone();
       return new Blob([JSON.stringify(userId)]);
     },
   });
@@ -143,105 +129,6 @@ test('a cancelled export ends without a file', async () => {
   assert.equal(phase(), 'idle');
   assert.equal(data.store.state.file, null);
   assert.ok(aborted);
-});
-
-test('nothing is deleted before ten seconds have passed, and undo or leaving keeps all', async () => {
-  for (const keep of ['undoDeletion', 'cancel']) {
-    const { data, timers, sessions } = await setUp();
-    await data.requestDeletion();
-    assert.deepEqual(Object.keys(sessions), NAMES);
-    data.confirmDeletion();
-    await timers.advance(9_999);
-    assert.deepEqual(Object.keys(sessions), NAMES);
-    data[keep]();
-    await timers.advance(60_000);
-    assert.deepEqual(Object.keys(sessions), NAMES, keep);
-  }
-});
-
-test('a deletion removes all sessions with their drafts and unsent messages, closes the open one and notifies tabs', async () => {
-  const { chat, data, view, timers, sessions, map, notified, phase } = await setUp(
-    {
-      async *chat() {
-        yield await Promise.reject(new ApiError({ status: 500 }));
-      },
-    },
-    { search: '?session=Ada' },
-  );
-  await chat.send('unsent');
-  chat.drafts.update('Ada', 'draft');
-  chat.drafts.flush();
-  assert.equal([...map.keys()].filter((key) => /draft|outbox/.test(key)).length, 2);
-  await data.requestDeletion();
-  assert.equal(view().text, 'Delete all 6 sessions?');
-  data.confirmDeletion();
-  assert.deepEqual(
-    [view().text, view().hint],
-    ['All 6 sessions will be deleted in', 'If you close this dialog or leave the page before, nothing is deleted.'],
-  );
-  await timers.advance(10_000);
-  assert.equal(phase(), 'deleted');
-  assert.deepEqual(sessions, {});
-  assert.equal(chat.store.state.view, 'welcome');
-  assert.deepEqual(
-    [...map.keys()].filter((key) => /draft|outbox|turn|last/.test(key)),
-    [],
-  );
-  assert.deepEqual(notified.sort(), [...NAMES.map((name) => `session_${name}_1`), 'session_Ada_1'].sort());
-});
-
-test('a session that is gone counts as deleted, and those that fail can be deleted again', async () => {
-  let isBroken = true;
-  const deleted = [];
-  const { data, view, timers, phase } = await setUp({
-    deleteSession: async (userId) => {
-      if (userId === 'Alan') throw gone();
-      if (userId === 'Tony' && isBroken) throw new ApiError({ status: 500, reason: 'INTERNAL' });
-      deleted.push(userId);
-    },
-  });
-  await data.requestDeletion();
-  data.confirmDeletion();
-  await timers.advance(10_000);
-  assert.equal(phase(), 'undeleted');
-  assert.deepEqual(
-    [view().text, view().hint],
-    ['1 of 6 sessions could not be deleted.', 'Something went wrong in the service.'],
-  );
-  isBroken = false;
-  deleted.length = 0;
-  await data.retryDeletion();
-  assert.deepEqual(deleted, ['Tony']);
-  assert.equal(phase(), 'deleted');
-});
-
-test('a deletion cannot be cancelled once it runs', async () => {
-  let release;
-  const held = new Promise((resolve) => (release = resolve));
-  const { data, timers, phase } = await setUp({ deleteSession: () => held });
-  await data.requestDeletion();
-  data.confirmDeletion();
-  await timers.advance(10_000);
-  data.cancel();
-  assert.equal(phase(), 'deleting');
-  release();
-  await settle();
-  assert.equal(phase(), 'deleted');
-});
-
-test('without access, the remaining calls are not made', async () => {
-  let calls = 0;
-  const { data, view, timers } = await setUp({
-    deleteSession: async () => {
-      calls += 1;
-      throw new ApiError({ status: 401, reason: 'UNAUTHENTICATED', loginUrl: '/login' });
-    },
-  });
-  await data.requestDeletion();
-  data.confirmDeletion();
-  await timers.advance(10_000);
-  assert.equal(calls, 4);
-  assert.deepEqual([view().text, view().hint], ['6 of 6 sessions could not be deleted.', 'You are signed out.']);
 });
 
 test('a list that cannot be read ends the task with the reason', async () => {
