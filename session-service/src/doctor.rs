@@ -192,6 +192,17 @@ async fn smoke_test(store: &RedisStore) -> Result<(), (&'static str, StoreError)
     deleted.map_err(|error| ("Delete", error))
 }
 
+/// Describes the owners by their numbers of sessions, which are in ascending order. An owner is never named.
+fn owners(sessions: &[usize], extent: &str) -> String {
+    let count = sessions.len();
+    match (sessions.last(), sessions.get(count.saturating_sub(1) / 2)) {
+        (Some(largest), Some(median)) => format!(
+            "owners with sessions: {count}; sessions of an owner: {largest} at most, {median} in the median ({extent})"
+        ),
+        _ => format!("owners with sessions: {count} ({extent})"),
+    }
+}
+
 async fn check_consistency(store: &RedisStore, limit: usize, repair: bool, report: &mut Report) {
     let result = match store.check_consistency(limit, repair).await {
         Ok(result) => result,
@@ -201,6 +212,7 @@ async fn check_consistency(store: &RedisStore, limit: usize, repair: bool, repor
     };
     let extent = if result.is_complete { "all of them" } else { "there are more; see --limit" };
     let sessions = result.sessions;
+    report.ok(owners(&result.sessions_by_owner, extent));
     for finding in &result.corrupt {
         report.error(format!("{finding}; no call can use it: delete the session"));
     }
@@ -212,6 +224,25 @@ async fn check_consistency(store: &RedisStore, limit: usize, repair: bool, repor
             report.ok(format!("repaired: {finding}"));
         } else {
             report.error(format!("{finding}; --repair repairs it"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_are_described_by_counts() {
+        assert_eq!(owners(&[], "all of them"), "owners with sessions: 0 (all of them)");
+        for (sessions, median) in [(&[7][..], 7), (&[1, 7], 1), (&[1, 3, 7], 3), (&[1, 3, 5, 7], 3)] {
+            let count = sessions.len();
+            assert_eq!(
+                owners(sessions, "all of them"),
+                format!(
+                    "owners with sessions: {count}; sessions of an owner: 7 at most, {median} in the median (all of them)"
+                )
+            );
         }
     }
 }

@@ -3,9 +3,9 @@
 use crate::suite::harness::*;
 use session_service::{
     doctor::{self, Report},
-    domain::HistoryRange,
+    domain::{HistoryRange, Owner},
     store::{
-        Policy,
+        Policy, SessionStore,
         redis::{RedisSettings, RedisStore, RedisUrl},
     },
 };
@@ -33,6 +33,7 @@ async fn the_doctor_reports_no_error_and_changes_nothing_in_a_healthy_store() {
         "ok      the server has persistence and does not evict sessions",
         "off the store's, which determines expiry",
         "ok      all calls work",
+        "ok      owners with sessions: 1; sessions of an owner: 1 at most, 1 in the median (all of them)",
         "sessions are consistent (all of them)",
     ] {
         assert!(report.text.contains(sentence), "{sentence:?} is not in\n{}", report.text);
@@ -90,6 +91,41 @@ async fn the_doctor_reports_inconsistencies_and_repairs_them_on_request() {
     );
     store.delete_session("fine").await.unwrap();
     assert_eq!(report(&server.url(), false).await.errors, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_counts_owners_and_names_none() {
+    let server = RedisServer::start_durable();
+    let store = RedisStore::from_url(&server.url(), Policy::default()).unwrap();
+    for (owner, sessions) in [("browser:alice", 3), ("bob@example.org", 1)] {
+        for n in 0..sessions {
+            store.create(&Owner::named(owner), &new(&format!("s{n}"))).await.unwrap();
+        }
+    }
+    let healthy = report(&server.url(), false).await;
+    let counts = "owners with sessions: 2; sessions of an owner: 3 at most, 1 in the median (all of them)";
+    assert!(healthy.errors == 0 && healthy.text.contains(counts), "{}", healthy.text);
+    for command in [
+        &["HSET", "session:{browser%3Aalice:s0}", "message_count", "7"][..],
+        &["HDEL", "session:{browser%3Aalice:s1}", "created_at"],
+        &["RPUSH", "chat_history:{bob@example.org:ghost}", "{}"],
+        &["ZADD", "session_index:{browser%3Aalice:}", "-1e300", "s2"],
+        &["ZADD", "session_index:{browser%3Aalice:}", "1", "foreign\n"],
+        &["SET", "session_moves:{bob@example.org:}", "x"],
+        &["HSET", "session_listing:{browser%3Aalice:}", "since", "x"],
+        &["SET", "session:{browser:alice:s0}", "foreign"],
+    ] {
+        assert!(!server.ask(command).starts_with('-'), "{command:?}");
+    }
+    for repair in [false, true] {
+        let damaged = report(&server.url(), repair).await;
+        for key in ["session:{*:s0}", "session:{*:s1}", "session:{*:ghost}", "session_moves:{*:}"] {
+            assert!(damaged.text.contains(&format!("{key}: ")), "{key} is not in\n{}", damaged.text);
+        }
+        for name in ["alice", "bob", "browser", "example.org"] {
+            assert!(!damaged.text.contains(name), "{name} is in\n{}", damaged.text);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,6 @@
 //! Corrupt records: left out of lists, and logged once each.
 
+use super::keys;
 use crate::{domain::Session, store::StoreError};
 use std::{
     collections::HashSet,
@@ -35,9 +36,10 @@ pub(super) struct CorruptLog {
 }
 
 impl CorruptLog {
-    /// Logs a key and the cause, which contains no stored data, unless the key was logged before.
+    /// Logs a key without its owner, and the cause, which contains no stored data, unless the key was logged before.
     pub(super) fn report(&self, key: &str, cause: &StoreError) {
         if self.is_new(key) {
+            let key = keys::without_owner(key);
             tracing::warn!(key, %cause, "corrupt record left out of lists; see session-service doctor");
         }
     }

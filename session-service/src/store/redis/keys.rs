@@ -41,6 +41,14 @@ pub(super) fn parse(key: &str) -> Option<(Owner, Option<UserId>)> {
     is_ours.then_some(parsed)
 }
 
+/// Returns a key with `*` for the name of its owner, which must not be shown. A foreign key may contain one, too.
+pub(super) fn without_owner(key: &str) -> String {
+    match key.split_once(":{").and_then(|(name, tag)| Some((name, tag.rsplit_once(':')?))) {
+        Some((name, (owner, rest))) if !owner.is_empty() => [name, ":{*:", rest].concat(),
+        _ => key.to_owned(),
+    }
+}
+
 fn parse_tag(key: &str) -> Option<(Owner, Option<UserId>)> {
     let tag = key.split_once(":{")?.1.strip_suffix('}')?;
     let (owner, user_id) = tag.split_once(':').unwrap_or(("", tag));
@@ -104,6 +112,21 @@ mod tests {
             "session:{ a}",
         ] {
             assert_eq!(parse(foreign), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn keys_are_shown_without_their_owner() {
+        let owner = Owner::named("ann:{%");
+        let [record, history] = session(&owner, &UserId::try_from("a:b").unwrap());
+        assert_eq!(without_owner(&record), "session:{*:a%3Ab}");
+        assert_eq!(without_owner(&history), "chat_history:{*:a%3Ab}");
+        assert_eq!(without_owner(&list(&owner)[1]), "session_moves:{*:}");
+        let [open, _] = session(&Owner::open(), &UserId::try_from("a:b").unwrap());
+        assert_eq!(without_owner(&open), open);
+        assert_eq!(without_owner(&list(&Owner::open())[0]), list(&Owner::open())[0]);
+        for foreign in ["session:{ann:b:c}", "session:{ann}x:}", "session:{:{ann:c}"] {
+            assert!(!without_owner(foreign).contains("ann"), "{foreign}");
         }
     }
 }

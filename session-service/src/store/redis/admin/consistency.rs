@@ -16,7 +16,10 @@ use crate::{
     },
 };
 use bb8_redis::redis::cmd;
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// Pause before a second check of an inconsistent session, because a change may be in progress.
 const RECHECK_DELAY: Duration = Duration::from_millis(100);
@@ -28,24 +31,51 @@ pub struct Consistency {
     pub sessions: usize,
     /// `true` if these are all.
     pub is_complete: bool,
-    /// Repairable inconsistencies, each with its key.
+    /// Numbers of stored sessions of each owner that has any, in ascending order.
+    pub sessions_by_owner: Vec<usize>,
+    /// Repairable inconsistencies, each with its key, which does not name the owner.
     pub inconsistencies: Vec<String>,
-    /// Keys with data that no call can use, each with the reason.
+    /// Keys with data that no call can use, each with the reason. The keys do not name their owners.
     pub corrupt: Vec<String>,
 }
 
 /// Owners and sessions found by their keys.
 #[derive(Default)]
 struct Found {
+    /// Sessions with a record or messages.
     sessions: BTreeSet<(Owner, UserId)>,
+    /// Sessions with a record.
+    records: BTreeSet<(Owner, UserId)>,
     owners: BTreeSet<Owner>,
+}
+
+impl Found {
+    fn add_session(&mut self, key: &str, owner: Owner, user_id: UserId) {
+        let [record, _] = keys::session(&owner, &user_id);
+        if record == key {
+            self.records.insert((owner.clone(), user_id.clone()));
+        }
+        self.sessions.insert((owner, user_id));
+    }
+}
+
+/// Returns the number of sessions of each owner, in ascending order.
+fn count_by_owner(sessions: &BTreeSet<(Owner, UserId)>) -> Vec<usize> {
+    let mut counts = BTreeMap::<_, usize>::new();
+    for (owner, _) in sessions {
+        *counts.entry(owner).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_values().collect();
+    counts.sort_unstable();
+    counts
 }
 
 impl RedisStore {
     /// Checks up to `limit` keys of each kind on each server, and repairs inconsistencies if `repair` is set.
     pub async fn check_consistency(&self, limit: usize, repair: bool) -> Result<Consistency, StoreError> {
         let mut result = Consistency { is_complete: true, ..Consistency::default() };
-        let Found { mut sessions, owners } = self.find_keys(limit, &mut result).await?;
+        let Found { mut sessions, records, owners } = self.find_keys(limit, &mut result).await?;
+        result.sessions_by_owner = count_by_owner(&records);
         let mut unreadable: BTreeSet<Owner> = BTreeSet::new();
         for owner in owners {
             let ListFindings { user_ids, inconsistencies, is_unreadable } =
@@ -69,12 +99,14 @@ impl RedisStore {
             let (keys, is_all) = self.client.scan(pattern, limit).await?;
             result.is_complete &= is_all;
             for key in keys {
+                let text = String::from_utf8_lossy(&key);
+                // A key that is not UTF-8 is not ours.
                 match std::str::from_utf8(&key).ok().and_then(keys::parse) {
-                    Some((owner, Some(user_id))) => drop(found.sessions.insert((owner, user_id))),
+                    Some((owner, Some(user_id))) => found.add_session(&text, owner, user_id),
                     Some((owner, None)) => drop(found.owners.insert(owner)),
                     None => result.corrupt.push(format!(
                         "{}: no call uses a key of this name",
-                        String::from_utf8_lossy(&key).escape_debug()
+                        keys::without_owner(&text).escape_debug()
                     )),
                 }
             }
@@ -90,10 +122,10 @@ impl RedisStore {
         result: &mut Consistency,
     ) -> Result<(), StoreError> {
         if let Some((key, cause)) = with_timeout(self.find_corruption(owner, user_id)).await? {
-            result.corrupt.push(format!("{key}: {cause}"));
+            result.corrupt.push(format!("{}: {cause}", keys::without_owner(&key)));
             return Ok(());
         }
-        let [key, _] = keys::session(owner, user_id);
+        let [key, _] = keys::session(owner, user_id).map(|key| keys::without_owner(&key));
         match with_timeout(self.find_inconsistencies(owner, user_id, false)).await? {
             Some(found) if found.is_empty() => return Ok(()),
             Some(_) => tokio::time::sleep(RECHECK_DELAY).await,

@@ -49,9 +49,11 @@ impl RedisStore {
             if is_wrong {
                 let effect =
                     if at == 0 { "every write of this owner fails" } else { "the next write removes it" };
-                found
-                    .inconsistencies
-                    .push(format!("{key}: it is a {kind} instead of a {}, and {effect}", TYPES[at]));
+                found.inconsistencies.push(format!(
+                    "{}: it is a {kind} instead of a {}, and {effect}",
+                    keys::without_owner(key),
+                    TYPES[at]
+                ));
                 self.remove(key, repair).await?;
             }
             types.push(!is_wrong && kind != "none");
@@ -62,13 +64,17 @@ impl RedisStore {
             self.check_members(index, limit, repair, &mut found).await?;
         }
         if types[2] && !self.is_listing_plausible(listing).await? {
-            found.inconsistencies.push(format!("{listing}: its times are not those of listings"));
+            found
+                .inconsistencies
+                .push(format!("{}: its times are not those of listings", keys::without_owner(listing)));
             self.remove(listing, repair).await?;
         }
         for (key, command) in [(moves, "ZRANGE"), (queue, "LRANGE")] {
             let is_readable = types[if command == "ZRANGE" { 1 } else { 3 }];
             if is_readable && !self.are_moves(key, command, limit).await? {
-                found.inconsistencies.push(format!("{key}: it contains entries that are not moves"));
+                found
+                    .inconsistencies
+                    .push(format!("{}: it contains entries that are not moves", keys::without_owner(key)));
                 self.remove(key, repair).await?;
             }
         }
@@ -85,6 +91,7 @@ impl RedisStore {
     ) -> Result<(), StoreError> {
         let mut range = cmd("ZRANGE");
         range.arg(index).arg(0).arg(limit.saturating_sub(1)).arg("WITHSCORES");
+        let shown = keys::without_owner(index);
         let members: Vec<(Vec<u8>, f64)> = read(self.client.query(&range, Idempotency::Idempotent).await?)?;
         for (member, score) in members {
             let user_id = std::str::from_utf8(&member).ok().and_then(|text| UserId::try_from(text).ok());
@@ -93,10 +100,10 @@ impl RedisStore {
             let name = String::from_utf8_lossy(&member).escape_debug().to_string();
             match &user_id {
                 None => {
-                    found.inconsistencies.push(format!("{index}: its member \"{name}\" is not a user_id"))
+                    found.inconsistencies.push(format!("{shown}: its member \"{name}\" is not a user_id"))
                 }
                 Some(_) if !is_time => {
-                    found.inconsistencies.push(format!("{index}: the score of {name} is not an expiry"));
+                    found.inconsistencies.push(format!("{shown}: the score of {name} is not an expiry"));
                 }
                 Some(_) => {}
             }
