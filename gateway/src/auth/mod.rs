@@ -2,6 +2,7 @@
 
 mod access;
 mod cookie;
+mod hops;
 mod limits;
 mod metrics;
 mod oidc;

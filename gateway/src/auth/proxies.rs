@@ -3,17 +3,14 @@
 //! Headers are read only if the connection comes from a trusted proxy. A proxy writes one of the headers, and a client can
 //! forge the other; if both are present and differ, neither is believed.
 
-use crate::header_list;
-use axum::http::{Extensions, HeaderMap, HeaderName, header::FORWARDED};
+use super::hops::{Hop, forwarded, x_forwarded, x_forwarded_proto};
+use axum::http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 use runtime::server::{PeerAddress, Secure};
 use std::{
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv6Addr},
     sync::Arc,
 };
-
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Networks of the trusted proxies. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -83,58 +80,19 @@ impl TrustedProxies {
     }
 }
 
-/// What a proxy says about its client.
-#[derive(Clone, Copy, Debug)]
-struct Hop {
-    /// `None` if the client is hidden or unknown.
-    address: Option<IpAddr>,
-    is_secure: Option<bool>,
-}
-
-fn x_forwarded(headers: &HeaderMap) -> Vec<Hop> {
-    let hop = |text: &str| Hop { address: parse_address(text), is_secure: None };
-    header_list::values(headers, X_FORWARDED_FOR).map(hop).collect()
-}
-
-fn x_forwarded_proto(headers: &HeaderMap) -> Option<bool> {
-    header_list::values(headers, X_FORWARDED_PROTO).last().map(|proto| proto.eq_ignore_ascii_case("https"))
-}
-
-fn forwarded(headers: &HeaderMap) -> Vec<Hop> {
-    let hop = |element: &str| {
-        let mut hop = Hop { address: None, is_secure: None };
-        for pair in element.split(';') {
-            let Some((name, value)) = pair.split_once('=') else { continue };
-            let value = value.trim().trim_matches('"');
-            match name.trim().to_ascii_lowercase().as_str() {
-                "for" => hop.address = parse_address(value),
-                "proto" => hop.is_secure = Some(value.eq_ignore_ascii_case("https")),
-                _ => {}
-            }
-        }
-        hop
-    };
-    header_list::values(headers, FORWARDED).map(hop).collect()
-}
-
-/// Parses an address with or without a port; IPv6 may be in brackets.
-fn parse_address(text: &str) -> Option<IpAddr> {
-    let text = text.trim();
-    let bracketed = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    let address = bracketed.parse().or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()));
-    address.ok().map(|address: IpAddr| address.to_canonical())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderValue;
+    use axum::http::{HeaderName, HeaderValue};
+    use std::net::SocketAddr;
 
     fn client(peer: &str, headers: &[(&str, &str)]) -> Client {
         let networks: Vec<IpNet> = ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap()).into();
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap());
+            // Each character is a byte: U+00FF is the byte 255.
+            let bytes: Vec<_> = value.chars().map(|character| u8::try_from(character).unwrap()).collect();
+            map.append(HeaderName::try_from(*name).unwrap(), HeaderValue::from_bytes(&bytes).unwrap());
         }
         let mut extensions = Extensions::new();
         extensions.insert(PeerAddress(SocketAddr::new(peer.parse().unwrap(), 1)));
@@ -189,6 +147,22 @@ mod tests {
             let client = client(peer, headers);
             assert_eq!(client.address.to_string(), address, "{peer} {headers:?}");
             assert!(!client.is_secure, "{peer} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_value_does_not_hide_the_addresses_after_it() {
+        for (name, hop) in [
+            ("x-forwarded-for", "203.0.113.7"),
+            ("forwarded", "for=203.0.113.7"),
+            ("forwarded", "for=\"203.0.113.7:80\";host=\"a,;for=6.6.6.6;\\\"\""),
+        ] {
+            for sent in ["\"", "for=\"6.6.6.6", "\u{ff}", "\"\\", "\\", ",;=\"a\";"] {
+                let joined = [(name, &*format!("{sent}, {hop}"))];
+                assert_eq!(client("10.1.1.1", &joined).address.to_string(), "203.0.113.7", "{joined:?}");
+                let separate = [(name, sent), (name, hop)];
+                assert_eq!(client("10.1.1.1", &separate).address.to_string(), "203.0.113.7", "{separate:?}");
+            }
         }
     }
 

@@ -65,7 +65,12 @@ impl QueryParams {
 
     fn number<T: std::str::FromStr>(&mut self, name: &str) -> Option<T> {
         let text = self.string(name)?;
-        text.parse().map_err(|_| self.violations.push(name, "must be a whole number in range")).ok()
+        // The parser would accept a plus sign.
+        let number = text.parse().ok().filter(|_| !text.starts_with('+'));
+        if number.is_none() {
+            self.violations.push(name, "must be a whole number in range");
+        }
+        number
     }
 
     /// Returns `value` unless there was a violation or an unknown parameter is left.

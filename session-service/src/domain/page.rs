@@ -70,7 +70,7 @@ impl HistoryPage {
     pub fn bounds(self, count: u32) -> Option<(u32, u32)> {
         let size = self.size.items();
         let (first, last) = match self.range {
-            HistoryRange::After(seq) => (seq.saturating_add(1), seq.saturating_add(size).min(count)),
+            HistoryRange::After(seq) => (seq.checked_add(1)?, seq.saturating_add(size).min(count)),
             HistoryRange::Latest => (count.saturating_sub(size) + 1, count),
             HistoryRange::Before(seq) => {
                 let last = seq.saturating_sub(1).min(count);
@@ -131,6 +131,7 @@ mod tests {
         assert_eq!(bounds(HistoryRange::After(9), 3, 10), Some((10, 10)));
         assert_eq!(bounds(HistoryRange::After(10), 3, 10), None);
         assert_eq!(bounds(HistoryRange::After(u32::MAX), 3, 10), None);
+        assert_eq!(bounds(HistoryRange::After(u32::MAX), 3, u32::MAX), None);
     }
 
     #[test]
