@@ -39,7 +39,7 @@ pub struct AccessSettings {
     #[arg(long, env = "NONO_TRUSTED_PROXIES", value_name = "NETWORK", value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,
 
-    /// Origins of other web pages that may use the API, such as https://app.example.org [default: none].
+    /// Origins of other web pages that may use the API, such as https://localhost:3000 [default: none].
     #[arg(long, env = "NONO_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub cors_origin: Vec<HeaderValue>,
 

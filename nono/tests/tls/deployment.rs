@@ -43,11 +43,13 @@ impl Deployment {
         Load::start(&self.gateway)
     }
 
-    /// Ends the connections between gateway and service while no call is in progress, so that the next call needs a new one.
+    /// Ends the connections between gateway and service while no call is in progress, and waits until the gateway has a new one:
+    /// on a busy machine a handshake can take longer than a call waits.
     pub async fn reconnect(&mut self, load: &Load) {
         let _paused = load.pause.lock().await;
         self.proxy.cut_all();
         self.gateway.program.wait_for_log("connection to the session service ended").await;
+        readiness(&self.gateway, "up").await;
     }
 }
 

@@ -54,11 +54,19 @@ async fn a_connection_whose_client_does_not_read_is_closed() {
         assert!(begun.elapsed() < TIMEOUT, "connections without a reader are open");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    let mut pages = 0;
     for mut stream in unread {
+        let mut received = Vec::new();
+        let end = stream.read_to_end(&mut received).await;
+        // On a busy machine some of the pages are rejected, by a response that is short enough to be sent.
+        if received.starts_with(b"HTTP/1.1 429") {
+            continue;
+        }
         // A complete response ends with an alert that closes the connection.
-        let end = stream.read_to_end(&mut Vec::new()).await;
-        assert!(end.is_err(), "the response was sent completely");
+        assert!(end.is_err(), "the response was sent completely: {} bytes", received.len());
+        pages += 1;
     }
+    assert!(pages > 0, "every page was rejected");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
