@@ -3,7 +3,9 @@
 mod grpc;
 mod responses;
 
-pub(crate) use responses::{AppendRefusals, ChatRefusals, CreateRefusals, Refusals, SessionRefusals};
+pub(crate) use responses::{
+    AppendRefusals, ChatRefusals, CreateRefusals, Refusals, SessionRefusals, SessionWriteRefusals,
+};
 
 use axum::{
     body::Body,

@@ -30,6 +30,14 @@ refusals! {
         429 Busy "OVERLOADED or RATE_LIMITED: the call was not begun",
         503 Unavailable "STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
         504 Late "DEADLINE_EXCEEDED";
+    SessionWriteRefusals:
+        400 Invalid "INVALID_ARGUMENT",
+        401 Unauthenticated "UNAUTHENTICATED: no valid credential",
+        403 Forbidden "PERMISSION_DENIED: a page of another site sent this write",
+        404 NotFound "SESSION_NOT_FOUND",
+        429 Busy "OVERLOADED or RATE_LIMITED: the call was not begun",
+        503 Unavailable "STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
+        504 Late "DEADLINE_EXCEEDED";
     CreateRefusals:
         400 Invalid "INVALID_ARGUMENT",
         401 Unauthenticated "UNAUTHENTICATED: no valid credential",

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     backend::{Idempotency, Method, SessionClient},
     caller::CallerExtension,
-    error::{AppendRefusals, CreateRefusals, Problem, Refusals, SessionRefusals},
+    error::{AppendRefusals, CreateRefusals, Problem, Refusals, SessionRefusals, SessionWriteRefusals},
     extract::{JsonFields, QueryParams, UserId},
     json::{self, Appended, Created, History, Session, Sessions, schemas},
 };
@@ -162,7 +162,7 @@ pub(super) async fn append(
     post, path = "/api/session/{user_id}/touch", tag = "sessions", params(("user_id" = schemas::UserId, Path)),
     responses(
         (status = 200, description = "The session with its new expiry", body = Session),
-        SessionRefusals,
+        SessionWriteRefusals,
     )
 )]
 pub(super) async fn touch(
@@ -189,7 +189,7 @@ pub(super) async fn touch(
     delete, path = "/api/session/{user_id}", tag = "sessions", params(("user_id" = schemas::UserId, Path)),
     responses(
         (status = 204, description = "The session was deleted"),
-        SessionRefusals,
+        SessionWriteRefusals,
     )
 )]
 pub(super) async fn delete(
