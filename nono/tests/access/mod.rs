@@ -111,7 +111,7 @@ fn address(line: &Value, field: &str) -> String {
 }
 
 /// Waits until the gateway has found the service.
-async fn wait_until_healthy(http: &str) {
+pub async fn wait_until_healthy(http: &str) {
     let url = format!("http://{http}/health");
     for _ in 0..200 {
         if reqwest::get(&url).await.is_ok_and(|response| response.status() == 200) {
@@ -132,7 +132,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    async fn open(http: &str) -> Self {
+    pub async fn open(http: &str) -> Self {
         let mut browser = Self::new(http);
         browser.cookie = Some(browser.load("/").await.expect("the page sets a cookie"));
         browser

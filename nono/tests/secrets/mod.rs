@@ -1,5 +1,7 @@
 //! Canaries in all data of callers, models, stores and files. No log line contains them, at any level.
 
+mod credentials;
+
 use crate::app::{App, Program};
 use nix::sys::signal::Signal;
 use reqwest::Method;
@@ -25,7 +27,7 @@ impl Backends {
         assert_eq!(redis.ask(&user), "+OK\r\n");
         let store = format!("redis://nono:canary-redis-password@127.0.0.1:{}", redis.port());
         let mut personas = tempfile::NamedTempFile::new().unwrap();
-        let text = include_str!("../../session-service/src/personas.toml");
+        let text = include_str!("../../../session-service/src/personas.toml");
         let text = text.replace("system_prompt = \"\"\"", "system_prompt = \"\"\"canary-prompt ");
         personas.write_all(text.as_bytes()).unwrap();
         Self { redis, model: ModelServer::start().await, personas, store }
@@ -219,7 +221,7 @@ async fn an_invalid_setting_is_reported_without_its_value() {
         file.write_all(text.as_bytes()).unwrap();
         file
     };
-    let built_in = include_str!("../../session-service/src/personas.toml");
+    let built_in = include_str!("../../../session-service/src/personas.toml");
     let mistyped =
         personas(&built_in.replacen("temperature = 0.7", "temperature = \"canary \\\" prompt\"", 1));
     for (arguments, environment) in [
