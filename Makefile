@@ -1,4 +1,4 @@
-.PHONY: run fmt lint doc check test-fast test faults help
+.PHONY: run fmt lint doc check test-fast test faults fuzz help
 
 # Prints this list.
 help:
@@ -47,3 +47,8 @@ test:
 # Runs the fault tests with random choices for 20 minutes (MINUTES=5 for fewer).
 faults:
 	@tests/faults
+
+# Searches for input that the parsers mishandle, 20 s for each of them (SECONDS=300 for longer). Needs a nightly toolchain.
+fuzz:
+	@tests/install python
+	@tests/fuzz $(or $(SECONDS),20)

@@ -8,6 +8,8 @@ mod caller;
 mod cors;
 mod error;
 mod extract;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod header_list;
 mod json;
 mod observe;

@@ -209,9 +209,15 @@ fn prose() -> Vec<(String, String)> {
         let is_settings = [".toml", ".yaml", ".yml", "Dockerfile", "Makefile", ".dockerignore"]
             .iter()
             .any(|end| path.ends_with(end));
-        let is_script =
-            ["tests/run", "tests/install", "tests/faults", "tests/breaking", "tests/dependencies"]
-                .contains(&path);
+        let is_script = [
+            "tests/run",
+            "tests/install",
+            "tests/faults",
+            "tests/breaking",
+            "tests/dependencies",
+            "tests/fuzz",
+        ]
+        .contains(&path);
         let is_ours = !path.ends_with("personas.toml");
         let Some(text) = fs::read_to_string(root().join(path)).ok().filter(|_| is_ours) else { continue };
         let mut is_code = false;

@@ -3,6 +3,8 @@
 pub mod auth;
 pub mod doctor;
 pub mod domain;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod grpc;
 pub mod model;
 pub mod personas;

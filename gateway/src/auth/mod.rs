@@ -2,6 +2,8 @@
 
 mod access;
 mod cookie;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod hops;
 mod limits;
 mod metrics;

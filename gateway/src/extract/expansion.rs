@@ -16,7 +16,7 @@ const LEVELS: u32 = 128;
 
 /// Returns an upper bound for the memory that a JSON text takes once it is parsed: its length and the values in it. The text
 /// need not be valid.
-pub(super) fn parsed_bytes(json: &[u8]) -> usize {
+pub(crate) fn parsed_bytes(json: &[u8]) -> usize {
     let (mut bytes, mut level, mut objects) = (json.len(), 0_u32, 0_u128);
     let mut rest = json.iter();
     while let Some(byte) = rest.next() {

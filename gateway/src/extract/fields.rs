@@ -25,16 +25,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonFields {
         }
         let body = read_body(request.into_body()).await?;
         charge_parsed(&body)?;
-        match strict_json::parse(&body) {
-            Ok(Value::Object(object)) => {
-                Ok(Self { path: String::new(), object, violations: Violations::default() })
-            }
-            Ok(other) => Err(Problem::invalid_field(
-                "body",
-                format_args!("must be a JSON object, not {}", kind(&other)),
-            )),
-            Err(error) => Err(Problem::invalid_field("body", format_args!("is not valid JSON: {error}"))),
-        }
+        Self::parse(&body)
     }
 }
 
@@ -49,6 +40,20 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 impl JsonFields {
+    /// Parses a body.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Problem> {
+        match strict_json::parse(body) {
+            Ok(Value::Object(object)) => {
+                Ok(Self { path: String::new(), object, violations: Violations::default() })
+            }
+            Ok(other) => Err(Problem::invalid_field(
+                "body",
+                format_args!("must be a JSON object, not {}", kind(&other)),
+            )),
+            Err(error) => Err(Problem::invalid_field("body", format_args!("is not valid JSON: {error}"))),
+        }
+    }
+
     /// Reads a required string.
     pub(crate) fn required_string(&mut self, name: &str) -> String {
         self.require(name);

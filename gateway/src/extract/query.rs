@@ -81,3 +81,30 @@ impl QueryParams {
         if self.violations.is_empty() { Ok(value) } else { Err(Problem::invalid(self.violations)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_digits() {
+        let seq = |query: &str| {
+            let mut params = QueryParams::parse(query)?;
+            let seq = params.seq("before");
+            params.finish(seq)
+        };
+        for (query, expected) in [
+            ("", None),
+            ("before=0", Some(0)),
+            ("before=007", Some(7)),
+            ("before=4294967295", Some(u32::MAX)),
+        ] {
+            assert_eq!(seq(query).ok(), Some(expected), "{query}");
+        }
+        for query in
+            ["before=", "before=%2B5", "before=-1", "before=+5", "before=4294967296", "before=1&before=1"]
+        {
+            assert!(seq(query).is_err(), "{query}");
+        }
+    }
+}

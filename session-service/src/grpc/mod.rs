@@ -4,6 +4,8 @@ mod admission;
 mod authentication;
 mod chat;
 mod config;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod health;
 mod memory;
 mod metadata;

@@ -10,6 +10,8 @@ mod prompt;
 pub use demo::Demo;
 pub use error::{Cause, ModelError};
 pub use limited::LimitedModel;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use openai::fuzzing::model_stream;
 pub use openai::{ApiKey, ModelUrl, OpenAi};
 pub use prompt::{Prompt, PromptMessage, build_prompt};
 

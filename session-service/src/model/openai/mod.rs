@@ -4,6 +4,8 @@ mod address;
 mod chunks;
 mod events;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod lines;
 mod text;
 mod wire;

@@ -7,6 +7,8 @@ mod admin;
 mod client;
 mod context;
 mod corrupt;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod history;
 mod index;
 mod keys;
