@@ -52,7 +52,7 @@ pub(super) fn parse<C: PartialEq>(
         callers.push(entry);
     }
     if callers.is_empty() {
-        return Err("it lists no caller, so nobody could call the service".into());
+        return Err("it lists no caller, so every call would be rejected".into());
     }
     Ok(callers)
 }
@@ -104,8 +104,8 @@ mod tests {
     #[test]
     fn an_invalid_file_is_refused_with_its_line_and_without_its_content() {
         for (text, error) in [
-            ("", "it lists no caller, so nobody could call the service"),
-            ("# a service k\n", "it lists no caller, so nobody could call the service"),
+            ("", "it lists no caller, so every call would be rejected"),
+            ("# a service k\n", "it lists no caller, so every call would be rejected"),
             ("a service", "line 1: it must be of the form NAME ROLE CREDENTIAL [empty-owner]"),
             ("\na service k empty", "line 2: it must be of the form NAME ROLE CREDENTIAL [empty-owner]"),
             (

@@ -26,7 +26,7 @@ pub fn callers(input: &[u8]) {
 
 fn check_error(error: &str, text: &str) {
     let Some((number, rule)) = error.strip_prefix("line ").and_then(|rest| rest.split_once(": ")) else {
-        return assert_eq!(error, "it lists no caller, so nobody could call the service");
+        return assert_eq!(error, "it lists no caller, so every call would be rejected");
     };
     assert!((1..=text.lines().count()).contains(&number.parse().expect("it is a number")), "{error}");
     assert!(RULES.contains(&rule), "{error}");
