@@ -11,6 +11,8 @@ pub const SESSION_NOT_FOUND: &str = "SESSION_NOT_FOUND";
 pub const SESSION_EXISTS: &str = "SESSION_EXISTS";
 /// `ABORTED`: another turn of the session is running.
 pub const TURN_IN_PROGRESS: &str = "TURN_IN_PROGRESS";
+/// `ABORTED`: the turn was cancelled before there was any text.
+pub const TURN_CANCELLED: &str = "TURN_CANCELLED";
 /// `FAILED_PRECONDITION`: the session would have too many messages.
 pub const SESSION_FULL: &str = "SESSION_FULL";
 /// `FAILED_PRECONDITION`: the owner has the configured maximum of sessions.

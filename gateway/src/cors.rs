@@ -1,5 +1,6 @@
 //! Permission for the pages of listed origins to use the API (CORS).
 
+use crate::routes::LAST_EVENT_ID;
 use axum::http::{
     HeaderName, HeaderValue, Method,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER},
@@ -10,7 +11,8 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// Time for which a browser may remember a preflight.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(600);
-const REQUEST_HEADERS: [HeaderName; 5] = [ACCEPT, AUTHORIZATION, CONTENT_TYPE, X_REQUEST_ID, TRACEPARENT];
+const REQUEST_HEADERS: [HeaderName; 6] =
+    [ACCEPT, AUTHORIZATION, CONTENT_TYPE, LAST_EVENT_ID, X_REQUEST_ID, TRACEPARENT];
 const RESPONSE_HEADERS: [HeaderName; 3] = [RETRY_AFTER, X_REQUEST_ID, X_TRACE_ID];
 
 /// Returns the layer for these origins; `None` without any, so that no response has a header of CORS.

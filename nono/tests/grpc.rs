@@ -216,7 +216,7 @@ async fn reflection_returns_the_descriptors_of_the_contract() {
     };
     let file = FileDescriptorProto::decode(files.file_descriptor_proto[0].as_slice()).unwrap();
     let methods: Vec<_> = file.service[0].method.iter().map(|method| method.name().to_owned()).collect();
-    assert_eq!(methods, ["Create", "Get", "List", "History", "Append", "Touch", "Delete"]);
+    assert_eq!(methods, ["Create", "Get", "List", "History", "Append", "Touch", "Delete", "Watch"]);
 }
 
 #[test]
@@ -237,6 +237,7 @@ fn every_reason_is_documented_in_the_contract() {
         nono_proto::reason::DEADLINE_EXCEEDED,
         nono_proto::reason::INTERNAL,
         nono_proto::reason::UNIMPLEMENTED,
+        nono_proto::reason::TURN_CANCELLED,
     ];
     let documented: Vec<_> = (1..).map_while(|number| ErrorReason::try_from(number).ok()).collect();
     let documented: Vec<_> =

@@ -7,8 +7,9 @@ use serde_json::json;
 use session_service::{
     domain::{Batch, HistoryPage, NewReply, NewSession, Owner, RequestId, Session, Timestamp, UserId},
     store::{
-        Appended, Created, FinishedTurn, History, ListPage, Policy, ReplayedTurn, SessionPage, SessionStore,
-        StoreError, Turn, TurnRequest, TurnToken, memory::MemoryStore,
+        Appended, Changes, Created, FinishedTurn, Flushed, Head, History, ListPage, Policy, Position,
+        SessionPage, SessionStore, StoreError, Turn, TurnOutcome, TurnRequest, TurnTag, TurnToken,
+        memory::MemoryStore,
     },
 };
 use std::{
@@ -154,11 +155,7 @@ impl SessionStore for Faulty {
     ) -> Result<Turn, StoreError> {
         self.0.begin_turn(owner, turn, lease).await
     }
-    async fn replay_turn(
-        &self,
-        owner: &Owner,
-        turn: &TurnRequest,
-    ) -> Result<Option<ReplayedTurn>, StoreError> {
+    async fn replay_turn(&self, owner: &Owner, turn: &TurnRequest) -> Result<Option<Turn>, StoreError> {
         self.0.replay_turn(owner, turn).await
     }
     async fn renew_turn(
@@ -183,8 +180,38 @@ impl SessionStore for Faulty {
         owner: &Owner,
         user_id: &UserId,
         token: &TurnToken,
+        outcome: TurnOutcome,
     ) -> Result<(), StoreError> {
-        self.0.release_turn(owner, user_id, token).await
+        self.0.release_turn(owner, user_id, token, outcome).await
+    }
+    async fn flush_turn(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        token: &TurnToken,
+        offset: u32,
+        text: &str,
+    ) -> Result<Flushed, StoreError> {
+        self.0.flush_turn(owner, user_id, token, offset, text).await
+    }
+    async fn cancel_turn(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        request_id: Option<&RequestId>,
+    ) -> Result<Option<TurnTag>, StoreError> {
+        self.0.cancel_turn(owner, user_id, request_id).await
+    }
+    async fn heads(&self, sessions: &[(Owner, UserId)]) -> Result<Vec<Option<Head>>, StoreError> {
+        self.0.heads(sessions).await
+    }
+    async fn changes(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        since: &Position,
+    ) -> Result<Changes, StoreError> {
+        self.0.changes(owner, user_id, since).await
     }
     async fn touch(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError> {
         self.0.touch(owner, user_id).await

@@ -11,3 +11,4 @@ pub mod personas;
 pub mod settings;
 pub mod store;
 pub mod turn;
+pub mod watch;

@@ -3,7 +3,7 @@
 use crate::{faults::check::keys, suite::harness::*};
 use session_service::{
     domain::{HistoryRange, Owner, Role, limits::LIST_PAGE_MIN_ITEMS},
-    store::{ListPage, StoreError, TurnRequest, TurnToken},
+    store::{ListPage, StoreError, TurnOutcome, TurnRequest, TurnToken},
 };
 use std::{collections::BTreeMap, time::Duration};
 
@@ -93,7 +93,14 @@ async fn a_full_redis_serves_reads_and_deletions(harness: &mut impl Harness) {
     every_write_is_refused(&store).await;
     assert_eq!(content(harness), before);
     store.delete_session("0").await.unwrap();
-    store.release_turn(&Owner::open(), &id("a"), &turn("t").token).await.unwrap();
+    let flushed = store.flush_turn(&Owner::open(), &id("a"), &turn("t").token, 0, "text").await.unwrap();
+    assert_eq!((flushed.stored, flushed.cancelled), (0, false), "the turn goes on");
+    assert!(store.cancel_turn(&Owner::open(), &id("a"), None).await.unwrap().is_some());
+    let flushed = store.flush_turn(&Owner::open(), &id("a"), &turn("t").token, 0, "text").await.unwrap();
+    assert_eq!((flushed.stored, flushed.cancelled), (0, true));
+    store.release_turn(&Owner::open(), &id("a"), &turn("t").token, TurnOutcome::Cancelled).await.unwrap();
+    let head = store.heads(&[(Owner::open(), id("a"))]).await.unwrap().remove(0).unwrap();
+    assert_eq!(head.ended_turn.unwrap().outcome, TurnOutcome::Cancelled);
     assert_matches!(store.get_session("0").await, Err(StoreError::NotFound));
     let listed = store.list(&Owner::open(), &ListPage { size: size(1000), after: None }).await.unwrap();
     assert!(!user_ids(&listed.sessions).contains(&"0"));

@@ -2,12 +2,15 @@
 //!
 //! Each call runs on Redis first. The clock of the memory store is set to Redis's time, so that timestamps are equal, too.
 
-use crate::suite::harness::*;
+use crate::suite::{harness::*, turns::turn};
 use proptest::prelude::*;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 use session_service::{
-    domain::{Cursor, HistoryRange, IfExists, Owner, Timestamp},
-    store::{ListPage, Policy, SessionPage, StoreError, memory::MemoryStore},
+    domain::{Cursor, FinishReason, HistoryRange, IfExists, Incarnation, Owner, Timestamp, UserId},
+    store::{
+        ListPage, Policy, Position, SessionPage, StoreError, TurnFailure, TurnOutcome, TurnTag,
+        memory::MemoryStore,
+    },
 };
 use std::{
     fmt::Debug,
@@ -20,6 +23,8 @@ use std::{
 
 /// A TTL that does not end between two calls by accident, and is short enough to wait for.
 const TTL: Duration = Duration::from_secs(3);
+/// A lease that outlives every session.
+const LEASE: Duration = Duration::from_secs(300);
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -29,10 +34,34 @@ enum Step {
     History { owner: u8, user: u8, range: HistoryRange, items: i32 },
     Touch { owner: u8, user: u8 },
     Delete { owner: u8, user: u8 },
+    Turn { owner: u8, user: u8, request: u8, step: TurnStep },
+    Changes { owner: u8, user: u8, seq: u32, known: Option<(u8, u32)> },
     BeginListing { owner: u8, items: i32 },
     NextPage,
     FinishListing,
     Expire,
+}
+
+/// A step of the turn with the request.
+#[derive(Clone, Debug)]
+enum TurnStep {
+    Begin,
+    Replay,
+    Flush { offset: u32, text: String },
+    Cancel { any: bool },
+    Finish { cancelled: bool },
+    Release { cancelled: bool },
+}
+
+fn turn_steps() -> impl Strategy<Value = TurnStep> {
+    prop_oneof![
+        4 => Just(TurnStep::Begin),
+        1 => Just(TurnStep::Replay),
+        4 => (0..8_u32, "[a-cé]{0,3}").prop_map(|(offset, text)| TurnStep::Flush { offset, text }),
+        2 => any::<bool>().prop_map(|any| TurnStep::Cancel { any }),
+        3 => any::<bool>().prop_map(|cancelled| TurnStep::Finish { cancelled }),
+        1 => any::<bool>().prop_map(|cancelled| TurnStep::Release { cancelled }),
+    ]
 }
 
 /// State machine without a state: the memory store is the model.
@@ -66,7 +95,11 @@ impl ReferenceStateMachine for Life {
             3 => (who.clone(), span, 1..6_i32)
                 .prop_map(|((owner, user), range, items)| Step::History { owner, user, range, items }),
             3 => who.clone().prop_map(|(owner, user)| Step::Touch { owner, user }),
-            1 => who.prop_map(|(owner, user)| Step::Delete { owner, user }),
+            1 => who.clone().prop_map(|(owner, user)| Step::Delete { owner, user }),
+            12 => (who.clone(), 0..3_u8, turn_steps())
+                .prop_map(|((owner, user), request, step)| Step::Turn { owner, user, request, step }),
+            4 => (who, 0..8_u32, prop::option::of((0..3_u8, 0..8_u32)))
+                .prop_map(|((owner, user), seq, known)| Step::Changes { owner, user, seq, known }),
             2 => (owner, 1..3_i32).prop_map(|(owner, items)| Step::BeginListing { owner, items }),
             3 => Just(Step::NextPage),
             1 => Just(Step::FinishListing),
@@ -124,6 +157,66 @@ impl<H: Harness + Default> Both<H> {
         let listed = self.compare(async |store: &Store| store.list(&owner, &page).await, moment);
         let next = listed.and_then(|listed| listed.next);
         self.listing = next.map(|next| Listing { owner, items, next });
+    }
+
+    fn turn(&self, owner: &Owner, user_id: &UserId, number: u8, step: TurnStep) {
+        let turn = turn(user_id.as_str(), "hello", &number.to_string(), &format!("token-{number}"));
+        let (a, token) = (user_id, &turn.token);
+        match step {
+            TurnStep::Begin => drop(self.compare(
+                async |store: &Store| store.begin_turn(owner, &turn, LEASE).await,
+                |begun| begun.running.is_none().then_some(begun.session.last_activity),
+            )),
+            TurnStep::Replay => drop(self.compare(
+                async |store: &Store| store.replay_turn(owner, &turn).await,
+                |found| {
+                    found
+                        .as_ref()
+                        .filter(|found| found.reply.is_some())
+                        .map(|found| found.session.last_activity)
+                },
+            )),
+            TurnStep::Flush { offset, text } => {
+                let call = async |store: &Store| store.flush_turn(owner, a, token, offset, &text).await;
+                self.compare(call, |_| None);
+            }
+            TurnStep::Cancel { any } => {
+                let request_id = Some(&turn.request_id).filter(|_| !any);
+                let call = async |store: &Store| store.cancel_turn(owner, a, request_id).await;
+                self.compare(call, |_| None);
+            }
+            TurnStep::Finish { cancelled } => {
+                let reason = if cancelled { FinishReason::Cancelled } else { FinishReason::Stop };
+                let reply = reply_with_reason(reason, "hi");
+                let call = async |store: &Store| store.finish_turn(owner, &turn, &reply).await;
+                self.compare(call, |finished| Some(finished.session.last_activity));
+            }
+            TurnStep::Release { cancelled } => {
+                let failed = TurnOutcome::Failed(TurnFailure::Model);
+                let outcome = if cancelled { TurnOutcome::Cancelled } else { failed };
+                self.compare(
+                    async |store: &Store| store.release_turn(owner, a, token, outcome).await,
+                    |()| None,
+                );
+            }
+        }
+    }
+
+    /// Compares heads and changes, except incarnations, which are random.
+    fn live_state(&self, owner: &Owner, user_id: &UserId, since: &Position) {
+        let incarnation = Incarnation::stored("any");
+        let changes = async |store: &Store| {
+            let mut changes = store.changes(owner, user_id, since).await?;
+            changes.head.incarnation = incarnation.clone();
+            Ok(changes)
+        };
+        self.compare(changes, |changes| Some(changes.now));
+        let heads = async |store: &Store| {
+            let mut heads = store.heads(&[(owner.clone(), user_id.clone())]).await?;
+            heads.iter_mut().flatten().for_each(|head| head.incarnation = incarnation.clone());
+            Ok(heads)
+        };
+        self.compare(heads, |_| None);
     }
 
     fn next_page(&mut self) {
@@ -195,6 +288,14 @@ impl<H: Harness + Default> StateMachineTest for Both<H> {
                     async |store: &Store| store.delete(&owner_of(owner), &user_id(user)).await,
                     |()| None,
                 );
+            }
+            Step::Turn { owner, user, request, step } => {
+                both.turn(&owner_of(owner), &user_id(user), request, step);
+            }
+            Step::Changes { owner, user, seq, known } => {
+                let tag = |number: u8| TurnTag::new(&format!("token-{number}"));
+                let text = known.map(|(number, bytes)| (tag(number), bytes));
+                both.live_state(&owner_of(owner), &user_id(user), &Position { seq, text });
             }
             Step::BeginListing { owner, items } => both.list(owner_of(owner), items, None),
             Step::NextPage => both.next_page(),

@@ -38,7 +38,7 @@ async fn sessions_without_a_request_id_have_no_fingerprint() {
     let server = RedisServer::start();
     let store: Store = Arc::new(RedisStore::from_url(&server.url(), Policy::default()).unwrap());
     store.create_session("a").await;
-    assert_eq!(server.ask(&["HLEN", "session:{a}"]), ":6\r\n");
+    assert_eq!(server.ask(&["HEXISTS", "session:{a}", "request_fingerprint"]), ":0\r\n");
 }
 
 #[tokio::test]
@@ -60,4 +60,42 @@ async fn replies_without_a_finish_reason_are_replayed() {
     assert_eq!(server.ask(&["LSET", "chat_history:{a}", "1", old]), "+OK\r\n");
     let reply = store.begin_turn(&Owner::open(), &turn, lease).await.unwrap().reply.unwrap();
     assert_eq!((reply.content.as_str(), reply.finish_reason), ("hi", None));
+}
+
+#[tokio::test]
+async fn a_cursor_of_a_record_without_live_fields_stays_valid_after_the_next_write() {
+    let server = RedisServer::start();
+    let store: Store = Arc::new(RedisStore::from_url(&server.url(), Policy::default()).unwrap());
+    store.create_session("a").await;
+    store.append_texts("a", &["one"]).await.unwrap();
+    assert_eq!(server.ask(&["HDEL", "session:{a}", "incarnation", "revision"]), ":2\r\n");
+    let head = || async { store.heads(&[(Owner::open(), id("a"))]).await.unwrap().remove(0).unwrap() };
+    let before = head().await;
+    assert_eq!((before.revision, before.message_count), (0, 1));
+    store.append_texts("a", &["two"]).await.unwrap();
+    let after = head().await;
+    assert_eq!((after.incarnation, after.revision, after.message_count), (before.incarnation, 1, 2));
+    assert_eq!(server.ask(&["HEXISTS", "session:{a}", "incarnation"]), ":1\r\n");
+}
+
+#[tokio::test]
+async fn a_turn_of_an_older_version_is_neither_attached_to_nor_cancelled() {
+    let server = RedisServer::start();
+    let store: Store = Arc::new(RedisStore::from_url(&server.url(), Policy::default()).unwrap());
+    store.create_session("a").await;
+    let turn = TurnRequest {
+        user_id: id("a"),
+        message: message(Role::User, "hello"),
+        request_id: request("r"),
+        token: TurnToken("t".into()),
+    };
+    let lease = Duration::from_secs(30);
+    store.begin_turn(&Owner::open(), &turn, lease).await.unwrap();
+    assert_eq!(server.ask(&["HDEL", "session:{a}", "turn_seq", "turn_request"]), ":2\r\n");
+    let again = store.begin_turn(&Owner::open(), &turn, lease).await;
+    assert_matches!(again, Err(StoreError::TurnInProgress(_)));
+    assert_eq!(store.cancel_turn(&Owner::open(), &id("a"), None).await.unwrap(), None);
+    let reply = store.finish_turn(&Owner::open(), &turn, &reply("hi")).await.unwrap().reply;
+    assert_eq!(reply.seq, 2);
+    assert_eq!(server.ask(&["KEYS", "chat_turn*"]), "*0\r\n");
 }

@@ -2,12 +2,14 @@
 //! test cannot continue.
 
 mod authority;
+mod cpu;
 mod model;
 mod proxy;
 mod redis;
 mod stopwatch;
 
 pub use authority::{Authority, CertificatePair};
+pub use cpu::cpu_seconds;
 pub use model::{Behaviour, ModelServer, micros, sent_at};
 pub use proxy::Proxy;
 pub use redis::{Certificates, ClientCertificates, RedisCluster, RedisServer, SentinelSet};

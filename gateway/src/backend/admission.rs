@@ -31,7 +31,8 @@ fn limits(class: Class) -> LimiterSettings {
     }
 }
 
-/// Returns the class of a method; `None` if it is always admitted: the configuration, and chats, which the service limits.
+/// Returns the class of a method; `None` if it is always admitted: the configuration, and chats, watchers
+/// and cancellations, which the service limits.
 pub(super) fn class(method: &str) -> Option<Class> {
     match method {
         "History" => Some(Class::Page),

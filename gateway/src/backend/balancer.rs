@@ -1,8 +1,9 @@
 //! Choice of the endpoint for each call: the one with less load of two that are drawn at random, among those that are ready.
 
 use super::{
-    endpoint::{Endpoint, Kind},
+    endpoint::Endpoint,
     health::Health,
+    kind::Kind,
     metrics::BackendMetrics,
     target::Target,
     transport::{Attempts, Transport, TransportError},
@@ -100,16 +101,21 @@ impl Balancer {
 
     async fn send(&self, kind: Kind, request: Request<Body>) -> Result<Response<Body>, TransportError> {
         let attempts = request.extensions().get::<Attempts>().cloned().unwrap_or_default();
-        let endpoint = match self.pick(&attempts, |health| health == Health::Ready) {
+        let endpoint = match self.pick(kind, &attempts, |health| health == Health::Ready) {
             Some(endpoint) => endpoint,
-            None => self.pick_unready(&attempts).await?,
+            None => self.pick_unready(kind, &attempts).await?,
         };
         attempts.add(&endpoint.name);
-        endpoint.send(kind, request).await
+        endpoint.send(kind, request, attempts.wait()).await
     }
 
     /// Returns the less loaded of two endpoints, preferably one that the call was not sent to.
-    fn pick(&self, attempts: &Attempts, is_eligible: impl Fn(Health) -> bool) -> Option<Arc<Endpoint>> {
+    fn pick(
+        &self,
+        kind: Kind,
+        attempts: &Attempts,
+        is_eligible: impl Fn(Health) -> bool,
+    ) -> Option<Arc<Endpoint>> {
         let endpoints = self.endpoints.read().unwrap_or_else(PoisonError::into_inner);
         let eligible = endpoints.values().map(|member| &member.endpoint);
         let mut eligible: Vec<_> = eligible.filter(|endpoint| is_eligible(endpoint.health())).collect();
@@ -122,13 +128,13 @@ impl Balancer {
         }
         eligible.retain(|endpoint| !Arc::ptr_eq(endpoint, first));
         let second = eligible[fastrand::usize(..eligible.len())];
-        let better = if second.load.is_less_than(&first.load, Instant::now()) { second } else { first };
-        Some(better.clone())
+        let is_second_better = second.load(kind).is_less_than(first.load(kind), Instant::now());
+        Some(if is_second_better { second } else { first }.clone())
     }
 
     /// Returns an endpoint although none is ready: a connected one, whose own error is more precise than ours, or the first
     /// that can be connected to.
-    async fn pick_unready(&self, attempts: &Attempts) -> Result<Arc<Endpoint>, TransportError> {
+    async fn pick_unready(&self, kind: Kind, attempts: &Attempts) -> Result<Arc<Endpoint>, TransportError> {
         let deadline = tokio::time::Instant::now() + WAIT_TIMEOUT;
         let mut resolved = self.is_resolved.subscribe();
         let _ = timeout_at(deadline, resolved.wait_for(|is_resolved| *is_resolved)).await;
@@ -137,8 +143,8 @@ impl Balancer {
         loop {
             changes.borrow_and_update();
             let is_connected = |health| health != Health::Connecting;
-            let picked = self.pick(attempts, |health| health == Health::Ready);
-            if let Some(endpoint) = picked.or_else(|| self.pick(attempts, is_connected)) {
+            let picked = self.pick(kind, attempts, |health| health == Health::Ready);
+            if let Some(endpoint) = picked.or_else(|| self.pick(kind, attempts, is_connected)) {
                 return Ok(endpoint);
             }
             let current = self.failed_attempts();

@@ -30,7 +30,7 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const FAILURE_TIMEOUT: Duration = Duration::from_millis(50);
 /// Maximum number of concurrent calls on a connection. The service allows 200 streams, and learns of the end of a stream a
 /// little later than this side.
-const MAX_STREAMS: usize = 150;
+const MAX_STREAMS: u32 = 150;
 
 /// A connection. Clones share it; it is closed after the last clone is dropped and the last stream has ended.
 #[derive(Clone)]
@@ -45,20 +45,21 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects to a target. The timeout includes the handshake of TLS.
-    pub(super) async fn open(target: &Target) -> Result<Self, ConnectError> {
-        let opening = timeout(CONNECT_TIMEOUT, Self::connect(target)).await;
+    /// Connects to a target. The timeout includes the handshake of TLS. With a receive window for each stream, that of the
+    /// connection has room for all streams.
+    pub(super) async fn open(target: &Target, stream_window: Option<u32>) -> Result<Self, ConnectError> {
+        let opening = timeout(CONNECT_TIMEOUT, Self::connect(target, stream_window)).await;
         opening.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
     }
 
-    async fn connect(target: &Target) -> Result<Self, ConnectError> {
+    async fn connect(target: &Target, stream_window: Option<u32>) -> Result<Self, ConnectError> {
         let stream = TcpStream::connect(&*target.address).await?;
         stream.set_nodelay(true)?;
         match &target.tls {
-            None => Self::start(stream, Scheme::HTTP, &target.address).await,
+            None => Self::start(stream, Scheme::HTTP, &target.address, stream_window).await,
             Some(TlsTarget { tls, name, authority }) => {
                 let stream = tls.connect(name.clone(), stream).await?;
-                Self::start(stream, Scheme::HTTPS, authority).await
+                Self::start(stream, Scheme::HTTPS, authority, stream_window).await
             }
         }
     }
@@ -68,8 +69,14 @@ impl Connection {
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         scheme: Scheme,
         authority: &Arc<str>,
+        stream_window: Option<u32>,
     ) -> Result<Self, ConnectError> {
-        let (sender, driver) = Builder::new(TokioExecutor::new())
+        let mut builder = Builder::new(TokioExecutor::new());
+        if let Some(window) = stream_window {
+            builder.initial_stream_window_size(window);
+            builder.initial_connection_window_size(window * MAX_STREAMS);
+        }
+        let (sender, driver) = builder
             .timer(TokioTimer::new())
             .max_header_list_size(HEADER_LIST_MAX_BYTES)
             .keep_alive_interval(Duration::from_secs(20))
@@ -87,7 +94,7 @@ impl Connection {
             }
             drop(guard);
         });
-        let streams = Arc::new(Semaphore::new(MAX_STREAMS));
+        let streams = Arc::new(Semaphore::new(MAX_STREAMS as usize));
         Ok(Self { scheme, authority: authority.clone(), sender, streams, closed, failure })
     }
 

@@ -4,10 +4,12 @@
 //! is not ready while the service drains. Repeated failures of calls eject it, and it returns after a successful check.
 
 use super::{
-    connection::{ConnectError, Connection},
+    connection::Connection,
     health::Health,
+    kind::Kind,
     load::Load,
     metrics::BackendMetrics,
+    pool::Pool,
     reports::{HEALTH_TIMEOUT, Reports, responds, watch_health},
     target::Target,
     tls::TlsFailure,
@@ -16,7 +18,6 @@ use super::{
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use std::{
-    io,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
@@ -24,7 +25,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, watch},
+    sync::{Notify, watch},
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -47,13 +48,6 @@ const MAX_EJECTION_BACKOFF: Duration = Duration::from_secs(10);
 /// Time without an ejection after which the delay starts from the minimum again.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(60);
 
-/// Kind of a call. Chat streams have connections of their own, so that neither kind can end or delay the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Unary,
-    Chat,
-}
-
 /// An address of the service.
 pub(super) struct Endpoint {
     /// Host and port.
@@ -61,13 +55,15 @@ pub(super) struct Endpoint {
     target: Target,
     /// Reason why TLS failed in the last attempt to connect.
     tls_failure: Mutex<Option<TlsFailure>>,
-    pub(super) load: Load,
+    /// Calls, without watch streams.
+    load: Load,
+    /// Watch streams. They are idle, so they keep no calls away.
+    watch_load: Load,
     health: watch::Sender<Health>,
     failed_attempts: AtomicU64,
-    unary: Mutex<Vec<Connection>>,
-    chat: Mutex<Vec<Connection>>,
-    /// Held while a call opens a connection, so that the calls of a burst share the new one.
-    opening: tokio::sync::Mutex<()>,
+    unary: Pool,
+    chat: Pool,
+    watch: Pool,
     failures: AtomicU32,
     /// Number of calls that must still succeed before the endpoint is trusted again.
     probation: AtomicU32,
@@ -94,11 +90,12 @@ impl Endpoint {
             target,
             tls_failure: Mutex::default(),
             load: Load::default(),
+            watch_load: Load::default(),
             health: watch::Sender::new(Health::Connecting),
             failed_attempts: AtomicU64::new(0),
-            unary: Mutex::default(),
-            chat: Mutex::default(),
-            opening: tokio::sync::Mutex::default(),
+            unary: Pool::new(Kind::Unary),
+            chat: Pool::new(Kind::Chat),
+            watch: Pool::new(Kind::Watch),
             failures: AtomicU32::new(0),
             probation: AtomicU32::new(0),
             eject: Notify::new(),
@@ -111,8 +108,9 @@ impl Endpoint {
         tokio::spawn(async move {
             removed.run_until_cancelled(supervised.supervise()).await;
             supervised.metrics.endpoint_removed(supervised.health());
-            supervised.connections(Kind::Unary).clear();
-            supervised.connections(Kind::Chat).clear();
+            for kind in [Kind::Unary, Kind::Chat, Kind::Watch] {
+                supervised.pool(kind).clear();
+            }
         });
         endpoint
     }
@@ -131,9 +129,17 @@ impl Endpoint {
         self.retry_now.notify_one();
     }
 
-    fn connections(&self, kind: Kind) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-        let connections = if kind == Kind::Unary { &self.unary } else { &self.chat };
-        connections.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pool(&self, kind: Kind) -> &Pool {
+        match kind {
+            Kind::Unary => &self.unary,
+            Kind::Chat => &self.chat,
+            Kind::Watch => &self.watch,
+        }
+    }
+
+    /// Returns the load that calls of a kind are balanced by.
+    pub(super) fn load(&self, kind: Kind) -> &Load {
+        if kind == Kind::Watch { &self.watch_load } else { &self.load }
     }
 
     fn set_health(&self, health: Health) {
@@ -142,14 +148,15 @@ impl Endpoint {
         self.changes.send_replace(());
     }
 
-    /// Sends a request over a connection with a free stream.
+    /// Sends a request over a connection with a free stream. The service may wait for `wait` before it responds.
     pub(super) async fn send(
         self: Arc<Self>,
         kind: Kind,
         request: Request<Body>,
+        wait: Duration,
     ) -> Result<Response<Body>, TransportError> {
-        let call = self.load.begin();
-        let (connection, permit) = match self.acquire(kind).await {
+        let call = self.load(kind).begin();
+        let (connection, permit) = match self.pool(kind).acquire(&self.target).await {
             Ok(acquired) => acquired,
             Err(error) => {
                 self.failed();
@@ -157,7 +164,7 @@ impl Endpoint {
             }
         };
         let mut sending = std::pin::pin!(connection.send(request));
-        let result = match timeout(STALL_TIMEOUT, sending.as_mut()).await {
+        let result = match timeout(wait + STALL_TIMEOUT, sending.as_mut()).await {
             Ok(result) => result,
             Err(_) => {
                 self.failed();
@@ -169,7 +176,10 @@ impl Endpoint {
             Ok(response) if is_unavailable(response) => self.failed(),
             Ok(_) => {
                 self.succeeded();
-                call.record_latency();
+                // A response that had to wait tells nothing about the load.
+                if wait.is_zero() {
+                    call.record_latency();
+                }
             }
             Err(_) => self.failed(),
         }
@@ -180,26 +190,6 @@ impl Endpoint {
                 frame
             }))
         }))
-    }
-
-    /// Returns a connection and a permit for a stream on it. Opens a connection if the others are at their limit.
-    async fn acquire(&self, kind: Kind) -> Result<(Connection, OwnedSemaphorePermit), ConnectError> {
-        let free = |connections: &mut Vec<Connection>| {
-            connections.retain(|connection| !connection.is_closed());
-            connections.iter().find_map(|connection| Some((connection.clone(), connection.try_acquire()?)))
-        };
-        if let Some(acquired) = free(&mut self.connections(kind)) {
-            return Ok(acquired);
-        }
-        let _opening = self.opening.lock().await;
-        if let Some(acquired) = free(&mut self.connections(kind)) {
-            return Ok(acquired);
-        }
-        let connection = Connection::open(&self.target).await?;
-        let permit =
-            connection.try_acquire().ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionReset))?;
-        self.connections(kind).push(connection.clone());
-        Ok((connection, permit))
     }
 
     fn succeeded(&self) {
@@ -231,8 +221,8 @@ impl Endpoint {
                 Err(error) => {
                     self.note_failure(&error);
                     // A connected service without a health report may be overloaded: it is used if no other is ready.
-                    let is_connected = self.connections(Kind::Unary).iter().any(|open| !open.is_closed());
-                    let health = if is_connected { Health::NotServing } else { Health::Connecting };
+                    let health =
+                        if self.unary.is_connected() { Health::NotServing } else { Health::Connecting };
                     if self.health() != health {
                         self.set_health(health);
                     }
@@ -288,16 +278,7 @@ impl Endpoint {
 
     /// Connects and waits for the first health report.
     async fn connect(&self) -> Result<(Connection, Reports), TransportError> {
-        let existing =
-            self.connections(Kind::Unary).iter().find(|connection| !connection.is_closed()).cloned();
-        let connection = match existing {
-            Some(connection) => connection,
-            None => {
-                let connection = Connection::open(&self.target).await.map_err(TransportError::unsent)?;
-                self.connections(Kind::Unary).push(connection.clone());
-                connection
-            }
-        };
+        let connection = self.unary.connect(&self.target).await.map_err(TransportError::unsent)?;
         let reports = timeout(HEALTH_TIMEOUT, watch_health(&connection));
         match reports.await {
             Ok(Ok(reports)) => Ok((connection, reports)),
@@ -336,7 +317,7 @@ impl Endpoint {
         };
         if matches!(end, End::Lost) {
             tracing::info!(endpoint = %self.name, "connection to the session service ended");
-            self.connections(Kind::Unary).retain(|other| !other.is_closed());
+            self.unary.prune();
             self.set_health(Health::Connecting);
         }
         end
@@ -369,4 +350,26 @@ enum End {
 /// Returns `true` if the response consists of the status UNAVAILABLE.
 fn is_unavailable(response: &Response<Body>) -> bool {
     response.headers().get(Status::GRPC_STATUS).is_some_and(|code| code == "14")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus_client::registry::Registry;
+
+    /// Starts an endpoint that cannot be connected to.
+    fn endpoint(name: &str) -> Arc<Endpoint> {
+        let target = Target { address: name.into(), tls: None };
+        let metrics = BackendMetrics::register(&mut Registry::default());
+        Endpoint::start(target, Arc::new(watch::Sender::new(())), metrics, CancellationToken::new())
+    }
+
+    #[tokio::test]
+    async fn watch_streams_keep_no_other_calls_away() {
+        let (watched, idle) = (endpoint("127.0.0.1:1"), endpoint("127.0.0.1:2"));
+        let _streams: Vec<_> = (0..1000).map(|_| watched.load(Kind::Watch).begin()).collect();
+        let is_preferred = |kind| idle.load(kind).is_less_than(watched.load(kind), Instant::now());
+        assert!(!is_preferred(Kind::Unary) && !is_preferred(Kind::Chat));
+        assert!(is_preferred(Kind::Watch), "further streams are balanced");
+    }
 }

@@ -10,8 +10,20 @@ use std::time::Duration;
 use tonic::Code;
 
 /// Methods that the gateway calls.
-const METHODS: [&str; 10] =
-    ["Create", "Get", "List", "History", "Append", "Touch", "Delete", "Chat", "ListPersonas", "GetConfig"];
+const METHODS: [&str; 12] = [
+    "Create",
+    "Get",
+    "List",
+    "History",
+    "Append",
+    "Touch",
+    "Delete",
+    "Watch",
+    "Chat",
+    "Cancel",
+    "ListPersonas",
+    "GetConfig",
+];
 /// Reasons for sending a call again.
 const RETRY_REASONS: [&str; 3] = ["unsent", "unanswered", "slow"];
 /// Outcomes of DNS lookups.

@@ -9,57 +9,56 @@ mod detached;
 mod discovery;
 mod endpoint;
 mod health;
+mod kind;
 mod load;
 mod metrics;
+mod pool;
 mod reports;
+mod retry;
+mod server_stream;
 mod target;
 mod tls;
 mod transport;
-mod turn_stream;
 
 use crate::{caller::Caller, error::Problem, request_memory::RequestMemory};
 use balancer::Balancer;
 use detached::Detached;
-use endpoint::Kind;
-use futures_util::future::{Either, select};
 use http::Uri;
+use kind::Kind;
 use metrics::BackendMetrics;
 use nono_proto::{
-    chat::v1::{ChatRequest, chat_service_client::ChatServiceClient},
+    chat::v1::{ChatRequest, ChatResponse, chat_service_client::ChatServiceClient},
     config::v1::config_service_client::ConfigServiceClient,
     limits::{GRPC_MESSAGE_MAX_BYTES, UNARY_CALL_TIMEOUT},
-    reason,
-    session::v1::session_service_client::SessionServiceClient,
+    session::v1::{WatchRequest, WatchResponse, session_service_client::SessionServiceClient},
 };
 use prometheus_client::registry::Registry;
+use retry::Retries;
 use runtime::admission::{Admission, Admitted};
-use std::{pin::pin, sync::Arc, time::Duration};
+use server_stream::StreamResponse;
+use std::{sync::Arc, time::Duration};
 use target::Host;
-use tokio::time::{Instant, sleep, timeout_at};
-use tonic::{Code, Request, Response, Status, body::Body};
+use tokio::time::{Instant, timeout_at};
+use tonic::{Code, Request, Response, Status, Streaming, body::Body};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
-use tonic_types::StatusExt;
-use tower::{
-    BoxError, Service, ServiceExt,
-    retry::budget::{Budget, TpsBudget},
-    util::BoxCloneSyncService,
-};
+use tower::{BoxError, Service, ServiceExt, util::BoxCloneSyncService};
 use tracing::Instrument;
 use transport::{Attempts, Transport};
 
 pub use credential::BackendCredential;
 pub(crate) use credential::parse_key;
+pub(crate) use retry::{Idempotency, Method};
+pub(crate) use server_stream::ServerStream;
 pub(crate) use target::{is_https, server_name};
 pub use tls::{BackendFiles, BackendTls};
 pub(crate) use transport::TransportError;
-pub(crate) use turn_stream::TurnStream;
 
 /// Client of the session service's unary calls.
 pub(crate) type SessionClient = SessionServiceClient<Transport>;
 /// Client of the chat service's unary calls.
-pub(crate) type PersonasClient = ChatServiceClient<Transport>;
+pub(crate) type ChatClient = ChatServiceClient<Transport>;
 /// Client of the configuration service.
 pub(crate) type ConfigClient = ConfigServiceClient<Transport>;
 
@@ -67,56 +66,19 @@ pub(crate) type ConfigClient = ConfigServiceClient<Transport>;
 const DEADLINE_GRACE: Duration = Duration::from_millis(250);
 /// Timeout for a health check.
 const HEALTH_TIMEOUT: Duration = Duration::from_millis(1600);
-/// Time without a response after which an idempotent call is also sent to another endpoint. Later than nearly all responses,
-/// and early enough for a response within a second.
-const HEDGE_DELAY: Duration = Duration::from_millis(750);
-/// Maximum number of endpoints that a call is sent to one after the other.
-const MAX_ATTEMPTS: usize = 3;
 
 /// The session service, in this process or behind addresses. Clones share connections.
 #[derive(Clone)]
 pub struct Backend {
     transport: Transport,
     chat_transport: Transport,
+    watch_transport: Transport,
     /// The endpoints of a service in other processes.
     balancer: Option<Arc<Balancer>>,
-    /// Budget for attempts that may repeat work: at most one for ten calls, and at least one a second.
-    budget: Arc<TpsBudget>,
+    retries: Retries,
     metrics: BackendMetrics,
     admission: Admission,
     credential: BackendCredential,
-}
-
-/// Whether a call may be retried when it is unknown if the first attempt had an effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Idempotency {
-    Idempotent,
-    NonIdempotent,
-}
-
-impl Idempotency {
-    /// Returns the idempotency of a write: the service recognizes a retry by its `request_id`.
-    pub(crate) fn of_request_id(request_id: &str) -> Self {
-        if request_id.is_empty() { Self::NonIdempotent } else { Self::Idempotent }
-    }
-}
-
-/// A method of the service.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Method {
-    name: &'static str,
-    idempotency: Idempotency,
-}
-
-impl Method {
-    pub(crate) const fn new(name: &'static str, idempotency: Idempotency) -> Self {
-        Self { name, idempotency }
-    }
-
-    /// Creates a method that can be retried without a `request_id`.
-    pub(crate) const fn idempotent(name: &'static str) -> Self {
-        Self::new(name, Idempotency::Idempotent)
-    }
 }
 
 impl Backend {
@@ -134,7 +96,8 @@ impl Backend {
             .map_response(|response: http::Response<B>| response.map(Body::new));
         let transport = BoxCloneSyncService::new(service);
         let metrics = BackendMetrics::register(registry);
-        Self::new(transport.clone(), transport, None, metrics, admission::register(registry))
+        let transports = [transport.clone(), transport.clone(), transport];
+        Self::new(transports, None, metrics, admission::register(registry))
     }
 
     /// Creates a client of the service at these addresses and starts connecting to them. An `https` address requires TLS.
@@ -143,20 +106,19 @@ impl Backend {
         let balancer = Arc::new(Balancer::new(metrics.clone()));
         let hosts = addresses.iter().map(|address| Host::new(address, tls)).collect();
         discovery::start(hosts, &balancer, metrics.clone());
-        let (unary, chat) = (balancer.transport(Kind::Unary), balancer.transport(Kind::Chat));
-        Self::new(unary, chat, Some(balancer), metrics, admission::register(registry))
+        let transports = [Kind::Unary, Kind::Chat, Kind::Watch].map(|kind| balancer.transport(kind));
+        Self::new(transports, Some(balancer), metrics, admission::register(registry))
     }
 
     fn new(
-        transport: Transport,
-        chat_transport: Transport,
+        [transport, chat_transport, watch_transport]: [Transport; 3],
         balancer: Option<Arc<Balancer>>,
         metrics: BackendMetrics,
         admission: Admission,
     ) -> Self {
-        let budget = Arc::new(TpsBudget::new(Duration::from_secs(10), 1, 0.1));
+        let retries = Retries::new(balancer.clone(), metrics.clone());
         let credential = BackendCredential::default();
-        Self { transport, chat_transport, balancer, budget, metrics, admission, credential }
+        Self { transport, chat_transport, watch_transport, balancer, retries, metrics, admission, credential }
     }
 
     /// Returns the client with the credential of the gateway.
@@ -167,20 +129,12 @@ impl Backend {
 
     /// Returns a client for sessions and their messages.
     pub(crate) fn sessions(&self) -> SessionClient {
-        SessionServiceClient::new(self.transport.clone())
-            .max_decoding_message_size(GRPC_MESSAGE_MAX_BYTES)
-            .max_encoding_message_size(GRPC_MESSAGE_MAX_BYTES)
+        session_client(&self.transport)
     }
 
     /// Returns a client for the unary calls of the chat service.
-    pub(crate) fn personas(&self) -> PersonasClient {
-        ChatServiceClient::new(self.transport.clone()).max_decoding_message_size(GRPC_MESSAGE_MAX_BYTES)
-    }
-
-    fn chat(&self) -> ChatServiceClient<Transport> {
-        ChatServiceClient::new(self.chat_transport.clone())
-            .max_decoding_message_size(GRPC_MESSAGE_MAX_BYTES)
-            .max_encoding_message_size(GRPC_MESSAGE_MAX_BYTES)
+    pub(crate) fn chat(&self) -> ChatClient {
+        chat_client(&self.transport)
     }
 
     /// Returns a client for the configuration.
@@ -240,7 +194,7 @@ impl Backend {
             Detached::new(attempting.in_current_span())
         };
         self.metrics.call_started(method.name);
-        let result = self.retry(method.idempotency, attempt).await;
+        let result = self.retries.run(method, attempt).await;
         let code = result.as_ref().err().map_or(Code::Ok, Status::code);
         self.metrics.call_ended(method.name, code, start.elapsed());
         // A rejection is fast and a failure may be slow, whatever the load.
@@ -264,102 +218,70 @@ impl Backend {
         self.admission.admit(class, None).await.map(Some).ok_or_else(Problem::too_many_calls)
     }
 
-    /// Makes attempts until one succeeds, or until a further one could not help or might do harm.
-    async fn retry<A, F>(
-        &self,
-        idempotency: Idempotency,
-        attempt: impl Fn(Attempts) -> F,
-    ) -> Result<Response<A>, Status>
-    where
-        F: Future<Output = Result<Response<A>, Status>> + Unpin,
-    {
-        self.budget.deposit();
-        let attempts = Attempts::default();
-        let is_idempotent = idempotency == Idempotency::Idempotent;
-        for _ in 1..MAX_ATTEMPTS {
-            let count = attempts.count();
-            let result = if is_idempotent {
-                self.hedge(&attempts, &attempt).await
-            } else {
-                attempt(attempts.clone()).await
-            };
-            let Err(status) = result else { return result };
-            match TransportError::of(&status) {
-                // Without an endpoint to send the call to, a further attempt would not find one either.
-                Some(error) if error.is_unsent() && attempts.count() > count => {
-                    self.metrics.retried("unsent")
-                }
-                Some(error) if error.is_unsent() => return Err(status),
-                error if is_idempotent && (error.is_some() || is_foreign_unavailable(&status)) => {
-                    if attempts.count() > 1 || !self.budget.withdraw() {
-                        return Err(status);
-                    }
-                    self.metrics.retried("unanswered");
-                }
-                _ => return Err(status),
-            }
-        }
-        attempt(attempts).await
-    }
-
-    /// Makes an attempt, and a second one on another endpoint if the response is late. Returns the first response.
-    async fn hedge<A, F>(
-        &self,
-        attempts: &Attempts,
-        attempt: impl Fn(Attempts) -> F,
-    ) -> Result<Response<A>, Status>
-    where
-        F: Future<Output = Result<Response<A>, Status>> + Unpin,
-    {
-        let first = attempt(attempts.clone());
-        let delay = pin!(sleep(HEDGE_DELAY));
-        let first = match select(first, delay).await {
-            Either::Left((result, _)) => return result,
-            Either::Right(((), first)) => first,
-        };
-        let has_other = self.balancer.as_ref().is_some_and(|balancer| balancer.has_other(attempts));
-        if !has_other || !self.budget.withdraw() {
-            return first.await;
-        }
-        self.metrics.retried("slow");
-        let (result, other) = match select(first, attempt(attempts.clone())).await {
-            Either::Left((result, other)) | Either::Right((result, other)) => (result, other),
-        };
-        match result {
-            // An error of the service itself is final: the other endpoint has the same store.
-            Err(status) if TransportError::of(&status).is_some() => other.await,
-            result => result,
-        }
-    }
-
-    /// Starts a turn. Returns once the user's message is stored. An attempt is repeated only if it was not sent: the service
-    /// would reject a second one while the first is running.
+    /// Starts a turn. Returns once the user's message is stored. An attempt is repeated only if it was not sent: a second one
+    /// without a `request_id` would be another turn.
     pub(crate) async fn chat_stream(
         &self,
         caller: &Caller,
         request: ChatRequest,
-    ) -> Result<TurnStream, Problem> {
+    ) -> Result<ServerStream<ChatResponse>, Problem> {
+        let client = chat_client(&self.chat_transport);
+        let send = move |request| {
+            let mut client = client.clone();
+            async move { client.chat(request).await }
+        };
+        self.start_stream(caller, Idempotency::NonIdempotent, request, send).await
+    }
+
+    /// Starts to watch a session. Returns once the service has read its state.
+    pub(crate) async fn watch_stream(
+        &self,
+        caller: &Caller,
+        request: WatchRequest,
+    ) -> Result<ServerStream<WatchResponse>, Problem> {
+        let client = session_client(&self.watch_transport);
+        let send = move |request| {
+            let mut client = client.clone();
+            async move { client.watch(request).await }
+        };
+        self.start_stream(caller, Idempotency::Idempotent, request, send).await
+    }
+
+    /// Starts a server stream. Only its start has a deadline.
+    async fn start_stream<Q, R, F>(
+        &self,
+        caller: &Caller,
+        idempotency: Idempotency,
+        request: Q,
+        send: impl Fn(Request<Q>) -> F,
+    ) -> Result<ServerStream<R>, Problem>
+    where
+        Q: Clone,
+        R: StreamResponse + Send + 'static,
+        F: Future<Output = Result<Response<Streaming<R>>, Status>> + Send + 'static,
+    {
         let (start, deadline) = (Instant::now(), Instant::now() + UNARY_CALL_TIMEOUT);
         let attempt = |attempts: Attempts| {
-            let (mut client, mut request) = (self.chat(), Request::new(request.clone()));
+            let mut request = Request::new(request.clone());
             request.extensions_mut().insert(attempts);
             caller.inject(request.metadata_mut());
             self.credential.inject(request.metadata_mut());
             let memory = RequestMemory::current();
+            let starting = send(request);
             let starting = async move {
                 let _memory = memory;
-                let starting = timeout_at(deadline, client.chat(request)).await;
+                let starting = timeout_at(deadline, starting).await;
                 starting.unwrap_or_else(|_| Err(Status::deadline_exceeded("no response in time")))
             };
             Detached::new(starting.in_current_span())
         };
-        self.metrics.call_started("Chat");
-        let result = self.retry(Idempotency::NonIdempotent, attempt).await;
+        self.metrics.call_started(R::METHOD);
+        let result = self.retries.run(Method::new(R::METHOD, idempotency), attempt).await;
         if let Err(status) = &result {
-            self.metrics.call_ended("Chat", status.code(), start.elapsed());
+            self.metrics.call_ended(R::METHOD, status.code(), start.elapsed());
         }
         let response = self.finish(result)?;
-        Ok(TurnStream::new(response.into_inner(), self.metrics.clone(), start))
+        Ok(ServerStream::new(response.into_inner(), self.metrics.clone(), start))
     }
 
     /// Checks the health of the dependency `name`; the empty name is the service itself. Returns `None` without a response.
@@ -371,8 +293,14 @@ impl Backend {
     }
 }
 
-/// Returns `true` for UNAVAILABLE and UNKNOWN of a proxy or a server that is not the service.
-fn is_foreign_unavailable(status: &Status) -> bool {
-    let is_ours = status.get_details_error_info().is_some_and(|info| info.domain == reason::DOMAIN);
-    !is_ours && matches!(status.code(), Code::Unavailable | Code::Unknown)
+fn session_client(transport: &Transport) -> SessionClient {
+    SessionServiceClient::new(transport.clone())
+        .max_decoding_message_size(GRPC_MESSAGE_MAX_BYTES)
+        .max_encoding_message_size(GRPC_MESSAGE_MAX_BYTES)
+}
+
+fn chat_client(transport: &Transport) -> ChatClient {
+    ChatServiceClient::new(transport.clone())
+        .max_decoding_message_size(GRPC_MESSAGE_MAX_BYTES)
+        .max_encoding_message_size(GRPC_MESSAGE_MAX_BYTES)
 }

@@ -4,6 +4,7 @@ use std::{
     error::Error,
     fmt,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use tonic::{Status, body::Body};
 use tower::{BoxError, util::BoxCloneSyncService};
@@ -60,20 +61,33 @@ impl Error for TransportError {
 
 /// The endpoints that a call was sent to, shared by its attempts as an extension of the requests.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Attempts(Arc<Mutex<Vec<Arc<str>>>>);
+pub(super) struct Attempts {
+    endpoints: Arc<Mutex<Vec<Arc<str>>>>,
+    wait: Duration,
+}
 
 impl Attempts {
+    /// Creates the record of a call for which the service may wait before it responds.
+    pub(super) fn new(wait: Duration) -> Self {
+        Self { wait, ..Self::default() }
+    }
+
+    /// Returns the time for which the service may wait before it responds.
+    pub(super) fn wait(&self) -> Duration {
+        self.wait
+    }
+
     pub(super) fn add(&self, endpoint: &Arc<str>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(endpoint.clone());
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).push(endpoint.clone());
     }
 
     /// Returns the number of endpoints.
     pub(super) fn count(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Returns `true` if an earlier attempt was sent to this endpoint.
     pub(super) fn contains(&self, endpoint: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|tried| **tried == *endpoint)
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|tried| **tried == *endpoint)
     }
 }

@@ -3,8 +3,8 @@
 use super::{Problem, json_name};
 use crate::backend::TransportError;
 use axum::http::StatusCode;
-use nono_proto::{OMITTED, Violations, reason};
-use std::error::Error;
+use nono_proto::{OMITTED, Violations, reason, session::v1 as pb};
+use std::{error::Error, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
@@ -44,6 +44,19 @@ impl From<Status> for Problem {
     }
 }
 
+/// Converts the error with which a turn ended, as its watchers receive it.
+impl From<pb::Problem> for Problem {
+    fn from(problem: pb::Problem) -> Self {
+        let reason = problem.reason().as_str_name().trim_start_matches("ERROR_REASON_");
+        let reason = Some(reason).filter(|_| problem.reason() != pb::ErrorReason::Unspecified);
+        let (http, title) = translate(&Status::new(Code::from_i32(problem.code), ""), reason);
+        let delay = problem.retry_after_ms.map(|millis| Duration::from_millis(millis.into()));
+        let translated = Self::new(http, title, problem.message);
+        let translated = reason.into_iter().fold(translated, Self::with_reason);
+        delay.into_iter().fold(translated, Self::retry_after)
+    }
+}
+
 /// Returns the code of a status and its causes. The message and the metadata are not ours, and may quote a request.
 pub(super) fn describe(status: &Status) -> String {
     let mut text = format!("{:?}", status.code());
@@ -72,6 +85,7 @@ fn translate(status: &Status, reason: Option<&str>) -> (StatusCode, &'static str
         Code::OutOfRange => (StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
         Code::NotFound => (StatusCode::NOT_FOUND, "Session not found"),
         Code::AlreadyExists => (StatusCode::CONFLICT, "Session exists"),
+        Code::Aborted if reason == Some(reason::TURN_CANCELLED) => (StatusCode::CONFLICT, "Turn cancelled"),
         Code::Aborted => (StatusCode::CONFLICT, "Turn in progress"),
         Code::FailedPrecondition if reason == Some(reason::SESSION_FULL) => {
             (StatusCode::CONFLICT, "Session full")
@@ -104,7 +118,6 @@ mod tests {
         http::header::{CONTENT_TYPE, RETRY_AFTER},
         response::IntoResponse,
     };
-    use std::time::Duration;
     use tonic_types::ErrorDetails;
 
     fn from(code: Code, reason: &str, details: ErrorDetails) -> Problem {
@@ -120,6 +133,7 @@ mod tests {
             (Code::NotFound, reason::SESSION_NOT_FOUND, 404),
             (Code::AlreadyExists, reason::SESSION_EXISTS, 409),
             (Code::Aborted, reason::TURN_IN_PROGRESS, 409),
+            (Code::Aborted, reason::TURN_CANCELLED, 409),
             (Code::FailedPrecondition, reason::SESSION_FULL, 409),
             (Code::FailedPrecondition, reason::TOO_MANY_SESSIONS, 409),
             (Code::ResourceExhausted, reason::OVERLOADED, 429),

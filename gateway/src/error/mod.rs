@@ -4,7 +4,8 @@ mod grpc;
 mod responses;
 
 pub(crate) use responses::{
-    AppendRefusals, ChatRefusals, CreateRefusals, Refusals, SessionRefusals, SessionWriteRefusals,
+    AppendRefusals, CancelRefusals, ChatRefusals, CreateRefusals, Refusals, SessionRefusals,
+    SessionWriteRefusals,
 };
 
 use axum::{
@@ -282,6 +283,33 @@ impl Problem {
                       request_id";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
             .with_reason(SERVICE_UNAVAILABLE)
+            .retry_after(SERVICE_RETRY_DELAY)
+    }
+
+    /// Creates the problem of a watch stream that broke. The next one continues after the last event.
+    pub(crate) fn watch_interrupted() -> Self {
+        Self::watch_unavailable("the stream broke off")
+    }
+
+    /// Creates the problem of a watch stream that the gateway ends. The delay differs between clients, so that they do not all
+    /// come back at once.
+    pub(crate) fn watch_stopped(cause: &str) -> Self {
+        Self::watch_unavailable(cause).retry_after(SERVICE_RETRY_DELAY.mul_f64(0.5 + fastrand::f64()))
+    }
+
+    fn watch_unavailable(cause: &str) -> Self {
+        let detail = format!("{cause}: open a new stream with the id of the last event");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
+            .with_reason(SERVICE_UNAVAILABLE)
+            .retry_after(SERVICE_RETRY_DELAY)
+    }
+
+    /// Creates the problem of a watch stream over which the service sends nothing.
+    pub(crate) fn watch_timeout() -> Self {
+        let detail =
+            "the session service has sent no event in time: open a new stream with the id of the last event";
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "Deadline exceeded", detail)
+            .with_reason(reason::DEADLINE_EXCEEDED)
             .retry_after(SERVICE_RETRY_DELAY)
     }
 

@@ -53,11 +53,21 @@ refusals! {
         401 Unauthenticated "UNAUTHENTICATED: no valid credential",
         403 Forbidden "PERMISSION_DENIED: a page of another site sent this write",
         404 NotFound "SESSION_NOT_FOUND",
-        409 Conflict "TURN_IN_PROGRESS or SESSION_FULL",
+        409 Conflict "TURN_IN_PROGRESS, TURN_CANCELLED or SESSION_FULL",
         413 TooLarge "the body is too large",
         415 NotJson "the body is not JSON",
         429 Busy "OVERLOADED or RATE_LIMITED: nothing was stored",
         503 Unavailable "MODEL_UNAVAILABLE, STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
+        504 Late "DEADLINE_EXCEEDED";
+    CancelRefusals:
+        400 Invalid "INVALID_ARGUMENT",
+        401 Unauthenticated "UNAUTHENTICATED: no valid credential",
+        403 Forbidden "PERMISSION_DENIED: a page of another site sent this write",
+        404 NotFound "SESSION_NOT_FOUND",
+        413 TooLarge "the body is too large",
+        415 NotJson "the body is not JSON",
+        429 Busy "OVERLOADED or RATE_LIMITED: the call was not begun",
+        503 Unavailable "STORE_UNAVAILABLE or SERVICE_UNAVAILABLE",
         504 Late "DEADLINE_EXCEEDED";
     AppendRefusals:
         400 Invalid "INVALID_ARGUMENT",

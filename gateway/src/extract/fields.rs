@@ -3,13 +3,15 @@
 use super::body::{charge_parsed, read_body};
 use crate::{error::Problem, header_list, strict_json};
 use axum::{
-    extract::{FromRequest, Request},
+    body::HttpBody,
+    extract::{FromRequest, OptionalFromRequest, Request},
     http::{HeaderMap, header::CONTENT_TYPE},
 };
 use nono_proto::{EncodedStruct, Violations, limits::METADATA_MAX_LEVELS, metadata};
 use serde_json::{Map, Value};
 
 /// The fields of a JSON object that are not read yet.
+#[derive(Default)]
 pub(crate) struct JsonFields {
     path: String,
     object: Map<String, Value>,
@@ -26,6 +28,18 @@ impl<S: Send + Sync> FromRequest<S> for JsonFields {
         let body = read_body(request.into_body()).await?;
         charge_parsed(&body)?;
         Self::parse(&body)
+    }
+}
+
+/// Reads the fields of a body that may be absent.
+impl<S: Send + Sync> OptionalFromRequest<S> for JsonFields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
+        if request.body().is_end_stream() {
+            return Ok(None);
+        }
+        <Self as FromRequest<S>>::from_request(request, state).await.map(Some)
     }
 }
 

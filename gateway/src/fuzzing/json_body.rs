@@ -38,6 +38,7 @@ pub fn json_body(input: &[u8]) {
     check_create(input);
     check_append(input);
     check_chat(input);
+    check_cancel(input);
 }
 
 /// Returns the number of values in a value.
@@ -91,6 +92,17 @@ fn check_chat(body: &[u8]) {
             assert_eq!(sent["request_id"].as_str().unwrap_or_default(), request.request_id);
             check_metadata(&sent["metadata"], request.metadata);
             check_names(&sent, &["message", "metadata", "request_id"]);
+        }
+    }
+}
+
+fn check_cancel(body: &[u8]) {
+    match JsonFields::parse(body).and_then(|fields| json::cancel("a".into(), fields)) {
+        Err(problem) => check_problem(&problem),
+        Ok(request) => {
+            let sent = strict_json::parse(body).expect("it was read");
+            assert_eq!(sent["request_id"].as_str().unwrap_or_default(), request.request_id);
+            check_names(&sent, &["request_id"]);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! JSON of turns.
 
 use super::{
-    Message, Session,
+    FinishReason, Message, Session,
     schemas::{Metadata, RequestId},
 };
 use crate::{error::Problem, extract::JsonFields};
@@ -32,6 +32,37 @@ pub(crate) fn chat(user_id: String, mut fields: JsonFields) -> Result<pb::ChatRe
         metadata: fields.metadata("metadata"),
     };
     fields.finish(request)
+}
+
+/// Body of Cancel.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "it describes what `cancel` reads field by field")]
+pub(crate) struct CancelRequest {
+    /// Cancels only the turn with this key; without it, the running turn.
+    request_id: Option<RequestId>,
+}
+
+/// Reads a [`CancelRequest`] for a session.
+pub(crate) fn cancel(user_id: String, mut fields: JsonFields) -> Result<pb::CancelRequest, Problem> {
+    let request = pb::CancelRequest { user_id, request_id: fields.request_id() };
+    fields.finish(request)
+}
+
+/// Response of Cancel.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Cancellation {
+    /// `true` if a running turn was cancelled.
+    cancelled: bool,
+    /// The reply as stored, with the text until then; absent if there was none, or if it is not stored yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Message>,
+}
+
+impl From<pb::CancelResponse> for Cancellation {
+    fn from(answer: pb::CancelResponse) -> Self {
+        Self { cancelled: answer.cancelled, message: answer.message.map(Message::from) }
+    }
 }
 
 /// Event `accepted`: the user's message is stored.
@@ -70,7 +101,7 @@ impl From<pb::Delta> for Delta {
 #[derive(Serialize)]
 pub(crate) struct Done {
     message: Message,
-    finish_reason: &'static str,
+    finish_reason: FinishReason,
     /// Absent in events of older versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<Session>,
@@ -79,10 +110,11 @@ pub(crate) struct Done {
 impl From<pb::Done> for Done {
     fn from(done: pb::Done) -> Self {
         let finish_reason = match done.finish_reason() {
-            pb::FinishReason::Stop => "stop",
-            pb::FinishReason::Length => "length",
-            pb::FinishReason::ContentFilter => "content_filter",
-            pb::FinishReason::Unspecified => "unknown",
+            pb::FinishReason::Stop => FinishReason::Stop,
+            pb::FinishReason::Length => FinishReason::Length,
+            pb::FinishReason::ContentFilter => FinishReason::ContentFilter,
+            pb::FinishReason::Cancelled => FinishReason::Cancelled,
+            pb::FinishReason::Unspecified => FinishReason::Unknown,
         };
         Self {
             message: Message::from(done.message.unwrap_or_default()),

@@ -1,11 +1,13 @@
 //! JSON of the REST API. The OpenAPI document is generated from these types.
 
 mod chat;
+mod events;
 mod export;
 mod requests;
 pub(crate) mod schemas;
 
-pub(crate) use chat::{Accepted, ChatRequest, Delta, Done, Reply, chat};
+pub(crate) use chat::{Accepted, CancelRequest, Cancellation, ChatRequest, Delta, Done, Reply, cancel, chat};
+pub(crate) use events::{Checkpoint, Ended, Expiring, ReplyDelta, Snapshot, TurnState, WatchEvent};
 pub(crate) use export::Conversation;
 pub(crate) use requests::{AppendRequest, CreateRequest, append, create};
 
@@ -131,6 +133,22 @@ impl From<pb::ListResponse> for Sessions {
     }
 }
 
+/// Reason why a reply ended.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FinishReason {
+    /// The model completed the reply.
+    Stop,
+    /// The reply was cut at a limit.
+    Length,
+    /// The model's provider withheld the rest.
+    ContentFilter,
+    /// The turn was cancelled.
+    Cancelled,
+    /// The model sent no reason, or one that is not known.
+    Unknown,
+}
+
 /// A stored message.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Message {
@@ -147,11 +165,21 @@ pub(crate) struct Message {
     #[schema(value_type = schemas::Metadata)]
     #[serde(serialize_with = "as_json")]
     metadata: Option<EncodedStruct>,
+    /// Reason why the reply of a turn ended; absent in other messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finish_reason: Option<FinishReason>,
 }
 
 impl From<pb::Message> for Message {
     fn from(message: pb::Message) -> Self {
         Self {
+            finish_reason: match message.finish_reason() {
+                pb::FinishReason::Unspecified => None,
+                pb::FinishReason::Stop => Some(FinishReason::Stop),
+                pb::FinishReason::Length => Some(FinishReason::Length),
+                pb::FinishReason::ContentFilter => Some(FinishReason::ContentFilter),
+                pb::FinishReason::Cancelled => Some(FinishReason::Cancelled),
+            },
             seq: message.seq,
             role: match message.role() {
                 pb::Role::Assistant => Role::Assistant,

@@ -2,7 +2,7 @@
 
 use super::Api;
 use crate::{
-    backend::{ConfigClient, Method, PersonasClient},
+    backend::{ChatClient, ConfigClient, Method},
     caller::CallerExtension,
     error::{Problem, Refusals},
     json::rfc3339,
@@ -48,11 +48,11 @@ pub(super) async fn personas(
     State(api): State<Api>,
     caller: CallerExtension,
 ) -> Result<Json<Personas>, Problem> {
-    let send = |mut client: PersonasClient, request| async move { client.list_personas(request).await };
+    let send = |mut client: ChatClient, request| async move { client.list_personas(request).await };
     let request = chat::ListPersonasRequest {};
     let response = api
         .backend
-        .call(api.backend.personas(), &caller, Method::idempotent("ListPersonas"), request, send)
+        .call(api.backend.chat(), &caller, Method::idempotent("ListPersonas"), request, send)
         .await?;
     let render = |persona: chat::Persona| {
         let chat::Persona { key, name, role, description, tags } = persona;

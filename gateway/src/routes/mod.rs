@@ -2,13 +2,23 @@
 
 mod chat;
 mod config;
+mod event_stream;
+mod events;
 mod export;
 mod health;
 mod render;
 mod security;
 mod sessions;
 
-use crate::{backend::Backend, error::Problem, extract::CREATE, json::schemas, rules::Rules};
+pub(crate) use events::LAST_EVENT_ID;
+
+use crate::{
+    backend::Backend,
+    error::Problem,
+    extract::CREATE,
+    json::{Checkpoint, Ended, Expiring, ReplyDelta, Snapshot, TurnState, schemas},
+    rules::Rules,
+};
 use axum::{
     Router,
     body::Bytes,
@@ -23,7 +33,10 @@ use axum::{
 use runtime::{Lifecycle, memory::MemoryBudget};
 use security::{Security, without_credential};
 use std::sync::Arc;
-use utoipa::OpenApi;
+use utoipa::{
+    OpenApi,
+    openapi::{RefOr, Required},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
@@ -32,6 +45,9 @@ pub(crate) const DOCS: &str = "/docs";
 
 /// Path of the health of the dependencies, which needs no credential.
 const HEALTH: &str = "/health";
+
+/// Path of Cancel, which needs no body.
+const CANCEL: &str = "/api/session/{user_id}/chat/cancel";
 
 /// State of the handlers.
 #[derive(Clone)]
@@ -55,6 +71,12 @@ pub(crate) struct Api {
     ),
     components(schemas(
         Problem,
+        Checkpoint,
+        Ended,
+        Expiring,
+        ReplyDelta,
+        Snapshot,
+        TurnState,
         schemas::MetadataValue,
         schemas::ExportFormat,
         schemas::PageSize,
@@ -74,12 +96,15 @@ pub(crate) fn router(api: Api) -> (Router, Rules) {
         .routes(routes!(export::export))
         .routes(routes!(sessions::append))
         .routes(routes!(sessions::touch))
+        .routes(routes!(events::events))
         .routes(routes!(chat::chat))
+        .routes(routes!(chat::cancel))
         .routes(routes!(config::personas))
         .routes(routes!(config::config))
         .routes(routes!(health::health))
         .split_for_parts();
     without_credential(&mut document, HEALTH);
+    optional_body(&mut document, CANCEL);
     let rules = Rules::new(&document);
     // Encoded once, so that clients that do not read it share its memory.
     let document = Bytes::from(serde_json::to_vec(&document).expect("strings become JSON"));
@@ -91,6 +116,15 @@ pub(crate) fn router(api: Api) -> (Router, Rules) {
         .method_not_allowed_fallback(wrong_method)
         .with_state(api);
     (router, rules)
+}
+
+/// Marks the body of an operation as optional. The attribute of an optional type would also permit the body `null`.
+fn optional_body(document: &mut utoipa::openapi::OpenApi, path: &str) {
+    let operation = document.paths.paths.get_mut(path).and_then(|item| item.post.as_mut());
+    let body = operation.and_then(|operation| operation.request_body.as_mut());
+    if let Some(RefOr::T(body)) = body {
+        body.required = Some(Required::False);
+    }
 }
 
 /// Rejects a method. The path of Create allows one method of its own; the others belong to the session of this name.

@@ -24,6 +24,7 @@ use nono_proto::session::v1 as pb;
             ("export" = (operation_id = "export", parameters(("user_id" = "$response.body#/user_id")))),
             ("append" = (operation_id = "append", parameters(("user_id" = "$response.body#/user_id")))),
             ("chat" = (operation_id = "chat", parameters(("user_id" = "$response.body#/user_id")))),
+            ("cancel" = (operation_id = "cancel", parameters(("user_id" = "$response.body#/user_id")))),
             ("touch" = (operation_id = "touch", parameters(("user_id" = "$response.body#/user_id")))),
             ("delete" = (operation_id = "delete", parameters(("user_id" = "$response.body#/user_id")))),
         )),

@@ -10,7 +10,7 @@ use std::{
     process::{Child, ChildStderr, Command, Stdio},
     time::Instant,
 };
-use testkit::RedisServer;
+use testkit::{RedisServer, cpu_seconds};
 use tonic::transport::Channel;
 
 /// Number of sessions that are read, and of those that are appended to.
@@ -104,7 +104,7 @@ impl Deployment {
 
     fn cpu_seconds(&self) -> Vec<f64> {
         let pids = self.programs().chain([self.redis.pid(), std::process::id()]);
-        pids.map(process::cpu_seconds).collect()
+        pids.map(cpu_seconds).collect()
     }
 
     /// Begins a measurement.

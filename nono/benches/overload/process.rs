@@ -1,17 +1,6 @@
-//! CPU time, memory and cores of processes on Linux.
+//! Memory and cores of processes on Linux.
 
 use std::{fs, process::Command, thread::available_parallelism};
-
-/// Ticks of `/proc` in a second, the same on every machine.
-const TICKS_PER_SECOND: f64 = 100.0;
-
-/// Returns the CPU time of a process in seconds.
-pub(super) fn cpu_seconds(pid: u32) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // The name may contain anything. Of the fields after it, the 12th and 13th are the ticks in user and kernel mode.
-    let ticks = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2);
-    ticks.map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / TICKS_PER_SECOND
-}
 
 /// Returns the largest resident memory of a process in MiB since [`reset_peak`].
 pub(super) fn peak_mebibytes(pid: u32) -> u64 {

@@ -114,8 +114,11 @@ async fn other_sites_can_neither_write_nor_read() {
     let stranger = ann.with_cookie(None);
     let response = stranger.send(Method::OPTIONS, "/api/session/a", None, &preflight).await;
     assert_eq!(response.status(), 200);
-    let methods = response.headers()["access-control-allow-methods"].to_str().unwrap().to_owned();
+    let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+    let methods = header("access-control-allow-methods");
     assert!(methods.contains("DELETE") && !methods.contains('*'), "{methods}");
+    // A page that reads a stream of events sends this header when it continues.
+    assert!(header("access-control-allow-headers").contains("last-event-id"));
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ use tonic::{Code, Request, Status, client::Grpc, transport::Channel};
 use tonic_types::StatusExt;
 
 /// Code of each method for an owner without sessions, called for the session `a` of another owner.
-const FOREIGN: [(&str, Code); 11] = [
+const FOREIGN: [(&str, Code); 13] = [
+    ("/nono.chat.v1.ChatService/Cancel", Code::NotFound),
     ("/nono.chat.v1.ChatService/Chat", Code::NotFound),
     ("/nono.chat.v1.ChatService/ListPersonas", Code::Ok),
     ("/nono.config.v1.ConfigService/GetConfig", Code::Ok),
@@ -22,6 +23,7 @@ const FOREIGN: [(&str, Code); 11] = [
     ("/nono.session.v1.SessionService/History", Code::NotFound),
     ("/nono.session.v1.SessionService/List", Code::Ok),
     ("/nono.session.v1.SessionService/Touch", Code::NotFound),
+    ("/nono.session.v1.SessionService/Watch", Code::NotFound),
     ("/grpc.health.v1.Health/Check", Code::Ok),
 ];
 /// Methods that need no credential.
@@ -61,7 +63,7 @@ fn request(path: &str) -> Bytes {
             ..Default::default()
         }
         .encode_to_vec(),
-        "Create" | "Get" | "History" | "Delete" | "Touch" => {
+        "Create" | "Get" | "History" | "Delete" | "Touch" | "Watch" | "Cancel" => {
             pb::GetRequest { user_id: user_id() }.encode_to_vec()
         }
         _ => Vec::new(),
@@ -166,4 +168,5 @@ async fn every_method_hides_the_sessions_of_other_owners() {
 }
 
 /// An owner for each method, which has no session before.
-const OWNERS: [&str; 11] = ["o1", "o2", "o3", "o4", "o5", "o6", "o7", "o8", "o9", "ANN", "ann2"];
+const OWNERS: [&str; 13] =
+    ["o1", "o2", "o3", "o4", "o5", "o6", "o7", "o8", "o9", "o10", "o11", "ANN", "ann2"];

@@ -9,23 +9,26 @@ use std::collections::BTreeSet;
 pub const PUBLIC: [&str; 1] = ["get /health"];
 
 /// The body of a valid request for each route that takes one.
-const BODIES: [(&str, &str); 3] = [
+const BODIES: [(&str, &str); 4] = [
     ("post /api/session/create", r#"{"user_id":"new"}"#),
     ("post /api/session/{user_id}/chat", r#"{"message":"hello"}"#),
+    ("post /api/session/{user_id}/chat/cancel", r#"{"request_id":"r"}"#),
     ("post /api/session/{user_id}/messages", r#"{"messages":[{"role":"user","content":"hello"}]}"#),
 ];
 
 /// Status of each route for an owner without sessions, if the session `a` belongs to another one.
-const FOREIGN: [(&str, u16); 11] = [
+const FOREIGN: [(&str, u16); 13] = [
     ("delete /api/session/{user_id}", 404),
     ("get /api/config", 200),
     ("get /api/personas", 200),
     ("get /api/session/{user_id}", 404),
+    ("get /api/session/{user_id}/events", 404),
     ("get /api/session/{user_id}/export", 404),
     ("get /api/session/{user_id}/history", 404),
     ("get /api/sessions", 200),
     ("post /api/session/create", 200),
     ("post /api/session/{user_id}/chat", 404),
+    ("post /api/session/{user_id}/chat/cancel", 404),
     ("post /api/session/{user_id}/messages", 404),
     ("post /api/session/{user_id}/touch", 404),
 ];

@@ -21,6 +21,7 @@ use session_service::{
     personas::Personas,
     store::{Policy, SessionStore, memory::MemoryStore, redis::RedisStore},
     turn::TurnLimits,
+    watch::DEFAULT_MAX_WATCHERS,
 };
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 use testkit::{ModelServer, RedisServer};
@@ -260,6 +261,7 @@ async fn service_with_limits(
         model,
         context_messages: 20,
         turn_limits,
+        max_watchers: DEFAULT_MAX_WATCHERS,
     };
     let memory = MemoryBudgets::default();
     let service = Service::new(parts, &lifecycle, &memory, &mut Registry::default()).await;

@@ -218,14 +218,18 @@ async fn the_turn_of_a_killed_process_is_free_once_its_lease_expires() {
     program.signal(Signal::SIGKILL);
     assert!(events.rest().await.iter().all(|event| event.name == "delta"));
     let (_program, app) = start_service(&redis, &model, &[]).await;
-    let busy = app.post("/api/session/a/chat", &say("hi", "r")).await;
+    let busy = app.post("/api/session/a/chat", &say("next", "s")).await;
     assert_eq!(busy.problem(409)["reason"], "TURN_IN_PROGRESS");
     let until = redis.ask(&["HGET", "session:{a}", "turn_until"]);
     let until: u64 = until.lines().nth(1).unwrap().parse().unwrap();
     let now: u64 = redis.ask(&["TIME"]).lines().nth(2).unwrap().parse().unwrap();
     assert!(until <= (now + 31) * 1000, "the lease ends within 30 seconds");
-    // The lease expires.
+    // A retry attaches to the turn until its lease expires.
+    let mut attached = Events::open(&app, "a", &say("hi", "r")).await;
+    assert_eq!(attached.next().await.unwrap().name, "accepted");
     redis.ask(&["HSET", "session:{a}", "turn_until", "1"]);
+    let lost = attached.rest().await.pop().unwrap();
+    assert_eq!((lost.name.as_str(), &lost.data["reason"]), ("error", &json!("MODEL_UNAVAILABLE")));
     let reply = app.post("/api/session/a/chat", &say("hi", "r")).await.ok();
     assert_eq!(reply["message"]["seq"], 2);
     let posted = app.request(Method::GET, "/api/session/a/history");

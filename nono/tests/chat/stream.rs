@@ -5,8 +5,8 @@ use reqwest::{Method, Response};
 use serde_json::Value;
 use std::{collections::VecDeque, time::Duration};
 
-/// Timeout for an event.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// Timeout for an event. A watched session has one at least every 20 s.
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// Timeout for a stream.
 const STREAM_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -14,6 +14,8 @@ const STREAM_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Event {
     pub name: String,
+    /// Cursor of an event of a watched session.
+    pub id: Option<String>,
     pub data: Value,
 }
 
@@ -29,7 +31,11 @@ impl Events {
     pub async fn open(app: &App, user_id: &str, body: &Value) -> Self {
         let request = app.request(Method::POST, &format!("/api/session/{user_id}/chat"));
         let request = request.header("accept", "text/event-stream").timeout(STREAM_TIMEOUT);
-        let response = request.json(body).send().await.unwrap();
+        Self::of(request.json(body).send().await.unwrap())
+    }
+
+    /// Reads the events of a response.
+    pub fn of(response: Response) -> Self {
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["cache-control"], "no-store");
@@ -64,5 +70,10 @@ impl Events {
 
 fn parse(block: &str) -> Option<Event> {
     let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::trim_start);
-    Some(Event { name: field("event:")?.to_owned(), data: serde_json::from_str(field("data:")?).unwrap() })
+    let id = field("id:").map(str::to_owned);
+    Some(Event {
+        name: field("event:")?.to_owned(),
+        id,
+        data: serde_json::from_str(field("data:")?).unwrap(),
+    })
 }

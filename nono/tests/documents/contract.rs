@@ -2,7 +2,7 @@
 
 use super::{document, documents};
 use prost::Message;
-use prost_types::{DescriptorProto, FileDescriptorSet};
+use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, FileDescriptorSet};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -30,6 +30,11 @@ fn descriptors() -> FileDescriptorSet {
     let set = FileDescriptorSet::decode(nono_proto::FILE_DESCRIPTOR_SET).unwrap();
     let ours = set.file.into_iter().filter(|file| file.package().starts_with("nono."));
     FileDescriptorSet { file: ours.collect() }
+}
+
+/// Returns the enums of a file, with those in its messages.
+fn enums(file: &FileDescriptorProto) -> impl Iterator<Item = &EnumDescriptorProto> {
+    file.enum_type.iter().chain(file.message_type.iter().flat_map(|message| &message.enum_type))
 }
 
 fn openapi() -> Value {
@@ -65,9 +70,9 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn every_reason_in_a_document_exists() {
     let reasons = reasons();
-    let enums = descriptors().file.into_iter().flat_map(|file| file.enum_type);
-    let values: BTreeSet<_> =
-        enums.flat_map(|kind| kind.value).map(|value| value.name().to_owned()).collect();
+    let files = descriptors().file;
+    let values = files.iter().flat_map(enums).flat_map(|kind| &kind.value);
+    let values: BTreeSet<_> = values.map(|value| value.name().to_owned()).collect();
     let (mut checked, mut unknown) = (0, Vec::new());
     for document in documents() {
         for word in words(&document.text) {
@@ -146,7 +151,7 @@ fn every_service_method_and_field_is_in_the_api_document() {
             missing.extend(fields(message).iter().map(|field| format!("{}.{field}", message.name())));
         }
         // The reasons have their own table.
-        let enums = file.enum_type.iter().filter(|kind| kind.name() != "ErrorReason");
+        let enums = enums(&file).filter(|kind| kind.name() != "ErrorReason");
         let values = enums.flat_map(|kind| &kind.value).map(|value| value.name());
         let values = values.filter(|name| !name.ends_with("_UNSPECIFIED"));
         missing.extend(values.filter(|name| !spans.contains(name)).map(str::to_owned));

@@ -10,7 +10,7 @@ const COMMANDS: [(&str, &[&str]); 4] =
 /// Variables of the build.
 const BUILD_VARIABLES: [&str; 1] = ["NONO_GIT_SHA"];
 /// Flags of other programs that the documents show: cargo, docker, kubectl, curl, node, redis-cli.
-const OTHER_FLAGS: [&str; 18] = [
+const OTHER_FLAGS: [&str; 19] = [
     "--bench",
     "--build",
     "--build-arg",
@@ -21,6 +21,7 @@ const OTHER_FLAGS: [&str; 18] = [
     "--follow",
     "--from-file",
     "--latency",
+    "--max-time",
     "--pattern",
     "--release",
     "--scan",

@@ -52,6 +52,12 @@ pub async fn every_operation_rejects_unknown_parameters_and_bodies(app: &App) {
     for empty in [" {} ", "{ }", "\u{feff}{}"] {
         app.send(app.request(Method::POST, "/api/session/a/touch").body(empty)).await.ok();
     }
+    for empty in ["", "{}", r#"{"request_id":null}"#] {
+        let cancelled = app.post_text("/api/session/a/chat/cancel", empty).await.ok();
+        assert_eq!(cancelled, json!({ "cancelled": false }), "{empty:?}");
+    }
+    app.send(app.request(Method::POST, "/api/session/a/chat/cancel")).await.ok();
+    app.send(app.request(Method::POST, "/api/session/a/chat/cancel").body("{}")).await.problem(415);
     let both = app.get("/api/session/a/history?before=1&after=1").await;
     assert!(!both.text.contains("before_seq"), "the detail has JSON names: {}", both.text);
     both.problem(400);
@@ -71,7 +77,7 @@ fn valid_body(path: &str) -> Value {
 pub async fn the_openapi_document_is_as_strict_as_the_parser(app: &App) {
     let document = app.get("/openapi.json").await.ok();
     let schemas = &document["components"]["schemas"];
-    for name in ["CreateRequest", "AppendRequest", "NewMessage", "ChatRequest"] {
+    for name in ["CreateRequest", "AppendRequest", "NewMessage", "ChatRequest", "CancelRequest"] {
         assert_eq!(schemas[name]["additionalProperties"], false, "{name}");
     }
     for (schema, keyword, expected) in [
@@ -117,7 +123,7 @@ pub async fn a_duplicate_key_is_rejected(app: &App) {
 
 pub async fn an_empty_request_id_is_rejected(app: &App) {
     app.create("a").await;
-    for path in ["create", "a/messages", "a/chat"] {
+    for path in ["create", "a/messages", "a/chat", "a/chat/cancel"] {
         let mut body = valid_body(&format!("/{path}"));
         body["request_id"] = json!("");
         let response = app.post(&format!("/api/session/{path}"), &body).await;

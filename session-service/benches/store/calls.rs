@@ -1,7 +1,7 @@
 //! Cost of calls in the released program, relative to a health check, which does nothing; and with a store that takes no time,
 //! which is the lower bound for any store.
 
-use super::{ROUND, ROUNDS, cpu, median};
+use super::{ROUND, ROUNDS, median};
 use nono_proto::session::v1::{
     AppendRequest, CreateRequest, GetRequest, HistoryRequest, IfExists, NewMessage, Role,
     session_service_client::SessionServiceClient,
@@ -13,7 +13,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
-use testkit::RedisServer;
+use testkit::{RedisServer, cpu_seconds};
 use tokio::task::JoinSet;
 use tonic::transport::Channel;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -92,9 +92,9 @@ async fn round(redis: &RedisServer, store: &str, figures: &mut [Figures]) {
         }
         make(&channels[0], if *call == Call::Append { APPENDED } else { CALLERS }).await;
         let pids = [service.0.id(), redis.pid(), std::process::id()];
-        let before = cpu::used(pids);
+        let before = used(pids);
         let (calls, took) = load(&channels, *call).await;
-        for ((costs, after), before) in figures.costs.iter_mut().zip(cpu::used(pids)).zip(before) {
+        for ((costs, after), before) in figures.costs.iter_mut().zip(used(pids)).zip(before) {
             costs.push((after - before) / calls);
         }
         let rate = calls / took.as_secs_f64();
@@ -203,4 +203,9 @@ async fn ask(channel: &Channel, call: Call, own: usize, next: usize) {
 fn said() -> NewMessage {
     let content = "hello, this is a message of about fifty characters".into();
     NewMessage { role: Role::User.into(), content, metadata: None }
+}
+
+/// Returns the CPU time of each process in microseconds.
+fn used<const N: usize>(pids: [u32; N]) -> [f64; N] {
+    pids.map(|pid| cpu_seconds(pid) * 1e6)
 }

@@ -5,7 +5,6 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark is for the person who runs it")]
 
 mod calls;
-mod cpu;
 
 use session_service::{
     domain::{

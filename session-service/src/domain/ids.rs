@@ -2,6 +2,7 @@
 
 use super::limits::{OWNER_MAX_BYTES, REQUEST_ID_MAX_BYTES, USER_ID_MAX_BYTES};
 use std::{fmt, sync::Arc};
+use uuid::Uuid;
 
 /// Owner of sessions, derived from a credential and never from a field of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,6 +106,30 @@ impl TryFrom<&str> for RequestId {
     fn try_from(text: &str) -> Result<Self, String> {
         plain_text(text, REQUEST_ID_MAX_BYTES)?;
         Ok(Self(text.into()))
+    }
+}
+
+/// Identifier of one life of a session's name: a session that is deleted and created again has another one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Incarnation(Arc<str>);
+
+impl Incarnation {
+    /// Number of characters of a random incarnation.
+    const LEN: usize = 12;
+
+    /// Returns a new one.
+    pub fn random() -> Self {
+        Self(Uuid::new_v4().simple().to_string()[..Self::LEN].into())
+    }
+
+    /// Returns one that is stored, or that a caller names.
+    pub fn stored(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

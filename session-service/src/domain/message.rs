@@ -107,6 +107,8 @@ pub enum FinishReason {
     Length,
     /// The model's provider withheld the rest.
     ContentFilter,
+    /// The turn was cancelled. The reply is what the model had generated until then.
+    Cancelled,
     /// The model gave no reason, or one that this version does not know.
     Unknown,
 }
@@ -118,13 +120,14 @@ impl FinishReason {
             Self::Stop => "stop",
             Self::Length => "length",
             Self::ContentFilter => "content_filter",
+            Self::Cancelled => "cancelled",
             Self::Unknown => "unknown",
         }
     }
 
     /// Returns the reason of this name. A name of a later version is [`FinishReason::Unknown`].
     pub fn stored(name: &str) -> Self {
-        let known = [Self::Stop, Self::Length, Self::ContentFilter];
+        let known = [Self::Stop, Self::Length, Self::ContentFilter, Self::Cancelled];
         known.into_iter().find(|reason| reason.as_str() == name).unwrap_or(Self::Unknown)
     }
 }

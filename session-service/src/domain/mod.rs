@@ -8,7 +8,7 @@ mod page;
 mod session;
 mod time;
 
-pub use ids::{Owner, PersonaKey, RequestId, UserId};
+pub use ids::{Incarnation, Owner, PersonaKey, RequestId, UserId};
 pub use message::{Batch, Content, FinishReason, Message, NewMessage, NewReply, Role};
 pub use metadata::Metadata;
 pub use page::{Cursor, HistoryPage, HistoryRange, PageSize};

@@ -36,6 +36,8 @@ fn limits(class: Class) -> LimiterSettings {
 /// have a limit of their own.
 pub(super) fn class(service: &str, method: &str) -> Option<Class> {
     match (service, method) {
+        // A limit of their own.
+        ("nono.session.v1.SessionService", "Watch") => None,
         ("nono.session.v1.SessionService", "History") => Some(Class::Page),
         ("nono.session.v1.SessionService", "List") => Some(Class::List),
         ("nono.session.v1.SessionService", _) => Some(Class::Point),

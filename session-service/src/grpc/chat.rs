@@ -27,6 +27,16 @@ impl ChatService for ChatApi {
         Ok(Response::new(Box::pin(responses)))
     }
 
+    async fn cancel(
+        &self,
+        request: Request<pb::CancelRequest>,
+    ) -> Result<Response<pb::CancelResponse>, Status> {
+        let owner = owner_of(&request)?;
+        let (user_id, request_id) = parse::cancel(request.get_ref())?;
+        let result = self.turns.cancel(owner, user_id, request_id).await.map_err(status::from_turn)?;
+        render::cancellation(result).map(Response::new)
+    }
+
     async fn list_personas(
         &self,
         _: Request<pb::ListPersonasRequest>,

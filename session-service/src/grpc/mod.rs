@@ -18,6 +18,7 @@ mod reflection;
 mod render;
 mod session;
 mod status;
+mod watch_stream;
 
 use crate::{
     domain::limits::GRPC_MESSAGE_MAX_BYTES,
@@ -25,6 +26,7 @@ use crate::{
     personas::Personas,
     store::{Policy, SessionStore},
     turn::{TurnContext, TurnLimits, TurnMetrics, Turns},
+    watch::{NotifyingStore, WatchMetrics, Watchers},
 };
 use authentication::{Authentication, AuthenticationMetrics};
 use axum::{Router, middleware::from_fn_with_state, response::Response};
@@ -66,6 +68,8 @@ pub struct Dependencies {
     pub context_messages: usize,
     /// Limits of turns.
     pub turn_limits: TurnLimits,
+    /// Maximum number of watchers.
+    pub max_watchers: u32,
 }
 
 /// The service, ready to be served on a port.
@@ -87,13 +91,25 @@ impl Service {
         memory: &MemoryBudgets,
         registry: &mut Registry,
     ) -> Self {
-        let Dependencies { store, policy, access, personas, model, context_messages, turn_limits } =
-            dependencies;
+        let Dependencies {
+            store,
+            policy,
+            access,
+            personas,
+            model,
+            context_messages,
+            turn_limits,
+            max_watchers,
+        } = dependencies;
+        let watch_metrics = WatchMetrics::register(registry);
+        let watchers = Watchers::new(store.clone(), max_watchers, lifecycle.stopping_token(), watch_metrics);
+        let store: Arc<dyn SessionStore> = Arc::new(NotifyingStore::new(store, watchers.clone()));
         lifecycle.set_dependency(health::STORE, false);
         let powered_by = model.name().to_owned();
         let (model_health, model_health_changes) = watch::channel(true);
         let turns = Turns::new(TurnContext {
             store: store.clone(),
+            watchers: watchers.clone(),
             personas: personas.clone(),
             model,
             model_health,
@@ -111,16 +127,15 @@ impl Service {
                     .max_encoding_message_size(GRPC_MESSAGE_MAX_BYTES)
             };
         }
-        let routes =
-            Routes::new(limited!(SessionServiceServer, SessionApi { store: store.clone(), personas }))
-                .add_service(limited!(ChatServiceServer, ChatApi { turns: turns.clone() }))
-                .add_service(limited!(
-                    ConfigServiceServer,
-                    ConfigApi { store: store.clone(), policy, powered_by }
-                ))
-                .add_service(health.accept_compressed(CompressionEncoding::Gzip))
-                .add_service(reflection::v1().accept_compressed(CompressionEncoding::Gzip))
-                .add_service(reflection::v1alpha().accept_compressed(CompressionEncoding::Gzip));
+        let routes = Routes::new(limited!(
+            SessionServiceServer,
+            SessionApi { store: store.clone(), personas, watchers }
+        ))
+        .add_service(limited!(ChatServiceServer, ChatApi { turns: turns.clone() }))
+        .add_service(limited!(ConfigServiceServer, ConfigApi { store: store.clone(), policy, powered_by }))
+        .add_service(health.accept_compressed(CompressionEncoding::Gzip))
+        .add_service(reflection::v1().accept_compressed(CompressionEncoding::Gzip))
+        .add_service(reflection::v1alpha().accept_compressed(CompressionEncoding::Gzip));
         let authentication = Authentication { access, metrics: AuthenticationMetrics::register(registry) };
         let state = CallLayerState {
             authentication: authentication.clone(),

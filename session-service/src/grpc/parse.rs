@@ -8,8 +8,13 @@ use crate::{
     },
     personas::Personas,
     store::{ListPage, TurnRequest, TurnToken},
+    watch::{Start, WatchCursor},
 };
-use nono_proto::{EncodedStruct, Violations, chat::v1::ChatRequest, session::v1 as pb};
+use nono_proto::{
+    EncodedStruct, Violations,
+    chat::v1::{CancelRequest, ChatRequest},
+    session::v1 as pb,
+};
 use prost::Message;
 use std::fmt::Display;
 use tonic::Status;
@@ -108,6 +113,28 @@ pub(super) fn history(request: &pb::HistoryRequest) -> Result<(UserId, HistoryPa
         }
     };
     let parsed = (|| Some((user_id?, HistoryPage { range: range?, size: size? })))();
+    checks.finish(parsed)
+}
+
+pub(super) fn watch(request: &pb::WatchRequest) -> Result<(UserId, Start), Status> {
+    let mut checks = Checks::default();
+    let user_id = checks.user_id(&request.user_id);
+    let start = match request.cursor.as_str() {
+        "" => Some(Start::Now),
+        cursor => {
+            let cursor = WatchCursor::try_from(cursor).map_err(String::from);
+            checks.check("cursor", cursor).map(Start::Cursor)
+        }
+    };
+    let parsed = (|| Some((user_id?, start?)))();
+    checks.finish(parsed)
+}
+
+pub(super) fn cancel(request: &CancelRequest) -> Result<(UserId, Option<RequestId>), Status> {
+    let mut checks = Checks::default();
+    let user_id = checks.user_id(&request.user_id);
+    let request_id = checks.request_id(&request.request_id);
+    let parsed = (|| Some((user_id?, request_id?)))();
     checks.finish(parsed)
 }
 

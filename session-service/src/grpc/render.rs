@@ -8,7 +8,7 @@ use crate::{
     },
     personas::Persona,
     store::{Appended, Created, History, SessionPage},
-    turn::TurnEvent,
+    turn::{Cancellation, TurnEvent},
 };
 use nono_proto::{
     chat::v1::{self as chat, chat_response::Event},
@@ -85,7 +85,7 @@ fn messages(messages: Vec<Message>) -> Result<Vec<pb::Message>, Status> {
     messages.into_iter().map(message).collect()
 }
 
-fn message(message: Message) -> Result<pb::Message, Status> {
+pub(super) fn message(message: Message) -> Result<pb::Message, Status> {
     let role = match message.role {
         Role::User => pb::Role::User,
         Role::Assistant => pb::Role::Assistant,
@@ -97,7 +97,24 @@ fn message(message: Message) -> Result<pb::Message, Status> {
         content: message.content.into_string(),
         timestamp: Some(timestamp(message.timestamp)),
         metadata: Some(metadata::render(&message.metadata).map_err(status::internal)?),
+        finish_reason: stored_finish_reason(message.finish_reason).into(),
     })
+}
+
+/// Returns the finish reason of a message, unspecified unless it is the reply of a turn.
+fn stored_finish_reason(reason: Option<FinishReason>) -> pb::FinishReason {
+    match reason {
+        None | Some(FinishReason::Unknown) => pb::FinishReason::Unspecified,
+        Some(FinishReason::Stop) => pb::FinishReason::Stop,
+        Some(FinishReason::Length) => pb::FinishReason::Length,
+        Some(FinishReason::ContentFilter) => pb::FinishReason::ContentFilter,
+        Some(FinishReason::Cancelled) => pb::FinishReason::Cancelled,
+    }
+}
+
+pub(super) fn cancellation(result: Cancellation) -> Result<chat::CancelResponse, Status> {
+    let Cancellation { cancelled, reply } = result;
+    Ok(chat::CancelResponse { cancelled, message: reply.map(message).transpose()? })
 }
 
 pub(super) fn turn_event(event: TurnEvent) -> Result<chat::ChatResponse, Status> {
@@ -123,6 +140,7 @@ fn finish_reason(reason: Option<FinishReason>) -> chat::FinishReason {
         FinishReason::Stop => chat::FinishReason::Stop,
         FinishReason::Length => chat::FinishReason::Length,
         FinishReason::ContentFilter => chat::FinishReason::ContentFilter,
+        FinishReason::Cancelled => chat::FinishReason::Cancelled,
         FinishReason::Unknown => chat::FinishReason::Unspecified,
     }
 }

@@ -1,7 +1,11 @@
 //! gRPC handlers of the session service: parse, call the store, render.
 
-use super::{authentication::owner_of, parse, render, status};
-use crate::{personas::Personas, store::SessionStore};
+use super::{
+    authentication::owner_of,
+    parse, render, status,
+    watch_stream::{self, WatchStream},
+};
+use crate::{personas::Personas, store::SessionStore, watch::Watchers};
 use nono_proto::session::v1::{self as pb, session_service_server::SessionService};
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
@@ -10,10 +14,13 @@ use tonic::{Request, Response, Status};
 pub(super) struct SessionApi {
     pub(super) store: Arc<dyn SessionStore>,
     pub(super) personas: Arc<Personas>,
+    pub(super) watchers: Watchers,
 }
 
 #[tonic::async_trait]
 impl SessionService for SessionApi {
+    type WatchStream = WatchStream;
+
     async fn create(
         &self,
         request: Request<pb::CreateRequest>,
@@ -77,5 +84,11 @@ impl SessionService for SessionApi {
         let user_id = parse::user_id(&request.get_ref().user_id)?;
         self.store.delete(&owner, &user_id).await.map_err(status::from_store)?;
         Ok(Response::new(pb::DeleteResponse {}))
+    }
+    async fn watch(&self, request: Request<pb::WatchRequest>) -> Result<Response<WatchStream>, Status> {
+        let owner = owner_of(&request)?;
+        let (user_id, start) = parse::watch(request.get_ref())?;
+        let watcher = self.watchers.watch(owner, user_id, &start).await.map_err(status::from_watch)?;
+        Ok(Response::new(watch_stream::stream(watcher)))
     }
 }

@@ -4,8 +4,9 @@ use crate::{
     auth::Rejection,
     domain::limits::{GRPC_MESSAGE_MAX_BYTES, LISTING_TTL, OWNER_MAX_BYTES},
     model::ModelError,
-    store::{Cause, StoreError, Unreachable},
+    store::{Cause, StoreError, TurnFailure, Unreachable},
     turn::TurnError,
+    watch::WatchError,
 };
 use nono_proto::{OMITTED, Violations, reason};
 use std::{collections::HashMap, time::Duration};
@@ -98,9 +99,51 @@ pub(super) fn from_turn(error: TurnError) -> Status {
             let text = "this owner has the maximum number of running turns; nothing was stored, retry when one has ended";
             rate_limited(TURN_RETRY_DELAY, text)
         }
-        TurnError::Orphaned => orphaned(),
-        TurnError::ShuttingDown => shutting_down(),
+        TurnError::Orphaned => from_failure(TurnFailure::Orphaned),
+        TurnError::ShuttingDown => from_failure(TurnFailure::ShuttingDown),
+        TurnError::Failed(failure) => from_failure(failure),
+        TurnError::Lost => incomplete(
+            "the process that generated the reply stopped before it was complete; retry with the same request_id",
+        ),
+        TurnError::TooManyWatchers => too_many_watchers(),
+        TurnError::Cancelled => {
+            let text = "the turn was cancelled before there was any text; retry with the same request_id for a reply";
+            Status::with_error_details(Code::Aborted, text, details(reason::TURN_CANCELLED))
+        }
     }
+}
+
+/// Returns the error of a turn that ended without a reply.
+pub(super) fn from_failure(failure: TurnFailure) -> Status {
+    match failure {
+        TurnFailure::Model => model_unavailable(MODEL_RETRY_DELAY),
+        TurnFailure::SessionFull => from_store(StoreError::SessionFull),
+        TurnFailure::Store => store_unavailable(),
+        TurnFailure::ShuttingDown => incomplete(
+            "the service is shutting down and the reply is incomplete; retry with the same request_id",
+        ),
+        TurnFailure::Orphaned => incomplete(
+            "the caller had disconnected before the model generated a reply; retry with the same request_id",
+        ),
+    }
+}
+
+/// Returns the error that ends a watcher.
+pub(super) fn from_watch(error: WatchError) -> Status {
+    match error {
+        WatchError::Store(error) => from_store(error),
+        WatchError::TooManyWatchers => too_many_watchers(),
+        WatchError::ShuttingDown => {
+            let mut details = details(reason::STORE_UNAVAILABLE);
+            details.set_retry_info(Some(STORE_RETRY_DELAY));
+            let text = "the service is shutting down: continue with the last cursor";
+            Status::with_error_details(Code::Unavailable, text, details)
+        }
+    }
+}
+
+fn too_many_watchers() -> Status {
+    overloaded("the service is busy: it has the maximum number of watchers; retry")
 }
 
 fn from_model(error: ModelError) -> Status {
@@ -109,6 +152,10 @@ fn from_model(error: ModelError) -> Status {
         ModelError::RateLimited { retry_after: Some(delay), .. } => *delay,
         _ => MODEL_RETRY_DELAY,
     };
+    model_unavailable(delay)
+}
+
+fn model_unavailable(delay: Duration) -> Status {
     let mut details = details(reason::MODEL_UNAVAILABLE);
     details.set_retry_info(Some(delay));
     let text = "the model did not generate a reply; the message is stored: retry with the same request_id";
@@ -168,16 +215,6 @@ fn overloaded(text: &str) -> Status {
     Status::with_error_details(Code::ResourceExhausted, text, details)
 }
 
-fn orphaned() -> Status {
-    let text =
-        "the caller had disconnected before the model generated a reply; retry with the same request_id";
-    incomplete(text)
-}
-
-fn shutting_down() -> Status {
-    incomplete("the service is shutting down and the reply is incomplete; retry with the same request_id")
-}
-
 /// Returns the error of a turn that the service ended before its reply was complete.
 fn incomplete(text: &str) -> Status {
     let mut details = details(reason::MODEL_UNAVAILABLE);
@@ -230,6 +267,7 @@ pub(super) fn from_store(error: StoreError) -> Status {
             details.set_retry_info(Some(left.min(TURN_RETRY_DELAY)));
             Status::with_error_details(Code::Aborted, text, details)
         }
+        StoreError::TurnCancelled => from_turn(TurnError::Cancelled),
         StoreError::TurnLost => {
             let text = "another turn began before this reply was complete: see the history";
             let mut details = details(reason::TURN_IN_PROGRESS);
@@ -245,12 +283,16 @@ pub(super) fn from_store(error: StoreError) -> Status {
         }
         StoreError::Unavailable(cause) => {
             log_unavailable(&cause);
-            let mut details = details(reason::STORE_UNAVAILABLE);
-            details.set_retry_info(Some(STORE_RETRY_DELAY));
-            Status::with_error_details(Code::Unavailable, "the store is unavailable: retry", details)
+            store_unavailable()
         }
         StoreError::Corrupt(cause) => internal(cause),
     }
+}
+
+fn store_unavailable() -> Status {
+    let mut details = details(reason::STORE_UNAVAILABLE);
+    details.set_retry_info(Some(STORE_RETRY_DELAY));
+    Status::with_error_details(Code::Unavailable, "the store is unavailable: retry", details)
 }
 
 /// Logs the cause for one call. An outage is logged once, by the store itself.

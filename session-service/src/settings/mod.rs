@@ -13,6 +13,7 @@ use crate::{
         instrumented::{InstrumentedStore, StoreMetrics},
     },
     turn::{DEFAULT_MAX_TURNS, TurnLimits},
+    watch::DEFAULT_MAX_WATCHERS,
 };
 use clap::Args;
 use prometheus_client::registry::Registry;
@@ -89,6 +90,13 @@ pub struct ServiceSettings {
     )]
     pub max_turns_per_owner: Option<u32>,
 
+    /// Maximum number of streams that watch a session. Further ones are rejected with OVERLOADED.
+    #[arg(
+        long, env = "NONO_MAX_WATCHERS", value_name = "NUMBER", default_value_t = DEFAULT_MAX_WATCHERS,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub max_watchers: u32,
+
     /// Maximum duration of a turn after its caller disconnected. The reply so far is stored then.
     #[arg(
         long, env = "NONO_ORPHAN_TURN_MAX", value_name = "DURATION", default_value = "10m", help_heading = "Model",
@@ -131,6 +139,7 @@ pub struct ResolvedService {
     model_key: Option<(Current<ApiKey>, SettingFile)>,
     context_messages: usize,
     turn_limits: TurnLimits,
+    max_watchers: u32,
 }
 
 impl ServiceSettings {
@@ -160,6 +169,7 @@ impl ServiceSettings {
                 max_turns_per_owner: self.max_turns_per_owner,
                 orphan_turn_max: self.orphan_turn_max,
             },
+            max_watchers: self.max_watchers,
         })
     }
 }
@@ -168,7 +178,17 @@ impl ResolvedService {
     /// Creates the dependencies of the service, starts connecting to the store and watches the files of settings. The error
     /// is one sentence.
     pub fn build(self, reload: &ReloadSignal, registry: &mut Registry) -> Result<Dependencies, String> {
-        let Self { policy, store, access, personas, model, model_key, context_messages, turn_limits } = self;
+        let Self {
+            policy,
+            store,
+            access,
+            personas,
+            model,
+            model_key,
+            context_messages,
+            turn_limits,
+            max_watchers,
+        } = self;
         let (store, system) = store.build(policy, reload)?;
         if let Some((key, file)) = model_key {
             reload.watch(vec![file], move |contents| {
@@ -179,6 +199,15 @@ impl ResolvedService {
         }
         let store = Arc::new(InstrumentedStore::new(store, system, StoreMetrics::register(registry)));
         let access = access.build(reload);
-        Ok(Dependencies { store, policy, access, personas, model, context_messages, turn_limits })
+        Ok(Dependencies {
+            store,
+            policy,
+            access,
+            personas,
+            model,
+            context_messages,
+            turn_limits,
+            max_watchers,
+        })
     }
 }

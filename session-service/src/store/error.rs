@@ -27,6 +27,9 @@ pub enum StoreError {
     /// The turn was released, or another one was acquired since.
     #[error("the turn was lost")]
     TurnLost,
+    /// The turn was cancelled before its reply was stored.
+    #[error("the turn was cancelled")]
+    TurnCancelled,
     /// The listing can no longer be continued.
     #[error("the listing has expired")]
     ListingExpired,
@@ -72,6 +75,7 @@ impl StoreError {
             Self::RequestIdReused => "request_id_reused",
             Self::TurnInProgress(_) => "turn_in_progress",
             Self::TurnLost => "turn_lost",
+            Self::TurnCancelled => "turn_cancelled",
             Self::ListingExpired => "listing_expired",
             Self::Unavailable(_) => "unavailable",
             Self::Corrupt(_) => "corrupt",

@@ -1,8 +1,9 @@
 //! Decorator of a store: a span and a duration per operation, and the reachability of the store in metrics and log.
 
 use super::{
-    Appended, Created, FinishedTurn, History, ListPage, ReplayedTurn, SessionPage, SessionStore, StoreError,
-    Turn, TurnRequest, TurnToken, reachability::ReachabilityLog,
+    Appended, Changes, Created, FinishedTurn, Flushed, Head, History, ListPage, Position, SessionPage,
+    SessionStore, StoreError, Turn, TurnOutcome, TurnRequest, TurnTag, TurnToken,
+    reachability::ReachabilityLog,
 };
 use crate::domain::{Batch, HistoryPage, NewReply, NewSession, Owner, RequestId, Session, Timestamp, UserId};
 use async_trait::async_trait;
@@ -20,7 +21,7 @@ use tracing::{Instrument, Span, field, info_span};
 /// Operation that is called regularly to check the store.
 const CHECK: &str = "time";
 
-const OPERATIONS: [&str; 13] = [
+const OPERATIONS: [&str; 17] = [
     "create",
     "get",
     "list",
@@ -29,8 +30,12 @@ const OPERATIONS: [&str; 13] = [
     "begin_turn",
     "replay_turn",
     "renew_turn",
+    "flush_turn",
+    "cancel_turn",
     "finish_turn",
     "release_turn",
+    "heads",
+    "changes",
     "touch",
     "delete",
     CHECK,
@@ -169,11 +174,7 @@ impl SessionStore for InstrumentedStore {
         self.instrument("begin_turn", self.inner.begin_turn(owner, turn, lease)).await
     }
 
-    async fn replay_turn(
-        &self,
-        owner: &Owner,
-        turn: &TurnRequest,
-    ) -> Result<Option<ReplayedTurn>, StoreError> {
+    async fn replay_turn(&self, owner: &Owner, turn: &TurnRequest) -> Result<Option<Turn>, StoreError> {
         self.instrument("replay_turn", self.inner.replay_turn(owner, turn)).await
     }
 
@@ -185,6 +186,26 @@ impl SessionStore for InstrumentedStore {
         lease: Duration,
     ) -> Result<(), StoreError> {
         self.instrument("renew_turn", self.inner.renew_turn(owner, user_id, token, lease)).await
+    }
+
+    async fn flush_turn(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        token: &TurnToken,
+        offset: u32,
+        text: &str,
+    ) -> Result<Flushed, StoreError> {
+        self.instrument("flush_turn", self.inner.flush_turn(owner, user_id, token, offset, text)).await
+    }
+
+    async fn cancel_turn(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        request_id: Option<&RequestId>,
+    ) -> Result<Option<TurnTag>, StoreError> {
+        self.instrument("cancel_turn", self.inner.cancel_turn(owner, user_id, request_id)).await
     }
 
     async fn finish_turn(
@@ -201,8 +222,22 @@ impl SessionStore for InstrumentedStore {
         owner: &Owner,
         user_id: &UserId,
         token: &TurnToken,
+        outcome: TurnOutcome,
     ) -> Result<(), StoreError> {
-        self.instrument("release_turn", self.inner.release_turn(owner, user_id, token)).await
+        self.instrument("release_turn", self.inner.release_turn(owner, user_id, token, outcome)).await
+    }
+
+    async fn heads(&self, sessions: &[(Owner, UserId)]) -> Result<Vec<Option<Head>>, StoreError> {
+        self.instrument("heads", self.inner.heads(sessions)).await
+    }
+
+    async fn changes(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        since: &Position,
+    ) -> Result<Changes, StoreError> {
+        self.instrument("changes", self.inner.changes(owner, user_id, since)).await
     }
 
     async fn touch(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError> {

@@ -18,6 +18,7 @@
 
 mod error;
 pub mod instrumented;
+mod live;
 pub mod memory;
 mod metadata;
 mod reachability;
@@ -30,9 +31,9 @@ use async_trait::async_trait;
 use std::time::Duration;
 
 pub use error::{Cause, StoreError, Unreachable};
+pub use live::{Changes, EndedTurn, Flushed, Head, Position, RunningTurn, TurnFailure, TurnOutcome, TurnTag};
 pub use types::{
-    Appended, Created, FinishedTurn, History, ListPage, Policy, ReplayedTurn, SessionPage, Turn, TurnRequest,
-    TurnToken,
+    Appended, Created, FinishedTurn, History, ListPage, Policy, SessionPage, Turn, TurnRequest, TurnToken,
 };
 
 /// Stores sessions until they expire.
@@ -84,9 +85,10 @@ pub trait SessionStore: Send + Sync + 'static {
     /// lifetime.
     ///
     /// At most one of any number of concurrent calls MUST acquire the turn. The others MUST store nothing and fail with
-    /// [`StoreError::TurnInProgress`] until the turn is finished or released or its lease has ended. A retry of a request
-    /// whose reply is stored MUST return the reply, even if another turn is in progress. MUST fail with
-    /// [`StoreError::SessionFull`] unless the session has room for the reply, too.
+    /// [`StoreError::TurnInProgress`] until the turn is finished or released or its lease has ended; a retry of the request
+    /// of that turn MUST return its token instead and change nothing. A retry of a request whose reply is stored MUST
+    /// return the reply, even if another turn is in progress. MUST fail with [`StoreError::SessionFull`] unless the session
+    /// has room for the reply, too.
     async fn begin_turn(
         &self,
         owner: &Owner,
@@ -94,14 +96,11 @@ pub trait SessionStore: Send + Sync + 'static {
         lease: Duration,
     ) -> Result<Turn, StoreError>;
 
-    /// Returns the turn of a request whose reply is stored, and extends the lifetime.
+    /// Returns the turn of a request whose reply is stored, and extends the lifetime, or that of a request whose turn is
+    /// running, and changes nothing.
     ///
     /// MUST change nothing and return `None` if `begin_turn` would acquire the turn, and fail like it otherwise.
-    async fn replay_turn(
-        &self,
-        owner: &Owner,
-        turn: &TurnRequest,
-    ) -> Result<Option<ReplayedTurn>, StoreError>;
+    async fn replay_turn(&self, owner: &Owner, turn: &TurnRequest) -> Result<Option<Turn>, StoreError>;
 
     /// Extends the lease of the turn with this token.
     async fn renew_turn(
@@ -112,9 +111,32 @@ pub trait SessionStore: Send + Sync + 'static {
         lease: Duration,
     ) -> Result<(), StoreError>;
 
+    /// Stores the text of a running turn from an offset on, for watchers, and reports whether the turn was cancelled. Its end
+    /// removes the text.
+    ///
+    /// MUST store nothing if less than `offset` bytes are stored, such as after a failover. A full store MUST NOT fail it.
+    async fn flush_turn(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        token: &TurnToken,
+        offset: u32,
+        text: &str,
+    ) -> Result<Flushed, StoreError>;
+
+    /// Requests the end of the running turn, or only of that with this request id. Returns the tag of the turn, `None` if no
+    /// such turn is running.
+    async fn cancel_turn(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        request_id: Option<&RequestId>,
+    ) -> Result<Option<TurnTag>, StoreError>;
+
     /// Stores the reply and ends the turn, atomically. Extends the lifetime.
     ///
-    /// MUST store nothing and fail with [`StoreError::TurnLost`] if the turn was released, another one was acquired since,
+    /// MUST store nothing and fail with [`StoreError::TurnCancelled`] if the turn was cancelled and the reply does not have
+    /// [`FinishReason::Cancelled`](crate::domain::FinishReason::Cancelled); with [`StoreError::TurnLost`] if the turn was released, another one was acquired since,
     /// or the session was deleted and created again; with [`StoreError::NotFound`] if none is live.
     async fn finish_turn(
         &self,
@@ -123,13 +145,27 @@ pub trait SessionStore: Send + Sync + 'static {
         reply: &NewReply,
     ) -> Result<FinishedTurn, StoreError>;
 
-    /// Ends a turn without a reply, so that another one can be acquired immediately. Does nothing if the token has no turn.
+    /// Ends a turn without a reply, so that another one can be acquired immediately, and records its outcome. Does nothing if
+    /// the token has no turn.
     async fn release_turn(
         &self,
         owner: &Owner,
         user_id: &UserId,
         token: &TurnToken,
+        outcome: TurnOutcome,
     ) -> Result<(), StoreError>;
+
+    /// Returns the heads of sessions in this order; `None` for a session that is not live or whose record is corrupt.
+    ///
+    /// A head MUST differ after every change of the session. No read MUST extend a lifetime.
+    async fn heads(&self, sessions: &[(Owner, UserId)]) -> Result<Vec<Option<Head>>, StoreError>;
+
+    /// Returns a live session, its head and what is new since a position, all from one state of the session.
+    ///
+    /// The messages are the first ones after the position's, of at most
+    /// [`HISTORY_PAGE_MAX_BYTES`](crate::domain::limits::HISTORY_PAGE_MAX_BYTES) but at least one if there is any.
+    async fn changes(&self, owner: &Owner, user_id: &UserId, since: &Position)
+    -> Result<Changes, StoreError>;
 
     /// Extends the lifetime of a live session.
     async fn touch(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError>;

@@ -154,9 +154,13 @@ mod tests {
     #[test]
     fn replies_keep_their_finish_reason() {
         let timestamp = Timestamp::from_millis(1);
-        for finish_reason in
-            [FinishReason::Stop, FinishReason::Length, FinishReason::ContentFilter, FinishReason::Unknown]
-        {
+        for finish_reason in [
+            FinishReason::Stop,
+            FinishReason::Length,
+            FinishReason::ContentFilter,
+            FinishReason::Cancelled,
+            FinishReason::Unknown,
+        ] {
             let (content, metadata) = (Content::try_from("hi").unwrap(), Metadata::default());
             let reply = NewReply { content, metadata, finish_reason };
             let json = format!("{}1}}", String::from_utf8(encode_reply_without_timestamp(&reply)).unwrap());
@@ -168,7 +172,7 @@ mod tests {
             decode(&json, 2).unwrap().finish_reason
         };
         assert_eq!(stored(""), None, "a reply of an older version");
-        assert_eq!(stored(r#","finish_reason":"cancelled""#), Some(FinishReason::Unknown), "a later version");
+        assert_eq!(stored(r#","finish_reason":"later""#), Some(FinishReason::Unknown), "a later version");
     }
 
     #[test]

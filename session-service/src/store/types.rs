@@ -108,7 +108,7 @@ pub struct TurnRequest {
     pub token: TurnToken,
 }
 
-/// Fencing token of a turn, such as a random UUID. Must be unique.
+/// Fencing token of a turn, such as a random UUID. Must be unique and contain no spaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TurnToken(pub String);
 
@@ -123,17 +123,8 @@ pub struct Turn {
     pub replayed: bool,
     /// The reply, if it is already stored. No turn is acquired then.
     pub reply: Option<Message>,
-}
-
-/// Result of [`SessionStore::replay_turn`](super::SessionStore::replay_turn).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReplayedTurn {
-    /// The session.
-    pub session: Session,
-    /// Message of the user as stored.
-    pub message: Message,
-    /// The reply as stored.
-    pub reply: Message,
+    /// Token of the turn of an earlier call with the same request, if that turn is running. No turn is acquired then.
+    pub running: Option<TurnToken>,
 }
 
 /// Result of [`SessionStore::finish_turn`](super::SessionStore::finish_turn).

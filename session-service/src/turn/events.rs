@@ -3,7 +3,8 @@
 use crate::{
     domain::{Message, Session},
     model::ModelError,
-    store::{FinishedTurn, StoreError},
+    store::{FinishedTurn, StoreError, TurnFailure, TurnOutcome},
+    watch::WatchError,
 };
 use futures_util::Stream;
 use std::{
@@ -21,6 +22,9 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Outcome of a turn that was ended because its caller had disconnected.
 pub(super) const ORPHANED: &str = "orphaned";
+
+/// Outcome of a turn that was cancelled.
+pub(super) const CANCELLED: &str = "cancelled";
 
 /// Event of a turn. Large ones are boxed, because every turn has a buffer of at least 32 events.
 pub(crate) enum TurnEvent {
@@ -51,6 +55,14 @@ pub(crate) enum TurnError {
     OwnerOverloaded,
     /// The turn was ended because its caller had disconnected, and the model had not generated any text.
     Orphaned,
+    /// The turn was cancelled before the model had generated any text.
+    Cancelled,
+    /// The turn of this request, which runs in another task or process, failed.
+    Failed(TurnFailure),
+    /// The process that ran the turn of this request stopped, and its lease ended.
+    Lost,
+    /// The process has the maximum number of watchers, and the turn of this request is running.
+    TooManyWatchers,
     /// The process stops before the reply is complete.
     ShuttingDown,
 }
@@ -64,7 +76,40 @@ impl TurnError {
             Self::Overloaded => "overloaded",
             Self::OwnerOverloaded => "owner_overloaded",
             Self::Orphaned => ORPHANED,
+            Self::Cancelled => CANCELLED,
+            Self::Failed(_) => "attached_failed",
+            Self::Lost => "attached_lost",
+            Self::TooManyWatchers => "too_many_watchers",
             Self::ShuttingDown => "stopped",
+        }
+    }
+}
+
+impl TurnError {
+    /// Returns the outcome of a turn that ends with this error.
+    pub(super) const fn outcome(&self) -> TurnOutcome {
+        match self {
+            Self::Cancelled => TurnOutcome::Cancelled,
+            Self::Orphaned => TurnOutcome::Failed(TurnFailure::Orphaned),
+            Self::ShuttingDown => TurnOutcome::Failed(TurnFailure::ShuttingDown),
+            Self::Store(StoreError::SessionFull) => TurnOutcome::Failed(TurnFailure::SessionFull),
+            Self::Store(_) => TurnOutcome::Failed(TurnFailure::Store),
+            Self::Failed(failure) => TurnOutcome::Failed(*failure),
+            Self::Model(_)
+            | Self::Lost
+            | Self::Overloaded
+            | Self::OwnerOverloaded
+            | Self::TooManyWatchers => TurnOutcome::Failed(TurnFailure::Model),
+        }
+    }
+}
+
+impl From<WatchError> for TurnError {
+    fn from(error: WatchError) -> Self {
+        match error {
+            WatchError::Store(error) => Self::Store(error),
+            WatchError::TooManyWatchers => Self::TooManyWatchers,
+            WatchError::ShuttingDown => Self::ShuttingDown,
         }
     }
 }
@@ -81,13 +126,16 @@ impl From<ModelError> for TurnError {
     }
 }
 
-/// Receiver of the events of a turn. Dropping it tells the turn that its caller has disconnected.
-pub(crate) struct Events {
+/// Events of a turn.
+pub(crate) type Events = Pin<Box<dyn Stream<Item = Result<TurnEvent, TurnError>> + Send>>;
+
+/// Receiver of the events of a turn of this process. Dropping it tells the turn that its caller has disconnected.
+struct Receiver {
     receiver: mpsc::Receiver<Result<TurnEvent, TurnError>>,
     _disconnect: DropGuard,
 }
 
-impl Stream for Events {
+impl Stream for Receiver {
     type Item = Result<TurnEvent, TurnError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -99,8 +147,8 @@ impl Stream for Events {
 pub(super) fn channel() -> (EventSink, Events) {
     let (sender, receiver) = mpsc::channel(EVENT_BUFFER);
     let disconnected = CancellationToken::new();
-    let events = Events { receiver, _disconnect: disconnected.clone().drop_guard() };
-    (EventSink { sender: Some(sender), disconnected }, events)
+    let events = Receiver { receiver, _disconnect: disconnected.clone().drop_guard() };
+    (EventSink { sender: Some(sender), disconnected }, Box::pin(events))
 }
 
 /// Sender of the events of one turn. Does nothing once the caller has disconnected or stopped reading.

@@ -1,6 +1,6 @@
 //! Metrics of turns.
 
-use super::events::ORPHANED;
+use super::events::{CANCELLED, ORPHANED};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -9,7 +9,8 @@ use prometheus_client::{
 use std::time::Duration;
 
 /// Outcomes of turns besides errors of store and model.
-const OUTCOMES: [&str; 5] = ["answered", "replayed", ORPHANED, "stopped", "turn_in_progress"];
+const OUTCOMES: [&str; 7] =
+    ["answered", "replayed", "attached", CANCELLED, ORPHANED, "stopped", "turn_in_progress"];
 /// Outcomes of turns that failed because of the model.
 const MODEL_OUTCOMES: [&str; 8] = [
     "unreachable",
@@ -30,6 +31,7 @@ pub(crate) struct TurnMetrics {
     running: Gauge,
     limit: Gauge,
     rejected: Family<Rejection, Counter>,
+    cancellations: Family<Outcome, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -41,6 +43,9 @@ struct Outcome {
 struct Rejection {
     reason: &'static str,
 }
+
+/// Outcomes of requests to cancel a turn.
+const CANCELLATIONS: [&str; 2] = [CANCELLED, "not_running"];
 
 /// Reasons to reject a turn: the maximum number of running turns of the process, and that of the owner.
 const REJECTIONS: [&str; 2] = ["overloaded", "owner_overloaded"];
@@ -55,7 +60,11 @@ impl TurnMetrics {
             running: Gauge::default(),
             limit: Gauge::default(),
             rejected: Family::default(),
+            cancellations: Family::default(),
         };
+        for outcome in CANCELLATIONS {
+            drop(metrics.cancellations.get_or_create(&Outcome { outcome }));
+        }
         for reason in REJECTIONS {
             drop(metrics.rejected.get_or_create(&Rejection { reason }));
         }
@@ -70,7 +79,15 @@ impl TurnMetrics {
         registry.register("nono_chat_turns_limit", help, metrics.limit.clone());
         let help = "Turns rejected before anything was stored, by reason";
         registry.register("nono_chat_turns_rejected", help, metrics.rejected.clone());
+        let help = "Requests to cancel a turn by outcome";
+        registry.register("nono_chat_cancellations", help, metrics.cancellations.clone());
         metrics
+    }
+
+    /// Counts a request to cancel a turn.
+    pub(super) fn cancel(&self, cancelled: bool) {
+        let outcome = CANCELLATIONS[usize::from(!cancelled)];
+        self.cancellations.get_or_create(&Outcome { outcome }).inc();
     }
 
     pub(super) fn set_limit(&self, max_turns: u32) {

@@ -1,12 +1,17 @@
-//! Turns: from the user's message to the stored reply. Knows domain, store and model, and no protobuf.
+//! Turns: from the user's message to the stored reply. Knows domain, store, watchers and model, and no protobuf.
 
+mod attached;
+mod cancellation;
 mod events;
 mod limits;
 mod metrics;
 mod permits;
+mod reply_text;
 mod runner;
+mod running;
 mod turns;
 
+pub(crate) use cancellation::Cancellation;
 pub(crate) use events::{TurnError, TurnEvent};
 pub use limits::{DEFAULT_MAX_TURNS, TurnLimits};
 pub(crate) use metrics::TurnMetrics;

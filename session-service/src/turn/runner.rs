@@ -4,16 +4,19 @@
 //! longer store a reply.
 
 use super::{
-    events::{Accepted, EventSink, ORPHANED, TurnError, TurnEvent},
+    events::{Accepted, CANCELLED, EventSink, ORPHANED, TurnError, TurnEvent},
     limits::TurnLimits,
     metrics::TurnMetrics,
     permits::Permit,
+    reply_text::{FlushEnd, ReplyText},
+    running::RunningTurns,
 };
 use crate::{
     domain::{Content, HistoryPage, HistoryRange, Metadata, NewReply, Owner, PageSize, Session},
     model::{FinishReason, Model, ModelError, Prompt, ReplyEvent, build_prompt},
     personas::Personas,
-    store::{FinishedTurn, SessionStore, StoreError, Turn, TurnRequest},
+    store::{FinishedTurn, SessionStore, StoreError, Turn, TurnFailure, TurnOutcome, TurnRequest},
+    watch::Watchers,
 };
 use futures_util::StreamExt;
 use runtime::Lifecycle;
@@ -39,6 +42,7 @@ const STORE_BACKOFF: Duration = Duration::from_secs(1);
 /// Dependencies of turns.
 pub(crate) struct TurnContext {
     pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) watchers: Watchers,
     pub(crate) personas: Arc<Personas>,
     pub(crate) model: Arc<dyn Model>,
     /// Result of the model's most recent call: `true` if it succeeded.
@@ -56,6 +60,15 @@ pub(super) struct TurnRunner {
     owner: Owner,
     request: TurnRequest,
     events: EventSink,
+    running: RunningTurns,
+}
+
+/// Result of the beginning of a turn.
+pub(super) enum Begun {
+    /// The turn runs, or its reply is replayed.
+    Running,
+    /// A turn of the same request is running already.
+    Elsewhere(Box<Turn>),
 }
 
 impl TurnRunner {
@@ -65,12 +78,13 @@ impl TurnRunner {
         owner: Owner,
         request: TurnRequest,
         events: EventSink,
+        running: RunningTurns,
     ) -> Self {
-        Self { context, permit: Some(permit), owner, request, events }
+        Self { context, permit: Some(permit), owner, request, events, running }
     }
 
     /// Runs the turn to its end. `begun` receives the result of storing the message and acquiring the turn.
-    pub(super) async fn run(mut self, begun: oneshot::Sender<Result<(), TurnError>>) {
+    pub(super) async fn run(mut self, begun: oneshot::Sender<Result<Begun, TurnError>>) {
         self.context.metrics.begin();
         match self.context.store.begin_turn(&self.owner, &self.request, LEASE).await {
             Err(error) => {
@@ -79,16 +93,20 @@ impl TurnRunner {
                 let may_be_acquired = matches!(error, StoreError::Unavailable(_));
                 let _ = begun.send(Err(error.into()));
                 if may_be_acquired {
-                    self.release().await;
+                    self.release(TurnOutcome::Failed(TurnFailure::Store)).await;
                 }
             }
+            Ok(turn) if turn.running.is_some() => {
+                self.end("attached");
+                let _ = begun.send(Ok(Begun::Elsewhere(Box::new(turn))));
+            }
             Ok(turn) => {
-                let _ = begun.send(Ok(()));
+                let _ = begun.send(Ok(Begun::Running));
                 let (last, outcome) = match self.reply(turn).await {
                     Ok((done, outcome)) => (Ok(done), outcome),
                     Err(error) => {
                         let outcome = error.as_label();
-                        self.release().await;
+                        self.release(error.outcome()).await;
                         (Err(error), outcome)
                     }
                 };
@@ -107,34 +125,50 @@ impl TurnRunner {
 
     /// Replays the stored reply, or generates and stores one. Returns the last event and the outcome of the turn.
     async fn reply(&mut self, turn: Turn) -> Result<(TurnEvent, &'static str), TurnError> {
-        let Turn { session, message, replayed, reply } = turn;
+        let Turn { session, message, replayed, reply, .. } = turn;
         if let Some(reply) = reply {
             return Ok((self.events.replay(session, message, reply).await, "replayed"));
         }
         let accepted = Accepted { session: session.clone(), message, replayed };
         self.events.send(Ok(TurnEvent::Accepted(Box::new(accepted)))).await;
-        let (context, owner, request) = (self.context.clone(), self.owner.clone(), self.request.clone());
-        let orphaned = orphaned(self.events.disconnected(), context.limits.orphan_turn_max);
-        let mut text = String::new();
-        let finish = tokio::select! {
-            finish = self.generate(&session, &mut text) => Some(finish?),
-            error = renew_lease(&*context.store, &owner, &request) => return Err(error.into()),
-            () = context.lifecycle.force_shutdown() => return Err(TurnError::ShuttingDown),
-            () = orphaned => None,
-        };
-        if finish.is_none() && text.is_empty() {
-            return Err(TurnError::Orphaned);
+        let text = ReplyText::default();
+        let end = self.generate_until_end(&session, &text).await?;
+        if text.is_empty() {
+            match end {
+                End::Cancelled => return Err(TurnError::Cancelled),
+                End::Orphaned => return Err(TurnError::Orphaned),
+                End::Finished(_) => {}
+            }
         }
-        // An orphaned reply is cut where it is.
-        let finish_reason = finish.unwrap_or(FinishReason::Length);
-        let (content, metadata) = (Content::stored(text), Metadata::default());
-        let finished = self.store_reply(&NewReply { content, metadata, finish_reason }).await?;
-        let outcome = if finish.is_some() { "answered" } else { ORPHANED };
+        let (content, metadata) = (Content::stored(text.take()), Metadata::default());
+        let reply = NewReply { content, metadata, finish_reason: end.finish_reason() };
+        let finished = self.store_reply(reply).await?;
+        let outcome = match finished.reply.finish_reason {
+            Some(FinishReason::Cancelled) => CANCELLED,
+            _ => end.outcome(),
+        };
         Ok((TurnEvent::Done(Box::new(finished)), outcome))
     }
 
+    /// Generates the reply until it is complete or cut.
+    async fn generate_until_end(&mut self, session: &Session, text: &ReplyText) -> Result<End, TurnError> {
+        let (context, owner, request) = (self.context.clone(), self.owner.clone(), self.request.clone());
+        let running = self.running.begin(&owner, &request.user_id);
+        let orphaned = orphaned(self.events.disconnected(), context.limits.orphan_turn_max);
+        tokio::select! {
+            finish = self.generate(session, text) => finish.map(End::Finished),
+            end = text.flush(&*context.store, &owner, &request, &running.wake) => match end {
+                FlushEnd::Cancelled => Ok(End::Cancelled),
+                FlushEnd::Lost(error) => Err(error.into()),
+            },
+            error = renew_lease(&*context.store, &owner, &request) => Err(error.into()),
+            () = context.lifecycle.force_shutdown() => Err(TurnError::ShuttingDown),
+            () = orphaned => Ok(End::Orphaned),
+        }
+    }
+
     /// Generates the reply, appends each part to `text` and sends it to the caller.
-    async fn generate(&mut self, session: &Session, text: &mut String) -> Result<FinishReason, TurnError> {
+    async fn generate(&mut self, session: &Session, text: &ReplyText) -> Result<FinishReason, TurnError> {
         let context = self.context.clone();
         let size = i32::try_from(context.context_messages).unwrap_or(i32::MAX);
         let size = PageSize::try_from(size).expect("the size is positive");
@@ -152,16 +186,15 @@ impl TurnRunner {
         Ok(finish?)
     }
 
-    async fn generate_from(&mut self, prompt: Prompt, text: &mut String) -> Result<FinishReason, ModelError> {
+    async fn generate_from(&mut self, prompt: Prompt, text: &ReplyText) -> Result<FinishReason, ModelError> {
         let start = Instant::now();
         let mut stream = self.context.model.reply(prompt).await?;
         while let Some(event) = stream.next().await {
             match event? {
                 ReplyEvent::Text(delta) => {
-                    if text.is_empty() {
+                    if text.push(&delta) {
                         self.context.metrics.first_delta(start.elapsed());
                     }
-                    text.push_str(&delta);
                     self.events.send(Ok(TurnEvent::Delta(delta))).await;
                 }
                 ReplyEvent::Finish(finish_reason) => return Ok(finish_reason),
@@ -171,19 +204,22 @@ impl TurnRunner {
     }
 
     /// Stores the reply, with retries: generating it again would be expensive.
-    async fn store_reply(&self, reply: &NewReply) -> Result<FinishedTurn, StoreError> {
+    async fn store_reply(&self, mut reply: NewReply) -> Result<FinishedTurn, StoreError> {
         let (store, owner, request) = (&self.context.store, &self.owner, &self.request);
         let mut attempts = 0;
         loop {
             attempts += 1;
-            match store.finish_turn(owner, request, reply).await {
+            match store.finish_turn(owner, request, &reply).await {
                 Err(StoreError::Unavailable(cause)) if attempts < STORE_MAX_ATTEMPTS => {
                     tracing::warn!(%cause, attempts, "reply not stored yet");
                     sleep(STORE_BACKOFF).await;
                 }
+                // The cancellation came before the end of the reply was stored.
+                Err(StoreError::TurnCancelled) => reply.finish_reason = FinishReason::Cancelled,
                 // An earlier attempt may have stored the reply although it failed.
                 Err(StoreError::TurnLost) if attempts > 1 => {
-                    let Turn { session, reply, .. } = store.begin_turn(owner, request, LEASE).await?;
+                    let stored = store.replay_turn(owner, request).await?.ok_or(StoreError::TurnLost)?;
+                    let Turn { session, reply, .. } = stored;
                     return Ok(FinishedTurn { session, reply: reply.ok_or(StoreError::TurnLost)? });
                 }
                 result => return result,
@@ -191,10 +227,37 @@ impl TurnRunner {
         }
     }
 
-    async fn release(&self) {
+    async fn release(&self, outcome: TurnOutcome) {
         let TurnRequest { user_id, token, .. } = &self.request;
-        if let Err(error) = self.context.store.release_turn(&self.owner, user_id, token).await {
+        if let Err(error) = self.context.store.release_turn(&self.owner, user_id, token, outcome).await {
             tracing::warn!(%error, "turn not released; its lease ends by itself");
+        }
+    }
+}
+
+/// End of the generation of a reply.
+enum End {
+    Finished(FinishReason),
+    Cancelled,
+    /// The caller had disconnected for too long.
+    Orphaned,
+}
+
+impl End {
+    const fn finish_reason(&self) -> FinishReason {
+        match self {
+            Self::Finished(reason) => *reason,
+            Self::Cancelled => FinishReason::Cancelled,
+            // The reply is cut where it is.
+            Self::Orphaned => FinishReason::Length,
+        }
+    }
+
+    const fn outcome(&self) -> &'static str {
+        match self {
+            Self::Finished(_) => "answered",
+            Self::Cancelled => CANCELLED,
+            Self::Orphaned => ORPHANED,
         }
     }
 }

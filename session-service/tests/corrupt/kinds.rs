@@ -6,6 +6,8 @@ pub const HISTORY: &str = "chat_history:{bad}";
 pub const INDEX: &str = "session_index:{:}";
 pub const MOVES: &str = "session_moves:{:}";
 pub const LISTING: &str = "session_listing:{:}";
+/// Text of its running turn.
+pub const TURN_TEXT: &str = "chat_turn:{bad}";
 pub const QUEUE: &str = "session_move_queue:{:}";
 
 /// Calls of the session that fail.
@@ -51,6 +53,7 @@ fn wrong_type(key: &'static str, fails: Fails, finding: &str) -> Vec<Kind> {
     let ours = match key {
         RECORD | LISTING => "hash",
         HISTORY | QUEUE => "list",
+        TURN_TEXT => "string",
         _ => "zset",
     };
     let commands = commands.iter().filter(|(kind, _)| *kind != ours);
@@ -224,6 +227,30 @@ fn list_kinds() -> Vec<Kind> {
     kinds
 }
 
+/// Returns text without a turn, and values of another type. Its end removes them, and the next turn replaces them.
+fn turn_kinds() -> Vec<Kind> {
+    let mut kinds = wrong_type(TURN_TEXT, Fails::None, "");
+    kinds.push(kind(
+        "text without a turn",
+        TURN_TEXT,
+        "redis.call('SET', KEYS[1], 'foreign')",
+        Fails::None,
+        "",
+    ));
+    let finding = format!("{RECORD}: there is the text of a turn, and no turn is running");
+    for kind in &mut kinds {
+        kind.finding = Some(finding.clone());
+    }
+    for (name, value) in
+        [("turn_ended", "foreign"), ("revision", "-x"), ("turn_seq", "x"), ("turn_cancelled", "x")]
+    {
+        let lua = format!("redis.call('HSET', KEYS[1], '{name}', '{value}')");
+        let (name, fails) = (format!("{name} is {value}"), Fails::None);
+        kinds.push(Kind { name, key: RECORD, lua, fails, finding: None });
+    }
+    kinds
+}
+
 pub fn all() -> Vec<Kind> {
-    record_kinds().into_iter().chain(message_kinds()).chain(list_kinds()).collect()
+    record_kinds().into_iter().chain(turn_kinds()).chain(message_kinds()).chain(list_kinds()).collect()
 }

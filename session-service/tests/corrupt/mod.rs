@@ -9,7 +9,7 @@ use session_service::{
     doctor::{self, Report},
     domain::{HistoryRange, Owner, Role},
     store::{
-        ListPage, Policy, StoreError, TurnRequest, TurnToken,
+        ListPage, Policy, Position, StoreError, TurnOutcome, TurnRequest, TurnToken,
         instrumented::{InstrumentedStore, StoreMetrics},
         redis::{RedisSettings, RedisUrl},
     },
@@ -111,7 +111,11 @@ async fn every_call_of_the_session(store: &Store, kind: &Kind) {
     for result in [
         store.renew_turn(&owner, &id("bad"), &TurnToken("t".into()), LEASE).await,
         store.finish_turn(&owner, &turn("bad", "s"), &reply("hi")).await.map(drop),
-        store.release_turn(&owner, &id("bad"), &TurnToken("t".into())).await,
+        store.release_turn(&owner, &id("bad"), &TurnToken("t".into()), TurnOutcome::Cancelled).await,
+        store.flush_turn(&owner, &id("bad"), &TurnToken("t".into()), 0, "text").await.map(drop),
+        store.cancel_turn(&owner, &id("bad"), None).await.map(drop),
+        store.changes(&owner, &id("bad"), &Position { seq: 0, text: None }).await.map(drop),
+        store.heads(&[(owner.clone(), id("bad")), (owner.clone(), id("good"))]).await.map(drop),
     ] {
         assert!(!matches!(result, Err(StoreError::Unavailable(_))), "{name}: {result:?}");
     }
@@ -126,6 +130,8 @@ async fn others_go_on(store: &Store, kind: &str) {
         "{kind}"
     );
     store.touch_session(good).await.unwrap();
+    let heads = store.heads(&[(owner.clone(), id("bad")), (owner.clone(), id(good))]).await.unwrap();
+    assert_eq!(heads[1].as_ref().unwrap().message_count, 3, "{kind}");
     store.begin_turn(&owner, &turn(good, "s"), LEASE).await.unwrap();
     store.finish_turn(&owner, &turn(good, "s"), &reply("hi")).await.unwrap();
     let history = store.read_history(good, page(HistoryRange::Latest, 10)).await.unwrap();

@@ -1,9 +1,10 @@
 //! Failovers of Sentinel deployments and clusters, and slot migrations.
 
 use super::*;
+use crate::suite::turns::turn;
 use session_service::{
-    domain::{HistoryRange, Owner},
-    store::StoreError,
+    domain::{FinishReason, HistoryRange, Owner},
+    store::{Position, StoreError},
 };
 use testkit::{RedisCluster, RedisServer, SentinelSet, Stopwatch};
 
@@ -131,6 +132,16 @@ async fn sessions_are_served_while_their_slot_migrates() {
     let to = cluster.primaries().into_iter().find(|index| *index != from).unwrap();
     cluster.begin_migration(slot, from, to);
     store.append_texts_with_id("a", &["still here"], "2").await.unwrap();
+    // A turn begins and ends, although the text for its watchers cannot be created.
+    let (owner, turn) = (Owner::open(), turn("a", "hello", "r", "token"));
+    store.begin_turn(&owner, &turn, Duration::from_secs(30)).await.unwrap();
+    store.changes(&owner, &turn.user_id, &Position { seq: 0, text: None }).await.unwrap();
+    let flushed = store.flush_turn(&owner, &turn.user_id, &turn.token, 0, "text").await;
+    assert_matches!(flushed, Err(StoreError::Unavailable(_)));
+    store.cancel_turn(&owner, &turn.user_id, None).await.unwrap();
+    let flushed = store.flush_turn(&owner, &turn.user_id, &turn.token, 0, "").await.unwrap();
+    assert!(flushed.cancelled, "a cancellation is noticed without the text");
+    store.finish_turn(&owner, &turn, &reply_with_reason(FinishReason::Cancelled, "text")).await.unwrap();
     assert_eq!(cluster.migrate_keys(slot, from, to, 1), 1);
     // Record and messages are on different nodes, so no script can change both.
     let begun = Stopwatch::start();
@@ -138,14 +149,14 @@ async fn sessions_are_served_while_their_slot_migrates() {
     assert!(begun.elapsed() < LONGEST_CALL, "{:?}", begun.elapsed());
     assert_eq!(cluster.migrate_keys(slot, from, to, 1), 1);
     store.append_texts_with_id("a", &["there"], "3").await.unwrap();
-    assert_eq!(store.get_session("a").await.unwrap().message_count, 3);
+    assert_eq!(store.get_session("a").await.unwrap().message_count, 5);
     assert_eq!(
         seqs(&store.read_history("a", page(HistoryRange::Latest, 10)).await.unwrap().messages),
-        [1, 2, 3]
+        [1, 2, 3, 4, 5]
     );
     cluster.end_migration(slot, to);
     store.append_texts_with_id("a", &["after"], "4").await.unwrap();
-    assert_eq!(store.list_first_page(10).await.sessions[0].message_count, 4);
+    assert_eq!(store.list_first_page(10).await.sessions[0].message_count, 6);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

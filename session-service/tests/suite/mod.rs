@@ -5,6 +5,7 @@ pub mod harness;
 mod history;
 mod lifecycle;
 mod list;
+mod live;
 mod odd_ids;
 mod owners;
 mod races;
@@ -94,6 +95,23 @@ store_suite! {
         a_turn_does_not_restore_a_deleted_session
         a_turn_requires_room_for_its_reply
         append_works_during_a_turn;
+    live:
+        every_change_changes_the_head_and_no_read_does
+        heads_are_those_of_the_sessions_in_order
+        changes_are_what_is_new_since_a_position
+        a_page_of_changes_is_bounded
+        a_session_that_is_created_again_has_another_incarnation
+        the_text_of_a_turn_grows_until_the_turn_ends
+        a_flush_that_is_repeated_or_follows_a_loss_does_not_corrupt_the_text
+        text_of_several_bytes_per_character_is_cut_nowhere
+        a_retry_of_a_running_turn_returns_its_token_and_changes_nothing
+        a_cancelled_turn_stores_no_other_reply
+        a_cancellation_without_a_matching_turn_does_nothing
+        a_turn_that_ended_is_known_with_its_outcome
+        a_turn_whose_lease_ended_is_not_running
+        one_of_end_and_cancellation_wins
+        a_session_that_is_not_live_has_no_head_and_no_changes
+        live_state_of_another_owner_is_not_found;
     replays:
         a_replayed_create_returns_the_session_as_it_was_created
         a_create_with_a_known_request_id_and_other_values_is_rejected

@@ -2,17 +2,18 @@
 
 use super::harness::*;
 use session_service::{
-    domain::{HistoryRange, Owner, Role, limits},
-    store::{StoreError, TurnRequest, TurnToken},
+    domain::{FinishReason, HistoryRange, Owner, Role, limits},
+    store::{Position, StoreError, TurnFailure, TurnOutcome, TurnRequest, TurnToken},
 };
 use std::time::Duration;
 use tokio::task::JoinSet;
 
 const LEASE: Duration = Duration::from_secs(30);
+const FAILED: TurnOutcome = TurnOutcome::Failed(TurnFailure::Model);
 /// A lease that expires within a test. All calls before that must fit in, even on a busy machine.
 const SHORT: Duration = Duration::from_millis(500);
 
-fn turn(user_id: &str, content: &str, request_id: &str, token: &str) -> TurnRequest {
+pub fn turn(user_id: &str, content: &str, request_id: &str, token: &str) -> TurnRequest {
     TurnRequest {
         user_id: id(user_id),
         message: message(Role::User, content),
@@ -27,8 +28,13 @@ pub async fn one_turn(store: &Store, user_id: &str) {
     let hello = turn(user_id, "hello", "turn", "token");
     store.begin_turn(&owner, &hello, LEASE).await.unwrap();
     store.renew_turn(&owner, &id(user_id), &hello.token, LEASE).await.unwrap();
-    store.finish_turn(&owner, &hello, &reply("hi")).await.unwrap();
-    store.release_turn(&owner, &id(user_id), &hello.token).await.unwrap();
+    store.flush_turn(&owner, &id(user_id), &hello.token, 0, "h").await.unwrap();
+    store.heads(&[(owner.clone(), id(user_id))]).await.unwrap();
+    store.changes(&owner, &id(user_id), &Position { seq: 0, text: None }).await.unwrap();
+    store.cancel_turn(&owner, &id(user_id), None).await.unwrap();
+    let cut = reply_with_reason(FinishReason::Cancelled, "hi");
+    store.finish_turn(&owner, &hello, &cut).await.unwrap();
+    store.release_turn(&owner, &id(user_id), &hello.token, FAILED).await.unwrap();
 }
 
 pub async fn a_turn_stores_the_message_and_then_the_reply(harness: &mut impl Harness) {
@@ -92,10 +98,13 @@ pub async fn replay_turn_returns_a_stored_reply_and_otherwise_changes_nothing(ha
     assert_eq!(store.replay_turn(&owner, &first).await.unwrap(), None);
     assert_eq!(store.get_session("a").await.unwrap(), created);
     let begun = store.begin_turn(&owner, &first, LEASE).await.unwrap();
-    assert_matches!(store.replay_turn(&owner, &first).await, Err(StoreError::TurnInProgress(_)));
+    let running = store.replay_turn(&owner, &first).await.unwrap().unwrap();
+    assert_eq!((running.running, running.reply), (Some(first.token.clone()), None));
+    let busy = store.replay_turn(&owner, &turn("a", "next", "s", "t2")).await;
+    assert_matches!(busy, Err(StoreError::TurnInProgress(_)));
     let reply = store.finish_turn(&owner, &first, &reply("hi")).await.unwrap().reply;
     let replayed = store.replay_turn(&owner, &turn("a", "hello", "r", "t2")).await.unwrap().unwrap();
-    assert_eq!((replayed.message, replayed.reply), (begun.message, reply));
+    assert_eq!((replayed.message, replayed.reply), (begun.message, Some(reply)));
     assert_eq!(replayed.session, store.get_session("a").await.unwrap());
     let other = store.replay_turn(&owner, &turn("a", "other", "r", "t3")).await;
     assert_matches!(other, Err(StoreError::RequestIdReused));
@@ -111,7 +120,7 @@ pub async fn a_released_turn_can_be_retried_without_duplicating_the_message(harn
     store.create_session("a").await;
     let first = turn("a", "hello", "r", "t1");
     let begun = store.begin_turn(&Owner::open(), &first, LEASE).await.unwrap();
-    store.release_turn(&Owner::open(), &id("a"), &first.token).await.unwrap();
+    store.release_turn(&Owner::open(), &id("a"), &first.token, FAILED).await.unwrap();
     let late = store.finish_turn(&Owner::open(), &first, &reply("late")).await;
     assert_matches!(late, Err(StoreError::TurnLost));
     let second = turn("a", "hello", "r", "t2");
@@ -136,7 +145,7 @@ pub async fn an_expired_lease_ends_the_turn_and_fences_it(harness: &mut impl Har
     assert_matches!(store.finish_turn(&Owner::open(), &crashed, &late).await, Err(StoreError::TurnLost));
     let renewed = store.renew_turn(&Owner::open(), &id("a"), &crashed.token, LEASE).await;
     assert_matches!(renewed, Err(StoreError::TurnLost));
-    store.release_turn(&Owner::open(), &id("a"), &crashed.token).await.unwrap();
+    store.release_turn(&Owner::open(), &id("a"), &crashed.token, FAILED).await.unwrap();
     store.finish_turn(&Owner::open(), &next, &reply("fine")).await.unwrap();
 }
 

@@ -27,8 +27,13 @@ def before_call(context, case, kwargs):
     if isinstance(case.query, dict):
         # A token is valid only if the service has issued it.
         case.query.pop("page_token", None)
+        case.query.pop("cursor", None)
         if "before" in case.query:
             case.query.pop("after", None)
+    if case.path.endswith("/events"):
+        # The stream of a live session does not end by itself.
+        case.path_parameters["user_id"] = str(uuid.uuid4())
+        case.headers.pop("Last-Event-ID", None)
     if isinstance(case.path_parameters, dict) and "user_id" in case.path_parameters:
         case.path_parameters["user_id"] = within_bytes(case.path_parameters["user_id"], 128)
     if isinstance(case.body, dict):

@@ -1,11 +1,13 @@
 //! Sessions in memory, for development and tests. They are lost when the process ends.
 
 mod index;
+mod live;
 mod state;
+mod turns;
 
 use super::{
-    Appended, Created, FinishedTurn, History, ListPage, Policy, ReplayedTurn, SessionPage, SessionStore,
-    StoreError, Turn, TurnRequest, TurnToken,
+    Appended, Changes, Created, FinishedTurn, Flushed, Head, History, ListPage, Policy, Position,
+    SessionPage, SessionStore, StoreError, Turn, TurnOutcome, TurnRequest, TurnTag, TurnToken,
     record::{creation_fingerprint, fingerprint, request_digest},
 };
 use crate::domain::{
@@ -161,41 +163,11 @@ impl SessionStore for MemoryStore {
         turn: &TurnRequest,
         lease: Duration,
     ) -> Result<Turn, StoreError> {
-        let (mut state, now) = self.state();
-        let record = state.record(owner, &turn.user_id)?;
-        let stored = record.find_turn(turn, now)?;
-        if let Some((first, Some(reply))) = stored {
-            let at = |index: usize| record.messages[index].message.clone();
-            let (message, reply) = (at(first), Some(at(reply)));
-            let session = state.touch(owner, &turn.user_id, now, self.policy)?;
-            return Ok(Turn { session, message, replayed: true, reply });
-        }
-        record.turn = Some((turn.token.clone(), now.after(lease)));
-        let timestamp = state.touch(owner, &turn.user_id, now, self.policy)?.last_activity;
-        let record = state.record(owner, &turn.user_id)?;
-        let message = match stored {
-            Some((first, _)) => record.messages[first].message.clone(),
-            None => {
-                let messages = std::slice::from_ref(&turn.message);
-                record.record_request(Some(request_digest(&turn.request_id)), messages);
-                record.push(messages, timestamp).remove(0)
-            }
-        };
-        Ok(Turn { session: record.session.clone(), message, replayed: stored.is_some(), reply: None })
+        self.acquire_turn(owner, turn, lease)
     }
 
-    async fn replay_turn(
-        &self,
-        owner: &Owner,
-        turn: &TurnRequest,
-    ) -> Result<Option<ReplayedTurn>, StoreError> {
-        let (mut state, now) = self.state();
-        let record = state.record(owner, &turn.user_id)?;
-        let Some((first, Some(reply))) = record.find_turn(turn, now)? else { return Ok(None) };
-        let at = |index: usize| record.messages[index].message.clone();
-        let (message, reply) = (at(first), at(reply));
-        let session = state.touch(owner, &turn.user_id, now, self.policy)?;
-        Ok(Some(ReplayedTurn { session, message, reply }))
+    async fn replay_turn(&self, owner: &Owner, turn: &TurnRequest) -> Result<Option<Turn>, StoreError> {
+        self.find_turn(owner, turn)
     }
 
     async fn renew_turn(
@@ -206,10 +178,28 @@ impl SessionStore for MemoryStore {
         lease: Duration,
     ) -> Result<(), StoreError> {
         let (mut state, now) = self.state();
-        let record = state.record(owner, user_id)?;
-        record.ensure_turn(token)?;
-        record.turn = Some((token.clone(), now.after(lease)));
+        state.record(owner, user_id)?.turn(token)?.lease_end = now.after(lease);
         Ok(())
+    }
+
+    async fn flush_turn(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        token: &TurnToken,
+        offset: u32,
+        text: &str,
+    ) -> Result<Flushed, StoreError> {
+        self.store_text(owner, user_id, token, offset, text)
+    }
+
+    async fn cancel_turn(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        request_id: Option<&RequestId>,
+    ) -> Result<Option<TurnTag>, StoreError> {
+        self.request_cancellation(owner, user_id, request_id)
     }
 
     async fn finish_turn(
@@ -218,20 +208,7 @@ impl SessionStore for MemoryStore {
         turn: &TurnRequest,
         reply: &NewReply,
     ) -> Result<FinishedTurn, StoreError> {
-        let (mut state, now) = self.state();
-        let record = state.record(owner, &turn.user_id)?;
-        record.ensure_turn(&turn.token)?;
-        record.ensure_capacity(1)?;
-        record.turn = None;
-        let timestamp = state.touch(owner, &turn.user_id, now, self.policy)?.last_activity;
-        let record = state.record(owner, &turn.user_id)?;
-        let index = record.messages.len();
-        let digest = request_digest(&turn.request_id);
-        if let Some(request) = record.requests.iter_mut().find(|request| request.digest == digest) {
-            request.reply = Some(index);
-        }
-        let reply = record.push_reply(reply, timestamp);
-        Ok(FinishedTurn { session: record.session.clone(), reply })
+        self.store_reply(owner, turn, reply)
     }
 
     async fn release_turn(
@@ -239,14 +216,33 @@ impl SessionStore for MemoryStore {
         owner: &Owner,
         user_id: &UserId,
         token: &TurnToken,
+        outcome: TurnOutcome,
     ) -> Result<(), StoreError> {
         let (mut state, _) = self.state();
         if let Ok(record) = state.record(owner, user_id)
-            && record.ensure_turn(token).is_ok()
+            && let Ok(turn) = record.turn(token)
         {
-            record.turn = None;
+            let reply_seq = turn.reply_seq;
+            record.end_turn(outcome, reply_seq);
+            record.revision += 1;
         }
         Ok(())
+    }
+
+    async fn heads(&self, sessions: &[(Owner, UserId)]) -> Result<Vec<Option<Head>>, StoreError> {
+        let (mut state, now) = self.state();
+        let head = |(owner, user_id): &(Owner, UserId)| Some(state.record(owner, user_id).ok()?.head(now));
+        Ok(sessions.iter().map(head).collect())
+    }
+
+    async fn changes(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        since: &Position,
+    ) -> Result<Changes, StoreError> {
+        let (mut state, now) = self.state();
+        Ok(state.record(owner, user_id)?.changes(since, now))
     }
 
     async fn touch(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError> {

@@ -3,21 +3,17 @@
 use super::index::Index;
 use crate::{
     domain::{
-        Message, NewMessage, NewReply, Owner, RequestId, Session, Timestamp, UserId,
+        Incarnation, Message, NewMessage, NewReply, Owner, RequestId, Session, Timestamp, UserId,
         limits::{REMEMBERED_REQUEST_IDS, SESSION_MAX_MESSAGES},
     },
     store::{
-        Policy, StoreError, TurnRequest, TurnToken,
+        EndedTurn, Policy, StoreError, TurnOutcome, TurnTag, TurnToken,
         record::{
-            Digest72, encode_reply_without_timestamp, encode_without_timestamp, fingerprint, request_digest,
-            stored_bytes,
+            Digest72, encode_reply_without_timestamp, encode_without_timestamp, fingerprint, stored_bytes,
         },
     },
 };
-use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
-    time::Duration,
-};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 #[derive(Default)]
 pub(super) struct State {
@@ -35,8 +31,24 @@ pub(super) struct Record {
     pub(super) messages: Vec<StoredMessage>,
     /// Recent appends and turns, oldest first, for the detection of retries.
     pub(super) requests: VecDeque<Request>,
-    /// Turn in progress with the end of its lease.
-    pub(super) turn: Option<(TurnToken, Timestamp)>,
+    pub(super) incarnation: Incarnation,
+    /// Number of changes.
+    pub(super) revision: u64,
+    /// Turn in progress, even if its lease has ended.
+    pub(super) turn: Option<RunningTurn>,
+    pub(super) ended_turn: Option<EndedTurn>,
+}
+
+/// A turn in progress.
+pub(super) struct RunningTurn {
+    pub(super) token: TurnToken,
+    pub(super) lease_end: Timestamp,
+    /// Expected seq of the reply.
+    pub(super) reply_seq: u32,
+    pub(super) request_id: RequestId,
+    /// The reply so far.
+    pub(super) text: String,
+    pub(super) is_cancelled: bool,
 }
 
 /// A message with its size as stored in Redis.
@@ -81,31 +93,16 @@ impl Record {
         if is_full { Err(StoreError::SessionFull) } else { Ok(()) }
     }
 
-    /// Returns the indexes of a turn's message and reply, as far as they are stored. Fails unless the reply is stored or
-    /// the turn can be acquired.
-    pub(super) fn find_turn(
-        &self,
-        turn: &TurnRequest,
-        now: Timestamp,
-    ) -> Result<Option<(usize, Option<usize>)>, StoreError> {
-        let fingerprint = fingerprint(std::slice::from_ref(&turn.message));
-        let request = self.find_request(Some(request_digest(&turn.request_id)), fingerprint)?;
-        let stored = request.map(|request| (request.first, request.reply));
-        if matches!(stored, Some((_, Some(_)))) {
-            return Ok(stored);
-        }
-        if let Some((_, lease_end)) = self.turn.as_ref().filter(|(_, lease_end)| *lease_end > now) {
-            let left = lease_end.as_millis() - now.as_millis();
-            return Err(StoreError::TurnInProgress(Duration::from_millis(left)));
-        }
-        self.ensure_capacity(if stored.is_some() { 1 } else { 2 })?;
-        Ok(stored)
+    /// Returns the turn in progress. Fails unless it has this token.
+    pub(super) fn turn(&mut self, token: &TurnToken) -> Result<&mut RunningTurn, StoreError> {
+        self.turn.as_mut().filter(|turn| turn.token == *token).ok_or(StoreError::TurnLost)
     }
 
-    /// Fails unless the turn in progress has this token.
-    pub(super) fn ensure_turn(&self, token: &TurnToken) -> Result<(), StoreError> {
-        let is_current = self.turn.as_ref().is_some_and(|(current, _)| current == token);
-        if is_current { Ok(()) } else { Err(StoreError::TurnLost) }
+    /// Ends the turn in progress. `reply_seq` is the seq of its reply, or the one that it was expected to have.
+    pub(super) fn end_turn(&mut self, outcome: TurnOutcome, reply_seq: u32) {
+        let Some(turn) = self.turn.take() else { return };
+        let (tag, request_id) = (TurnTag::from(&turn.token), turn.request_id.as_str().to_owned());
+        self.ended_turn = Some(EndedTurn { tag, outcome, reply_seq, request_id });
     }
 
     /// Records the request whose messages are pushed next.
@@ -154,7 +151,10 @@ impl State {
         self.indexes.entry(owner.clone()).or_default().insert(expires_at, user_id.clone());
         self.expiries.insert((expires_at, owner.clone(), user_id.clone()));
         let (messages, requests) = (Vec::new(), VecDeque::new());
-        let record = Record { session, created_by, messages, requests, turn: None };
+        let incarnation = Incarnation::random();
+        let (revision, turn, ended_turn) = (0, None, None);
+        let record =
+            Record { session, created_by, messages, requests, incarnation, revision, turn, ended_turn };
         self.records.insert((owner.clone(), user_id), record);
     }
 
@@ -168,7 +168,9 @@ impl State {
     ) -> Result<Session, StoreError> {
         let Self { records, indexes, expiries } = self;
         let key = (owner.clone(), user_id.clone());
-        let session = &mut records.get_mut(&key).ok_or(StoreError::NotFound)?.session;
+        let record = records.get_mut(&key).ok_or(StoreError::NotFound)?;
+        record.revision += 1;
+        let session = &mut record.session;
         let index = indexes.entry(owner.clone()).or_default();
         let timestamp = index.next_timestamp(now);
         index.update(user_id, session.expires_at, timestamp, policy.session_ttl);

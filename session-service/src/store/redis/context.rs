@@ -68,6 +68,7 @@ impl RedisStore {
     ) -> ScriptCall {
         let mut names = Vec::from(keys::session(owner, user_id));
         if !self.client.is_cluster() {
+            names.push(keys::turn_text(owner, user_id));
             names.extend(keys::list(owner));
         }
         let mut call = self.prepare(script, &names);

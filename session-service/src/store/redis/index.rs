@@ -161,7 +161,7 @@ impl RedisStore {
         owner: &Owner,
         user_id: &UserId,
     ) -> Result<Option<Option<String>>, StoreError> {
-        let [record, _] = keys::session(owner, user_id);
+        let [record, ..] = keys::session(owner, user_id);
         let mut command = cmd("HMGET");
         command.arg(record).arg("created_at").arg("request_id");
         let reply = self.client.query(&command, Idempotency::Idempotent).await?;

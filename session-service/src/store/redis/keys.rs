@@ -7,11 +7,20 @@ use crate::domain::{Owner, UserId};
 
 /// Returns the keys of a session: record and history.
 pub(super) fn session(owner: &Owner, user_id: &UserId) -> [String; 2] {
+    ["session", "chat_history"].map(|name| of_session(name, owner, user_id))
+}
+
+/// Returns the key of the text of a session's running turn.
+pub(super) fn turn_text(owner: &Owner, user_id: &UserId) -> String {
+    of_session("chat_turn", owner, user_id)
+}
+
+fn of_session(name: &str, owner: &Owner, user_id: &UserId) -> String {
     let tag = match owner.as_str() {
         "" => encode(user_id.as_str()),
         owner => [&encode(owner), ":", &encode(user_id.as_str())].concat(),
     };
-    ["session", "chat_history"].map(|name| [name, ":{", &tag, "}"].concat())
+    [name, ":{", &tag, "}"].concat()
 }
 
 /// Returns the keys of an owner's list: index of live sessions, moves by score, listings in progress, and moves by age.
@@ -22,9 +31,10 @@ pub(super) fn list(owner: &Owner) -> [String; 4] {
 }
 
 /// Patterns that match all keys of sessions and lists.
-pub(super) const PATTERNS: [&str; 6] = [
+pub(super) const PATTERNS: [&str; 7] = [
     "session:{*}",
     "chat_history:{*}",
+    "chat_turn:{*}",
     "session_index:{*}",
     "session_moves:{*}",
     "session_listing:{*}",
@@ -35,7 +45,9 @@ pub(super) const PATTERNS: [&str; 6] = [
 pub(super) fn parse(key: &str) -> Option<(Owner, Option<UserId>)> {
     let parsed = parse_tag(key)?;
     let is_ours = match &parsed {
-        (owner, Some(user_id)) => session(owner, user_id).iter().any(|ours| ours == key),
+        (owner, Some(user_id)) => {
+            session(owner, user_id).iter().any(|ours| ours == key) || turn_text(owner, user_id) == key
+        }
         (owner, None) => list(owner).iter().any(|ours| ours == key),
     };
     is_ours.then_some(parsed)
@@ -98,7 +110,7 @@ mod tests {
     fn parse_returns_owner_and_user_id() {
         for (owner, id) in [("", "John Doe"), ("", "a{b}:c%"), ("a:b", "}"), ("%", "🤖")] {
             let (owner, id) = (Owner::named(owner), UserId::try_from(id).unwrap());
-            for key in session(&owner, &id) {
+            for key in session(&owner, &id).into_iter().chain([turn_text(&owner, &id)]) {
                 assert_eq!(parse(&key), Some((owner.clone(), Some(id.clone()))), "{key}");
             }
             assert_eq!(parse(&list(&owner)[0]), Some((owner, None)));
@@ -118,11 +130,13 @@ mod tests {
     #[test]
     fn keys_are_shown_without_their_owner() {
         let owner = Owner::named("ann:{%");
-        let [record, history] = session(&owner, &UserId::try_from("a:b").unwrap());
+        let user_id = UserId::try_from("a:b").unwrap();
+        let ([record, history], text) = (session(&owner, &user_id), turn_text(&owner, &user_id));
         assert_eq!(without_owner(&record), "session:{*:a%3Ab}");
         assert_eq!(without_owner(&history), "chat_history:{*:a%3Ab}");
+        assert_eq!(without_owner(&text), "chat_turn:{*:a%3Ab}");
         assert_eq!(without_owner(&list(&owner)[1]), "session_moves:{*:}");
-        let [open, _] = session(&Owner::open(), &UserId::try_from("a:b").unwrap());
+        let [open, ..] = session(&Owner::open(), &UserId::try_from("a:b").unwrap());
         assert_eq!(without_owner(&open), open);
         assert_eq!(without_owner(&list(&Owner::open())[0]), list(&Owner::open())[0]);
         for foreign in ["session:{ann:b:c}", "session:{ann}x:}", "session:{:{ann:c}"] {

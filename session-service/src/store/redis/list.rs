@@ -76,7 +76,7 @@ impl RedisStore {
             match replies.next().unwrap_or(Ok(Value::Nil)).and_then(|fields| session(&user_id, fields)) {
                 Ok(session) => session.map_or(Record::Absent, Record::Live),
                 Err(cause) => {
-                    let [key, _] = keys::session(owner, &user_id);
+                    let [key, ..] = keys::session(owner, &user_id);
                     self.corrupt.report(&key, &cause);
                     Record::Corrupt
                 }

@@ -4,11 +4,13 @@
 //! than the session, a change takes one more.
 
 mod admin;
+mod changes;
 mod client;
 mod context;
 mod corrupt;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod head;
 mod history;
 mod index;
 mod keys;
@@ -19,8 +21,8 @@ mod sessions;
 mod turns;
 
 use super::{
-    Appended, Created, FinishedTurn, History, ListPage, ReplayedTurn, SessionPage, SessionStore, StoreError,
-    Turn, TurnRequest, TurnToken,
+    Appended, Changes, Created, FinishedTurn, Flushed, Head, History, ListPage, Position, SessionPage,
+    SessionStore, StoreError, Turn, TurnOutcome, TurnRequest, TurnTag, TurnToken,
 };
 use crate::domain::{Batch, HistoryPage, NewReply, NewSession, Owner, RequestId, Session, Timestamp, UserId};
 use async_trait::async_trait;
@@ -73,12 +75,8 @@ impl SessionStore for RedisStore {
         with_timeout(self.acquire_turn(owner, turn, lease)).await
     }
 
-    async fn replay_turn(
-        &self,
-        owner: &Owner,
-        turn: &TurnRequest,
-    ) -> Result<Option<ReplayedTurn>, StoreError> {
-        with_timeout(self.find_reply(owner, turn)).await
+    async fn replay_turn(&self, owner: &Owner, turn: &TurnRequest) -> Result<Option<Turn>, StoreError> {
+        with_timeout(self.find_turn(owner, turn)).await
     }
 
     async fn renew_turn(
@@ -89,6 +87,26 @@ impl SessionStore for RedisStore {
         lease: Duration,
     ) -> Result<(), StoreError> {
         with_timeout(self.extend_lease(owner, user_id, token, lease)).await
+    }
+
+    async fn flush_turn(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        token: &TurnToken,
+        offset: u32,
+        text: &str,
+    ) -> Result<Flushed, StoreError> {
+        with_timeout(self.store_text(owner, user_id, token, offset, text)).await
+    }
+
+    async fn cancel_turn(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        request_id: Option<&RequestId>,
+    ) -> Result<Option<TurnTag>, StoreError> {
+        with_timeout(self.request_cancellation(owner, user_id, request_id)).await
     }
 
     async fn finish_turn(
@@ -105,11 +123,25 @@ impl SessionStore for RedisStore {
         owner: &Owner,
         user_id: &UserId,
         token: &TurnToken,
+        outcome: TurnOutcome,
     ) -> Result<(), StoreError> {
-        match with_timeout(self.extend_lease(owner, user_id, token, Duration::ZERO)).await {
+        match with_timeout(self.end_turn(owner, user_id, token, outcome)).await {
             Err(StoreError::TurnLost | StoreError::NotFound) => Ok(()),
             result => result,
         }
+    }
+
+    async fn heads(&self, sessions: &[(Owner, UserId)]) -> Result<Vec<Option<Head>>, StoreError> {
+        with_timeout(self.read_heads(sessions)).await
+    }
+
+    async fn changes(
+        &self,
+        owner: &Owner,
+        user_id: &UserId,
+        since: &Position,
+    ) -> Result<Changes, StoreError> {
+        with_timeout(self.read_changes(owner, user_id, since)).await
     }
 
     async fn touch(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError> {

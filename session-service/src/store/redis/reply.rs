@@ -19,6 +19,8 @@ const NUMBER_MAX_DIGITS: usize = 15;
 
 /// Status of a turn that was not acquired because only a stored reply was requested.
 pub(super) const NO_REPLY: &str = "no_reply";
+/// Status of a turn that was not acquired because the turn of this request is running.
+pub(super) const RUNNING: &str = "running";
 
 /// Reply of a script, read from its beginning.
 pub(super) struct Reply(std::vec::IntoIter<Value>);
@@ -44,6 +46,7 @@ impl Reply {
             "request_id_reused" => Err(StoreError::RequestIdReused),
             "turn_in_progress" => Err(StoreError::TurnInProgress(Duration::from_millis(self.next()?))),
             "turn_lost" => Err(StoreError::TurnLost),
+            "turn_cancelled" => Err(StoreError::TurnCancelled),
             "listing_expired" => Err(StoreError::ListingExpired),
             _ => Ok(status),
         }
@@ -52,7 +55,9 @@ impl Reply {
     /// Peeks at the status and returns `true` if the script changed nothing.
     pub(super) fn is_rejection(&self) -> bool {
         let status = self.0.as_slice().iter().take(1).cloned().collect::<Vec<_>>();
-        Self(status.into_iter()).status().map_or(true, |status| status == NO_REPLY)
+        Self(status.into_iter())
+            .status()
+            .map_or(true, |status| [NO_REPLY, RUNNING].contains(&status.as_str()))
     }
 
     pub(super) fn timestamp(&mut self) -> Result<Timestamp, StoreError> {
@@ -76,7 +81,11 @@ impl Reply {
 
 /// Decodes messages with seqs from `first_seq` on.
 pub(super) fn messages(first_seq: u32, stored: Vec<String>) -> Result<Vec<Message>, StoreError> {
-    (first_seq..).zip(stored).map(|(seq, json)| record::decode(&json, seq).map_err(corrupt)).collect()
+    stored
+        .into_iter()
+        .zip(first_seq..)
+        .map(|(json, seq)| record::decode(&json, seq).map_err(corrupt))
+        .collect()
 }
 
 /// Decodes [`SESSION_FIELDS`]; `None` if all of them are absent.
@@ -110,7 +119,7 @@ pub(super) fn session(user_id: &UserId, fields: Value) -> Result<Option<Session>
 }
 
 /// Decodes a whole number of a record.
-fn number(value: Option<Value>, field: &str) -> Result<u64, StoreError> {
+pub(super) fn number(value: Option<Value>, field: &str) -> Result<u64, StoreError> {
     let number = match value {
         None | Some(Value::Nil) => return Err(corrupt(format!("the record lacks {field}"))),
         Some(Value::Int(number)) => u64::try_from(number).ok(),

@@ -10,7 +10,7 @@ use super::{
     scripts,
 };
 use crate::{
-    domain::{Batch, IfExists, NewSession, Owner, RequestId, Session, Timestamp, UserId},
+    domain::{Batch, IfExists, Incarnation, NewSession, Owner, RequestId, Session, Timestamp, UserId},
     store::{
         Appended, Created, StoreError,
         record::{Digest72, creation_fingerprint, encode_without_timestamp, fingerprint, request_digest},
@@ -35,7 +35,8 @@ impl RedisStore {
             .arg(request_id.map_or("", RequestId::as_str))
             .arg(if new.if_exists == IfExists::Return { "return" } else { "fail" })
             .arg(self.session_limit())
-            .arg(or_empty(fingerprint.as_ref()));
+            .arg(or_empty(fingerprint.as_ref()))
+            .arg(Incarnation::random().as_str());
         let idempotency = idempotency_of(request_id);
         let mut reply = self.change(owner, &new.user_id, call, IndexPolicy::Insert, idempotency).await?;
         let created = reply.status()? == "created";
@@ -86,6 +87,7 @@ impl RedisStore {
         let call = self.prepare_change(&scripts::DELETE, owner, user_id);
         let mut reply = Reply::new(self.client.eval_write(&call, Idempotency::NonIdempotent).await?)?;
         reply.status()?;
+        self.delete_text(owner, user_id).await;
         self.remove_index_entry(owner, user_id, reply.next()?).await
     }
 
@@ -98,7 +100,7 @@ impl RedisStore {
 
 /// Returns the command that reads a session's record.
 pub(super) fn read_record(owner: &Owner, user_id: &UserId) -> Cmd {
-    let [record, _] = keys::session(owner, user_id);
+    let [record, ..] = keys::session(owner, user_id);
     let mut command = cmd("HMGET");
     command.arg(record).arg(&SESSION_FIELDS);
     command

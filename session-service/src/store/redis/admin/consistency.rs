@@ -51,7 +51,7 @@ struct Found {
 
 impl Found {
     fn add_session(&mut self, key: &str, owner: Owner, user_id: UserId) {
-        let [record, _] = keys::session(&owner, &user_id);
+        let [record, ..] = keys::session(&owner, &user_id);
         if record == key {
             self.records.insert((owner.clone(), user_id.clone()));
         }
@@ -125,7 +125,7 @@ impl RedisStore {
             result.corrupt.push(format!("{}: {cause}", keys::without_owner(&key)));
             return Ok(());
         }
-        let [key, _] = keys::session(owner, user_id).map(|key| keys::without_owner(&key));
+        let [key, ..] = keys::session(owner, user_id).map(|key| keys::without_owner(&key));
         match with_timeout(self.find_inconsistencies(owner, user_id, false)).await? {
             Some(found) if found.is_empty() => return Ok(()),
             Some(_) => tokio::time::sleep(RECHECK_DELAY).await,
@@ -148,7 +148,9 @@ impl RedisStore {
         repair: bool,
     ) -> Result<Option<Vec<String>>, StoreError> {
         let mode = if repair { "repair" } else { "" };
-        let mut call = self.prepare(&scripts::CHECK_SESSION, &keys::session(owner, user_id));
+        let [record, history] = keys::session(owner, user_id);
+        let keys = [record, history, keys::turn_text(owner, user_id)];
+        let mut call = self.prepare(&scripts::CHECK_SESSION, &keys);
         call.arg(mode);
         let mut reply = Reply::new(self.client.eval_read(&call, Idempotency::Idempotent).await?)?;
         if reply.status()? == "corrupt" {

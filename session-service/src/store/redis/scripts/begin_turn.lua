@@ -6,9 +6,11 @@
 --   ARGV[3] digest of the request id     ARGV[4] fingerprint of the message
 --   ARGV[5] token of the turn            ARGV[6] lease in ms, or 0 to acquire no turn
 --   ARGV[7] message, encoded up to its timestamp
+--   ARGV[8] request id
 -- Output
 --   {'acquired', session, seq} | {'message_replayed', session, seq, {message}}
 --   {'reply_replayed', session, seq, {message}, reply_seq, {reply}}: no turn is acquired
+--   {'running', session, seq, {message}, token}: a turn of this request is running
 --   {'no_reply'}: no turn was requested, and one could be acquired
 --   {'turn_in_progress', remaining lease in ms}
 --   {'not_found'} | {'request_id_reused'} | {'session_full'}
@@ -16,9 +18,20 @@
 -- Maximum lease of all versions, in ms.
 local MAX_LEASE = 600000
 
-local digest, fingerprint, token, lease = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local digest, fingerprint, token, lease, request_id = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[8]
 
-local record = read_record('recent_requests', 'turn_until')
+-- Writes the record with the turn and further fields. The text of a turn whose lease ended may be left; without the field
+-- turn_text it is not read.
+local function save_turn(record, ...)
+  save(record, 'turn_token', token, 'turn_until', text(now_ms() + lease), 'turn_seq', text(record.message_count + 1),
+    'turn_request', request_id, ...)
+  redis.call('HDEL', RECORD, 'turn_text')
+  if TURN_TEXT then
+    redis.call('DEL', TURN_TEXT)
+  end
+end
+
+local record = read_record('recent_requests', 'turn_until', 'turn_token', 'turn_request')
 if not record then
   return {'not_found'}
 end
@@ -40,6 +53,9 @@ end
 local lease_end = whole(record.turn_until)
 -- A lease that ends later than any version allows is foreign data.
 if lease_end and lease_end > now and lease_end < now + math.max(lease, MAX_LEASE) then
+  if previous and record.turn_token and record.turn_request == request_id then
+    return {'running', render(record), previous.first_seq, read_messages(previous.first_seq, 1), record.turn_token}
+  end
   return {'turn_in_progress', lease_end - now}
 end
 -- The reply needs room, too.
@@ -52,11 +68,10 @@ end
 
 bump_expiry(record, now)
 if previous then
-  save(record, 'turn_token', token, 'turn_until', now + lease)
+  save_turn(record)
   return {'message_replayed', render(record), previous.first_seq, read_messages(previous.first_seq, 1)}
 end
 push_messages(record, 7, 1)
 local seq = record.message_count
-save(record, 'turn_token', token, 'turn_until', now + lease, 'recent_requests',
-  add_request(requests, digest, fingerprint, seq, 1))
+save_turn(record, 'recent_requests', add_request(requests, digest, fingerprint, seq, 1))
 return {'acquired', render(record), seq}

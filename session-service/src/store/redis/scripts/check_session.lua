@@ -13,6 +13,12 @@ if not is_readable then
   return {'corrupt'}
 end
 local expires_at = record and record.last_activity + (record.ttl or IMPLICIT_TTL)
+if redis.call('EXISTS', TURN_TEXT) == 1 and not (expires_at and redis.call('HGET', RECORD, 'turn_token')) then
+  found[#found + 1] = 'there is the text of a turn, and no turn is running'
+  if repair then
+    redis.call('DEL', TURN_TEXT)
+  end
+end
 local length = try('LLEN', HISTORY)
 if length == WRONG_TYPE then
   if expires_at then
@@ -23,7 +29,7 @@ end
 
 if not expires_at then
   if length > 0 then
-    found[1] = length .. ' messages without a session'
+    found[#found + 1] = length .. ' messages without a session'
     if repair then
       redis.call('DEL', HISTORY)
     end

@@ -6,7 +6,7 @@
 --   ARGV[3] persona             ARGV[4] metadata
 --   ARGV[5] request id, or ''   ARGV[6] 'return' or 'fail' if a session is live
 --   ARGV[7] maximum number of the owner's sessions, or ''
---   ARGV[8] fingerprint of the request, or ''
+--   ARGV[8] fingerprint of the request, or ''   ARGV[9] random incarnation
 -- Output
 --   {'created', session} | {'returned', session}
 --   {'already_exists'} | {'request_id_reused'} | {'too_many_sessions'}
@@ -64,9 +64,9 @@ if is_foreign then
   redis.call('DEL', RECORD)
 end
 redis.call('HSET', RECORD, 'user_id', user_id, 'persona', persona, 'created_at', created_at,
-  'last_activity', created_at, 'message_count', '0', 'metadata', metadata, unpack(optional))
+  'last_activity', created_at, 'message_count', '0', 'metadata', metadata, 'incarnation', ARGV[9], unpack(optional))
 redis.call('PEXPIREAT', RECORD, expires_at)
-redis.call('DEL', HISTORY)
+redis.call('DEL', HISTORY, TURN_TEXT or HISTORY)
 if not ISSUED then
   redis.call('ZREMRANGEBYSCORE', INDEX, '-inf', '(' .. created_at)
 end

@@ -11,7 +11,7 @@ local fields = try('HMGET', RECORD, 'given', 'last_activity')
 local timestamp = fields ~= WRONG_TYPE and (fields[1] or fields[2])
 timestamp = tonumber(timestamp or nil) and timestamp or ''
 local is_live = redis.call('EXISTS', RECORD) == 1
-redis.call('DEL', RECORD, HISTORY)
+redis.call('DEL', RECORD, HISTORY, TURN_TEXT or HISTORY)
 if INDEX then
   try('ZREM', INDEX, ARGV[2])
   timestamp = false

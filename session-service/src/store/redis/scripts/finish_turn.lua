@@ -4,18 +4,21 @@
 --   KEYS    session script
 --   ARGV[1] session TTL in ms                      ARGV[2] user_id
 --   ARGV[3] digest of the request id of the turn   ARGV[4] token of the turn
---   ARGV[5] reply, encoded up to its timestamp
+--   ARGV[5] reply, encoded up to its timestamp     ARGV[6] outcome of the turn
 -- Output
---   {'finished', session} | {'not_found'} | {'turn_lost'} | {'session_full'}
+--   {'finished', session} | {'not_found'} | {'turn_lost'} | {'turn_cancelled'} | {'session_full'}
 
-local digest, token = ARGV[3], ARGV[4]
+local digest, token, outcome = ARGV[3], ARGV[4], ARGV[6]
 
-local record = read_record('recent_requests', 'turn_token')
+local record = read_record('recent_requests', 'turn_token', 'turn_request', 'turn_cancelled')
 if not record then
   return {'not_found'}
 end
 if record.turn_token ~= token then
   return {'turn_lost'}
+end
+if record.turn_cancelled == token and outcome ~= 'cancelled' then
+  return {'turn_cancelled'}
 end
 check_message_count(record)
 local requests = check_requests(record.recent_requests)
@@ -26,10 +29,11 @@ end
 bump_expiry(record, now_ms())
 push_messages(record, 5, 1)
 local request = find_request(requests, digest)
+local ended = ended_turn(token, outcome, text(record.message_count), record.turn_request)
 if request then
-  save(record, 'recent_requests', set_reply_seq(requests, request, record.message_count))
+  save(record, 'turn_ended', ended, 'recent_requests', set_reply_seq(requests, request, record.message_count))
 else
-  save(record)
+  save(record, 'turn_ended', ended)
 end
-redis.call('HDEL', RECORD, 'turn_token', 'turn_until')
+end_turn()
 return {'finished', render(record)}

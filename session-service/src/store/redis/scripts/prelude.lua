@@ -1,17 +1,19 @@
 -- Shared prelude, prepended to every script except history.lua, after the constants of scripts.rs.
 --
 -- Input
---   KEYS of a session script  record, history, and on a single node the four keys of a list script
+--   KEYS of a session script  record, history, text of the running turn, and on a single node the four keys of a list
+--                             script. In a cluster most scripts lack the text: while a slot moves, a script with a key
+--                             that does not exist fails
 --   KEYS of a list script     index, moves, listing, move queue
 --   ARGV[1]                   session TTL in ms
 --
 -- JSON of callers is never decoded: cjson turns [] into {} and rounds large integers.
 
-local RECORD, HISTORY, INDEX, MOVES, LISTING, QUEUE
+local RECORD, HISTORY, TURN_TEXT, INDEX, MOVES, LISTING, QUEUE
 if #KEYS == 4 then
   INDEX, MOVES, LISTING, QUEUE = unpack(KEYS)
 else
-  RECORD, HISTORY, INDEX, MOVES, LISTING, QUEUE = unpack(KEYS)
+  RECORD, HISTORY, TURN_TEXT, INDEX, MOVES, LISTING, QUEUE = unpack(KEYS)
 end
 local TTL = tonumber(ARGV[1])
 -- Maximum in ms by which a stored timestamp may be ahead of the clock.

@@ -1,11 +1,11 @@
--- Extends the lease of a turn, or releases the turn.
+-- Extends the lease of a turn.
 --
 -- Input
 --   KEYS    session script
 --   ARGV[1] session TTL in ms    ARGV[2] user_id
---   ARGV[3] token of the turn    ARGV[4] lease in ms, or 0 to release the turn
+--   ARGV[3] token of the turn    ARGV[4] lease in ms
 -- Output
---   {'renewed'} | {'released'} | {'not_found'} | {'turn_lost'}
+--   {'renewed'} | {'not_found'} | {'turn_lost'}
 
 local token, lease = ARGV[3], tonumber(ARGV[4])
 
@@ -15,9 +15,5 @@ end
 if redis.call('HGET', RECORD, 'turn_token') ~= token then
   return {'turn_lost'}
 end
-if lease == 0 then
-  redis.call('HDEL', RECORD, 'turn_token', 'turn_until')
-  return {'released'}
-end
-redis.call('HSET', RECORD, 'turn_until', now_ms() + lease)
+redis.call('HSET', RECORD, 'turn_until', text(now_ms() + lease))
 return {'renewed'}

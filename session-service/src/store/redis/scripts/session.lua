@@ -7,8 +7,8 @@ local ISSUED = not INDEX and tonumber(ARGV[#ARGV])
 -- Returns the record of a live session with further fields, nil if there is none. Fails if the record is corrupt.
 local function read_record(...)
   local values = redis.call('HMGET', RECORD, 'persona', 'created_at', 'last_activity', 'ttl', 'message_count',
-    'metadata', ...)
-  local persona, created_at, last_activity, ttl, count, metadata = unpack(values, 1, 6)
+    'metadata', 'incarnation', 'revision', ...)
+  local persona, created_at, last_activity, ttl, count, metadata, incarnation, revision = unpack(values, 1, 8)
   if not (persona or created_at or last_activity or count or metadata) then
     return nil
   end
@@ -29,9 +29,11 @@ local function read_record(...)
     ttl = ttl,
     message_count = count,
     metadata = metadata,
+    incarnation = incarnation,
+    revision = whole(revision) or 0,
   }
   for i = 1, select('#', ...) do
-    record[select(i, ...)] = values[6 + i]
+    record[select(i, ...)] = values[8 + i]
   end
   return record
 end
@@ -87,7 +89,12 @@ local function save(record, ...)
     redis.call('HDEL', RECORD, 'ttl')
   end
   record.ttl = ttl
-  redis.call('HSET', RECORD, 'last_activity', record.last_activity, 'message_count', text(record.message_count), ...)
+  -- Records of older versions have no incarnation; until now it was their time of creation.
+  if not record.incarnation then
+    redis.call('HSET', RECORD, 'incarnation', record.created_at)
+  end
+  redis.call('HSET', RECORD, 'last_activity', record.last_activity, 'message_count', text(record.message_count),
+    'revision', text(record.revision + 1), ...)
   redis.call('PEXPIREAT', RECORD, record.expires_at)
   if record.message_count > 0 then
     redis.call('PEXPIREAT', HISTORY, record.expires_at)

@@ -1,0 +1,150 @@
+//! Watchers: the delay of an event, the cost of many watchers and of running turns, and the memory of a watcher.
+//!
+//! `cargo build --release && cargo bench --bench watch`, on Linux. Two services run over one Redis. Sessions are changed through
+//! the first one; its own watchers are woken, and those of the second one find out by reading. With the path of an earlier
+//! build of the service in NONO_BENCH_BASELINE, the cost of an append and of a turn is compared with it.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints its results")]
+
+mod service;
+mod writes;
+
+use nono_proto::session::v1::{WatchResponse, watch_response::Event};
+use service::{Client, Service, append, chat, connect, create};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use testkit::{Behaviour, ModelServer, RedisServer, cpu_seconds};
+use tokio::{sync::mpsc, task::JoinSet};
+use tonic::Streaming;
+
+/// The allocator of the programs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Numbers of watchers, each of its own session.
+const WATCHERS: [usize; 3] = [1, 1000, 10_000];
+/// Streams of a connection, below the limit of the service.
+const STREAMS: usize = 150;
+/// Appends of which the delay is measured.
+const APPENDS: usize = 300;
+/// Duration of a measurement of CPU time.
+const MEASURED: Duration = Duration::from_secs(15);
+/// Time after which a session without a change is read less often.
+const INACTIVE: Duration = Duration::from_secs(62);
+/// Number of running turns.
+const TURNS: usize = 1000;
+
+#[tokio::main]
+async fn main() {
+    println!(
+        "| watchers | of | median ms | p99 ms | KiB a watcher | service, % of a core | Redis, % of a core |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for count in WATCHERS {
+        watchers(count).await;
+    }
+    println!("\n| {TURNS} running turns | service, % of a core | other service | Redis |\n|---|---|---|---|");
+    for watched in [false, true] {
+        turns(watched).await;
+    }
+    writes::compare().await;
+}
+
+/// Measures delays and costs of idle watchers in the service that changes sessions, and in another one.
+async fn watchers(count: usize) {
+    let redis = RedisServer::start();
+    let services = [Service::start(&redis.url(), None), Service::start(&redis.url(), None)];
+    let mut writer = connect(&services[0].address).await;
+    for n in 0..count {
+        create(&mut writer, &n.to_string()).await;
+    }
+    for (name, service) in ["the same service", "another service"].into_iter().zip(&services) {
+        let before = service.resident_kibibytes();
+        let (sender, mut events) = mpsc::channel(APPENDS);
+        let watching = watch(&service.address, count, &sender).await;
+        let memory = (service.resident_kibibytes() - before) / count as f64;
+        let mut delays = Vec::new();
+        for n in 0..APPENDS {
+            let start = Instant::now();
+            append(&mut writer, &(n * 7 % count).to_string()).await;
+            delays.push(events.recv().await.unwrap().duration_since(start).as_secs_f64() * 1000.0);
+        }
+        tokio::time::sleep(INACTIVE).await;
+        let cpu = [service.cpu_seconds(), cpu_seconds(redis.pid())];
+        tokio::time::sleep(MEASURED).await;
+        let share = |before: f64, after: f64| 100.0 * (after - before) / MEASURED.as_secs_f64();
+        let (of_service, of_redis) =
+            (share(cpu[0], service.cpu_seconds()), share(cpu[1], cpu_seconds(redis.pid())));
+        delays.sort_by(f64::total_cmp);
+        println!(
+            "| {count} | {name} | {:.1} | {:.1} | {memory:.1} | {of_service:.1} | {of_redis:.1} |",
+            delays[APPENDS / 2],
+            delays[APPENDS * 99 / 100],
+        );
+        drop(watching);
+    }
+}
+
+/// Watches sessions 0 to `count`. Each message is reported with the time of its event.
+async fn watch(address: &str, count: usize, sender: &mpsc::Sender<Instant>) -> JoinSet<()> {
+    let mut watching = JoinSet::new();
+    let (ready, mut begun) = mpsc::channel(1);
+    for first in (0..count).step_by(STREAMS) {
+        let client = connect(address).await;
+        for n in first..count.min(first + STREAMS) {
+            watching.spawn(follow(client.clone(), n, sender.clone(), ready.clone()));
+        }
+        for _ in first..count.min(first + STREAMS) {
+            begun.recv().await.unwrap();
+        }
+    }
+    watching
+}
+
+async fn follow(mut client: Client, n: usize, sender: mpsc::Sender<Instant>, ready: mpsc::Sender<()>) {
+    let mut stream: Streaming<WatchResponse> = service::watch(&mut client, &n.to_string()).await;
+    ready.send(()).await.unwrap();
+    while let Ok(Some(response)) = stream.message().await {
+        if let Some(Event::Message(_)) = response.event {
+            let _ = sender.try_send(Instant::now());
+        }
+    }
+}
+
+/// Measures the cost of running turns, with and without watchers in another service.
+async fn turns(watched: bool) {
+    let (redis, model) = (RedisServer::start(), Arc::new(ModelServer::start().await));
+    let url = model.url();
+    let services = [Service::start(&redis.url(), Some(&url)), Service::start(&redis.url(), None)];
+    let mut client = connect(&services[0].address).await;
+    for n in 0..TURNS {
+        create(&mut client, &n.to_string()).await;
+        model.script(Behaviour::Slow {
+            pieces: vec!["some words ".into(); 2000],
+            pause: Duration::from_millis(100),
+        });
+    }
+    let (sender, _events) = mpsc::channel(APPENDS);
+    let _watching = match watched {
+        true => Some(watch(&services[1].address, TURNS, &sender).await),
+        false => None,
+    };
+    let mut chats = JoinSet::new();
+    for first in (0..TURNS).step_by(STREAMS) {
+        for n in first..TURNS.min(first + STREAMS) {
+            chats.spawn(chat(services[0].address.clone(), n.to_string()));
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let cpu = || {
+        let [first, second] = services.each_ref().map(Service::cpu_seconds);
+        [first, second, cpu_seconds(redis.pid())]
+    };
+    let before = cpu();
+    tokio::time::sleep(MEASURED).await;
+    let share: Vec<_> = cpu().into_iter().zip(before).map(|(after, before)| after - before).collect();
+    let share = |n: usize| 100.0 * share[n] / MEASURED.as_secs_f64();
+    let name = if watched { "watched through another service" } else { "not watched" };
+    println!("| {name} | {:.1} | {:.1} | {:.1} |", share(0), share(1), share(2));
+}
