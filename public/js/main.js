@@ -33,7 +33,7 @@ const chat = createChat({
   newId,
 });
 
-chat.listen(window);
+chat.listen(window, document);
 
 const composer = createComposer({ chat });
 const newSession = createNewSessionDialog({ chat, newId, onDone: composer.focus });
@@ -43,7 +43,7 @@ const dialogs = { openNew: newSession.open, openSessions: sessions.open };
 createThemeButton(find('theme-button'));
 createHeader({ chat, ...dialogs });
 createWelcome({ chat, ...dialogs });
-createMessageLog({ chat, edit: composer.edit, onRetry: composer.focus });
+createMessageLog({ chat, edit: composer.edit, onAction: composer.focus });
 createToasts({ chat, onFocusLost: composer.focus });
 createAnnouncer(chat);
 const { retryNow, recreateSession, reload, extendSession, signIn, dismissOwnerNotice, dismissNotice } = chat;

@@ -73,27 +73,44 @@ interface Turn extends StoredTurn {
   problem: ApiError | null;
   /** True until the first text of the current attempt replaces the text of the previous one. */
   fresh?: boolean;
+  /** True after the user has stopped the reply, until the service has. */
+  isStopping?: boolean;
+  /** True if another client has requested the turn without a request id, so that it cannot be requested again. */
+  isAnonymous?: boolean;
 }
 
 /*
  * The states of an outbox entry, of a turn, and of the rows that show them:
  *
- * | entry   | turn      | row                         | meaning                                                     |
- * |---------|-----------|-----------------------------|-------------------------------------------------------------|
- * | sending |           | sending                     | is sent, or waits for a retry or for the message before it  |
- * | failed  |           | failed                      | was rejected, or has exhausted its attempts                 |
- * |         | streaming | streaming                   | the reply streams to this tab                               |
- * |         | waiting   | waiting                     | the reply is requested; nothing has arrived in this tab     |
- * |         | stopped   | stopped                     | the user stopped the display; the service completes it      |
- * |         | cut       | cut                         | the connection was lost, or no reply came in time           |
- * |         | failed    | cut, or unanswered if empty | the service reported an error                               |
- * |         |           | sent                        | a stored message of the user, the newest of all             |
- * |         |           | stored                      | any other stored message                                    |
- * |         |           | shortened, filtered         | a stored reply that ended at a limit or by a content filter |
+ * | entry   | turn      | row                           | meaning                                                     |
+ * |---------|-----------|-------------------------------|-------------------------------------------------------------|
+ * | sending |           | sending                       | is sent, or waits for a retry                               |
+ * | sending |           | queued                        | waits for a running turn, or for the message before it      |
+ * | failed  |           | failed                        | was rejected, or has exhausted its attempts                 |
+ * |         | streaming | streaming, or stopping        | the turn is running; its text arrives in this tab           |
+ * |         | waiting   | waiting                       | the reply is requested; this tab does not know its state    |
+ * |         | cut       | cut                           | the connection was lost, or the turn has ended without end  |
+ * |         | failed    | cut; if empty, unanswered or  | the service reported an error, or that the user stopped the |
+ * |         |           | cancelled                     | turn                                                        |
+ * |         |           | sent                          | a stored message of the user, the newest of all             |
+ * |         |           | stored                        | any other stored message                                    |
+ * |         |           | shortened, filtered, stopped  | a stored reply that ended at a limit, by a content filter,  |
+ * |         |           |                               | or by the user                                              |
  */
 type EntryState = 'sending' | 'failed';
-type TurnState = 'streaming' | 'waiting' | 'stopped' | 'cut' | 'failed';
-type RowState = EntryState | TurnState | 'unanswered' | 'sent' | 'stored' | 'shortened' | 'filtered';
+type TurnState = 'streaming' | 'waiting' | 'cut' | 'failed';
+type RowState =
+  | EntryState
+  | TurnState
+  | 'queued'
+  | 'stopping'
+  | 'unanswered'
+  | 'cancelled'
+  | 'sent'
+  | 'stored'
+  | 'shortened'
+  | 'filtered'
+  | 'stopped';
 
 /** A pending retry. */
 interface Wait {
@@ -166,6 +183,8 @@ interface State {
   unsent: OutboxEntry[];
   /** The pending turn of the open session. */
   turn: Turn | null;
+  /** The event stream of the open session: `off` while there is none, also between two attempts to connect. */
+  live: 'off' | 'connecting' | 'on';
   /** The reason why the open session cannot be used. */
   problem: ApiError | null;
   /** The next retry. */
@@ -240,12 +259,49 @@ interface Tabs {
 interface ServerSentEvent {
   type: string;
   data: string;
+  /** The id of this event, or of the last one before it that had one. */
+  id: string;
 }
 
 type ChatEvent =
   | { type: 'accepted'; message: Message; replayed: boolean }
   | { type: 'delta'; text: string }
   | { type: 'done'; message: Message; finishReason?: string };
+
+/** `seq` is that of the reply. The request id is empty if the caller has sent none. */
+interface TurnRef {
+  seq: number;
+  requestId: string;
+}
+
+/** The running turn of a session, with its text from `offset` (bytes of UTF-8) on. */
+type RunningTurn = TurnRef & { offset: number; text: string };
+
+type LiveSnapshot = {
+  type: 'snapshot';
+  session: Session;
+  serverMs: number;
+  turn: RunningTurn | null;
+  /** True if the stream could not go on from its cursor. */
+  hasGap: boolean;
+};
+type LiveTurn = TurnRef & {
+  type: 'turn';
+  state: 'running' | 'done' | 'failed' | 'cancelled' | 'lost';
+  problem: ApiError | null;
+};
+type LiveDelta = { type: 'delta'; seq: number; offset: number; text: string };
+
+/** An event of a session. The snapshot is always the first, and `ended` the last. */
+type LiveEvent =
+  | LiveSnapshot
+  | LiveTurn
+  | LiveDelta
+  | { type: 'message'; message: Message }
+  | { type: 'session'; session: Session }
+  | { type: 'expiring'; expiresAt: string }
+  | { type: 'ended'; reason: string }
+  | { type: 'checkpoint'; serverMs: number };
 
 interface RequestOptions {
   body?: object;
@@ -282,6 +338,12 @@ interface Api {
   exportUrl(userId: string, format: string): string;
   exportSession(userId: string, signal?: AbortSignal): Promise<Blob>;
   chat(message: Pick<Delivery, 'userId' | 'content' | 'requestId'>, signal?: AbortSignal): AsyncGenerator<ChatEvent>;
+  cancelChat(userId: string, requestId: string | null): Promise<{ cancelled: boolean; message: Message | null }>;
+  watchSession(
+    userId: string,
+    cursor: string | null,
+    signal?: AbortSignal,
+  ): AsyncGenerator<LiveEvent & { cursor: string }>;
 }
 
 interface SessionPage {
@@ -348,6 +410,8 @@ interface Conversation {
   open(userId: string): Promise<void>;
   end(userId: string, problem: ApiError): void;
   catchUp(): Promise<void>;
+  update(current: Session): Promise<void>;
+  reopen(): Promise<void>;
   onOpened(listener: (session: Session) => void): void;
   showCreated(session: Session): void;
   close(): void;
@@ -361,6 +425,8 @@ interface Conversation {
 type DeliveryEvent = ChatEvent | { type: 'cut' | 'failed'; problem: ApiError };
 
 type OutboxDeps = Pick<Deps, 'api' | 'storage' | 'retrier' | 'timers' | 'newId'> & {
+  /** Resolves when a message can be sent. */
+  untilIdle: (delivery: Delivery) => Promise<unknown>;
   onChange: () => void;
   onEvent: (delivery: Delivery, event: DeliveryEvent) => void;
 };
@@ -370,7 +436,9 @@ interface Outbox {
   add(session: Session, content: string): Promise<void>;
   retry(requestId: string, session: Session): Promise<void>;
   requestReply(turn: Turn, isWanted: () => boolean): Promise<void>;
-  stop(userId: string): void;
+  sync(userId: string): void;
+  isDelivering(requestId: string): boolean;
+  endStream(requestId: string): void;
   discard(requestId: string): string;
   restore(session: Session): void;
   retarget(session: Session): Promise<unknown>;
@@ -383,31 +451,70 @@ interface PendingReplies {
   find(session: Pick<Session, 'userId' | 'sessionId'> | null): Turn | null;
   start(delivery: Delivery, message: Message): void;
   append(id: TurnId, text: string): void;
+  follow(turn: Delivery & { seq: number; isAnonymous: boolean }, text: string): void;
+  hold(id: TurnId, problem: ApiError): void;
+  giveUp(id: TurnId, problem?: ApiError | null): void;
   interrupt(id: TurnId, problem: ApiError): void;
-  stop(id: TurnId): void;
+  setStopping(id: TurnId, isStopping: boolean): void;
   wait(turn: Turn): void;
-  timeOut(id: TurnId): void;
   complete(id: TurnId): void;
   removeAll(userId: string): void;
   restore(session: Session, newest: Message | undefined): void;
 }
 
-type PollerDeps = Pick<Deps, 'timers'> & { poll: () => Promise<void>; onTimeout: () => void };
+/** A text and its length in bytes of UTF-8. */
+interface GrowingText {
+  text: string;
+  bytes: number;
+}
+
+type WatchedTurnDeps = Pick<Deps, 'store'> & {
+  replies: PendingReplies;
+  /** Returns true while this tab reads the chat stream of a turn. */
+  isReading: (requestId: string) => boolean;
+  onEnd: () => void;
+};
+
+interface WatchedTurn {
+  start(): void;
+  onSnapshot(snapshot: LiveSnapshot): boolean;
+  onTurn(turn: LiveTurn): void;
+  onDelta(delta: LiveDelta): boolean;
+  resume(): void;
+  end(requestId: string): void;
+}
+
+type LiveDeps = Pick<Deps, 'api' | 'store' | 'timers' | 'random'> & {
+  onEvent: (event: LiveEvent, isResumed: boolean) => boolean;
+  onFailure: (problem: ApiError, attempts: number) => void;
+};
+
+interface Live {
+  start(): void;
+  setVisible(isVisible: boolean): void;
+  retryNow(): void;
+  refresh(): void;
+}
 
 type TurnControllerDeps = Pick<
   Deps,
   'api' | 'store' | 'storage' | 'retrier' | 'timers' | 'clock' | 'conversation' | 'tabs' | 'newId'
->;
+> & {
+  /** Called when the state of the running turn is not known any more. */
+  onStreamLost: () => void;
+};
 
-interface TurnController {
+interface TurnController extends Pick<WatchedTurn, 'onSnapshot' | 'onTurn' | 'onDelta'> {
   start(): void;
-  restoreTurn(): void;
+  sync(): void;
   restore(session: Session): void;
+  keyOf(message: Message): string | undefined;
+  onDisconnected(): void;
   send: Outbox['add'];
   discard: Outbox['discard'];
   retarget: Outbox['retarget'];
   retry(requestId: string): Promise<void>;
-  stop(): void;
+  stop(): Promise<void>;
   removeAll(userId: string): void;
 }
 
@@ -451,7 +558,7 @@ interface SessionActions {
 }
 
 type PageEventsDeps = Pick<Deps, 'store' | 'retrier' | 'drafts' | 'router' | 'conversation' | 'deletions'> &
-  Pick<SessionActions, 'open' | 'close'> & { checkAccess: () => Promise<void> };
+  Pick<SessionActions, 'open' | 'close'> & { live: Live; checkAccess: () => Promise<void> };
 
 type SessionDataDeps = Pick<Deps, 'api' | 'retrier' | 'timers' | 'clock'> & { onDeleted: (session: Session) => void };
 
@@ -624,6 +731,7 @@ interface Dialogs {
 interface RowActions {
   retry(requestId: string): void;
   edit(requestId: string): void;
+  discard(requestId: string): void;
 }
 
 interface SessionRowActions {

@@ -5,7 +5,8 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chat, createPlans } from './fake-chat.js';
+import { cancel, chat, createPlans } from './fake-chat.js';
+import { controlEvents, emit, end, render, sweep, watch } from './fake-events.js';
 import {
   append,
   create,
@@ -16,12 +17,13 @@ import {
   PERSONAS,
   Rejection,
   rejectUnknown,
-  render,
   store,
   touch,
 } from './fake-sessions.js';
 
 const PUBLIC = fileURLToPath(new URL('../../public/', import.meta.url));
+/** Interval in which sessions expire. */
+const SWEEP_MS = 100;
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000 };
 const TYPES = {
   '.html': 'text/html; charset=utf-8',
@@ -43,13 +45,17 @@ export async function startFakeServer({ ttl = '1h', auth = 'none' } = {}) {
       .catch((error) => (error instanceof Rejection ? error : new Rejection(500, 'INTERNAL', String(error))).result)
       .then((result) => result && response.writeHead(result.status, result.headers).end(result.body));
   });
+  const sweeper = setInterval(() => sweep(sessions), SWEEP_MS);
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${server.address().port}`,
     /** Plans the next turns of a session: see fake-chat.js. */
     plan: plans.plan,
+    /** Controls the event streams of a session: see fake-events.js. */
+    events: (userId) => controlEvents(sessions.get(userId)),
     stop: () =>
       new Promise((resolve) => {
+        clearInterval(sweeper);
         server.close(resolve);
         server.closeAllConnections();
       }),
@@ -60,9 +66,9 @@ async function handle(request, sessions, plans, response) {
   const url = new URL(request.url, 'http://fake');
   if (!url.pathname.startsWith('/api/')) return serveFile(url.pathname);
   const body = await readBody(request);
-  for (const [userId, session] of sessions) if (Date.parse(session.expires_at) <= Date.now()) sessions.delete(userId);
-  const [, , first, second, third] = url.pathname.split('/').map(decodeURIComponent);
-  const route = `${request.method} ${first}${second === 'create' ? '/create' : ''}${third ? `/${third}` : ''}`;
+  sweep(sessions);
+  const [, , first, second, ...rest] = url.pathname.split('/').map(decodeURIComponent);
+  const route = [`${request.method} ${first}`, ...(second === 'create' ? [second] : []), ...rest].join('/');
   const live = () => {
     const session = sessions.get(second);
     if (!session) throw new Rejection(404, 'SESSION_NOT_FOUND', 'no live session has this user_id');
@@ -94,15 +100,25 @@ async function handle(request, sessions, plans, response) {
       rejectUnknown(body, ['message', 'request_id', 'metadata']);
       const session = live();
       const reject = (...fields) => new Rejection(...fields);
-      const add = (role, content) => store(session, [{ role, content }], () => 'message')[0];
+      const add = (role, content, finish) => store(session, [{ role, content, finish }], () => 'message')[0];
       return chat({ body, session, plans, request, response, append: add, reject });
+    }
+    case 'POST session/chat/cancel':
+      rejectUnknown(body, ['request_id']);
+      return json(await cancel(body, live()));
+    case 'GET session/events': {
+      const cursor = request.headers['last-event-id'] ?? url.searchParams.get('cursor');
+      if (cursor !== null && !/^[\w-]+\.\d+\.\d+$/.test(cursor))
+        throw new Rejection(400, 'INVALID_ARGUMENT', 'the cursor is invalid');
+      return watch(live(), cursor, response);
     }
     case 'GET session/export':
       return exportSession(url.searchParams.get('format'), live());
     case 'POST session/touch':
-      return json(render(touch(live())));
+      return json(emit(touch(live()), 'session', render(live())));
     case 'DELETE session':
-      sessions.delete(live().user_id);
+      end(live(), 'deleted');
+      sessions.delete(second);
       return { status: 204, headers: {} };
     default:
       throw new Rejection(404, undefined, `no such path: ${url.pathname}`);

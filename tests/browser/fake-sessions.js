@@ -1,5 +1,8 @@
 // The sessions of fake-server.js: requests of the REST API and their responses, in memory.
 
+import { randomUUID } from 'node:crypto';
+import { emit, render } from './fake-events.js';
+
 export const PERSONAS = [
   ['default', 'Default Assistant', 'A helpful assistant for everyday questions.'],
   ['mental_health_nurse', 'Mental Health Nurse', 'Listens with warmth and without judgement.'],
@@ -58,6 +61,8 @@ export function create(body, sessions) {
     messages: [],
     ttlMs: sessions.ttlMs,
     appends: new Map(),
+    incarnation: randomUUID(),
+    watchers: new Set(),
     creation_request_id: requestId,
   };
   sessions.set(userId, touch(session));
@@ -120,8 +125,12 @@ export function store(session, messages, fieldOf) {
     }
     return { seq: session.messages.length + index + 1, role, content, metadata, timestamp: new Date().toISOString() };
   });
-  session.messages.push(...stored);
   touch(session);
+  for (const [index, message] of stored.entries()) {
+    session.messages.push(message);
+    const { finish } = messages[index];
+    emit(session, 'message', finish ? { ...message, finish_reason: finish } : message);
+  }
   return stored;
 }
 
@@ -129,10 +138,6 @@ export function touch(session) {
   session.last_activity = new Date().toISOString();
   session.expires_at = new Date(Date.now() + session.ttlMs).toISOString();
   return session;
-}
-
-export function render({ messages, appends, creation_request_id, turns, busy, ttlMs, ...session }) {
-  return { ...session, message_count: messages.length };
 }
 
 export function rejectUnknown(body, known) {

@@ -78,6 +78,10 @@ export class ApiError extends Error {
 /** Restores an error from storage. Returns null if none was stored. */
 export const restoreError = (/** @type {any} */ stored) => (stored ? new ApiError(stored) : null);
 
+/** Returns the error of a turn that was stopped before its reply had any text. */
+export const turnCancelled = () =>
+  new ApiError({ status: 409, reason: 'TURN_CANCELLED', detail: 'the reply was stopped before it began' });
+
 /** Kinds that the page explains better than the service. */
 const EXPLAINED_BY_PAGE = ['unreachable', 'unauthenticated', 'gone'];
 

@@ -2,23 +2,28 @@
 // @ts-check
 
 import { ApiError } from './api-error.js';
+import { createIdleTimeout, isJson, readBlob, readJson } from './response-body.js';
 import { readEvents } from './sse.js';
 import { browserTimers } from './timers.js';
 import {
+  readCancelled,
   readChatEvent,
   readConfig,
   readCreated,
   readError,
   readHistory,
   readList,
+  readLiveEvent,
   readPersonas,
   readSession,
 } from './wire.js';
 
 /** Timeout of a call. The service itself gives up after 5 s. */
 const CALL_TIMEOUT_MS = 10_000;
-/** Timeout between two chunks of a chat stream. The service sends a heartbeat every 15 s. */
-const STREAM_IDLE_TIMEOUT_MS = 45_000;
+/** Timeouts of a chat stream or an export. The service sends a heartbeat every 15 s. */
+const STREAM_LIMITS = { callMs: CALL_TIMEOUT_MS, idleMs: 45_000 };
+/** Timeouts of an event stream, which has a checkpoint every 15 s. Silence over 20 s is a fault. */
+const EVENT_LIMITS = { callMs: CALL_TIMEOUT_MS, idleMs: 20_000 };
 
 /**
  * @param {{fetch: typeof globalThis.fetch, base?: string, timers?: Timers, onServerTime?: (serverMs: number) => void}} deps
@@ -82,28 +87,37 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
   }
 
   /**
-   * Sends a message and yields the events of its stream. Calls `onActivity` for every chunk.
+   * Makes a call whose response is a stream of events, and yields each as `read` returns it, with its id. An error response, an
+   * `error` event and the end of the stream are errors.
    *
+   * @template Event
+   * @param {string} method
    * @param {string} path
-   * @param {object} body
-   * @param {AbortSignal} signal
-   * @param {() => void} onActivity
+   * @param {{body?: object, signal?: AbortSignal, limits: {callMs: number, idleMs: number},
+   *   read: (type: string, wire: any) => Event | null}} options
    */
-  async function* streamChat(path, body, signal, onActivity) {
-    const response = await request('POST', path, { body, signal, accept: 'text/event-stream' });
-    const { status, headers } = response;
-    if (!response.body || !/^text\/event-stream\b/.test(headers.get('content-type') ?? '')) {
-      throw readFailure(response.ok ? 502 : status, headers, await readJson(response));
+  async function* stream(method, path, { body, signal, limits, read }) {
+    const idle = createIdleTimeout(timers, limits, signal);
+    try {
+      const response = await request(method, path, { body, signal: idle.signal, accept: 'text/event-stream' });
+      const { status, headers } = response;
+      if (!response.body || !/^text\/event-stream\b/.test(headers.get('content-type') ?? '')) {
+        throw readFailure(response.ok ? 502 : status, headers, await readJson(response));
+      }
+      reportAccess(null);
+      for await (const { type, data, id } of readEvents(response.body, idle.restart)) {
+        const wire = JSON.parse(data);
+        if (type === 'error') throw readFailure(wire.status, headers, wire);
+        const event = read(type, wire);
+        if (event) yield { event, id };
+      }
+      throw unreachable();
+    } catch (cause) {
+      if (signal?.aborted || cause instanceof ApiError) throw cause;
+      throw unreachable();
+    } finally {
+      idle.end();
     }
-    reportAccess(null);
-    for await (const { type, data } of readEvents(response.body, onActivity)) {
-      const wire = JSON.parse(data);
-      if (type === 'error') throw readFailure(wire.status, headers, wire);
-      const event = readChatEvent(type, wire);
-      if (event) yield event;
-      if (type === 'done') return;
-    }
-    throw unreachable();
   }
 
   return {
@@ -143,7 +157,7 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
 
     /** Returns the whole conversation as JSON, as it was sent. A body that breaks off is an error. */
     async exportSession(userId, signal) {
-      const idle = createIdleTimeout(timers, signal);
+      const idle = createIdleTimeout(timers, STREAM_LIMITS, signal);
       try {
         const response = await request('GET', `${sessionPath(userId)}/export?format=json`, { signal: idle.signal });
         const { ok, status, headers } = response;
@@ -169,15 +183,30 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
      * Throws if the stream breaks. The same `requestId` makes a retry idempotent.
      */
     async *chat({ userId, content, requestId }, signal) {
-      const idle = createIdleTimeout(timers, signal);
       const body = { message: content, request_id: requestId };
-      try {
-        yield* streamChat(`${sessionPath(userId)}/chat`, body, idle.signal, idle.restart);
-      } catch (cause) {
-        if (signal?.aborted || cause instanceof ApiError) throw cause;
-        throw unreachable();
-      } finally {
-        idle.end();
+      const options = { body, signal, limits: STREAM_LIMITS, read: readChatEvent };
+      for await (const { event } of stream('POST', `${sessionPath(userId)}/chat`, options)) {
+        yield event;
+        if (event.type === 'done') return;
+      }
+    },
+
+    /** Stops the running turn of a session. A turn with another `requestId` goes on; null is any turn. */
+    async cancelChat(userId, requestId) {
+      const body = requestId === null ? {} : { request_id: requestId };
+      return readCancelled(await call('POST', `${sessionPath(userId)}/chat/cancel`, { body }));
+    },
+
+    /**
+     * Yields the events of a session, from `cursor` on, until the session ends. Throws if the stream breaks or is silent. Each
+     * event has the cursor to go on from.
+     */
+    async *watchSession(userId, cursor, signal) {
+      const read = (/** @type {string} */ type, /** @type {any} */ wire) => readLiveEvent(type, wire, timers.now());
+      const path = `${sessionPath(userId)}/events${query({ cursor })}`;
+      for await (const { event, id } of stream('GET', path, { signal, limits: EVENT_LIMITS, read })) {
+        yield { ...event, cursor: id };
+        if (event.type === 'ended') return;
       }
     },
   };
@@ -191,44 +220,4 @@ const unreachable = () => new ApiError({ status: 0, detail: 'the service cannot 
 function query(/** @type {Record<string, unknown>} */ parameters) {
   const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== null);
   return given.length ? `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}` : '';
-}
-
-const isJson = (/** @type {Headers} */ headers) => /[/+]json\b/.test(headers.get('content-type') ?? '');
-
-/** Creates a signal that aborts if no response begins in time, or if no chunk of its body follows the previous one in time. */
-function createIdleTimeout(/** @type {Timers} */ timers, /** @type {AbortSignal | undefined} */ signal) {
-  const idle = new AbortController();
-  const abort = () => idle.abort();
-  let timer = timers.set(abort, CALL_TIMEOUT_MS);
-  return {
-    signal: signal ? AbortSignal.any([signal, idle.signal]) : idle.signal,
-    restart() {
-      timers.clear(timer);
-      timer = timers.set(abort, STREAM_IDLE_TIMEOUT_MS);
-    },
-    end: () => timers.clear(timer),
-  };
-}
-
-/** Reads a body. The browser may keep the parts of a blob on disk. Calls `onChunk` for every chunk. */
-async function readBlob(/** @type {Response} */ response, /** @type {() => void} */ onChunk) {
-  const reader = response.body?.getReader();
-  const chunks = [];
-  for (;;) {
-    const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
-    if (done) return new Blob(chunks);
-    onChunk();
-    chunks.push(value);
-  }
-}
-
-/** Reads a JSON body. Returns null if there is none or if it is not JSON, such as a proxy's error page. */
-async function readJson(/** @type {Response} */ response) {
-  if (response.status === 204 || !isJson(response.headers)) return null;
-  const text = await response.text();
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

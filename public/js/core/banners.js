@@ -18,7 +18,8 @@ export function buildBanners(/** @type {State} */ state) {
     });
   } else if (signedOut) {
     banners.push({ id: 'signed-out', tone: 'warn', action: 'signIn', ...describeSignedOut(signedOut) });
-  } else if (wait) {
+  } else if (wait && wait.reason !== 'TURN_IN_PROGRESS') {
+    // A message that waits for a turn is shown as queued.
     banners.push({
       id: 'waiting',
       tone: 'warn',
@@ -82,7 +83,6 @@ export function buildBanners(/** @type {State} */ state) {
 /** Describes the reason for a wait in a sentence. */
 export function describeWait(/** @type {Pick<Wait, 'kind' | 'reason'>} */ { kind, reason }) {
   if (kind === 'unreachable') return 'The service cannot be reached.';
-  if (reason === 'TURN_IN_PROGRESS') return 'A reply is still being written.';
   if (reason === 'MODEL_UNAVAILABLE') return 'The assistant cannot be reached for the moment.';
   if (reason === 'OVERLOADED' || reason === 'RATE_LIMITED') return 'The service is busy.';
   return 'The service is unavailable for the moment.';

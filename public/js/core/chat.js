@@ -5,6 +5,8 @@ import { createConversation } from './conversation.js';
 import { createDeletions } from './deletions.js';
 import { createDrafts } from './drafts.js';
 import { createExpiryTimer } from './expiry.js';
+import { createLive } from './live.js';
+import { createLiveEvents } from './live-events.js';
 import { createOwnerNotice } from './owner-notice.js';
 import { listenToPage } from './page-events.js';
 import { createRetrier } from './retry.js';
@@ -29,7 +31,35 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
   const config = createServiceConfig({ api, store, clock });
   const list = createSessionList({ api, store, retrier });
   const conversation = createConversation({ api, store, retrier });
-  const turns = createTurnController({ api, store, storage, retrier, timers, clock, conversation, tabs, newId });
+  const turns = createTurnController({
+    api,
+    store,
+    storage,
+    retrier,
+    timers,
+    clock,
+    conversation,
+    tabs,
+    newId,
+    onStreamLost: () => live.refresh(),
+  });
+  const live = createLive({
+    api,
+    store,
+    timers,
+    random,
+    onEvent: createLiveEvents({ store, clock, conversation, turns }),
+    onFailure: onLiveFailure,
+  });
+
+  /** Does without the event stream, which a proxy may block, once it could not be read twice in a row. */
+  function onLiveFailure(/** @type {ApiError} */ problem, /** @type {number} */ attempts) {
+    const { session } = store.state;
+    if (problem.kind === 'gone' && session) conversation.end(session.userId, problem);
+    if (attempts < 2) return;
+    void conversation.catchUp();
+    turns.onDisconnected();
+  }
 
   function onDeleted(/** @type {string} */ userId, /** @type {string} */ sessionId) {
     list.remove(userId);
@@ -90,7 +120,12 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
   });
   tabs.onChanged((sessionId) => {
     drafts.restore();
-    if (store.state.session?.sessionId === sessionId) void conversation.catchUp().then(turns.restoreTurn);
+    void conversation.reopen();
+    if (store.state.session?.sessionId === sessionId) {
+      // The event stream reports what is stored.
+      const caughtUp = store.state.live === 'on' ? Promise.resolve() : conversation.catchUp();
+      void caughtUp.then(turns.sync);
+    }
     if (store.state.list.shown) void list.refresh();
   });
 
@@ -108,21 +143,23 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
         expiry.start(view === 'open' && session ? session.expiresAt : null),
       );
       turns.start();
+      live.start();
       ownerNotice.start();
       const userId = router.currentUserId() ?? router.lastVisit()?.userId ?? null;
       const opening = userId === null ? null : sessions.open(userId, { replace: true });
       await Promise.all([config.ensureConfig(), config.loadPersonas(), opening]);
     },
 
-    /** Follows the events of `scope`, which is `window`. */
-    listen: (/** @type {Window} */ scope) =>
-      listenToPage(scope, {
+    /** Follows the events of the browser's window and of its page. */
+    listen: (/** @type {Window} */ scope, /** @type {Document} */ page) =>
+      listenToPage(scope, page, {
         store,
         retrier,
         drafts,
         router,
         conversation,
         deletions,
+        live,
         open: sessions.open,
         close: sessions.close,
         checkAccess: signIn.check,

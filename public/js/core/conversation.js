@@ -50,24 +50,34 @@ export function createConversation({ api, store, retrier }) {
   }
 
   /** Fetches the session and the messages that were added since. */
-  async function catchUp() {
+  const catchUp = () =>
+    whileOpen(async ({ userId, sessionId }, signal) => {
+      const current = await api.getSession(userId, signal);
+      if (current.sessionId !== sessionId) return await open(userId);
+      await load(current, signal);
+    });
+
+  /** Runs a task for the open session. Errors are reported by the next call of the user, except that the session has ended. */
+  async function whileOpen(/** @type {(session: Session, signal: AbortSignal) => Promise<void>} */ task) {
     const { session, view } = store.state;
     if (view !== 'open' || !session) return;
     const { signal } = opening;
     try {
-      const current = await api.getSession(session.userId, signal);
-      if (current.sessionId !== session.sessionId) return await open(session.userId);
-      store.set({ session: current });
-      for (let pages = 0; lastSeq() < current.messageCount; pages += 1) {
-        if (pages === MAX_CATCH_UP_PAGES) return await open(session.userId);
-        const page = await api.getHistory(session.userId, { limit: PAGE_SIZE, after: lastSeq() }, signal);
-        signal.throwIfAborted();
-        merge(page.messages);
-        if (page.messages.length === 0) return;
-      }
+      await task(session, signal);
     } catch (problem) {
-      // Other errors are reported by the next call of the user.
       if (!signal.aborted && problem.kind === 'gone') end(session.userId, problem);
+    }
+  }
+
+  /** Fetches the messages up to the end of the session in its current state. */
+  async function load(/** @type {Session} */ current, /** @type {AbortSignal} */ signal) {
+    store.set({ session: current });
+    for (let pages = 0; lastSeq() < current.messageCount; pages += 1) {
+      if (pages === MAX_CATCH_UP_PAGES) return await open(current.userId);
+      const page = await api.getHistory(current.userId, { limit: PAGE_SIZE, after: lastSeq() }, signal);
+      signal.throwIfAborted();
+      merge(page.messages);
+      if (page.messages.length === 0) return;
     }
   }
 
@@ -77,7 +87,8 @@ export function createConversation({ api, store, retrier }) {
     for (const message of incoming) {
       const known = bySeq.get(message.seq);
       const key = known?.key ?? message.key ?? pendingReplyKey(store.state, message);
-      bySeq.set(message.seq, { ...message, key, finish: message.finish ?? known?.finish });
+      const isTaken = key !== known?.key && [...bySeq.values()].some((other) => other.key === key);
+      bySeq.set(message.seq, { ...message, key: isTaken ? undefined : key, finish: message.finish ?? known?.finish });
     }
     store.set({ messages: [...bySeq.values()].sort((a, b) => a.seq - b.seq) });
   }
@@ -94,6 +105,18 @@ export function createConversation({ api, store, retrier }) {
     open,
     end,
     catchUp,
+
+    /** Shows the current state of the session, and fetches the messages that are missing. */
+    update: (current) => whileOpen((_, signal) => load(current, signal)),
+
+    /** Opens the session that has the name of the one that has ended, if it was created again. */
+    async reopen() {
+      const { session, view } = store.state;
+      if (view !== 'gone' || !session) return;
+      const { signal } = opening;
+      const current = await api.getSession(session.userId, signal).catch(() => null);
+      if (current && !signal.aborted) await open(session.userId);
+    },
 
     /** Calls `listener` whenever a session was opened: loaded, or shown after its creation. */
     onOpened: (listener) => listeners.add(listener),

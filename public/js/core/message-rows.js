@@ -2,14 +2,15 @@
 // @ts-check
 
 import { formatDay, formatTime } from './format-time.js';
+import { isPending } from './pending-replies.js';
 import { personaName } from './personas.js';
 
 /**
- * @param {Pick<State, 'messages' | 'unsent' | 'turn' | 'personas' | 'session' | 'view'>} state
+ * @param {Pick<State, 'messages' | 'unsent' | 'turn' | 'personas' | 'session' | 'view' | 'wait'>} state
  * @param {number} nowMs
  * @returns {Row[]}
  */
-export function buildRows({ messages, unsent, turn, personas, session, view }, nowMs) {
+export function buildRows({ messages, unsent, turn, personas, session, view, wait }, nowMs) {
   /** @type {Row[]} */
   const rows = [];
   const persona = personaName(personas, session?.persona);
@@ -32,12 +33,17 @@ export function buildRows({ messages, unsent, turn, personas, session, view }, n
     const isNewest = index === messages.length - 1;
     const row = { key: key ?? `seq ${seq}`, role, content, timestamp };
     if (unanswered?.seq === seq && role === 'user') {
-      add({ ...row, state: 'unanswered', requestId: unanswered.requestId, error: replyError(unanswered) });
+      add({ ...row, requestId: unanswered.requestId, retriable: !unanswered.isAnonymous, ...outcomeOf(unanswered) });
     } else add({ ...row, state: isNewest && isLastFromUser ? 'sent' : (FINISH_STATES.get(finish) ?? 'stored') });
   });
   if (turn && !unanswered && !storedKeys.has(replyKey(turn.requestId))) add(replyRow(turn));
+  let isBlocked = isPending(turn) || wait?.reason === 'TURN_IN_PROGRESS';
   for (const entry of unsent) {
-    if (!storedKeys.has(messageKey(entry.requestId))) add(unsentRow(entry, session, view));
+    // The message of a turn that this tab restored from another one is stored without its key.
+    const isStored = entry.requestId === turn?.requestId && messages.some(({ seq }) => seq === turn.seq);
+    if (isStored || storedKeys.has(messageKey(entry.requestId))) continue;
+    add(unsentRow(entry, { session, view, isBlocked }));
+    if (entry.state === 'sending') isBlocked = true;
   }
   return rows;
 }
@@ -48,13 +54,13 @@ export const messageKey = (/** @type {string} */ requestId) => `sent ${requestId
 export const replyKey = (/** @type {string} */ requestId) => `reply ${requestId}`;
 
 /**
- * Returns the key of the row that shows the pending reply, if `message` is that reply and came with the history.
+ * Returns the key of the row that shows the pending reply, if `message` is that reply and came without its request id.
  *
  * @param {Pick<State, 'turn' | 'messages'>} state
  * @param {Pick<Message, 'role' | 'seq'>} message
  */
 export function pendingReplyKey({ turn, messages }, { role, seq }) {
-  if (!turn || turn.state === 'streaming' || role !== 'assistant' || seq <= turn.seq) return undefined;
+  if (!turn || role !== 'assistant' || seq <= turn.seq) return undefined;
   const key = replyKey(turn.requestId);
   return messages.some((message) => message.key === key) ? undefined : key;
 }
@@ -65,23 +71,22 @@ const replyRow = (/** @type {Turn} */ turn) => ({
   role: 'assistant',
   content: turn.text,
   timestamp: turn.startedAt,
-  state: turn.state === 'failed' ? 'cut' : turn.state,
+  state: turn.state === 'failed' ? 'cut' : turn.isStopping ? 'stopping' : turn.state,
   requestId: turn.requestId,
   error: replyError(turn),
-  note: turn.state === 'stopped' ? STOPPED_NOTE : '',
+  retriable: !turn.isAnonymous,
 });
 
 /** @returns {MessageRow} */
 const unsentRow = (
   /** @type {OutboxEntry} */ entry,
-  /** @type {Session | null} */ session,
-  /** @type {State['view']} */ view,
+  /** @type {{session: Session | null, view: State['view'], isBlocked: boolean}} */ { session, view, isBlocked },
 ) => ({
   key: messageKey(entry.requestId),
   role: 'user',
   content: entry.content,
   timestamp: entry.createdAt,
-  state: entry.state,
+  state: entry.state === 'sending' && isBlocked ? 'queued' : entry.state,
   requestId: entry.requestId,
   error: entry.state === 'failed' ? sendError(entry, session) : '',
   // A session that has ended is created again first, which sends its failed messages.
@@ -95,22 +100,27 @@ function sendError(/** @type {OutboxEntry} */ { problem, sessionId }, /** @type 
     : 'The message was meant for an earlier session of this name.';
 }
 
+/** Returns the state of a message whose turn ended without any text. The user knows of a stop, which is no error. */
+const outcomeOf = (/** @type {Turn} */ turn) =>
+  turn.problem?.reason === 'TURN_CANCELLED'
+    ? { state: /** @type {const} */ ('cancelled'), note: 'The reply was stopped before it began.' }
+    : { state: /** @type {const} */ ('unanswered'), error: replyError(turn) };
+
 function replyError(/** @type {Turn} */ { state, text, problem }) {
   if (state === 'failed') {
     const summary = text === '' ? 'Your message is stored, but no reply came.' : 'The reply broke off.';
     return `${summary} ${problem?.explanation}`;
   }
   if (state !== 'cut') return '';
-  return problem ? 'The connection was lost before the reply was complete.' : 'No reply has come so far.';
+  if (problem) return 'The connection was lost before the reply was complete.';
+  return text === '' ? 'No reply has come so far.' : 'The reply broke off.';
 }
-
-const STOPPED_NOTE =
-  'You stopped watching. The reply is still being written and stored, and will be shown here once it is complete.';
 
 /** @type {Map<string | undefined, RowState>} finish reason to state, for replies that did not end by themselves */
 const FINISH_STATES = new Map([
   ['length', 'shortened'],
   ['content_filter', 'filtered'],
+  ['cancelled', 'stopped'],
 ]);
 
 function authorName(/** @type {Message['role']} */ role, /** @type {string} */ persona) {

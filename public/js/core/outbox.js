@@ -1,4 +1,6 @@
 // Messages that the server has not accepted yet. Each keeps its request id over all retries and is stored until it is accepted.
+// They are sent in order, each after the turn of the one before. A turn that was stopped or has failed does not hold the next message
+// back: the user has sent it, can still take it back, and another decision would leave it unsent without notice.
 // @ts-check
 
 import { restoreError } from './api-error.js';
@@ -7,13 +9,13 @@ const PREFIX = 'nono:outbox:';
 const TTL_MS = 7 * 24 * 60 * 60 * 1000;
 
 /** @param {OutboxDeps} deps @returns {Outbox} */
-export function createOutbox({ api, storage, retrier, timers, newId, onChange, onEvent }) {
+export function createOutbox({ api, storage, retrier, timers, newId, untilIdle, onChange, onEvent }) {
   /** @type {Map<string, OutboxEntry>} request id to entry */
   const entries = new Map();
   /** @type {Map<string, Promise<void>>} user id to its last delivery: one at a time keeps messages in order */
   const queues = new Map();
-  /** @type {Map<string, AbortController>} user id to the stream of its reply */
-  const streams = new Map();
+  /** @type {Map<string, AbortController>} request id to its delivery */
+  const deliveries = new Map();
 
   function save(/** @type {OutboxEntry} */ entry) {
     entries.set(entry.requestId, entry);
@@ -34,8 +36,15 @@ export function createOutbox({ api, storage, retrier, timers, newId, onChange, o
     return next;
   }
 
-  const enqueueEntry = (/** @type {OutboxEntry} */ entry) =>
-    enqueue(entry, () => entries.get(entry.requestId)?.state === 'sending');
+  const enqueueEntry = (/** @type {OutboxEntry} */ entry) => enqueue(entry, () => isUnsent(entry.requestId));
+
+  /** Returns true if a message is still to be sent. Another tab may have sent or removed it, if it was restored in both. */
+  function isUnsent(/** @type {string} */ requestId) {
+    if (entries.get(requestId)?.state !== 'sending') return false;
+    if (storage.read(PREFIX + requestId) !== null) return true;
+    remove(requestId);
+    return false;
+  }
 
   /** Sends a message until the server accepts it. An error after that is reported, but not retried. */
   async function deliver(/** @type {Delivery} */ delivery, /** @type {() => boolean} */ isWanted) {
@@ -44,13 +53,12 @@ export function createOutbox({ api, storage, retrier, timers, newId, onChange, o
     let accepted = false;
 
     async function send() {
+      await untilIdle(delivery);
       // Discarded, or its session deleted: another session of the same name must not receive it.
       if (!isWanted()) return;
+      deliveries.set(requestId, stream);
       for await (const event of api.chat({ userId, content, requestId }, stream.signal)) {
-        if (event.type === 'accepted') {
-          accepted = true;
-          streams.set(userId, stream);
-        }
+        if (event.type === 'accepted') accepted = true;
         onEvent(delivery, event);
         if (event.type === 'accepted') remove(requestId);
       }
@@ -61,19 +69,21 @@ export function createOutbox({ api, storage, retrier, timers, newId, onChange, o
         () =>
           send().catch((problem) => {
             if (!accepted) throw problem;
+            deliveries.delete(requestId);
             if (!stream.signal.aborted) onEvent(delivery, { type: 'cut', problem });
           }),
         // Remains stored in the meantime, so that a reload or a login sends it.
         { untilSignedIn: true },
       );
     } catch (problem) {
+      deliveries.delete(requestId);
       const entry = entries.get(requestId);
       if (entry) {
         save({ ...entry, state: 'failed', problem });
         onEvent(delivery, { type: 'failed', problem });
       } else if (isWanted()) onEvent(delivery, { type: 'cut', problem });
     } finally {
-      if (streams.get(userId) === stream) streams.delete(userId);
+      deliveries.delete(requestId);
     }
   }
 
@@ -111,8 +121,16 @@ export function createOutbox({ api, storage, retrier, timers, newId, onChange, o
     /** Requests the reply to a stored message again, with the message's request id, while `isWanted` returns true. */
     requestReply: (turn, isWanted) => enqueue(turn, isWanted),
 
-    /** Stops reading the reply that is streaming. The server completes it. */
-    stop: (userId) => streams.get(userId)?.abort(),
+    /** Removes the entries of a session that another tab has sent or removed. */
+    sync(userId) {
+      for (const { requestId } of list(userId)) isUnsent(requestId);
+    },
+
+    /** Returns true while this tab sends a message or reads its chat stream. */
+    isDelivering: (requestId) => deliveries.has(requestId),
+
+    /** Stops reading a chat stream whose turn has ended. */
+    endStream: (requestId) => deliveries.get(requestId)?.abort(),
 
     /** Removes a message that has not been accepted. Returns its text. */
     discard(requestId) {

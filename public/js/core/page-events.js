@@ -1,26 +1,32 @@
-// Follows the browser: the connection, the focus, the address, and the end of the page.
+// Follows the browser: the connection, the focus, the visibility, the address, and the end of the page.
 // @ts-check
 
 /**
  * @param {Pick<Window, 'addEventListener' | 'navigator'>} scope
- * @param {{store: Store, retrier: Retrier, drafts: Drafts, router: Router, conversation: Conversation, deletions: Deletions,
- *   open: (userId: string, options: {replace: boolean}) => Promise<void>, close: () => void,
- *   checkAccess: () => Promise<void>}} deps
+ * @param {Pick<Document, 'addEventListener' | 'hidden'>} page
+ * @param {PageEventsDeps} deps
  */
 export function listenToPage(
   scope,
-  { store, retrier, drafts, router, conversation, deletions, open, close, checkAccess },
+  page,
+  { store, retrier, drafts, router, conversation, deletions, live, open, close, checkAccess },
 ) {
   store.set({ online: scope.navigator.onLine });
   scope.addEventListener('online', () => {
     store.set({ online: true });
     retrier.retryNow();
+    live.retryNow();
   });
   scope.addEventListener('offline', () => store.set({ online: false }));
   scope.addEventListener('focus', () => {
-    void conversation.catchUp();
+    // The event stream reports changes of the session itself, except that one that has ended was created again.
+    if (store.state.live !== 'on') void conversation.catchUp();
+    void conversation.reopen();
+    live.retryNow();
     void checkAccess();
   });
+  live.setVisible(!page.hidden);
+  page.addEventListener('visibilitychange', () => live.setVisible(!page.hidden));
   scope.addEventListener('popstate', () => {
     const userId = router.currentUserId();
     // A jump within the page, such as the skip link, is an entry of the browser's history too.

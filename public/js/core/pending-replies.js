@@ -5,8 +5,6 @@ import { restoreError } from './api-error.js';
 
 const PREFIX = 'nono:turn:';
 const TTL_MS = 24 * 60 * 60 * 1000;
-/** A reply that was requested longer ago is not expected any more. */
-const EXPECTED_MS = 5 * 60_000;
 
 /** @param {PendingRepliesDeps} deps @returns {PendingReplies} */
 export function createPendingReplies({ storage, timers, clock, onChange }) {
@@ -64,13 +62,22 @@ export function createPendingReplies({ storage, timers, clock, onChange }) {
     onChange(turn.userId);
   }
 
+  /** Records that a reply ended early. Errors of the service are stored; a lost connection says nothing about the reply. */
+  function interrupt(/** @type {TurnId} */ id, /** @type {ApiError} */ problem) {
+    const isFailure = problem.status !== 0;
+    const turn = byId(id);
+    if (isFailure && turn) save(turn, problem);
+    // Nothing of a cancelled reply is stored, unless it is stored as the reply.
+    const text = problem.reason === 'TURN_CANCELLED' ? { text: '' } : {};
+    update(id, { state: isFailure ? 'failed' : 'cut', problem, isStopping: false, ...text });
+  }
+
   /** Restores a stored turn, unless this tab knows more of it than another tab has stored. */
   function takeOver(/** @type {any} */ stored, /** @type {Message} */ newest, /** @type {Turn | null} */ known) {
-    if (known && ['streaming', 'stopped'].includes(known.state)) return;
+    if (known?.state === 'streaming') return;
     const problem = restoreError(stored.problem);
     if (known && (known.state === 'failed') === (problem !== null)) return;
-    const isExpected = timers.now() - stored.acceptedAt < EXPECTED_MS;
-    const state = problem ? 'failed' : isExpected ? 'waiting' : 'cut';
+    const state = problem ? 'failed' : 'waiting';
     put({ ...stored, text: known?.text ?? '', startedAt: newest.timestamp, state, problem });
   }
 
@@ -105,24 +112,46 @@ export function createPendingReplies({ storage, timers, clock, onChange }) {
       if (frame === null) frame = timers.nextFrame(flush);
     },
 
-    /** Records that the stream ended early. Errors of the service are stored; a lost connection says nothing about the reply. */
-    interrupt(id, problem) {
-      const isFailure = problem.status !== 0;
-      const turn = byId(id);
-      if (isFailure && turn) save(turn, problem);
-      update(id, { state: isFailure ? 'failed' : 'cut', problem });
+    /**
+     * Shows a reply that grows in the event stream. A text that is a beginning of the shown one is shown later, because the chat
+     * stream is ahead of the event stream.
+     */
+    follow(turn, text) {
+      flush();
+      const known = byId(turn);
+      put({
+        acceptedAt: timers.now(),
+        startedAt: new Date(clock.now()).toISOString(),
+        ...turn,
+        ...known,
+        text: known?.text.startsWith(text) ? known.text : text,
+        fresh: false,
+        state: 'streaming',
+        problem: null,
+      });
     },
 
-    stop: (id) => update(id, { state: 'stopped', problem: null }),
+    /** Records that the chat stream was lost. The event stream tells whether the turn goes on. */
+    hold: (id, problem) => update(id, { state: 'waiting', problem }),
+
+    /** Records that the turn is not running, although neither a reply nor an error is known. */
+    giveUp(id, problem = byId(id)?.problem ?? null) {
+      const turn = byId(id);
+      if (!turn || !isPending(turn)) return;
+      if (problem) interrupt(id, problem);
+      else update(id, { state: 'cut' });
+    },
+
+    interrupt,
+
+    /** Records that the user has stopped the reply, or that this failed. */
+    setStopping: (id, isStopping) => update(id, { isStopping }),
 
     /** Records that the reply was requested again. */
     wait(turn) {
       save({ ...turn, acceptedAt: timers.now() });
       update(turn, { state: 'waiting', problem: null });
     },
-
-    /** Records that no reply came in time. */
-    timeOut: (id) => update(id, { state: 'cut', problem: null }),
 
     /** Removes a turn whose reply is stored, or whose session is gone. */
     complete(id) {
@@ -149,3 +178,6 @@ export function createPendingReplies({ storage, timers, clock, onChange }) {
     },
   };
 }
+
+/** Returns true while a reply may still come by itself. */
+export const isPending = (/** @type {Turn | null} */ turn) => turn?.state === 'streaming' || turn?.state === 'waiting';

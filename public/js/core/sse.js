@@ -1,13 +1,14 @@
 // Parses a stream of server-sent events, independent of how its bytes are split.
 // @ts-check
 
-/** Creates a parser. Comments, ids and retry times are ignored. */
+/** Creates a parser. Comments and retry times are ignored. The id of an event applies to those after it that have none. */
 export function createSseParser() {
   const decoder = new TextDecoder();
   let line = '';
   /** A LF after a CR belongs to the same line end, even if it arrives with the next chunk. */
   let afterCr = false;
   let type = '';
+  let id = '';
   /** @type {string[]} */
   let data = [];
 
@@ -15,7 +16,7 @@ export function createSseParser() {
     const ended = line;
     line = '';
     if (ended === '') {
-      if (data.length > 0) events.push({ type: type || 'message', data: data.join('\n') });
+      if (data.length > 0) events.push({ type: type || 'message', data: data.join('\n'), id });
       type = '';
       data = [];
       return;
@@ -25,6 +26,7 @@ export function createSseParser() {
     const value = colon === -1 ? '' : ended.slice(colon + 1).replace(/^ /, '');
     if (field === 'data') data.push(value);
     if (field === 'event') type = value;
+    if (field === 'id' && !value.includes('\0')) id = value;
   }
 
   return {

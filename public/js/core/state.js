@@ -14,6 +14,7 @@ export const INITIAL_STATE = {
   loadingOlder: false,
   unsent: [],
   turn: null,
+  live: 'off',
   problem: null,
   wait: null,
   signedOut: null,

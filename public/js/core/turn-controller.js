@@ -1,13 +1,25 @@
-// Turns of the open session and of those in the background: sends messages, follows their replies and requests lost ones again.
+// Turns of the open session and of those in the background: sends messages, follows their replies, stops and requests them again.
 // @ts-check
 
+import { ApiError, turnCancelled } from './api-error.js';
 import { messageKey, replyKey } from './message-rows.js';
 import { createOutbox } from './outbox.js';
-import { createPendingReplies } from './pending-replies.js';
-import { createReplyPoller } from './reply-poller.js';
+import { createPendingReplies, isPending } from './pending-replies.js';
+import { createWatchedTurn } from './watched-turn.js';
 
 /** @param {TurnControllerDeps} deps @returns {TurnController} */
-export function createTurnController({ api, store, storage, retrier, timers, clock, conversation, tabs, newId }) {
+export function createTurnController({
+  api,
+  store,
+  storage,
+  retrier,
+  timers,
+  clock,
+  conversation,
+  tabs,
+  newId,
+  onStreamLost,
+}) {
   const replies = createPendingReplies({
     storage,
     timers,
@@ -35,10 +47,23 @@ export function createTurnController({ api, store, storage, retrier, timers, clo
         if (event.problem.kind === 'gone') {
           replies.complete(delivery);
           conversation.end(delivery.userId, event.problem);
-        } else if (event.type === 'cut') replies.interrupt(delivery, event.problem);
+        } else if (event.type === 'cut') interrupt(delivery, event.problem);
     }
     // Other tabs show what is stored, and must learn of failures too.
     tabs.notify(delivery.sessionId);
+  }
+
+  /** Goes on with the event stream after a chat stream was lost, or records the error of the turn. */
+  function interrupt(/** @type {Delivery} */ delivery, /** @type {ApiError} */ problem) {
+    const isLost = problem.retryable && problem.reason !== 'MODEL_UNAVAILABLE';
+    if (isLost && replies.find(store.state.session)?.requestId === delivery.requestId) {
+      replies.hold(delivery, problem);
+      watched.resume();
+      onStreamLost();
+    } else {
+      if (!isLost) watched.end(delivery.requestId);
+      replies.interrupt(delivery, problem);
+    }
   }
 
   const outbox = createOutbox({
@@ -47,6 +72,7 @@ export function createTurnController({ api, store, storage, retrier, timers, clo
     retrier,
     timers,
     newId,
+    untilIdle,
     onChange: () => publishUnsent(),
     onEvent: follow,
   });
@@ -55,18 +81,33 @@ export function createTurnController({ api, store, storage, retrier, timers, clo
     store.set({ unsent: session ? outbox.list(session.userId) : [] });
   };
 
-  const poller = createReplyPoller({
-    timers,
-    poll: () => conversation.catchUp(),
-    onTimeout: () => store.state.turn && replies.timeOut(store.state.turn),
-  });
+  const watched = createWatchedTurn({ store, replies, isReading: outbox.isDelivering, onEnd: retryQueued });
 
-  /** Completes the turn if its reply has come with the history. */
+  /** Resolves when no other turn is known to run in the session of a delivery. If it is not watched, the service tells. */
+  function untilIdle(/** @type {Delivery} */ { userId, requestId }) {
+    const isIdle = (/** @type {State} */ { session, turn, live }) =>
+      live === 'off' || session?.userId !== userId || turn?.requestId === requestId || !isPending(turn);
+    return new Promise((resolve) => {
+      if (isIdle(store.state)) return resolve(undefined);
+      const remove = store.watch(['session', 'turn', 'live'], (state) => {
+        if (!isIdle(state)) return;
+        remove();
+        resolve(undefined);
+      });
+    });
+  }
+
+  /** Sends the message that was rejected because of a turn in progress. */
+  function retryQueued() {
+    if (store.state.wait?.reason === 'TURN_IN_PROGRESS') retrier.retryNow();
+  }
+
+  /** Completes the turn if its reply has come with the history or the event stream. */
   function completeFromHistory(/** @type {State} */ { turn, messages }) {
-    if (!turn || turn.state === 'streaming') return;
+    if (!turn || (turn.state === 'streaming' && outbox.isDelivering(turn.requestId))) return;
     if (!messages.some(({ seq, role }) => seq > turn.seq && role === 'assistant')) return;
     replies.complete(turn);
-    if (store.state.wait?.reason === 'TURN_IN_PROGRESS') retrier.retryNow();
+    retryQueued();
   }
 
   /** Restores the turn that another tab or an earlier visit has stored. */
@@ -75,14 +116,42 @@ export function createTurnController({ api, store, storage, retrier, timers, clo
     if (view === 'open' && session) replies.restore(session, messages.at(-1));
   }
 
+  const isCurrent = (/** @type {Turn} */ turn) => replies.find(turn)?.requestId === turn.requestId;
+
+  /** Shows that a reply was stopped, with the text that the service has stored. */
+  function showStopped(/** @type {Turn} */ turn, /** @type {Message | null} */ message) {
+    watched.end(turn.requestId);
+    if (message) {
+      conversation.add(turn, { ...message, finish: 'cancelled', key: replyKey(turn.requestId) });
+      replies.complete(turn);
+    } else replies.interrupt(turn, turnCancelled());
+    outbox.endStream(turn.requestId);
+    tabs.notify(turn.sessionId);
+  }
+
   return {
-    /** Starts to watch for replies that do not stream to this tab. */
+    /** Starts to follow the replies of the open session. */
     start() {
       store.watch(['turn', 'messages'], completeFromHistory);
-      store.watch(['view', 'session', 'messages', 'turn', 'signedOut'], (state) => poller.update(state, clock.now()));
+      watched.start();
     },
 
-    restoreTurn,
+    onSnapshot: watched.onSnapshot,
+    onTurn: watched.onTurn,
+    onDelta: watched.onDelta,
+
+    /** Returns the key of a message's row, if it is one that this tab is sending. */
+    keyOf({ role, content }) {
+      const { unsent } = store.state;
+      const entry = unsent.find((unsentEntry) => outbox.isDelivering(unsentEntry.requestId));
+      return role === 'user' && entry?.content === content ? messageKey(entry.requestId) : undefined;
+    },
+
+    /** Records that the event stream cannot be read, so that nothing is known of the turn. */
+    onDisconnected() {
+      const { turn } = store.state;
+      if (turn && !outbox.isDelivering(turn.requestId)) replies.giveUp(turn, turn.problem ?? new ApiError({}));
+    },
 
     /** Shows the turn and the unsent messages of a session that was opened. */
     restore(session) {
@@ -93,7 +162,20 @@ export function createTurnController({ api, store, storage, retrier, timers, clo
     },
 
     send: outbox.add,
-    discard: outbox.discard,
+
+    /** Removes an unsent message, also in other tabs that have restored it. Returns its text. */
+    discard(requestId) {
+      const content = outbox.discard(requestId);
+      if (store.state.session) tabs.notify(store.state.session.sessionId);
+      return content;
+    },
+
+    /** Takes over what another tab has stored or removed. */
+    sync() {
+      if (store.state.session) outbox.sync(store.state.session.userId);
+      restoreTurn();
+    },
+
     retarget: outbox.retarget,
 
     /** Sends a failed message again, or requests the reply to a stored one again. */
@@ -101,15 +183,29 @@ export function createTurnController({ api, store, storage, retrier, timers, clo
       const { session, turn } = store.state;
       if (turn?.requestId !== requestId) return session ? outbox.retry(requestId, session) : Promise.resolve();
       replies.wait(turn);
-      return outbox.requestReply(turn, () => replies.find(turn)?.requestId === requestId);
+      return outbox.requestReply(turn, () => isCurrent(turn));
     },
 
-    /** Stops showing the reply that is streaming. The service completes and stores it. */
-    stop() {
+    /** Stops the running turn. The service stores the reply as far as it has come. */
+    async stop() {
       const { turn } = store.state;
-      if (turn?.state !== 'streaming') return;
-      replies.stop(turn);
-      outbox.stop(turn.userId);
+      if (turn?.state !== 'streaming' || turn.isStopping) return;
+      replies.setStopping(turn, true);
+      const cancel = async () =>
+        isCurrent(turn)
+          ? await api.cancelChat(turn.userId, turn.isAnonymous ? null : turn.requestId)
+          : { cancelled: false, message: null };
+      try {
+        const { cancelled, message } = await retrier.run(cancel, { untilSignedIn: true });
+        if (cancelled) return showStopped(turn, message);
+        // The turn has ended in the meantime.
+        replies.setStopping(turn, false);
+        if (isCurrent(turn)) onStreamLost();
+      } catch (problem) {
+        replies.setStopping(turn, false);
+        if (problem.kind === 'gone') conversation.end(turn.userId, problem);
+        else store.set({ notice: `The reply could not be stopped. ${problem.explanation}` });
+      }
     },
 
     /** Removes the unsent messages and pending turns of a deleted session. */

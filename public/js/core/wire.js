@@ -63,6 +63,58 @@ export function readChatEvent(type, wire) {
 }
 
 /**
+ * Reads an event of a session's event stream. Returns null for an event of an unknown type.
+ *
+ * @param {string} type
+ * @param {any} wire
+ * @param {number} nowMs
+ * @returns {LiveEvent | null}
+ */
+export function readLiveEvent(type, wire, nowMs) {
+  switch (type) {
+    case 'snapshot':
+      return {
+        type,
+        session: readSession(wire.session),
+        serverMs: Date.parse(wire.server_time),
+        turn: wire.turn ? { ...readTurn(wire.turn), offset: wire.turn.offset, text: wire.turn.text } : null,
+        hasGap: wire.has_gap === true,
+      };
+    case 'message':
+      return { type, message: readMessage(wire) };
+    case 'turn': {
+      const problem = wire.problem ? readError(wire.problem.status, new Headers(), wire.problem, nowMs) : null;
+      return { type, state: wire.state, ...readTurn(wire), problem };
+    }
+    case 'delta':
+      return { type, seq: wire.seq, offset: wire.offset, text: wire.text };
+    case 'session':
+      return { type, session: readSession(wire) };
+    case 'expiring':
+      return { type, expiresAt: wire.expires_at };
+    case 'ended':
+      return { type, reason: wire.reason };
+    case 'checkpoint':
+      return { type, serverMs: Date.parse(wire.server_time) };
+    default:
+      return null;
+  }
+}
+
+const readTurn = (/** @type {any} */ wire) => ({ seq: wire.seq, requestId: text(wire.request_id) });
+
+/** Reads a message of an event stream. The reply of a turn has the reason of its end. @returns {Message} */
+function readMessage(/** @type {any} */ { finish_reason: finish, ...message }) {
+  return finish ? { ...message, finish } : message;
+}
+
+/** @returns {{cancelled: boolean, message: Message | null}} */
+export const readCancelled = (/** @type {any} */ wire) => ({
+  cancelled: wire.cancelled === true,
+  message: wire.message ?? null,
+});
+
+/**
  * Reads an error response.
  *
  * @param {number} status

@@ -21,12 +21,15 @@ export function createAnnouncer(/** @type {Chat} */ chat) {
   });
 }
 
+const STOPPED = 'The reply was stopped.';
+
 function announcementFor(/** @type {State} */ before, /** @type {State} */ now) {
   const [was, is] = [before.turn?.state, now.turn?.state];
   if (was !== 'streaming' && is === 'streaming') return 'Assistant is replying.';
-  if (was === 'streaming' && is === 'stopped') return 'Stopped. The reply will still be stored.';
+  if (is === 'failed' && was !== is && now.turn?.problem?.reason === 'TURN_CANCELLED') return STOPPED;
   // Errors are alerts in the conversation.
-  if (was && !is && before.view === 'open' && now.view === 'open') return 'The reply is complete.';
+  if (was && !is && before.view === 'open' && now.view === 'open')
+    return now.messages.at(-1)?.finish === 'cancelled' ? STOPPED : 'The reply is complete.';
   if (before.view !== 'open' && now.view === 'open' && now.session) {
     const { userId, persona, messageCount } = now.session;
     const count = messageCount === 1 ? '1 message' : `${messageCount} messages`;

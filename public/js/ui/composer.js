@@ -6,7 +6,7 @@ import { resolveLimits, validateMessage } from '../core/validation.js';
 import { find, findButton, findInput, setFieldError, setText } from './dom.js';
 
 const HINT = 'Enter sends, Shift+Enter starts a new line.';
-const REPLYING_HINT = 'You can keep writing, and send when the reply is complete.';
+const REPLYING_HINT = 'A message that you send now waits until this reply is complete.';
 
 /** @param {{chat: Chat}} deps */
 export function createComposer({ chat }) {
@@ -27,6 +27,7 @@ export function createComposer({ chat }) {
   function setValue(/** @type {string} */ text) {
     field.value = text;
     grow();
+    updateButtons();
     showError(null);
   }
 
@@ -38,7 +39,7 @@ export function createComposer({ chat }) {
 
   function submit() {
     const text = field.value.trimEnd();
-    if (chat.store.state.view !== 'open' || text.trim() === '' || isReplying()) return;
+    if (chat.store.state.view !== 'open' || text.trim() === '') return;
     const error = validate(text);
     if (error) return showError(error);
     void chat.send(text);
@@ -67,9 +68,10 @@ export function createComposer({ chat }) {
     event.preventDefault();
     submit();
   });
-  stop.addEventListener('click', () => chat.stop());
+  stop.addEventListener('click', () => void chat.stop());
   field.addEventListener('input', () => {
     grow();
+    updateButtons();
     showError(validate(field.value));
     if (userId) chat.drafts.update(userId, field.value);
   });
@@ -93,16 +95,18 @@ export function createComposer({ chat }) {
     setValue(userId ? chat.drafts.read(userId) : '');
   });
 
-  // While a reply streams, the Stop button replaces the Send button.
-  chat.store.watch(['turn'], () => {
+  // While a reply streams, the Stop button replaces the Send button, which returns for a message that is to be queued.
+  function updateButtons() {
     const replying = isReplying();
-    if (stop.hidden === !replying) return;
+    const canSend = !replying || field.value.trim() !== '';
+    if (stop.hidden === !replying && send.hidden === !canSend) return;
     const hadFocus = document.activeElement === send || document.activeElement === stop;
     stop.hidden = !replying;
-    send.hidden = replying;
+    send.hidden = !canSend;
     setText(find('message-hint'), replying ? REPLYING_HINT : HINT);
     if (hadFocus) focus();
-  });
+  }
+  chat.store.watch(['turn'], updateButtons);
 
   // A message that the server rejects as invalid returns to the message box, unless another text is in it.
   chat.store.watch(['unsent'], ({ unsent }) => {

@@ -11,10 +11,10 @@ import { createRow, updateRow } from './message-row.js';
 const LOAD_OLDER_PX = 200;
 
 /**
- * @param {{chat: Chat, edit: (requestId: string) => void, onRetry: () => void}} deps `edit` moves a failed message to the message
- *   box; `onRetry` is called after the user has requested a retry
+ * @param {{chat: Chat, edit: (requestId: string) => void, onAction: () => void}} deps `edit` moves an unsent message to the message
+ *   box; `onAction` is called after the user has requested a retry or removed a message
  */
-export function createMessageLog({ chat, edit, onRetry }) {
+export function createMessageLog({ chat, edit, onAction }) {
   const box = find('log');
   const list = find('messages');
   const older = findButton('older');
@@ -29,7 +29,11 @@ export function createMessageLog({ chat, edit, onRetry }) {
     retry(/** @type {string} */ requestId) {
       scroll.pin();
       void chat.retry(requestId);
-      onRetry();
+      onAction();
+    },
+    discard(/** @type {string} */ requestId) {
+      chat.discard(requestId);
+      onAction();
     },
   };
   older.addEventListener('click', () => void chat.loadOlder());
@@ -40,7 +44,7 @@ export function createMessageLog({ chat, edit, onRetry }) {
   });
 
   chat.store.watch(
-    ['messages', 'unsent', 'turn', 'session', 'personas', 'view', 'hasOlder', 'loadingOlder'],
+    ['messages', 'unsent', 'turn', 'session', 'personas', 'view', 'wait', 'hasOlder', 'loadingOlder'],
     (state) => {
       const rows = state.session ? buildRows(state, Date.now()) : [];
       const newest = rows.at(-1);

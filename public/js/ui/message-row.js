@@ -8,11 +8,14 @@ import { showProse } from './prose.js';
 /** @type {Record<RowState, string>} */
 const STATE_LABELS = {
   sending: 'Sending…',
+  queued: 'Queued',
   failed: 'Not sent',
   sent: 'Sent',
   stored: '',
   unanswered: 'No reply',
+  cancelled: 'No reply',
   streaming: 'Writing…',
+  stopping: 'Stopping…',
   waiting: 'Waiting for the reply…',
   stopped: 'Stopped',
   cut: 'Incomplete',
@@ -45,7 +48,7 @@ export function updateRow(/** @type {HTMLElement} */ node, /** @type {Row} */ ro
   if (!parts) return setText(node, row.content);
   const { author = '', time = '', timestamp, state = 'stored' } = row;
   setText(parts.author, author);
-  if (row.role === 'assistant') showProse(parts.body, row.content, state !== 'streaming');
+  if (row.role === 'assistant') showProse(parts.body, row.content, state !== 'streaming' && state !== 'stopping');
   else setText(parts.body, row.content);
   setText(parts.time, time);
   if (timestamp) parts.time.dateTime = timestamp;
@@ -63,20 +66,22 @@ export function updateRow(/** @type {HTMLElement} */ node, /** @type {Row} */ ro
 }
 
 /** Creates the note or the error below a message, with the actions that it offers. */
-function createOutcome(/** @type {Row} */ row, /** @type {RowActions} */ { retry, edit }) {
-  if (row.note) return element('p', { class: 'note' }, row.note);
-  if (!row.error) return null;
+function createOutcome(/** @type {Row} */ row, /** @type {RowActions} */ { retry, edit, discard }) {
   const button = (/** @type {string} */ label, /** @type {(requestId: string) => void} */ act) =>
     element('button', { type: 'button', class: 'button small', on: { click: () => act(row.requestId ?? '') } }, label);
-  // Only an unsent message can be edited.
+  const isRetriable = row.retriable !== false && (row.error || row.note);
+  // Only an unsent message can be edited or removed.
   const buttons = [
-    row.retriable === false ? null : button('Retry', retry),
-    row.state === 'failed' ? button('Edit', edit) : null,
+    isRetriable ? button('Retry', retry) : null,
+    row.state === 'failed' || row.state === 'queued' ? button('Edit', edit) : null,
+    row.state === 'queued' ? button('Remove', discard) : null,
   ];
+  if (buttons.every((offered) => offered === null) && !row.error && !row.note) return null;
   return element(
     'div',
-    { class: 'failure' },
-    element('p', { role: 'alert', dir: 'auto' }, row.error),
-    element('span', { class: 'failure-actions' }, ...buttons),
+    { class: 'outcome', 'data-tone': row.error ? 'danger' : null },
+    row.error ? element('p', { role: 'alert', dir: 'auto' }, row.error) : null,
+    row.note ? element('p', { class: 'note' }, row.note) : null,
+    element('span', { class: 'outcome-actions' }, ...buttons),
   );
 }

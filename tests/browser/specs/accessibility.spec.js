@@ -144,12 +144,13 @@ for (const look of LOOKS) {
     configure(scripted, look);
 
     scripted(
-      `a reply is accessible while it streams, stopped, pending and failed (${name})`,
+      `a reply is accessible while it streams, stopped and failed, and so is a queued message (${name})`,
       async ({ page, chat, name, program }) => {
-        const { opened, open } = gate();
+        const endless = gate().opened;
         program.plan(
           name,
-          { text: 'Half of a reply', after: 2, gate: opened },
+          { text: 'Half of a reply', after: 2, gate: endless },
+          { text: 'Too late', after: 0, gate: endless },
           { after: 0, fails: true },
           { text: 'Half of a reply', after: 2, fails: true },
         );
@@ -158,14 +159,22 @@ for (const look of LOOKS) {
         await chat.send('first');
         await expect(chat.reply('Half of')).toBeVisible();
         await expectNoViolations(page, 'streaming');
+        await chat.message.fill('queued');
+        await expectNoViolations(page, 'streaming with a draft');
+        await chat.message.press('Enter');
+        await expect(chat.userMessage('queued')).toHaveAttribute('data-state', 'queued');
+        await expectNoViolations(page, 'queued');
+        await chat.userMessage('queued').getByRole('button', { name: 'Remove' }).click();
+        await page.reload();
+        await expect(chat.reply('Half of')).toHaveAttribute('data-state', 'streaming');
+        await expectNoViolations(page, 'streaming after a reload');
         await chat.stopButton.click();
         await expect(chat.reply('Half of')).toHaveAttribute('data-state', 'stopped');
         await expectNoViolations(page, 'stopped');
-        await page.reload();
-        await expect(chat.rows.last()).toContainText('Waiting for the reply…');
-        await expectNoViolations(page, 'waiting');
-        open();
-        await chat.replied();
+        await chat.send('too early');
+        await chat.stopButton.click();
+        await expect(chat.userMessage('too early')).toHaveAttribute('data-state', 'cancelled');
+        await expectNoViolations(page, 'stopped before it began');
         await chat.send('second');
         await expect(chat.userMessage('second')).toHaveAttribute('data-state', 'unanswered');
         await expectNoViolations(page, 'no reply');

@@ -216,7 +216,6 @@ test('a message from elsewhere preserves the scroll position and shows the New m
   await request.post(`/api/session/${encodeURIComponent(name)}/messages`, {
     data: { messages: [{ role: 'assistant', content: 'news' }] },
   });
-  await page.evaluate(() => window.dispatchEvent(new Event('focus')));
   const button = page.getByRole('button', { name: 'New messages' });
   await expect(button).toBeVisible();
   await expect(top).toBeInViewport();

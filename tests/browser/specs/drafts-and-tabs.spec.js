@@ -52,7 +52,7 @@ test('a message from one tab appears in the other', async ({ page, context, chat
   await other.page.goto(pathOf(name));
   await expect(other.user).toHaveText(name);
   await expect(other.sendButton).toBeEnabled();
-  // While the clock is stopped, the other tab does not poll, so everything in it was announced by the first tab.
+  // While the clock is stopped, nothing in the other tab waits for a timer.
   await stopClock(page);
   await chat.send('from the first tab');
   await expect(chat.userMessage('from the first tab')).toHaveAttribute('data-state', /sent|stored/);
@@ -93,7 +93,6 @@ test('a session that was deleted elsewhere is shown as ended, and the draft is k
   await other.page.goto(pathOf(name));
   await other.message.fill('unsent');
   await request.delete(`/api/session/${encodeURIComponent(name)}`);
-  await other.page.evaluate(() => window.dispatchEvent(new Event('focus')));
   await expect(other.banner('gone')).toContainText('has ended');
   await expect(other.message).toHaveValue('unsent');
   await expect(other.sendButton).toBeDisabled();

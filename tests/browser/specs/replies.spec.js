@@ -28,28 +28,6 @@ test('a reply grows word by word, is announced, and is shown after a reload', as
   await expect(chat.reply('Good morning to you')).toBeVisible();
 });
 
-test('text that is written during a reply stays in the message box until the reply is complete', async ({
-  page,
-  chat,
-  name,
-  program,
-}) => {
-  const { opened, open } = gate();
-  program.plan(name, { text: 'One moment', after: 1, gate: opened });
-  await page.goto('/');
-  await chat.create(name);
-  await chat.send('Hello');
-  await expect(chat.stopButton).toBeVisible();
-  await chat.message.fill('and another thing');
-  await chat.message.press('Enter');
-  await expect(chat.message).toHaveValue('and another thing');
-  await expect(page.getByText('send when the reply is complete')).toBeVisible();
-  open();
-  await chat.replied();
-  await chat.message.press('Enter');
-  await expect(chat.userMessage('and another thing')).toHaveAttribute('data-state', /sent|stored/);
-});
-
 test('a reply that breaks off keeps its text, and Retry results in one message and one reply', async ({
   page,
   chat,

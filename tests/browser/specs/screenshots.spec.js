@@ -131,9 +131,14 @@ for (const colorScheme of ['light', 'dark']) {
     scripted.setTimeout(120_000);
     await page.clock.install();
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    const { opened, open } = gate();
     const name = `John Doe (${colorScheme})`;
-    program.plan(name, { text: CODE, wordMs: 1, after: 60, gate: opened }, { fails: true });
+    const endless = gate().opened;
+    program.plan(
+      name,
+      { text: CODE, wordMs: 1, after: 60, gate: endless },
+      { text: CODE, after: 0, gate: endless },
+      { fails: true },
+    );
     await page.goto('/');
     await chat.create(name, 'Technical Support');
     await chat.send('How do I count the words of a text in Rust?');
@@ -141,12 +146,22 @@ for (const colorScheme of ['light', 'dark']) {
     await expect(page.locator('.hl-keyword').first()).toBeVisible();
     await chat.message.fill('And how would that look\nwith Unicode?');
     await takeScreenshots(page, '18-streaming', colorScheme);
+    await chat.message.press('Enter');
+    await expect(chat.userMessage('Unicode')).toHaveAttribute('data-state', 'queued');
+    await takeScreenshots(page, '25-queued', colorScheme);
+    await chat.userMessage('Unicode').getByRole('button', { name: 'Remove' }).click();
+    await page.reload();
+    await expect(chat.reply('reads the text')).toHaveAttribute('data-state', 'streaming');
+    await expect(page.locator('.hl-keyword').first()).toBeVisible();
+    await takeScreenshots(page, '26-after-reload', colorScheme);
     await chat.stopButton.click();
     await expect(chat.reply('reads the text')).toHaveAttribute('data-state', 'stopped');
     await takeScreenshots(page, '19-stopped', colorScheme);
-    open();
-    await page.clock.fastForward(2_000);
-    await chat.replied();
+    await chat.send('Thank you. And now?');
+    await expect(chat.stopButton).toBeVisible();
+    await chat.stopButton.click();
+    await expect(chat.userMessage('And now?')).toHaveAttribute('data-state', 'cancelled');
+    await takeScreenshots(page, '27-stopped-early', colorScheme);
     await chat.send(TALK[2][1]);
     await expect(chat.userMessage('indexer')).toHaveAttribute('data-state', 'unanswered');
     await takeScreenshots(page, '20-unanswered', colorScheme);

@@ -15,7 +15,10 @@ async function countTransfers(page) {
   const bodies = new Map();
   const unfinished = new Set();
   let encoding = 'none';
-  session.on('Network.requestWillBeSent', ({ requestId }) => unfinished.add(requestId));
+  session.on('Network.requestWillBeSent', ({ requestId, request }) => {
+    // The event stream of a session does not end.
+    if (!new URL(request.url).pathname.endsWith('/events')) unfinished.add(requestId);
+  });
   session.on('Network.loadingFailed', ({ requestId }) => unfinished.delete(requestId));
   session.on('Network.responseReceived', ({ requestId, response }) => {
     requests.set(requestId, { path: new URL(response.url).pathname, head: response.encodedDataLength });

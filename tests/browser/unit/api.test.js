@@ -149,6 +149,111 @@ test('an aborted message throws the abort instead of an error of the service', a
   assert.equal((await result).error.name, 'AbortError');
 });
 
+const SESSION = { user_id: 'Ada', session_id: 's1', message_count: 2 };
+const TIME = '2024-10-20T12:00:00Z';
+
+/** Reads the event stream of a session, and returns its events and its error, if any. */
+async function watch(response, { cursor = null, timers } = {}) {
+  const fetch = scriptedFetch(response);
+  const events = [];
+  try {
+    const api = createApi({ fetch, ...(timers ? { timers } : {}) });
+    for await (const event of api.watchSession('Ada', cursor)) events.push(event);
+  } catch (error) {
+    return { fetch, events, error };
+  }
+  return { fetch, events };
+}
+
+test('watchSession yields every event with its cursor, and ends with the session', async () => {
+  const turn = { seq: 2, request_id: 'r1' };
+  const problem = { status: 503, reason: 'MODEL_UNAVAILABLE' };
+  const sent = [
+    ['snapshot', { session: SESSION, server_time: TIME, turn: { ...turn, offset: 3, text: 'lo' }, has_gap: true }],
+    ['message', { ...REPLY, finish_reason: 'cancelled' }],
+    ['message', MESSAGE],
+    ['turn', { state: 'failed', ...turn, problem }],
+    ['turn', { state: 'running', seq: 4 }],
+    ['delta', { seq: 4, offset: 0, text: 'Hel' }],
+    ['session', SESSION],
+    ['expiring', { expires_at: TIME }],
+    ['checkpoint', { server_time: TIME }],
+    ['thinking', {}],
+    ['ended', { reason: 'deleted' }],
+    ['ended', { reason: 'deleted' }],
+  ];
+  const chunks = sent.map(([type, data], index) => `id: c${index}\n${sse(type, data)}`);
+  const { events, error, fetch } = await watch(eventResponse(chunks), { cursor: 'a/b' });
+  assert.equal(error, undefined);
+  const [{ url, method, headers }] = fetch.calls;
+  assert.deepEqual([url, method, headers.accept], ['api/session/Ada/events?cursor=a%2Fb', 'GET', 'text/event-stream']);
+  assert.deepEqual(
+    events.map(({ type, cursor }) => `${type} ${cursor}`),
+    [
+      ...['snapshot c0', 'message c1', 'message c2', 'turn c3', 'turn c4', 'delta c5', 'session c6', 'expiring c7'],
+      ...['checkpoint c8', 'ended c10'],
+    ],
+  );
+  const [snapshot, reply, message, failed, running, delta, session, expiring, checkpoint, ended] = events.map(
+    ({ type, cursor, ...fields }) => fields,
+  );
+  assert.deepEqual(snapshot.turn, { seq: 2, requestId: 'r1', offset: 3, text: 'lo' });
+  assert.deepEqual([snapshot.session.messageCount, snapshot.serverMs, snapshot.hasGap], [2, Date.parse(TIME), true]);
+  assert.deepEqual([reply.message, message.message], [{ ...REPLY, finish: 'cancelled' }, MESSAGE]);
+  assert.deepEqual([failed.state, failed.requestId, failed.problem.reason], ['failed', 'r1', 'MODEL_UNAVAILABLE']);
+  assert.deepEqual(running, { state: 'running', seq: 4, requestId: '', problem: null });
+  assert.deepEqual(delta, { seq: 4, offset: 0, text: 'Hel' });
+  assert.deepEqual([session.session.userId, expiring, ended], ['Ada', { expiresAt: TIME }, { reason: 'deleted' }]);
+  assert.deepEqual(checkpoint, { serverMs: Date.parse(TIME) });
+});
+
+test('an error event of an event stream throws its problem with the wait that it requests', async () => {
+  const problem = { status: 503, reason: 'STORE_UNAVAILABLE', retry_after_ms: 2_000 };
+  const { error } = await watch(eventResponse([sse('error', problem)]));
+  assert.deepEqual([error.reason, error.retryAfterMs], ['STORE_UNAVAILABLE', 2_000]);
+});
+
+test('an event stream that ends early, or that does not fit to the contract, is unreachable', async () => {
+  const snapshot = sse('snapshot', { session: SESSION, server_time: TIME });
+  for (const chunks of [[], [snapshot], [sse('snapshot', {})], ['event: turn\ndata: {\n\n']])
+    assert.equal((await watch(eventResponse(chunks))).error.kind, 'unreachable');
+  const { events } = await watch(eventResponse([snapshot]));
+  assert.deepEqual([events[0].turn, events[0].hasGap, events[0].cursor], [null, false, '']);
+});
+
+test('an event stream that is silent for twenty seconds is unreachable', async () => {
+  const timers = fakeTimers();
+  let stream;
+  const response = (_, { signal }) => {
+    const body = new ReadableStream({ start: (controller) => (stream = controller) });
+    signal.addEventListener('abort', () => stream.error(signal.reason));
+    return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
+  };
+  const result = watch(response, { timers });
+  await timers.advance(0);
+  for (let minute = 0; minute < 5; minute += 1) {
+    stream.enqueue(new TextEncoder().encode(sse('checkpoint', { server_time: TIME })));
+    await timers.advance(19_000);
+  }
+  await timers.advance(2_000);
+  const { events, error } = await result;
+  assert.deepEqual([events.length, error.kind, timers.pending], [5, 'unreachable', 0]);
+});
+
+test('cancelChat names the turn, or none, and returns the stored part of the reply', async () => {
+  const fetch = scriptedFetch(jsonResponse({ cancelled: true, message: REPLY }), jsonResponse({ cancelled: false }));
+  const api = createApi({ fetch });
+  assert.deepEqual(await api.cancelChat('Ada', 'r1'), { cancelled: true, message: REPLY });
+  assert.deepEqual(await api.cancelChat('Ada', null), { cancelled: false, message: null });
+  assert.deepEqual(
+    fetch.calls.map(({ url, method, body }) => [url, method, body]),
+    [
+      ['api/session/Ada/chat/cancel', 'POST', { request_id: 'r1' }],
+      ['api/session/Ada/chat/cancel', 'POST', {}],
+    ],
+  );
+});
+
 test('a response without a body is null', async () => {
   const fetch = scriptedFetch(new Response(null, { status: 204 }));
   assert.equal(await createApi({ fetch }).deleteSession('Ada'), null);

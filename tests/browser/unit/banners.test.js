@@ -25,6 +25,10 @@ test('a wait for an overloaded service says that the service is busy', () => {
   assert.deepEqual([banner.text, banner.action], ['The service is busy.', 'retryNow']);
 });
 
+test('a wait for a running turn has no banner, because its message is queued', () => {
+  assert.deepEqual(ids({ ...OPEN_STATE, wait: { kind: 'busy', reason: 'TURN_IN_PROGRESS', until: UNTIL } }), []);
+});
+
 test('a session that has ended can be created again under its name', () => {
   const [banner] = buildBanners({ ...OPEN_STATE, view: 'gone' });
   assert.equal(banner.label, 'Start again as Ada');

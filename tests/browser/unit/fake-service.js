@@ -6,7 +6,7 @@ import { describeTask } from '../../../public/js/core/data-view.js';
 import { createServerClock } from '../../../public/js/core/expiry.js';
 import { createRouter } from '../../../public/js/core/router.js';
 import { createStorage } from '../../../public/js/core/storage.js';
-import { countingIds, fakeLocalStorage, fakeTimers } from './fakes.js';
+import { countingIds, fakeLocalStorage, fakeTimers, settle } from './fakes.js';
 
 export const sessionGone = () => new ApiError({ status: 404, reason: 'SESSION_NOT_FOUND' });
 
@@ -61,8 +61,73 @@ function fakeApi(sessions, timers) {
       sessions[userId].push(content);
       yield { type: 'accepted', message: stored(userId).at(-1), replayed: false };
     },
+    cancelChat: async () => ({ cancelled: false, message: null }),
+    // A stream without events, so that the page does without it.
+    watchSession: fakeStreams().watchSession,
   };
 }
+
+/** Creates event streams that a test controls. Each call of `watchSession` opens one. */
+export function fakeStreams() {
+  const streams = [];
+  function watchSession(userId, cursor, signal) {
+    const queue = [];
+    let wake = () => {};
+    const add = (...events) => {
+      queue.push(...events);
+      wake();
+      return settle();
+    };
+    const stream = { userId, cursor, isOpen: true, send: add, fail: (fields = {}) => add(new ApiError(fields)) };
+    streams.push(stream);
+    signal.addEventListener('abort', () => {
+      stream.isOpen = false;
+      void add(signal.reason);
+    });
+    return (async function* () {
+      for (;;) {
+        while (queue.length === 0) await new Promise((resolve) => (wake = resolve));
+        const next = queue.shift();
+        if (next instanceof Error) throw next;
+        yield { cursor: `cursor ${streams.length}`, ...next };
+        if (next.type === 'ended') return;
+      }
+    })();
+  }
+  return {
+    watchSession,
+    streams,
+    get current() {
+      return streams.at(-1);
+    },
+  };
+}
+
+/** Creates a snapshot of the session of Ada. */
+export const snapshot = (messageCount, turn = null, more = {}) => ({
+  type: 'snapshot',
+  session: { userId: 'Ada', sessionId: 'session_Ada_1', persona: 'default', messageCount, ...more.session },
+  serverMs: Date.parse(AT),
+  turn,
+  hasGap: more.hasGap ?? false,
+});
+export const running = (seq = 2, requestId = 'r1') => ({
+  type: 'turn',
+  state: 'running',
+  seq,
+  requestId,
+  problem: null,
+});
+export const ended = (state, { seq = 2, requestId = 'r1', problem = null } = {}) => ({
+  ...running(seq, requestId),
+  state,
+  problem,
+});
+export const delta = (offset, text, seq = 2) => ({ type: 'delta', seq, offset, text });
+export const stored = (event, finish) => ({
+  type: 'message',
+  message: finish ? { ...event.message, finish } : event.message,
+});
 
 /** Creates the core of a page at `search`. `map` holds the records of an earlier visit. */
 export function open(sessions = {}, { search = '', map = new Map(), api } = {}) {

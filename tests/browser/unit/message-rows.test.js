@@ -73,6 +73,7 @@ test('a reply that broke off keeps its text, has an error and can be requested a
     'The reply broke off. The model cannot be reached.',
   );
   assert.equal(rowsWithTurn({ state: 'cut', text: '' })[1].error, 'No reply has come so far.');
+  assert.equal(rowsWithTurn({ state: 'cut' })[1].error, 'The reply broke off.');
 });
 
 test('a reply that failed without text is an error of its message', () => {
@@ -83,20 +84,65 @@ test('a reply that failed without text is an error of its message', () => {
   assert.equal(rows[0].error, 'Your message is stored, but no reply came. The model cannot be reached.');
 });
 
-test('an unsent message follows the pending reply', () => {
-  const entry = {
-    requestId: 'r2',
-    sessionId: 's1',
-    content: 'next',
-    createdAt: '2024-10-20T11:00:02Z',
-    state: 'sending',
-  };
-  const turn = { ...TURN, state: 'stopped' };
-  const rows = buildRows({ ...OPEN_STATE, messages: [message(1, 'user')], turn, unsent: [entry] }, NOW);
+const ENTRY = {
+  requestId: 'r2',
+  sessionId: 's1',
+  content: 'next',
+  createdAt: '2024-10-20T11:00:02Z',
+  state: 'sending',
+};
+const statesOf = (state) => buildRows({ ...OPEN_STATE, ...state }, NOW).map(({ state: rowState }) => rowState);
+
+test('an unsent message follows the pending reply and is queued', () => {
+  const messages = [message(1, 'user')];
+  for (const state of ['streaming', 'waiting'])
+    assert.deepEqual(statesOf({ messages, turn: { ...TURN, state }, unsent: [ENTRY] }), [
+      undefined,
+      'stored',
+      state,
+      'queued',
+    ]);
+  const turn = { ...TURN, state: 'cut' };
+  assert.deepEqual(statesOf({ messages, turn, unsent: [ENTRY] }).at(-1), 'sending');
+});
+
+test('a message behind another one, or behind a turn in progress, is queued', () => {
+  const second = { ...ENTRY, requestId: 'r3' };
+  assert.deepEqual(statesOf({ unsent: [ENTRY, second] }), [undefined, 'sending', 'queued']);
+  const wait = { kind: 'busy', reason: 'TURN_IN_PROGRESS', until: NOW };
+  assert.deepEqual(statesOf({ unsent: [ENTRY], wait }), [undefined, 'queued']);
+  assert.deepEqual(statesOf({ unsent: [{ ...ENTRY, state: 'failed' }, second] }), [undefined, 'failed', 'sending']);
+});
+
+test('an unsent message that another tab has sent is not shown twice', () => {
+  const turn = { ...TURN, requestId: 'r2', state: 'streaming' };
+  assert.deepEqual(statesOf({ messages: [message(1, 'user')], turn, unsent: [ENTRY] }), [
+    undefined,
+    'stored',
+    'streaming',
+  ]);
+});
+
+test('a reply that is being stopped has its own state, and a stopped one that is stored too', () => {
+  const turn = { ...TURN, state: 'streaming', isStopping: true };
+  assert.equal(statesOf({ messages: [message(1, 'user')], turn }).at(-1), 'stopping');
+  assert.equal(statesOf({ messages: [message(1, 'assistant', { finish: 'cancelled' })] }).at(-1), 'stopped');
+});
+
+test('a reply that was stopped before it began is a note at its message, and no error', () => {
+  const problem = new ApiError({ status: 409, reason: 'TURN_CANCELLED', detail: 'the turn was cancelled' });
+  const [row, ...more] = rowsWithTurn({ state: 'failed', text: '', problem });
   assert.deepEqual(
-    rows.map(({ state }) => state),
-    [undefined, 'stored', 'stopped', 'sending'],
+    [row.state, row.note, row.error],
+    ['cancelled', 'The reply was stopped before it began.', undefined],
   );
+  assert.equal(more.length, 0);
+});
+
+test('a turn of a caller without a request id cannot be requested again', () => {
+  const problem = new ApiError({ status: 503 });
+  assert.equal(rowsWithTurn({ state: 'failed', problem, isAnonymous: true })[1].retriable, false);
+  assert.equal(rowsWithTurn({ state: 'failed', text: '', problem, isAnonymous: true })[0].retriable, false);
 });
 
 test('a stored reply that ended at the length limit has its own state', () => {
@@ -108,14 +154,12 @@ test('a stored reply that ended at the length limit has its own state', () => {
   );
 });
 
-test('a reply that comes with the history takes the row of the pending reply, once, and not while it streams', () => {
-  const state = { messages: [message(1, 'user')], turn: { ...TURN, state: 'stopped' } };
-  assert.equal(pendingReplyKey(state, message(2, 'assistant')), replyKey('r1'));
-  const shown = { ...state, messages: [message(2, 'assistant', { key: replyKey('r1') })] };
-  assert.equal(pendingReplyKey(shown, message(3, 'assistant')), undefined);
-  assert.equal(pendingReplyKey(state, message(2, 'user')), undefined);
-  assert.equal(
-    pendingReplyKey({ ...state, turn: { ...TURN, state: 'streaming' } }, message(2, 'assistant')),
-    undefined,
-  );
+test('a reply that comes without its request id takes the row of the pending reply, once', () => {
+  for (const turnState of ['streaming', 'waiting']) {
+    const state = { messages: [message(1, 'user')], turn: { ...TURN, state: turnState } };
+    assert.equal(pendingReplyKey(state, message(2, 'assistant')), replyKey('r1'));
+    const shown = { ...state, messages: [message(2, 'assistant', { key: replyKey('r1') })] };
+    assert.equal(pendingReplyKey(shown, message(3, 'assistant')), undefined);
+    assert.equal(pendingReplyKey(state, message(2, 'user')), undefined);
+  }
 });

@@ -28,7 +28,9 @@ function setUp(chat, map = new Map()) {
     events.push(`${entry.requestId} ${event.type}`);
     reached.add(entry.sessionId);
   };
-  const outbox = createOutbox({ api, storage, retrier, timers, newId: countingIds(), onChange: () => {}, onEvent });
+  const untilIdle = async () => {};
+  const deps = { api, storage, retrier, timers, newId: countingIds(), untilIdle, onChange: () => {}, onEvent };
+  const outbox = createOutbox(deps);
   return { timers, sent, events, reached, map, outbox };
 }
 
@@ -167,7 +169,7 @@ test('a stream that breaks after acceptance does not fail the message', async ()
   assert.deepEqual(outbox.list('Ada'), []);
 });
 
-test('stop ends the stream of the reply, and the next message is sent', async () => {
+test('after the end of a stream, the next message is sent', async () => {
   const { sent, events, outbox } = setUp(async function* (message, call) {
     yield* accept(message, call);
     if (call === 1)
@@ -176,10 +178,11 @@ test('stop ends the stream of the reply, and the next message is sent', async ()
   const first = outbox.add(SESSION, 'first');
   const second = outbox.add(SESSION, 'second');
   await settle();
-  assert.equal(sent.length, 1);
-  outbox.stop('Ada');
+  assert.deepEqual([sent.length, outbox.isDelivering('id-1'), outbox.isDelivering('id-2')], [1, true, false]);
+  outbox.endStream('id-1');
   await Promise.all([first, second]);
   assert.deepEqual(events, ['id-1 accepted', 'id-2 accepted']);
+  assert.equal(outbox.isDelivering('id-1'), false);
 });
 
 test('requestReply sends the request id of the message, and stops retrying when the reply is no longer wanted', async () => {

@@ -6,7 +6,7 @@ import { createApi } from '../../../public/js/core/api.js';
 import { ApiError } from '../../../public/js/core/api-error.js';
 import { buildBanners } from '../../../public/js/core/banners.js';
 import { parseLoginUrl } from '../../../public/js/core/wire.js';
-import { AT, apiWithHistory, open } from './fake-service.js';
+import { open } from './fake-service.js';
 import { eventResponse, jsonResponse, OPEN_STATE, scriptedFetch, settle } from './fakes.js';
 
 const signedOut = (loginUrl = null) => new ApiError({ status: 401, reason: 'UNAUTHENTICATED', loginUrl });
@@ -141,7 +141,8 @@ async function openWithAccess(sessions, { map = new Map() } = {}) {
 /** Returns the listeners of the page for events of the browser. */
 function listenTo(chat) {
   const listeners = {};
-  chat.listen({ addEventListener: (type, listener) => (listeners[type] = listener), navigator: { onLine: true } });
+  const addEventListener = (type, listener) => (listeners[type] = listener);
+  chat.listen({ addEventListener, navigator: { onLine: true } }, { addEventListener, hidden: false });
   return listeners;
 }
 
@@ -181,31 +182,6 @@ test('a reload or a login sends the unsent message of the previous visit and kee
   assert.deepEqual(sessions.Ada, ['a', 'kept']);
   assert.equal(after.chat.drafts.read('Ada'), 'half a thought');
   assert.equal(after.sent[0], before.sent[0]);
-});
-
-test('polling for a pending reply pauses while signed out, and finds the reply afterwards', async () => {
-  const history = [{ seq: 1, role: 'user', content: 'hello', timestamp: AT }];
-  let calls = 0;
-  const api = apiWithHistory(history);
-  const getSession = (userId) => {
-    calls += 1;
-    return api.getSession(userId);
-  };
-  const { chat, timers, reportAccess, contents } = open(
-    { Ada: [] },
-    { search: '?session=Ada', api: { ...api, getSession } },
-  );
-  await chat.start();
-  await timers.advance(2_000);
-  assert.ok(calls > 1, 'the page polls');
-  reportAccess(signedOut());
-  calls = 0;
-  history.push({ seq: 2, role: 'assistant', content: 'Hello', timestamp: AT });
-  await timers.advance(60_000);
-  assert.equal(calls, 0);
-  reportAccess(null);
-  await timers.advance(2_000);
-  assert.deepEqual(contents(), ['hello', 'Hello']);
 });
 
 test('Sign in opens the login page, whose address may change', async () => {

@@ -16,14 +16,19 @@ const STREAM =
   '\uFEFF: hello\n\nevent: accepted\ndata: {"a":"ü€😀"}\n\n:\n\nevent:delta\r\ndata: one\r\ndata:two\r\nid: 7\r\n\r\n' +
   'retry: 5\rdata: naked\r\revent: done\ndata\ndata:  two spaces\n\nevent: nothing\n\ndata: cut off';
 const EVENTS = [
-  { type: 'accepted', data: '{"a":"ü€😀"}' },
-  { type: 'delta', data: 'one\ntwo' },
-  { type: 'message', data: 'naked' },
-  { type: 'done', data: '\n two spaces' },
+  { type: 'accepted', data: '{"a":"ü€😀"}', id: '' },
+  { type: 'delta', data: 'one\ntwo', id: '7' },
+  { type: 'message', data: 'naked', id: '7' },
+  { type: 'done', data: '\n two spaces', id: '7' },
 ];
 
 test('a stream with every line end, comments, unknown fields and an incomplete end has its events', () => {
   assert.deepEqual(parse(STREAM), EVENTS);
+});
+
+test('an id applies to later events until another one, also if it is empty or precedes an event without data', () => {
+  const ids = parse('id: 1\ndata: a\n\nid: 2\n\ndata: b\n\nid: \0\ndata: c\n\nid\ndata: d\n\n').map(({ id }) => id);
+  assert.deepEqual(ids, ['1', '2', '2', '']);
 });
 
 test('every split into two chunks has the same events, also within a character or a line end', () => {
@@ -49,8 +54,8 @@ test('single bytes with empty chunks between them have the same events', () => {
 test('an event is returned as soon as its empty line begins', () => {
   const parser = createSseParser();
   assert.deepEqual(parser.push(bytes('data: a\r\n')), []);
-  assert.deepEqual(parser.push(bytes('\r')), [{ type: 'message', data: 'a' }]);
-  assert.deepEqual(parser.push(bytes('\ndata: b\n\n')), [{ type: 'message', data: 'b' }]);
+  assert.deepEqual(parser.push(bytes('\r')), [{ type: 'message', data: 'a', id: '' }]);
+  assert.deepEqual(parser.push(bytes('\ndata: b\n\n')), [{ type: 'message', data: 'b', id: '' }]);
 });
 
 test('every chunk counts as activity, also a comment, and stopping early cancels the body', async () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '../../../public/js/core/api-error.js';
-import { AT, acceptedEvent, doneEvent, gate, open, sessionGone } from './fake-service.js';
+import { AT, acceptedEvent, doneEvent, fakeStreams, gate, open, sessionGone, snapshot } from './fake-service.js';
 
 test('a streaming reply is shown frame by frame and becomes one stored message', async () => {
   const seen = [];
@@ -44,9 +44,12 @@ test('a reply that breaks off keeps its partial text, and Retry requests it with
     yield { type: 'delta', text: 'Hello' };
     yield doneEvent('Hello');
   };
-  const { chat, contents, map } = open({ Ada: [] }, { search: '?session=Ada', api: { chat: send } });
+  const feed = fakeStreams();
+  const api = { chat: send, watchSession: feed.watchSession };
+  const { chat, contents, map } = open({ Ada: [] }, { search: '?session=Ada', api });
   await chat.start();
   await chat.send('hi');
+  await feed.current.send(snapshot(1));
   const { text, state, requestId: id } = chat.store.state.turn;
   assert.deepEqual([text, state], ['Hel', 'cut']);
   await chat.retry(id);
