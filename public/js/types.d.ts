@@ -441,6 +441,7 @@ interface Outbox {
   endStream(requestId: string): void;
   discard(requestId: string): string;
   restore(session: Session): void;
+  end(userId: string, problem: ApiError): void;
   retarget(session: Session): Promise<unknown>;
   removeAll(userId: string): void;
 }
@@ -669,7 +670,7 @@ interface Row {
   /** A sentence. */
   error?: string;
   note?: string;
-  /** False if a retry cannot succeed. */
+  /** True if a message with an error or a note can be sent again, or its reply requested again. */
   retriable?: boolean;
 }
 

@@ -34,7 +34,10 @@ export function buildRows({ messages, unsent, turn, personas, session, view, wai
     const row = { key: key ?? `seq ${seq}`, role, content, timestamp };
     if (unanswered?.seq === seq && role === 'user') {
       add({ ...row, requestId: unanswered.requestId, retriable: !unanswered.isAnonymous, ...outcomeOf(unanswered) });
-    } else add({ ...row, state: isNewest && isLastFromUser ? 'sent' : (FINISH_STATES.get(finish) ?? 'stored') });
+    } else {
+      const state = isNewest && isLastFromUser ? 'sent' : (FINISH_STATES.get(finish) ?? 'stored');
+      add({ ...row, state, note: state === 'stopped' ? 'The reply was stopped here.' : undefined });
+    }
   });
   if (turn && !unanswered && !storedKeys.has(replyKey(turn.requestId))) add(replyRow(turn));
   let isBlocked = isPending(turn) || wait?.reason === 'TURN_IN_PROGRESS';

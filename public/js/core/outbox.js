@@ -73,9 +73,10 @@ export function createOutbox({ api, storage, retrier, timers, newId, untilIdle, 
             if (!stream.signal.aborted) onEvent(delivery, { type: 'cut', problem });
           }),
         // Remains stored in the meantime, so that a reload or a login sends it.
-        { untilSignedIn: true },
+        { untilSignedIn: true, signal: stream.signal },
       );
     } catch (problem) {
+      if (stream.signal.aborted) return;
       deliveries.delete(requestId);
       const entry = entries.get(requestId);
       if (entry) {
@@ -88,6 +89,19 @@ export function createOutbox({ api, storage, retrier, timers, newId, untilIdle, 
   }
 
   const list = (/** @type {string} */ userId) => [...entries.values()].filter((entry) => entry.userId === userId);
+
+  /** Stops sending the messages of a session to which `isConcerned` applies. */
+  function fail(
+    /** @type {string} */ userId,
+    /** @type {(entry: OutboxEntry) => boolean} */ isConcerned,
+    /** @type {ApiError | null} */ problem,
+  ) {
+    for (const entry of list(userId)) {
+      if (entry.state !== 'sending' || !isConcerned(entry)) continue;
+      save({ ...entry, state: 'failed', problem });
+      deliveries.get(entry.requestId)?.abort();
+    }
+  }
 
   return {
     /** Returns the entries of a session, oldest first. */
@@ -136,6 +150,7 @@ export function createOutbox({ api, storage, retrier, timers, newId, untilIdle, 
     discard(requestId) {
       const content = entries.get(requestId)?.content ?? '';
       remove(requestId);
+      deliveries.get(requestId)?.abort();
       return content;
     },
 
@@ -144,6 +159,7 @@ export function createOutbox({ api, storage, retrier, timers, newId, untilIdle, 
      * An entry for an earlier session of the same name is restored as failed instead, so that the user decides.
      */
     restore(session) {
+      fail(session.userId, ({ sessionId }) => sessionId !== session.sessionId, null);
       for (const key of storage.keys(PREFIX)) {
         const stored = storage.read(key);
         if (!(Date.parse(stored?.createdAt) > timers.now() - TTL_MS)) storage.remove(key);
@@ -158,6 +174,9 @@ export function createOutbox({ api, storage, retrier, timers, newId, untilIdle, 
         }
       }
     },
+
+    /** Records that a session has ended, so that its messages cannot be sent. */
+    end: (userId, problem) => fail(userId, () => true, problem),
 
     /** Sends the failed messages to a session that was created again under the same name. */
     retarget({ userId, sessionId }) {

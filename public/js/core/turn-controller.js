@@ -130,10 +130,13 @@ export function createTurnController({
   }
 
   return {
-    /** Starts to follow the replies of the open session. */
+    /** Starts to follow the open session. */
     start() {
       store.watch(['turn', 'messages'], completeFromHistory);
       watched.start();
+      store.watch(['view'], ({ view, session, problem }) => {
+        if (view === 'gone' && session && problem) outbox.end(session.userId, problem);
+      });
     },
 
     onSnapshot: watched.onSnapshot,

@@ -67,21 +67,29 @@ export function updateRow(/** @type {HTMLElement} */ node, /** @type {Row} */ ro
 
 /** Creates the note or the error below a message, with the actions that it offers. */
 function createOutcome(/** @type {Row} */ row, /** @type {RowActions} */ { retry, edit, discard }) {
+  const isQueued = row.state === 'queued';
   const button = (/** @type {string} */ label, /** @type {(requestId: string) => void} */ act) =>
-    element('button', { type: 'button', class: 'button small', on: { click: () => act(row.requestId ?? '') } }, label);
-  const isRetriable = row.retriable !== false && (row.error || row.note);
+    element(
+      'button',
+      {
+        type: 'button',
+        class: `button small${isQueued ? ' quiet' : ''}`,
+        on: { click: () => act(row.requestId ?? '') },
+      },
+      label,
+    );
   // Only an unsent message can be edited or removed.
   const buttons = [
-    isRetriable ? button('Retry', retry) : null,
-    row.state === 'failed' || row.state === 'queued' ? button('Edit', edit) : null,
-    row.state === 'queued' ? button('Remove', discard) : null,
-  ];
-  if (buttons.every((offered) => offered === null) && !row.error && !row.note) return null;
+    row.retriable && (row.error || row.note) ? button('Retry', retry) : null,
+    isQueued || row.state === 'failed' ? button('Edit', edit) : null,
+    isQueued ? button('Remove', discard) : null,
+  ].filter((offered) => offered !== null);
+  if (buttons.length === 0 && !row.error && !row.note) return null;
   return element(
     'div',
     { class: 'outcome', 'data-tone': row.error ? 'danger' : null },
     row.error ? element('p', { role: 'alert', dir: 'auto' }, row.error) : null,
     row.note ? element('p', { class: 'note' }, row.note) : null,
-    element('span', { class: 'outcome-actions' }, ...buttons),
+    buttons.length > 0 ? element('span', { class: 'outcome-actions' }, ...buttons) : null,
   );
 }

@@ -1,7 +1,7 @@
 // Accessibility: axe finds no violation in any state, in light from left to right and in dark from right to left.
 
 import { configure, expectNoViolations, LOOKS } from '../support/axe.js';
-import { stopClock, withSlowClock } from '../support/clock.js';
+import { holdEvents, stopClock, withSlowClock } from '../support/clock.js';
 import { createFilled, createStored, expect, gate, pathOf, scripted, test } from '../support/fixture.js';
 
 for (const look of LOOKS) {
@@ -118,6 +118,7 @@ for (const look of LOOKS) {
       await chat.banner('waiting').getByRole('button').click();
       // The failed message remains below the reply.
       await expect(chat.reply('')).toHaveAttribute('data-state', 'stored', { timeout: 15_000 });
+      await holdEvents(page);
       await page.clock.fastForward('58:30');
       await expect(chat.banner('ending')).toBeVisible();
       await expectNoViolations(page, 'ending');

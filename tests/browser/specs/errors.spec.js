@@ -1,6 +1,6 @@
 // The error table: the message and the action for each error, and that no text is lost.
 
-import { stopClock } from '../support/clock.js';
+import { holdEvents, stopClock } from '../support/clock.js';
 import { expect, pathOf, test } from '../support/fixture.js';
 
 const CHAT = '**/chat';
@@ -139,10 +139,13 @@ test('an expired session keeps the text and can be created again', async ({
   await page.goto('/');
   await chat.create(name, 'Creative Writer');
   await chat.say('once upon a time');
-  await request.delete(`/api/session/${encodeURIComponent(name)}`);
+  await chat.failCalls(CHAT, { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '300' } });
   await chat.send('there was a dog');
+  await expect(chat.banner('waiting')).toBeVisible();
+  await request.delete(`/api/session/${encodeURIComponent(name)}`);
   await expect(chat.banner('gone')).toContainText('This session has ended. What you wrote is kept.');
   await expect(chat.userMessage('there was a dog')).toContainText('Not sent');
+  await expect(page.locator('.banner')).toHaveCount(1);
   await chat.message.fill('a draft');
   await chat
     .banner('gone')
@@ -227,6 +230,7 @@ test('the last two minutes are counted down, and the session can be extended', a
   await chat.create(name);
   await expect(chat.banner('ending')).toHaveCount(0);
   await stopClock(page);
+  await holdEvents(page);
   await page.clock.fastForward('58:30');
   await expect(chat.banner('ending')).toContainText(/ends soon\.\s*1:(30|29|2\d)/);
   const touched = page.waitForResponse('**/touch');

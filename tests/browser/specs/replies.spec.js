@@ -47,7 +47,7 @@ test('a reply that breaks off keeps its text, and Retry results in one message a
   await expect(partial).toBeVisible();
   open();
   await expect(partial).toHaveAttribute('data-state', 'cut');
-  await expect(partial.getByRole('alert')).toHaveText('The connection was lost before the reply was complete.');
+  await expect(partial.getByRole('alert')).toHaveText('The reply broke off.');
   await expect(chat.userMessage('Hello')).toHaveCount(1);
   await partial.getByRole('button', { name: 'Retry' }).click();
   await expect(chat.reply('Here it is in full')).toHaveAttribute('data-state', 'stored');

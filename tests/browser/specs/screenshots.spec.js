@@ -1,6 +1,6 @@
 // Screenshots of the main states in screenshots/, for review by people. They are not compared.
 
-import { stopClock } from '../support/clock.js';
+import { holdEvents, stopClock } from '../support/clock.js';
 import { createFilled, createStored, expect, gate, isolated, pathOf, scripted } from '../support/fixture.js';
 import { TALK, takeScreenshots } from '../support/screenshots.js';
 
@@ -112,8 +112,15 @@ for (const colorScheme of ['light', 'dark']) {
       await takeScreenshots(page, '15-offline', colorScheme);
       await context.setOffline(false);
 
-      await request.delete('/api/session/John%20Doe');
+      await chat.failCalls('**/chat', {
+        status: 503,
+        reason: 'STORE_UNAVAILABLE',
+        times: 1,
+        headers: { 'retry-after': '60' },
+      });
       await chat.send('Are you still there?');
+      await expect(chat.banner('waiting')).toBeVisible();
+      await request.delete('/api/session/John%20Doe');
       await expect(chat.banner('gone')).toBeVisible();
       await chat.message.fill('This text stays where it is.');
       await takeScreenshots(page, '16-gone', colorScheme);
@@ -165,6 +172,7 @@ for (const colorScheme of ['light', 'dark']) {
     await chat.send(TALK[2][1]);
     await expect(chat.userMessage('indexer')).toHaveAttribute('data-state', 'unanswered');
     await takeScreenshots(page, '20-unanswered', colorScheme);
+    await holdEvents(page);
     await page.clock.fastForward('58:40');
     await expect(chat.banner('ending')).toBeVisible();
     await takeScreenshots(page, '21-ending', colorScheme);

@@ -30,3 +30,9 @@ export async function withSlowClock(page, task) {
   while (running) await page.clock.runFor(STEP_MS);
   return result;
 }
+
+/**
+ * Leaves new event streams of the page without a response. A clock that is set forward ends the open one, and the server's time in
+ * the next one would correct it.
+ */
+export const holdEvents = (page) => page.route('**/events*', () => {});

@@ -128,6 +128,25 @@ test('a message for an earlier session of the same name is not sent automaticall
   assert.equal(next.outbox.list('Ada')[0].state, 'failed');
 });
 
+test('a message that waits for a retry when its session ends is not sent to the next session of that name', async () => {
+  for (const end of [
+    ({ outbox }) => outbox.end('Ada', new ApiError({ status: 404, reason: 'SESSION_NOT_FOUND' })),
+    ({ outbox }) => outbox.restore({ ...SESSION, sessionId: 'session_Ada_2' }),
+  ]) {
+    const page = setUp(throwing(new ApiError({ status: 503 })));
+    void page.outbox.add(SESSION, 'hello');
+    void page.outbox.add(SESSION, 'behind it');
+    await settle();
+    end(page);
+    assert.deepEqual(
+      page.outbox.list('Ada').map(({ state }) => state),
+      ['failed', 'failed'],
+    );
+    await page.timers.advance(60_000);
+    assert.deepEqual([page.sent.length, page.map.size, page.timers.pending], [1, 2, 0]);
+  }
+});
+
 test('retarget sends the failed messages to the new session', async () => {
   const { sent, reached, outbox } = setUp(async function* (message, call) {
     if (call === 1) throw new ApiError({ status: 404, reason: 'SESSION_NOT_FOUND' });
