@@ -437,6 +437,7 @@ interface Outbox {
   retry(requestId: string, session: Session): Promise<void>;
   requestReply(turn: Turn, isWanted: () => boolean): Promise<void>;
   sync(userId: string): void;
+  isEnqueued(requestId: string): boolean;
   isDelivering(requestId: string): boolean;
   endStream(requestId: string): void;
   discard(requestId: string): string;

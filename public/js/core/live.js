@@ -96,13 +96,14 @@ export function createLive({ api, store, timers, random = Math.random, onEvent, 
   /** Waits for `ms`, until `retryNow` is called, or until `signal` aborts. */
   function pause(/** @type {number} */ ms, /** @type {AbortSignal} */ signal) {
     return new Promise((resolve) => {
-      const timer = Number.isFinite(ms) ? timers.set(() => endPause(), ms) : null;
-      endPause = () => {
+      const end = () => {
         timers.clear(timer);
-        signal.removeEventListener('abort', endPause);
+        signal.removeEventListener('abort', end);
         resolve(undefined);
       };
-      signal.addEventListener('abort', endPause);
+      const timer = Number.isFinite(ms) ? timers.set(end, ms) : null;
+      signal.addEventListener('abort', end);
+      endPause = end;
     });
   }
 

@@ -16,6 +16,8 @@ export function createOutbox({ api, storage, retrier, timers, newId, untilIdle, 
   const queues = new Map();
   /** @type {Map<string, AbortController>} request id to its delivery */
   const deliveries = new Map();
+  /** @type {Set<string>} request ids of the deliveries that have not ended, or not begun */
+  const enqueued = new Set();
 
   function save(/** @type {OutboxEntry} */ entry) {
     entries.set(entry.requestId, entry);
@@ -30,6 +32,7 @@ export function createOutbox({ api, storage, retrier, timers, newId, untilIdle, 
   }
 
   function enqueue(/** @type {Delivery} */ delivery, /** @type {() => boolean} */ isWanted) {
+    enqueued.add(delivery.requestId);
     const previous = queues.get(delivery.userId) ?? Promise.resolve();
     const next = previous.then(() => deliver(delivery, isWanted));
     queues.set(delivery.userId, next);
@@ -85,6 +88,7 @@ export function createOutbox({ api, storage, retrier, timers, newId, untilIdle, 
       } else if (isWanted()) onEvent(delivery, { type: 'cut', problem });
     } finally {
       deliveries.delete(requestId);
+      enqueued.delete(requestId);
     }
   }
 
@@ -139,6 +143,9 @@ export function createOutbox({ api, storage, retrier, timers, newId, untilIdle, 
     sync(userId) {
       for (const { requestId } of list(userId)) isUnsent(requestId);
     },
+
+    /** Returns true until this tab has sent a message and read its chat stream. */
+    isEnqueued: (requestId) => enqueued.has(requestId),
 
     /** Returns true while this tab sends a message or reads its chat stream. */
     isDelivering: (requestId) => deliveries.has(requestId),

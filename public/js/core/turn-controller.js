@@ -83,10 +83,13 @@ export function createTurnController({
 
   const watched = createWatchedTurn({ store, replies, isReading: outbox.isDelivering, onEnd: retryQueued });
 
-  /** Resolves when no other turn is known to run in the session of a delivery. If it is not watched, the service tells. */
-  function untilIdle(/** @type {Delivery} */ { userId, requestId }) {
+  /**
+   * Resolves when no turn is known to run in the session of a delivery, but for those that this tab requests in order. If the
+   * session is not watched, the service tells.
+   */
+  function untilIdle(/** @type {Delivery} */ { userId }) {
     const isIdle = (/** @type {State} */ { session, turn, live }) =>
-      live === 'off' || session?.userId !== userId || turn?.requestId === requestId || !isPending(turn);
+      live === 'off' || session?.userId !== userId || !turn || !isPending(turn) || outbox.isEnqueued(turn.requestId);
     return new Promise((resolve) => {
       if (isIdle(store.state)) return resolve(undefined);
       const remove = store.watch(['session', 'turn', 'live'], (state) => {

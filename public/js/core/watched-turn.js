@@ -29,8 +29,9 @@ export function createWatchedTurn({ store, replies, isReading, onEnd }) {
 
   /** Shows the running turn once its message is loaded, until its reply is stored. */
   function show() {
-    const { session, messages, view } = store.state;
-    if (!running || !session || view !== 'open' || isStored(running.seq)) return;
+    const { session, messages, live } = store.state;
+    // Without a stream, the turn may be one of another session.
+    if (!running || !session || live !== 'on' || isStored(running.seq)) return;
     const requestId = idOf(running);
     const message = messages.find(({ seq }) => seq === Number(running?.seq) - 1);
     if (!message || requestId === endedHere || isReading(requestId)) return;
@@ -42,9 +43,9 @@ export function createWatchedTurn({ store, replies, isReading, onEnd }) {
 
   /** Records that a pending turn is not running, once all messages of the last snapshot are loaded and none is its reply. */
   function settle() {
-    if (lastSeq() < settleAt) return;
+    const { turn, live } = store.state;
+    if (live !== 'on' || lastSeq() < settleAt) return;
     settleAt = Infinity;
-    const { turn } = store.state;
     if (turn && turn.requestId !== (running && idOf(running)) && watched(turn.requestId)) replies.giveUp(turn);
   }
 

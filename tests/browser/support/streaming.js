@@ -1,8 +1,8 @@
 // Actions while a reply streams. They run in the page, because a demo reply takes two seconds, which a busy test runner may miss.
 
 /**
- * Waits until a reply streams. Then it leaves the reply alone, clicks Stop or reloads the page, by `action`. Call it before sending.
- * Returns the state of the newest message at that time and whether Stop was visible.
+ * Waits until a reply streams. Then it leaves the reply alone, clicks Stop once there is some text, or reloads the page, by `action`.
+ * Call it before sending. Returns the state of the newest message at that time and whether Stop was visible.
  *
  * @param {'watch' | 'stop' | 'reload'} action
  */
@@ -16,9 +16,22 @@ export function onceStreaming(page, action) {
         resolve();
       }).observe(stop, { attributes: true });
     });
-    const newest = [...document.querySelectorAll('#messages article')].at(-1);
-    const seen = { state: newest.dataset.state, canStop: stop.checkVisibility() };
-    if (wanted === 'stop') stop.click();
+    const newest = () => [...document.querySelectorAll('#messages article')].at(-1);
+    const seen = { state: newest().dataset.state, canStop: stop.checkVisibility() };
+    if (wanted === 'stop') {
+      const hasText = () => newest().dataset.role === 'assistant' && newest().querySelector('.body').textContent !== '';
+      await new Promise((resolve) => {
+        const check = (_, observer) => {
+          if (!hasText()) return;
+          observer.disconnect();
+          resolve();
+        };
+        const observer = new MutationObserver(check);
+        observer.observe(document.getElementById('messages'), { childList: true, subtree: true, characterData: true });
+        check([], observer);
+      });
+      stop.click();
+    }
     // Delayed, so that the result reaches the test before the document is unloaded.
     if (wanted === 'reload') setTimeout(() => location.reload());
     return seen;

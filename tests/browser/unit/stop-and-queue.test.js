@@ -27,6 +27,8 @@ function createService() {
   let turn = null;
   async function* chat({ requestId, content }, signal) {
     sent.push(content);
+    const rejection = service.reject?.();
+    if (rejection) throw rejection;
     if (turn && turn.requestId !== requestId) throw new ApiError({ status: 409, reason: 'TURN_IN_PROGRESS' });
     const accepted = acceptedEvent(content, history.length + 1);
     history.push(accepted.message);
@@ -271,6 +273,24 @@ for (const [how, end] of [
     assert.deepEqual(service.sent, ['one', 'two']);
   });
 }
+
+test('a reply that is requested again is not blocked by a queued message that waits for a retry', async () => {
+  const service = createService();
+  const { chat, timers } = await openOn(service);
+  void chat.send('one');
+  await settle();
+  let rejections = 1;
+  await service.fail(new ApiError({ status: 503, reason: 'MODEL_UNAVAILABLE' }));
+  assert.equal(chat.store.state.turn.state, 'failed');
+  service.reject = () => (rejections -= 1) >= 0 && new ApiError({ status: 503 });
+  void chat.send('two');
+  await settle();
+  void chat.retry('id-1');
+  await timers.advance(2_000);
+  await service.reply('Hello');
+  await timers.advance(10_000);
+  assert.deepEqual(service.sent, ['one', 'two', 'two']);
+});
 
 test('a queued message survives a reload, and waits for the turn of the previous visit', async () => {
   const map = new Map();

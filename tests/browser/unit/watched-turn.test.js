@@ -193,6 +193,17 @@ for (const [state, problem, expected] of [
   });
 }
 
+test('the turn of a session is not shown in another one', async () => {
+  const { feed, chat, shown, turn } = await openWatched(afterReload());
+  await feed.current.send(snapshot(3, { seq: 2, requestId: 'r1', offset: 0, text: 'Hel' }));
+  await chat.openSession('Grace');
+  assert.equal(turn(), null);
+  await feed.current.send(snapshot(1, null, { session: { userId: 'Grace', sessionId: 'session_Grace_1' } }));
+  assert.equal(turn(), null);
+  await chat.openSession('Ada');
+  assert.deepEqual(shown(), ['streaming', 'Hel']);
+});
+
 test('a turn without a request id is shown, but cannot be requested again', async () => {
   const { feed, turn, contents } = await openWatched();
   await feed.current.send(snapshot(0), stored(acceptedEvent('hi')), running(2, ''), delta(0, 'Hel'));
