@@ -20,10 +20,10 @@ import {
 
 /** Timeout of a call. The service itself gives up after 5 s. */
 const CALL_TIMEOUT_MS = 10_000;
-/** Timeouts of a chat stream or an export. The service sends a heartbeat every 15 s. */
-const STREAM_LIMITS = { callMs: CALL_TIMEOUT_MS, idleMs: 45_000 };
-/** Timeouts of an event stream, which has a checkpoint every 15 s. Silence over 20 s is a fault. */
-const EVENT_LIMITS = { callMs: CALL_TIMEOUT_MS, idleMs: 20_000 };
+/** Timeout between two chunks of a chat stream or an export. The service sends a heartbeat every 15 s. */
+const STREAM_IDLE_TIMEOUT_MS = 45_000;
+/** Timeout between two chunks of an event stream, which has a checkpoint every 15 s. Silence over 20 s is a fault. */
+const EVENTS_IDLE_TIMEOUT_MS = 20_000;
 
 /**
  * @param {{fetch: typeof globalThis.fetch, base?: string, timers?: Timers, onServerTime?: (serverMs: number) => void}} deps
@@ -93,11 +93,10 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
    * @template Event
    * @param {string} method
    * @param {string} path
-   * @param {{body?: object, signal?: AbortSignal, limits: {callMs: number, idleMs: number},
-   *   read: (type: string, wire: any) => Event | null}} options
+   * @param {{body?: object, signal?: AbortSignal, idleMs: number, read: (type: string, wire: any) => Event | null}} options
    */
-  async function* stream(method, path, { body, signal, limits, read }) {
-    const idle = createIdleTimeout(timers, limits, signal);
+  async function* stream(method, path, { body, signal, idleMs, read }) {
+    const idle = createIdleTimeout(timers, CALL_TIMEOUT_MS, idleMs, signal);
     try {
       const response = await request(method, path, { body, signal: idle.signal, accept: 'text/event-stream' });
       const { status, headers } = response;
@@ -157,7 +156,7 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
 
     /** Returns the whole conversation as JSON, as it was sent. A body that breaks off is an error. */
     async exportSession(userId, signal) {
-      const idle = createIdleTimeout(timers, STREAM_LIMITS, signal);
+      const idle = createIdleTimeout(timers, CALL_TIMEOUT_MS, STREAM_IDLE_TIMEOUT_MS, signal);
       try {
         const response = await request('GET', `${sessionPath(userId)}/export?format=json`, { signal: idle.signal });
         const { ok, status, headers } = response;
@@ -184,7 +183,7 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
      */
     async *chat({ userId, content, requestId }, signal) {
       const body = { message: content, request_id: requestId };
-      const options = { body, signal, limits: STREAM_LIMITS, read: readChatEvent };
+      const options = { body, signal, idleMs: STREAM_IDLE_TIMEOUT_MS, read: readChatEvent };
       for await (const { event } of stream('POST', `${sessionPath(userId)}/chat`, options)) {
         yield event;
         if (event.type === 'done') return;
@@ -204,7 +203,7 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
     async *watchSession(userId, cursor, signal) {
       const read = (/** @type {string} */ type, /** @type {any} */ wire) => readLiveEvent(type, wire, timers.now());
       const path = `${sessionPath(userId)}/events${query({ cursor })}`;
-      for await (const { event, id } of stream('GET', path, { signal, limits: EVENT_LIMITS, read })) {
+      for await (const { event, id } of stream('GET', path, { signal, idleMs: EVENTS_IDLE_TIMEOUT_MS, read })) {
         yield { ...event, cursor: id };
         if (event.type === 'ended') return;
       }

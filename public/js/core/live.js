@@ -92,19 +92,23 @@ export function createLive({ api, store, timers, random = Math.random, onEvent, 
     return { problem, ageMs: timers.now() - beganMs || 0 };
   }
 
-  let endPause = () => {};
-  /** Waits for `ms`, until `retryNow` is called, or until `signal` aborts. */
+  /** Waits for `ms`, or until `signal` aborts. */
   function pause(/** @type {number} */ ms, /** @type {AbortSignal} */ signal) {
     return new Promise((resolve) => {
-      const end = () => {
+      const timer = Number.isFinite(ms) ? timers.set(() => resolve(undefined), ms) : null;
+      signal.addEventListener('abort', () => {
         timers.clear(timer);
-        signal.removeEventListener('abort', end);
         resolve(undefined);
-      };
-      const timer = Number.isFinite(ms) ? timers.set(end, ms) : null;
-      signal.addEventListener('abort', end);
-      endPause = end;
+      });
     });
+  }
+
+  /** Reads a new snapshot. */
+  function refresh() {
+    if (!connection) return;
+    const { session } = connection;
+    close();
+    connect(session);
   }
 
   return {
@@ -125,15 +129,11 @@ export function createLive({ api, store, timers, random = Math.random, onEvent, 
       }
     },
 
-    /** Connects again without a delay, if the stream is waiting to do so. */
-    retryNow: () => endPause(),
+    refresh,
 
-    /** Reads a new snapshot. */
-    refresh() {
-      if (!connection) return;
-      const { session } = connection;
-      close();
-      connect(session);
+    /** Connects without a delay, if the stream waits for its next attempt. */
+    retryNow() {
+      if (store.state.live === 'off') refresh();
     },
   };
 }

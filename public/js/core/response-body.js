@@ -9,10 +9,11 @@ export const isJson = (/** @type {Headers} */ headers) => /[/+]json\b/.test(head
  * `idleMs`.
  *
  * @param {Timers} timers
- * @param {{callMs: number, idleMs: number}} limits
+ * @param {number} callMs
+ * @param {number} idleMs
  * @param {AbortSignal} [signal]
  */
-export function createIdleTimeout(timers, { callMs, idleMs }, signal) {
+export function createIdleTimeout(timers, callMs, idleMs, signal) {
   const idle = new AbortController();
   const abort = () => idle.abort();
   let timer = timers.set(abort, callMs);

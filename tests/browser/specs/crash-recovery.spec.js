@@ -73,7 +73,7 @@ scripted(
     await waitUntilMirrored(before.page, 'and then');
     await killable.kill();
     const after = await killable.start();
-    await expect(after.rows.last()).toContainText('Waiting for the reply…');
+    await expect(after.reply('A reply worth')).toHaveAttribute('data-state', 'streaming');
     await expect(after.message).toHaveValue('and then');
     open();
     await after.replied();
