@@ -89,7 +89,7 @@ interface Turn extends StoredTurn {
  * | failed  |           | failed                        | was rejected, or has exhausted its attempts                 |
  * |         | streaming | streaming, or stopping        | the turn is running; its text arrives in this tab           |
  * |         | waiting   | waiting                       | the reply is requested; this tab does not know its state    |
- * |         | cut       | cut                           | the connection was lost, or the turn has ended without end  |
+ * |         | cut       | cut                           | the connection was lost, or the turn ended without a reply  |
  * |         | failed    | cut; if empty, unanswered or  | the service reported an error, or that the user stopped the |
  * |         |           | cancelled                     | turn                                                        |
  * |         |           | sent                          | a stored message of the user, the newest of all             |

@@ -94,6 +94,17 @@ export function createOutbox({ api, storage, retrier, timers, newId, untilIdle, 
 
   const list = (/** @type {string} */ userId) => [...entries.values()].filter((entry) => entry.userId === userId);
 
+  /** Returns the stored entries in the order in which they were written, which storage does not keep, and removes old ones. */
+  function readStored() {
+    const stored = storage.keys(PREFIX).map((key) => [key, storage.read(key)]);
+    const isCurrent = (/** @type {any} */ entry) => Date.parse(entry?.createdAt) > timers.now() - TTL_MS;
+    for (const [key, entry] of stored) if (!isCurrent(entry)) storage.remove(key);
+    return stored
+      .map(([, entry]) => entry)
+      .filter(isCurrent)
+      .sort((a, b) => a.createdAt.localeCompare(b.createdAt));
+  }
+
   /** Stops sending the messages of a session to which `isConcerned` applies. */
   function fail(
     /** @type {string} */ userId,
@@ -167,18 +178,15 @@ export function createOutbox({ api, storage, retrier, timers, newId, untilIdle, 
      */
     restore(session) {
       fail(session.userId, ({ sessionId }) => sessionId !== session.sessionId, null);
-      for (const key of storage.keys(PREFIX)) {
-        const stored = storage.read(key);
-        if (!(Date.parse(stored?.createdAt) > timers.now() - TTL_MS)) storage.remove(key);
-        else if (stored.userId === session.userId && !entries.has(stored.requestId)) {
-          const isSame = stored.sessionId === session.sessionId;
-          save({
-            ...stored,
-            state: isSame ? stored.state : 'failed',
-            problem: isSame ? restoreError(stored.problem) : null,
-          });
-          if (isSame && stored.state === 'sending') enqueueEntry(stored);
-        }
+      for (const stored of readStored()) {
+        if (stored.userId !== session.userId || entries.has(stored.requestId)) continue;
+        const isSame = stored.sessionId === session.sessionId;
+        save({
+          ...stored,
+          state: isSame ? stored.state : 'failed',
+          problem: isSame ? restoreError(stored.problem) : null,
+        });
+        if (isSame && stored.state === 'sending') enqueueEntry(stored);
       }
     },
 

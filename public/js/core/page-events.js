@@ -15,7 +15,8 @@ export function listenToPage(
   scope.addEventListener('online', () => {
     store.set({ online: true });
     retrier.retryNow();
-    live.retryNow();
+    // The open stream may be one that the loss of the connection has left without a sign.
+    live.refresh();
   });
   scope.addEventListener('offline', () => store.set({ online: false }));
   scope.addEventListener('focus', () => {

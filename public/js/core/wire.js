@@ -26,12 +26,20 @@ export const readList = (/** @type {any} */ wire) => ({
   nextToken: wire.next_page_token || null,
 });
 
+/** @returns {HistoryPage} */
+export const readHistory = (/** @type {any} */ wire) => ({
+  messages: wire.messages.map(readMessage),
+  hasMore: wire.has_more,
+});
+
 /**
- * Reads a page of messages, whose fields have the same names on both sides.
+ * Reads a message. A reply may have the reason of its end.
  *
- * @returns {{messages: Message[], hasMore: boolean}}
+ * @returns {Message}
  */
-export const readHistory = (/** @type {any} */ wire) => ({ messages: wire.messages, hasMore: wire.has_more });
+function readMessage(/** @type {any} */ { finish_reason: finish, ...message }) {
+  return finish ? { ...message, finish } : message;
+}
 
 /** @returns {Config} */
 export const readConfig = (/** @type {any} */ wire) => ({
@@ -57,9 +65,9 @@ export const readPersonas = (/** @type {any} */ wire) => wire.personas;
  * @returns {ChatEvent | null}
  */
 export function readChatEvent(type, wire) {
-  if (type === 'accepted') return { type, message: wire.message, replayed: wire.replayed };
+  if (type === 'accepted') return { type, message: readMessage(wire.message), replayed: wire.replayed };
   if (type === 'delta') return { type, text: wire.text };
-  return type === 'done' ? { type, message: wire.message, finishReason: wire.finish_reason } : null;
+  return type === 'done' ? { type, message: readMessage(wire.message), finishReason: wire.finish_reason } : null;
 }
 
 /**
@@ -103,15 +111,10 @@ export function readLiveEvent(type, wire, nowMs) {
 
 const readTurn = (/** @type {any} */ wire) => ({ seq: wire.seq, requestId: text(wire.request_id) });
 
-/** Reads a message of an event stream. The reply of a turn has the reason of its end. @returns {Message} */
-function readMessage(/** @type {any} */ { finish_reason: finish, ...message }) {
-  return finish ? { ...message, finish } : message;
-}
-
 /** @returns {{cancelled: boolean, message: Message | null}} */
 export const readCancelled = (/** @type {any} */ wire) => ({
   cancelled: wire.cancelled === true,
-  message: wire.message ?? null,
+  message: wire.message ? readMessage(wire.message) : null,
 });
 
 /**

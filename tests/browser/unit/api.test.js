@@ -21,6 +21,15 @@ test('a user id with any characters is one path segment', async () => {
   assert.equal(fetch.calls[0].url, 'api/session/a%2Fb%20%3F%C3%BC/history?limit=50&before=7');
 });
 
+test('a reply in a history keeps the reason of its end, if the service sends it', async () => {
+  const messages = [
+    { seq: 1, role: 'user', content: 'hi' },
+    { seq: 2, role: 'assistant', content: 'Hel', finish_reason: 'cancelled' },
+  ];
+  const page = await createApi({ fetch: scriptedFetch(jsonResponse({ messages })) }).getHistory('Ada', { limit: 50 });
+  assert.deepEqual(page.messages, [messages[0], { seq: 2, role: 'assistant', content: 'Hel', finish: 'cancelled' }]);
+});
+
 test('createSession sends only the fields of the contract', async () => {
   const fetch = scriptedFetch(jsonResponse({}));
   await createApi({ fetch }).createSession({ userId: 'Ada', persona: 'default', requestId: 'r1' });

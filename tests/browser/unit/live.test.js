@@ -125,6 +125,20 @@ test('the focus and the return of the connection open the stream at once', async
   assert.equal(chat.store.state.view, 'open');
 });
 
+test('the return of the connection replaces a stream that the loss has left without a sign', async () => {
+  const { feed, listeners } = await openWatched();
+  await feed.current.send({ ...snapshot(1), cursor: 'a' });
+  listeners.offline();
+  listeners.online();
+  assert.deepEqual(
+    feed.streams.map(({ cursor, isOpen }) => [cursor, isOpen]),
+    [
+      [null, false],
+      ['a', true],
+    ],
+  );
+});
+
 test('without the stream, each attempt fetches new messages, so that a proxy without streams does no harm', async () => {
   const { feed, history, timers, contents } = await openWatched();
   await feed.current.fail({ status: 502 });

@@ -114,6 +114,26 @@ test('a later visit sends the messages of an earlier one with their request ids'
   assert.equal(map.size, 0);
 });
 
+test('a later visit sends the messages in the order in which they were written, whatever that of the storage is', async () => {
+  const map = new Map();
+  const first = setUp(async function* () {
+    await new Promise(() => {});
+    yield null;
+  }, map);
+  for (const content of ['one', 'two', 'three']) {
+    void first.outbox.add(SESSION, content);
+    await first.timers.advance(1);
+  }
+  const reversed = new Map([...map].reverse());
+  const next = setUp(accept, reversed);
+  next.outbox.restore(SESSION);
+  await settle();
+  assert.deepEqual(
+    next.sent.map(({ content }) => content),
+    ['one', 'two', 'three'],
+  );
+});
+
 test('a message for an earlier session of the same name is not sent automatically', async () => {
   const map = new Map();
   const first = setUp(async function* () {
