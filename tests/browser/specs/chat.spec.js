@@ -55,6 +55,29 @@ test('a stopped reply is stored as far as it has come, and the next message gets
   await expect(chat.rows).toHaveCount(4);
 });
 
+test('a reply grows in another tab, and is stopped from there in both', async ({
+  page,
+  context,
+  chat,
+  name,
+  expectedErrors,
+}) => {
+  await page.goto('/');
+  await chat.create(name);
+  const other = new Chat(await context.newPage(), expectedErrors);
+  await other.page.goto(pathOf(name));
+  await expect(other.sendButton).toBeEnabled();
+  const streaming = onceStreaming(other.page, 'stop');
+  await chat.send('Hello');
+  expect(await streaming).toEqual(STREAMING);
+  for (const one of [chat, other]) {
+    await expect(one.rows.last()).toHaveAttribute('data-state', 'stopped');
+    await expect(one.rows).toHaveCount(2);
+    await expect(one.sendButton).toBeVisible();
+  }
+  await expect(other.rows.locator('.body')).toHaveText(await chat.rows.locator('.body').allTextContents());
+});
+
 test('a repeated request id has one message and one reply', async ({ page, chat, name, request }) => {
   await page.goto('/');
   await chat.create(name);
