@@ -163,7 +163,13 @@ test('a focused page makes no call while the stream is open, and fetches new mes
 });
 
 test('a hidden page closes the stream after thirty seconds, and catches up from its cursor when it is shown', async () => {
-  const { feed, timers, show, contents, chat } = await openWatched();
+  let calls = 0;
+  const history = [acceptedEvent('hi').message];
+  const { getHistory } = apiWithHistory(history);
+  const { feed, timers, show, contents, chat } = await openWatched({
+    history,
+    api: { getHistory: (userId, range) => getHistory(userId, range, (calls += 1)) },
+  });
   await feed.current.send({ ...snapshot(1), cursor: 'a' });
   show(false);
   await timers.advance(29_999);
@@ -179,8 +185,10 @@ test('a hidden page closes the stream after thirty seconds, and catches up from 
   assert.equal(feed.streams.length, 1);
   show(true);
   assert.deepEqual([feed.streams.length, feed.current.cursor], [2, 'a']);
+  const callsBefore = calls;
   await feed.current.send(snapshot(2), stored(doneEvent('Hello')));
   assert.deepEqual(contents(), ['hi', 'Hello']);
+  assert.equal(calls, callsBefore);
 });
 
 for (const reason of ['deleted', 'expired']) {
@@ -308,6 +316,7 @@ test('another session has a stream of its own, without the cursor of the previou
       ['Grace', null, true],
     ],
   );
+  await feed.current.send({ ...snapshot(1, null, { session: { userId: 'Grace', sessionId: 'session_Grace_1' } }) });
   await chat.createSession({ userId: 'Alan', requestId: 'r9' });
   assert.deepEqual([feed.current.userId, feed.current.cursor], ['Alan', null]);
 });

@@ -164,6 +164,7 @@ test('a message that waits for a retry when its session ends is not sent to the 
     );
     await page.timers.advance(60_000);
     assert.deepEqual([page.sent.length, page.map.size, page.timers.pending], [1, 2, 0]);
+    assert.deepEqual(page.events, []);
   }
 });
 

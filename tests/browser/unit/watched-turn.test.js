@@ -130,6 +130,10 @@ test('a turn whose start was missed is shown from a new stream', async () => {
   const { feed, timers, shown } = await openWatched(afterReload());
   await feed.current.send(snapshot(1), delta(3, 'lo'));
   await timers.advance(1_000);
+  assert.deepEqual(
+    feed.streams.map(({ cursor }) => cursor),
+    [null, null],
+  );
   await feed.current.send(snapshot(1, { seq: 2, requestId: 'r1', offset: 0, text: 'Hello' }));
   assert.deepEqual(shown(), ['streaming', 'Hello']);
 });
@@ -154,12 +158,13 @@ test('the next turn is not taken for the one whose end was missed', async () => 
     delta(0, 'Right', 4),
     ended('failed', { problem: new ApiError({ status: 503, reason: 'MODEL_UNAVAILABLE' }) }),
     delta(3, 'late'),
+    delta(5, ' on', 4),
   );
   assert.deepEqual(
     [contents(), shown()],
     [
       ['hi', 'Hello', 'and?'],
-      ['streaming', 'Right'],
+      ['streaming', 'Right on'],
     ],
   );
 });
@@ -202,6 +207,16 @@ test('the turn of a session is not shown in another one', async () => {
   assert.equal(turn(), null);
   await chat.openSession('Ada');
   assert.deepEqual(shown(), ['streaming', 'Hel']);
+});
+
+test('a snapshot of a stream that has broken says nothing about the turn any more', async () => {
+  const { feed, shown, history, notifyFromOtherTab } = await openWatched(afterReload());
+  await feed.current.send(snapshot(2));
+  await feed.current.fail();
+  history.push(acceptedEvent('appended', 2).message);
+  notifyFromOtherTab('session_Ada_1');
+  await settle();
+  assert.deepEqual(shown(), ['waiting', '']);
 });
 
 test('a turn without a request id is shown, but cannot be requested again', async () => {
@@ -331,6 +346,18 @@ test('an error of the model in the chat stream is final, although events before 
   states.push(turn().state);
   assert.deepEqual(states, ['failed', 'failed', 'failed', 'streaming']);
   assert.equal(turn().text, 'Good');
+});
+
+test('a turn whose end the event stream has reported first is shown when another tab requests it again', async () => {
+  const { feed, add, shown } = await openSending();
+  const problem = new ApiError({ status: 503, reason: 'MODEL_UNAVAILABLE' });
+  await add(acceptedEvent('hi'));
+  await feed.current.send(stored(acceptedEvent('hi')), running(2, 'id-1'));
+  await feed.current.send(ended('failed', { requestId: 'id-1', problem }));
+  await add(problem);
+  assert.deepEqual(shown(), ['failed', '']);
+  await feed.current.send(running(2, 'id-1'), delta(0, 'Good'));
+  assert.deepEqual(shown(), ['streaming', 'Good']);
 });
 
 test('a reply goes on in the background, and with the event stream after its chat stream was lost there', async () => {
