@@ -4,7 +4,7 @@
 import { ApiError } from './api-error.js';
 
 /**
- * Returns a function that applies an event. It returns false if the event does not fit to what is known.
+ * Returns a function that applies an event. It returns false if the event does not fit what is known.
  *
  * @param {Pick<Deps, 'store' | 'clock' | 'conversation' | 'turns'>} deps
  */
@@ -26,7 +26,7 @@ export function createLiveEvents({ store, clock, conversation, turns }) {
         observe(event.serverMs);
         const known = store.state.messages.at(-1)?.seq ?? 0;
         const isReplaced = event.session.sessionId !== session.sessionId;
-        // With less messages than are known, it was created again in the second in which it was deleted.
+        // With fewer messages than are known, it was created again in the second in which it was deleted.
         if (isReplaced || (event.hasGap && event.session.messageCount < known)) void conversation.open(session.userId);
         else {
           const fits = turns.onSnapshot(event);

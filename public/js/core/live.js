@@ -1,4 +1,4 @@
-// The event stream of the open session: one connection while the page is visible, which goes on from the cursor of the last event.
+// The event stream of the open session: one connection while the page is visible, which resumes at the cursor of its last event.
 // @ts-check
 
 import { ApiError } from './api-error.js';
@@ -10,7 +10,7 @@ const HIDDEN_MS = 30_000;
 const STABLE_MS = 5_000;
 
 /**
- * `onEvent` returns false if the stream must begin again without a cursor. `onFailure` receives the number of consecutive attempts
+ * `onEvent` returns false if the stream must begin again without a cursor. `onFailure` receives the number of attempts in a row
  * that failed.
  *
  * @param {LiveDeps} deps

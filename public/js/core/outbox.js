@@ -1,6 +1,6 @@
 // Messages that the server has not accepted yet. Each keeps its request id over all retries and is stored until it is accepted.
-// They are sent in order, each after the turn of the one before. A turn that was stopped or has failed does not hold the next message
-// back: the user has sent it, can still take it back, and another decision would leave it unsent without notice.
+// They are sent in order, each after the turn of the one before. A turn that was stopped or has failed does not hold the next
+// message back: the user has sent it and can still remove it, and a queue that stops by itself would leave it unsent unnoticed.
 // @ts-check
 
 import { restoreError } from './api-error.js';

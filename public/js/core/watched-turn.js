@@ -1,4 +1,4 @@
-// The running turn of the open session, as its event stream reports it: shows its reply if this tab does not read the chat stream.
+// The running turn of the open session, as its event stream reports it: shows its reply unless this tab reads the chat stream.
 // @ts-check
 
 import { ApiError, turnCancelled } from './api-error.js';

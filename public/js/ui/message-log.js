@@ -11,8 +11,8 @@ import { createRow, updateRow } from './message-row.js';
 const LOAD_OLDER_PX = 200;
 
 /**
- * @param {{chat: Chat, edit: (requestId: string) => void, onAction: () => void}} deps `edit` moves an unsent message to the message
- *   box; `onAction` is called after the user has requested a retry or removed a message
+ * @param {{chat: Chat, edit: (requestId: string) => void, onAction: () => void}} deps `edit` moves an unsent message to the
+ *   message box; `onAction` is called after the user has requested a retry or removed a message
  */
 export function createMessageLog({ chat, edit, onAction }) {
   const box = find('log');

@@ -222,7 +222,7 @@ test('an error event of an event stream throws its problem with the wait that it
   assert.deepEqual([error.reason, error.retryAfterMs], ['STORE_UNAVAILABLE', 2_000]);
 });
 
-test('an event stream that ends early, or that does not fit to the contract, is unreachable', async () => {
+test('an event stream that ends early, or that does not fit the contract, is unreachable', async () => {
   const snapshot = sse('snapshot', { session: SESSION, server_time: TIME });
   for (const chunks of [[], [snapshot], [sse('snapshot', {})], ['event: turn\ndata: {\n\n']])
     assert.equal((await watch(eventResponse(chunks))).error.kind, 'unreachable');
