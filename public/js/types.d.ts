@@ -511,7 +511,7 @@ interface TurnController extends Pick<WatchedTurn, 'onSnapshot' | 'onTurn' | 'on
   sync(): void;
   restore(session: Session): void;
   keyOf(message: Message): string | undefined;
-  onDisconnected(): void;
+  onDisconnected(attempts: number): void;
   send: Outbox['add'];
   discard: Outbox['discard'];
   retarget: Outbox['retarget'];

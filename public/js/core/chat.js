@@ -58,7 +58,7 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
     if (problem.kind === 'gone' && session) conversation.end(session.userId, problem);
     if (attempts < 2) return;
     void conversation.catchUp();
-    turns.onDisconnected();
+    turns.onDisconnected(attempts);
   }
 
   function onDeleted(/** @type {string} */ userId, /** @type {string} */ sessionId) {

@@ -7,6 +7,9 @@ import { createOutbox } from './outbox.js';
 import { createPendingReplies, isPending } from './pending-replies.js';
 import { createWatchedTurn } from './watched-turn.js';
 
+/** Failed attempts to read the event stream from which a reply counts as lost. Before, a service may be restarting. */
+const MAX_SILENT_ATTEMPTS = 4;
+
 /** @param {TurnControllerDeps} deps @returns {TurnController} */
 export function createTurnController({
   api,
@@ -153,10 +156,13 @@ export function createTurnController({
       return role === 'user' && entry?.content === content ? messageKey(entry.requestId) : undefined;
     },
 
-    /** Records that the event stream cannot be read, so that nothing is known of the turn. */
-    onDisconnected() {
+    /** Records that the event stream cannot be read. After some attempts, the user decides whether to wait. */
+    onDisconnected(attempts) {
       const { turn } = store.state;
-      if (turn && !outbox.isDelivering(turn.requestId)) replies.giveUp(turn, turn.problem ?? new ApiError({}));
+      if (!turn || !isPending(turn) || outbox.isDelivering(turn.requestId)) return;
+      const problem = turn.problem ?? new ApiError({});
+      if (attempts < MAX_SILENT_ATTEMPTS) replies.hold(turn, problem);
+      else replies.giveUp(turn, problem);
     },
 
     /** Shows the turn and the unsent messages of a session that was opened. */

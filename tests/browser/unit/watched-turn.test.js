@@ -323,14 +323,31 @@ test('a chat stream that breaks off in a turn that is not running any more is an
 test('a chat stream that breaks off while the event stream cannot be read is an error, until the latter is back', async () => {
   const { feed, add, turn, shown, timers } = await openSending();
   await add(acceptedEvent('hi'), { type: 'delta', text: 'Hel' }, new ApiError({ status: 0 }));
+  for (const delayMs of [1_000, 2_000, 4_000]) {
+    await feed.current.fail();
+    assert.deepEqual(shown(), ['waiting', 'Hel']);
+    await timers.advance(delayMs);
+  }
   await feed.current.fail();
-  assert.equal(turn().state, 'waiting');
-  await timers.advance(1_000);
-  await feed.current.fail();
-  assert.deepEqual([turn().state, turn().text], ['cut', 'Hel']);
-  await timers.advance(2_000);
+  assert.deepEqual([turn().state, turn().text, turn().problem.kind], ['cut', 'Hel', 'unreachable']);
+  await timers.advance(8_000);
   await feed.current.send(snapshot(1, { seq: 2, requestId: 'id-1', offset: 0, text: 'Hello' }));
   assert.deepEqual(shown(), ['streaming', 'Hello']);
+});
+
+test('a reply whose event stream breaks goes on after one failed attempt as if nothing had happened', async () => {
+  const { feed, shown, timers } = await openWatched(afterReload());
+  const states = [];
+  const turn = { seq: 2, requestId: 'r1', offset: 0, text: 'Hel' };
+  await feed.current.send(snapshot(1, turn));
+  await timers.advance(10_000);
+  for (const delayMs of [1_000, 2_000]) {
+    await feed.current.fail();
+    states.push(shown()[0]);
+    await timers.advance(delayMs);
+  }
+  await feed.current.send(snapshot(1, { ...turn, offset: 3, text: 'lo' }));
+  assert.deepEqual([...states, ...shown()], ['streaming', 'waiting', 'streaming', 'Hello']);
 });
 
 test('an error of the model in the chat stream is final, although events before it are late', async () => {
