@@ -139,7 +139,7 @@ export function createPendingReplies({ storage, timers, clock, onChange }) {
       const turn = byId(id);
       if (!turn || !isPending(turn)) return;
       if (problem) interrupt(id, problem);
-      else update(id, { state: 'cut' });
+      else update(id, { state: 'cut', problem: null });
     },
 
     interrupt,

@@ -46,7 +46,9 @@ export function createWatchedTurn({ store, replies, isReading, onEnd }) {
     const { turn, live } = store.state;
     if (live !== 'on' || lastSeq() < settleAt) return;
     settleAt = Infinity;
-    if (turn && turn.requestId !== (running && idOf(running)) && watched(turn.requestId)) replies.giveUp(turn);
+    if (!turn || turn.requestId === (running && idOf(running)) || !watched(turn.requestId)) return;
+    // That the connection was lost does not matter any more.
+    replies.giveUp(turn, turn.problem?.status ? turn.problem : null);
   }
 
   return {

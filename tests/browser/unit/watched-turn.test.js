@@ -317,7 +317,14 @@ test('a chat stream that breaks off in a turn that is not running any more is an
   const { feed, add, turn } = await openSending();
   await add(acceptedEvent('hi'), { type: 'delta', text: 'Hel' }, new ApiError({ status: 0 }));
   await feed.current.send(snapshot(1));
-  assert.deepEqual([turn().state, turn().text, turn().problem.kind], ['cut', 'Hel', 'unreachable']);
+  assert.deepEqual([turn().state, turn().text, turn().problem], ['cut', 'Hel', null]);
+});
+
+test('a turn that ended with an error of the store keeps the error', async () => {
+  const { feed, add, turn } = await openSending();
+  await add(acceptedEvent('hi'), new ApiError({ status: 503, reason: 'STORE_UNAVAILABLE' }));
+  await feed.current.send(snapshot(1));
+  assert.deepEqual([turn().state, turn().problem.reason], ['failed', 'STORE_UNAVAILABLE']);
 });
 
 test('a chat stream that breaks off while the event stream cannot be read is an error, until the latter is back', async () => {
