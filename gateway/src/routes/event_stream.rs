@@ -20,17 +20,14 @@ const SHUTDOWN_READ_TIMEOUT: Duration = Duration::from_millis(250);
 pub(super) trait EventSource: Send + 'static {
     /// Timeout for a client that does not read, once the stream has to end.
     const LAST_READ_TIMEOUT: Duration = SHUTDOWN_READ_TIMEOUT;
+    /// Status in logs and metrics of a stream that had to end; `None` for that of its error.
+    const STOPPED_STATUS: Option<StatusCode> = None;
 
     /// Waits for the next event. `None` for one that the client does not receive.
     fn next(&mut self) -> impl Future<Output = Result<Option<Event>, Problem>> + Send;
 
     /// Waits until the stream has to end, such as because the process does. Returns its last event.
     fn stopped(lifecycle: &Lifecycle) -> impl Future<Output = Problem> + Send;
-
-    /// Status in logs and metrics of a stream that ended for this reason.
-    fn stopped_status() -> StatusCode {
-        StatusCode::SERVICE_UNAVAILABLE
-    }
 }
 
 /// An event of a response.
@@ -98,12 +95,11 @@ fn relay<S: EventSource>(
                 event = source.next() => match event {
                     Ok(None) => continue,
                     Ok(Some(Event { event, is_last })) => (event, is_last.then_some(StatusCode::OK)),
+                    // A service in the same process stops at the same time.
+                    Err(problem) if lifecycle.stopping_token().is_cancelled() => stop::<S>(problem, &context),
                     Err(problem) => failure(problem, &context),
                 },
-                problem = stopped.as_mut() => {
-                    let (event, _) = failure(problem, &context);
-                    (event, Some(S::stopped_status()))
-                }
+                problem = stopped.as_mut() => stop::<S>(problem, &context),
                 () = sender.closed() => return,
             };
             let is_sent = tokio::select! {
@@ -136,6 +132,12 @@ async fn overdue<S: EventSource>(lifecycle: &Lifecycle) {
         () = ending => {}
         () = shutdown => {}
     }
+}
+
+/// Returns the event of an error with which a stream has to end, and its status.
+fn stop<S: EventSource>(problem: Problem, context: &RequestContext) -> (sse::Event, Option<StatusCode>) {
+    let (event, status) = failure(problem, context);
+    (event, S::STOPPED_STATUS.or(status))
 }
 
 /// Returns the event of an error, and the status of a stream that ends with it.

@@ -88,6 +88,8 @@ struct Watched {
 
 impl EventSource for Watched {
     const LAST_READ_TIMEOUT: Duration = Duration::from_secs(2);
+    /// The client misses nothing, so the stream is complete.
+    const STOPPED_STATUS: Option<StatusCode> = Some(StatusCode::OK);
 
     async fn next(&mut self) -> Result<Option<Event>, Problem> {
         let response = match timeout(EVENT_TIMEOUT, self.stream.message()).await {
@@ -117,11 +119,6 @@ impl EventSource for Watched {
                 Problem::watch_stopped("the stream has reached its maximum duration")
             }
         }
-    }
-
-    /// The client misses nothing, so the stream is complete.
-    fn stopped_status() -> StatusCode {
-        StatusCode::OK
     }
 }
 

@@ -125,6 +125,7 @@ async fn a_service_that_stops_ends_every_stream_with_a_checkpoint_and_an_error()
 async fn one_process_that_stops_ends_its_streams_with_a_checkpoint_and_an_error() {
     let mut deployment = Deployment::memory(&[]).await;
     let streams = open(deployment.first(), 100).await;
+    let log = deployment.services[0].collect_log();
     let stopwatch = Stopwatch::start();
     deployment.services[0].signal(Signal::SIGTERM);
     for (names, _) in ends(streams).await {
@@ -132,4 +133,9 @@ async fn one_process_that_stops_ends_its_streams_with_a_checkpoint_and_an_error(
     }
     assert_eq!(deployment.services[0].exit_code().await, Some(0));
     assert!(stopwatch.elapsed() < STOP_TIMEOUT, "{:?}", stopwatch.elapsed());
+    let requests: Vec<_> = log.await.unwrap().into_iter().filter(|line| line.contains("/events\"")).collect();
+    assert_eq!(requests.len(), 100);
+    for request in requests {
+        assert!(request.contains("\"status\":200"), "a drain is no error: {request}");
+    }
 }

@@ -5,9 +5,12 @@ use super::{
     follower::{Follower, request},
 };
 use crate::chat::stream::Events;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use testkit::Stopwatch;
+use tokio::time::sleep;
 
+/// Timeout for the end of a stream to be counted.
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// Lifetime of sessions in the tests of their expiry.
 const SESSION_TTL: Duration = Duration::from_secs(3);
 
@@ -52,6 +55,35 @@ pub async fn a_session_that_was_created_again_begins_with_a_gap(deployment: &Dep
     append(deployment.first(), "new 3").await;
     let message = events.next().await.unwrap();
     assert_eq!((message.name.as_str(), &message.data["content"]), ("message", &"new 3".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_is_counted_at_its_end_with_its_outcome() {
+    let deployment = Deployment::memory(&[]).await;
+    let (mut follower, left) =
+        (Follower::open(deployment.first()).await, Follower::open(deployment.first()).await);
+    let called = |code: &str| {
+        let name = format!("grpc_client_handled_total{{grpc_method=\"Watch\",grpc_code=\"{code}\"}}");
+        let deployment = &deployment;
+        async move { deployment.metric(0, &name).await }
+    };
+    assert_eq!((called("OK").await, called("Canceled").await), (0, 0));
+    drop(left);
+    let start = Instant::now();
+    while called("Canceled").await != 1 {
+        assert!(start.elapsed() < TIMEOUT, "the client has left");
+        sleep(Duration::from_millis(20)).await;
+    }
+    deployment.first().delete("/api/session/a").await;
+    assert_eq!(follower.rest().await, ["ended"]);
+    while called("OK").await != 1 {
+        assert!(start.elapsed() < TIMEOUT, "the stream has ended");
+        sleep(Duration::from_millis(20)).await;
+    }
+    for status in [200, 499] {
+        let route = format!("method=\"GET\",route=\"/api/session/{{user_id}}/events\",status=\"{status}\"");
+        assert_eq!(deployment.metric(0, &format!("http_requests_total{{{route}}}")).await, 1, "{status}");
+    }
 }
 
 /// Checks that a session expires on time for its watchers, with a notice before.

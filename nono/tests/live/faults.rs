@@ -45,6 +45,19 @@ async fn a_stream_of_a_killed_service_continues_at_another() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_and_a_cancellation_without_a_service_are_unavailable() {
+    let mut deployment = Deployment::redis(&[]).await;
+    deployment.stop_service(0).await;
+    for response in [
+        deployment.first().get("/api/session/a/events").await,
+        deployment.first().post("/api/session/a/chat/cancel", &json!({})).await,
+    ] {
+        assert!(response.headers.contains_key("retry-after"));
+        assert_eq!(response.problem(503)["reason"], "SERVICE_UNAVAILABLE");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_turn_of_a_killed_service_is_lost() {
     let deployment = Deployment::redis(&[]).await;
     deployment.model.script(Behaviour::Stall(words(&["so far "])));

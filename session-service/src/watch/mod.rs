@@ -12,7 +12,7 @@
 //! - The first event is a snapshot.
 //! - Every message after the cursor is sent once, in order and without gaps, unless a snapshot says otherwise.
 //! - The deltas of a turn, joined from offset 0, are a prefix of the stored reply.
-//! - A stream ends with [`WatchEvent::Ended`] or with an error after which a retry helps.
+//! - A stream ends with its last event, the end of the session, or with an error after which a retry helps.
 //! - Watching restores nothing and extends no lifetime.
 
 mod clock;
