@@ -224,6 +224,8 @@ interface Mirror {
   read(): Promise<{ revision: number; entries: Map<string, string> } | null>;
   /** A null text removes the record. */
   write(revision: number, key: string, text: string | null): Promise<unknown>;
+  /** Waits until records that other tabs have just written are visible. */
+  settle(): Promise<unknown>;
   replace(revision: number, entries: [string, string][]): Promise<unknown>;
 }
 
@@ -402,6 +404,7 @@ interface Drafts {
   update(userId: string, text: string): void;
   clearIfSent(userId: string, text: string): void;
   restore(): void;
+  keep(): void;
   detach(): void;
   prune(): void;
 }

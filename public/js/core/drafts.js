@@ -65,11 +65,21 @@ export function createDrafts({ storage, timers }) {
     /** Removes a draft that was sent, unless another tab has stored a different text in the meantime. */
     clearIfSent(userId, text) {
       if (read(userId).trimEnd() === text) remove(userId);
+      else if (current?.userId === userId && current.text.trimEnd() === text) current = null;
     },
 
     /** Saves the text of this tab's message box again if no draft is stored any more. */
     restore() {
       if (current && current.text !== '' && read(current.userId) === '') save(current.userId, current.text);
+    },
+
+    /**
+     * Saves the text of this tab's message box at the end of the page, whatever is stored. Another tab's draft may have been sent
+     * and removed although this tab does not see it yet; if not, it is still in that tab's message box, which saves it likewise.
+     */
+    keep() {
+      flush();
+      if (current && current.text !== '') save(current.userId, current.text);
     },
 
     /** Saves the draft before the message box shows another session. */

@@ -8,6 +8,8 @@ const STORE = 'kept';
 const REVISION = 0;
 /** Timeout for reading the copy when the page starts. Writes are not limited. */
 const READ_TIMEOUT_MS = 1_000;
+/** Time in which a record in localStorage becomes visible to other tabs, which takes some milliseconds. */
+const SETTLE_MS = 100;
 
 /**
  * @param {IDBFactory | undefined} factory absent or refused in some private modes; then there is no second copy
@@ -58,6 +60,9 @@ export function createMirror(factory, timers) {
       entries.delete(REVISION);
       return { revision, entries };
     },
+
+    /** Waits until records that other tabs have just written are visible in localStorage. */
+    settle: () => new Promise((resolve) => timers.set(() => resolve(undefined), SETTLE_MS)),
 
     /** Replaces the copy, unless it has this revision or a newer one. */
     replace: (revision, entries) =>

@@ -36,8 +36,7 @@ export function listenToPage(
     else void open(userId, { replace: true });
   });
   scope.addEventListener('pagehide', () => {
-    drafts.flush();
-    drafts.restore();
+    drafts.keep();
     // A call without access deletes nothing, so the drafts must remain too.
     if (!store.state.signedOut) deletions.flush();
   });

@@ -57,6 +57,8 @@ export function createStorage(backing, mirror = null) {
     async recover() {
       const copy = await mirror?.read();
       if (!mirror || !copy) return;
+      // A copy that is newer because another tab is writing at this time is no sign of a crash.
+      if (copy.revision > revision()) await mirror.settle();
       const known = revision();
       if (copy.revision > known) {
         for (const key of ownKeys()) if (!copy.entries.has(key)) attempt(() => local.removeItem(key));

@@ -112,6 +112,27 @@ test('a draft that another tab is writing is restored after this tab sends its o
   assert.equal(one.read('Ada'), 'not finished');
 });
 
+test('a page that ends keeps its draft even if it does not see yet that the one of another tab was sent', async () => {
+  const [one, two, { timers }] = twoTabs();
+  two.update('Ada', 'not finished');
+  await timers.advance(65);
+  one.update('Ada', 'done');
+  await timers.advance(65);
+  two.keep();
+  one.clearIfSent('Ada', 'done');
+  assert.equal(one.read('Ada'), 'not finished');
+  one.keep();
+  assert.equal(one.read('Ada'), 'not finished', 'what was sent is no draft');
+});
+
+test('a page that ends keeps no draft that was emptied', async () => {
+  const [one] = twoTabs();
+  one.update('Ada', 'done');
+  one.update('Ada', '');
+  one.keep();
+  assert.equal(one.read('Ada'), '');
+});
+
 test('a draft that was sent or left for another session is not restored', async () => {
   const [one, two, { timers }] = twoTabs();
   one.update('Ada', 'sent');

@@ -16,6 +16,7 @@ function fakeMirror(revision = 0, entries = {}) {
       else copy.entries.set(key, text);
     },
     read: async () => ({ revision: copy.revision, entries: new Map(copy.entries) }),
+    settle: async () => null,
     replace: async (next, pairs) => Object.assign(copy, { revision: next, entries: new Map(pairs) }),
   };
 }
@@ -43,6 +44,19 @@ test('records that localStorage lost in a crash are restored, and removed ones s
   assert.equal(storage.read('nono:sent'), null);
   assert.equal(map.get('other'), 'untouched');
   assert.equal(map.get('nono:revision'), '7');
+});
+
+test('a mirror that is newer because another tab is writing changes no record', async () => {
+  const map = new Map([
+    ['nono:revision', '4'],
+    ['nono:draft', '"kept"'],
+  ]);
+  const mirror = fakeMirror(7, { 'nono:other': '"of the other tab"' });
+  mirror.settle = async () => map.set('nono:revision', '7').set('nono:other', '"of the other tab"');
+  const storage = createStorage(fakeLocalStorage(map), mirror);
+  await storage.recover();
+  assert.equal(storage.read('nono:draft'), 'kept');
+  assert.equal(storage.read('nono:other'), 'of the other tab');
 });
 
 test('a mirror that missed the last changes is updated and changes no record', async () => {
