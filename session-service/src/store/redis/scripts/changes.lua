@@ -42,10 +42,10 @@ local function read_messages()
 end
 
 local offset, text = 0, ''
+if turn and known_turn ~= '' and string.sub(turn, 1, #known_turn) == known_turn then
+  offset = known_bytes
+end
 if turn and redis.call('HGET', RECORD, 'turn_text') then
-  if known_turn ~= '' and string.sub(turn, 1, #known_turn) == known_turn then
-    offset = known_bytes
-  end
   -- In a cluster the caller reads the text.
   text = TURN_TEXT and redis.pcall('GETRANGE', TURN_TEXT, offset, -1)
   if TURN_TEXT and type(text) ~= 'string' then
