@@ -70,6 +70,15 @@ async fn event(stream: &mut Streaming<WatchResponse>) -> (String, Event) {
     }
 }
 
+/// Watches a new session. Returns a client of one process, and a client of another one with its stream after the snapshot.
+async fn watched(url: &str, reader_url: &str) -> (Client, Client, Streaming<WatchResponse>) {
+    let (mut writer, mut reader) = (client(url).await, client(reader_url).await);
+    create(&mut writer).await;
+    let mut stream = watch(&mut reader, "").await;
+    event(&mut stream).await;
+    (writer, reader, stream)
+}
+
 async fn expect_message(stream: &mut Streaming<WatchResponse>, seq: u32) -> String {
     match event(stream).await {
         (cursor, Event::Message(message)) => {
@@ -83,10 +92,7 @@ async fn expect_message(stream: &mut Streaming<WatchResponse>, seq: u32) -> Stri
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn watchers_survive_a_short_freeze_of_redis() {
     let server = RedisServer::start();
-    let (mut writer, mut reader) = (client(&server.url()).await, client(&server.url()).await);
-    create(&mut writer).await;
-    let mut stream = watch(&mut reader, "").await;
-    event(&mut stream).await;
+    let (mut writer, _reader, mut stream) = watched(&server.url(), &server.url()).await;
     append(&mut writer, "before").await;
     expect_message(&mut stream, 1).await;
     server.freeze();
@@ -99,10 +105,7 @@ async fn watchers_survive_a_short_freeze_of_redis() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn watchers_end_with_an_error_in_a_long_outage_and_resume_without_loss() {
     let server = RedisServer::start();
-    let (mut writer, mut reader) = (client(&server.url()).await, client(&server.url()).await);
-    create(&mut writer).await;
-    let mut stream = watch(&mut reader, "").await;
-    event(&mut stream).await;
+    let (mut writer, mut reader, mut stream) = watched(&server.url(), &server.url()).await;
     append(&mut writer, "before").await;
     let cursor = expect_message(&mut stream, 1).await;
     server.freeze();
@@ -127,10 +130,7 @@ async fn watchers_end_with_an_error_in_a_long_outage_and_resume_without_loss() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn watchers_of_a_session_end_after_redis_restarts_empty() {
     let mut server = RedisServer::start();
-    let (mut writer, mut reader) = (client(&server.url()).await, client(&server.url()).await);
-    create(&mut writer).await;
-    let mut stream = watch(&mut reader, "").await;
-    event(&mut stream).await;
+    let (mut writer, _reader, mut stream) = watched(&server.url(), &server.url()).await;
     append(&mut writer, "lost").await;
     expect_message(&mut stream, 1).await;
     server.kill();
@@ -145,10 +145,7 @@ async fn watchers_of_a_session_end_after_redis_restarts_empty() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn watchers_follow_a_failover() {
     let set = SentinelSet::start();
-    let (mut writer, mut reader) = (client(&set.url()).await, client(&set.url()).await);
-    create(&mut writer).await;
-    let mut stream = watch(&mut reader, "").await;
-    event(&mut stream).await;
+    let (mut writer, _reader, mut stream) = watched(&set.url(), &set.url()).await;
     let first = append(&mut writer, "before").await;
     expect_message(&mut stream, first).await;
     set.failover();
@@ -161,11 +158,8 @@ async fn watchers_follow_a_failover() {
 async fn watchers_receive_every_message_once_while_their_connection_is_cut() {
     let server = RedisServer::start();
     let proxy = Proxy::start(server.port()).await;
-    let mut writer = client(&server.url()).await;
-    let mut reader = client(&format!("redis://127.0.0.1:{}", proxy.port())).await;
-    create(&mut writer).await;
-    let mut stream = watch(&mut reader, "").await;
-    event(&mut stream).await;
+    let cut = format!("redis://127.0.0.1:{}", proxy.port());
+    let (mut writer, _reader, mut stream) = watched(&server.url(), &cut).await;
     for seq in 1..=8 {
         append(&mut writer, &format!("message {seq}")).await;
         if seq % 2 == 0 {

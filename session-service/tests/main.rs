@@ -16,6 +16,7 @@ mod corrupt;
 mod doctor;
 mod faults;
 mod full_redis;
+mod live_keys;
 mod long_pages;
 mod model;
 mod moves;

@@ -19,7 +19,7 @@ const HEDGE_DELAY: Duration = Duration::from_millis(750);
 /// Maximum number of endpoints that a call is sent to one after the other.
 const MAX_ATTEMPTS: usize = 3;
 
-/// Whether a call may be retried when it is unknown if the first attempt had an effect.
+/// Permission to retry a call when it is unknown if the first attempt had an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Idempotency {
     Idempotent,

@@ -56,7 +56,8 @@ impl Turn {
         model.script(Behaviour::Gated(words(&["whole ", "reply"])));
         match step {
             Step::MessageStored => proxy.hold_response_to("the message"),
-            Step::ReplyStored => proxy.hold_response_to("whole reply"),
+            // The text for watchers has no field of this name.
+            Step::ReplyStored => proxy.hold_response_to(r#""content":"whole reply""#),
             Step::ModelCalled | Step::Replying | Step::Ended => {}
         }
         let seen = Arc::<Mutex<String>>::default();

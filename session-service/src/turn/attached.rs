@@ -3,7 +3,7 @@
 use super::events::{Accepted, Events, TurnError, TurnEvent};
 use crate::{
     domain::Owner,
-    store::{FinishedTurn, Position, SessionStore, Turn, TurnOutcome, TurnRequest, TurnTag},
+    store::{FinishedTurn, Position, SessionStore, StoreError, Turn, TurnOutcome, TurnRequest, TurnTag},
     watch::{Delta, Start, TurnChange, TurnState, WatchEvent, Watcher, Watchers},
 };
 use futures_util::stream;
@@ -83,7 +83,7 @@ impl Attached {
                 }
             }
             WatchEvent::Ended(_) => {
-                self.events.push_back(Err(TurnError::Store(crate::store::StoreError::NotFound)));
+                self.events.push_back(Err(TurnError::Store(StoreError::NotFound)));
             }
             _ => {}
         }

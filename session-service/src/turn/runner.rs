@@ -68,7 +68,7 @@ pub(super) enum Begun {
     /// The turn runs, or its reply is replayed.
     Running,
     /// A turn of the same request is running already.
-    Elsewhere(Box<Turn>),
+    Elsewhere(Box<(Owner, TurnRequest, Turn)>),
 }
 
 impl TurnRunner {
@@ -98,7 +98,8 @@ impl TurnRunner {
             }
             Ok(turn) if turn.running.is_some() => {
                 self.end("attached");
-                let _ = begun.send(Ok(Begun::Elsewhere(Box::new(turn))));
+                let elsewhere = Box::new((self.owner, self.request, turn));
+                let _ = begun.send(Ok(Begun::Elsewhere(elsewhere)));
             }
             Ok(turn) => {
                 let _ = begun.send(Ok(Begun::Running));

@@ -52,7 +52,6 @@ impl Turns {
         };
         let (begun, result) = oneshot::channel();
         let (sink, events) = events::channel();
-        let (caller, retried) = (owner.clone(), request.clone());
         let runner =
             TurnRunner::new(self.context.clone(), permit, owner, request, sink, self.running.clone());
         let run = runner.run(begun).in_current_span();
@@ -60,7 +59,10 @@ impl Turns {
         // The sender is dropped without a result only if the turn panicked.
         match result.await.unwrap_or(Err(TurnError::ShuttingDown))? {
             Begun::Running => Ok(events),
-            Begun::Elsewhere(turn) => self.attach(caller, retried, *turn).await,
+            Begun::Elsewhere(elsewhere) => {
+                let (owner, request, turn) = *elsewhere;
+                self.attach(owner, request, turn).await
+            }
         }
     }
 

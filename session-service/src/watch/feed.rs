@@ -20,7 +20,7 @@ const RECENT: Duration = Duration::from_secs(60);
 /// Result of a read, shared by all watchers at one position.
 pub(super) type SharedChanges = Result<Arc<Changes>, Arc<StoreError>>;
 
-type Read = BoxFuture<'static, SharedChanges>;
+pub(super) type Read = BoxFuture<'static, SharedChanges>;
 
 /// A watched session.
 pub(super) struct Feed {
@@ -86,25 +86,20 @@ impl Feed {
     }
 
     /// Reads what is new since a position, together with all watchers that do so after the same change.
-    pub(super) async fn read(&self, store: &Arc<dyn SessionStore>, since: Position) -> SharedChanges {
-        let result = self.shared_read(store, since).await;
-        if let Ok(changes) = &result {
-            self.state().head = Some(changes.head.clone());
-        }
-        result
-    }
-
-    fn shared_read(&self, store: &Arc<dyn SessionStore>, since: Position) -> Shared<Read> {
+    pub(super) fn read(self: &Arc<Self>, store: &Arc<dyn SessionStore>, since: Position) -> Shared<Read> {
         let change = *self.changes.borrow();
         let mut state = self.state();
         let last = state.read.as_ref().filter(|last| last.change == change && last.since == since);
         if let Some(read) = last.and_then(|last| last.read.upgrade()) {
             return read;
         }
-        let (store, owner, user_id) = (store.clone(), self.owner.clone(), self.user_id.clone());
-        let position = since.clone();
-        let read =
-            async move { store.changes(&owner, &user_id, &position).await.map(Arc::new).map_err(Arc::new) };
+        let (store, feed, position) = (store.clone(), self.clone(), since.clone());
+        let read = async move {
+            let changes = store.changes(&feed.owner, &feed.user_id, &position).await.map_err(Arc::new)?;
+            // The next head is compared with this one, so that a deletion before the first read of heads is noticed, too.
+            feed.state().head = Some(changes.head.clone());
+            Ok(Arc::new(changes))
+        };
         let read = read.boxed().shared();
         state.read = read.downgrade().map(|read| LastRead { change, since, read });
         read

@@ -1,4 +1,4 @@
-//! What the watchers of a process share: the watched sessions, and the limit of watchers.
+//! State that the watchers of a process share: the watched sessions, and the limit of watchers.
 
 use super::{feed::Feed, metrics::WatchMetrics};
 use crate::{

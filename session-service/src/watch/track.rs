@@ -12,7 +12,7 @@ use crate::{
 /// Events in order, each with the cursor after it.
 pub(super) type Events = Vec<(WatchCursor, WatchEvent)>;
 
-/// What a watcher knows of its session.
+/// Knowledge of a watcher about its session.
 pub(super) struct Track {
     incarnation: Incarnation,
     /// Seq of the newest message that was sent.

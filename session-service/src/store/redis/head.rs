@@ -1,12 +1,6 @@
 //! Heads of sessions: the fields of a record by which watchers detect changes.
 
-use super::{
-    RedisStore,
-    client::read,
-    keys,
-    reply::{number, timestamp},
-    scripts::IMPLICIT_TTL_MILLISECONDS,
-};
+use super::{RedisStore, client::read, keys, reply::number, scripts::IMPLICIT_TTL_MILLISECONDS};
 use crate::{
     domain::{Incarnation, Owner, Timestamp, UserId},
     store::{EndedTurn, Head, RunningTurn, StoreError, TurnOutcome, TurnTag},
@@ -37,11 +31,10 @@ impl RedisStore {
         sessions: &[(Owner, UserId)],
     ) -> Result<Vec<Option<Head>>, StoreError> {
         let mut heads = Vec::with_capacity(sessions.len());
+        let now = self.server_time().await?;
         for part in sessions.chunks(HEADS_PER_REQUEST) {
-            let [index, ..] = keys::list(&Owner::open());
-            let now = timestamp(self.client.time(&index).await?)?;
             let commands = part.iter().map(|(owner, user_id)| read_head(owner, user_id)).collect();
-            for fields in self.client.query_many(commands).await? {
+            for fields in self.bulk.query_many(commands).await? {
                 heads.push(fields.and_then(|fields| head(fields, now)).unwrap_or_default());
             }
         }

@@ -20,17 +20,6 @@ local MAX_LEASE = 600000
 
 local digest, fingerprint, token, lease, request_id = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[8]
 
--- Writes the record with the turn and further fields. The text of a turn whose lease ended may be left; without the field
--- turn_text it is not read.
-local function save_turn(record, ...)
-  save(record, 'turn_token', token, 'turn_until', text(now_ms() + lease), 'turn_seq', text(record.message_count + 1),
-    'turn_request', request_id, ...)
-  redis.call('HDEL', RECORD, 'turn_text')
-  if TURN_TEXT then
-    redis.call('DEL', TURN_TEXT)
-  end
-end
-
 local record = read_record('recent_requests', 'turn_until', 'turn_token', 'turn_request')
 if not record then
   return {'not_found'}
@@ -64,6 +53,17 @@ if record.message_count + (previous and 1 or 2) > MAX_MESSAGES then
 end
 if lease == 0 then
   return {'no_reply'}
+end
+
+-- Writes the record with the turn and further fields. The text of a turn whose lease ended may be left; without the field
+-- turn_text it is not read.
+local function save_turn(record, ...)
+  save(record, 'turn_token', token, 'turn_until', text(now + lease), 'turn_seq', text(record.message_count + 1),
+    'turn_request', request_id, ...)
+  redis.call('HDEL', RECORD, 'turn_text')
+  if TURN_TEXT then
+    redis.call('DEL', TURN_TEXT)
+  end
 end
 
 bump_expiry(record, now)

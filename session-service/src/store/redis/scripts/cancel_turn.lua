@@ -17,6 +17,6 @@ if not (token and lease_end and request_id) or lease_end <= now_ms() or ARGV[3] 
   return {'no_turn'}
 end
 -- A write that needs no memory comes first, so that a full Redis runs the script.
-redis.call('HDEL', RECORD, 'turn_ended')
+redis.call('HDEL', RECORD, 'turn_cancelled')
 redis.call('HSET', RECORD, 'turn_cancelled', token)
 return {'cancelled', token}

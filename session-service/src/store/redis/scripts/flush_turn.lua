@@ -19,7 +19,7 @@ if stored == WRONG_TYPE then
   redis.call('DEL', TURN_TEXT)
   stored = 0
 end
--- What is left of an earlier turn is overwritten from its beginning.
+-- The text of an earlier turn is not continued.
 if stored > 0 and not fields[5] then
   redis.call('DEL', TURN_TEXT)
   stored = 0
@@ -28,7 +28,9 @@ end
 if addition ~= '' and stored >= offset then
   local length = redis.pcall('SETRANGE', TURN_TEXT, offset, addition)
   if type(length) == 'number' then
-    redis.call('HSET', RECORD, 'turn_text', '1')
+    if not fields[5] then
+      redis.call('HSET', RECORD, 'turn_text', '1')
+    end
     redis.call('HINCRBY', RECORD, 'revision', 1)
     stored = length
   end
