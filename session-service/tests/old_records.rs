@@ -99,3 +99,24 @@ async fn a_turn_of_an_older_version_is_neither_attached_to_nor_cancelled() {
     assert_eq!(reply.seq, 2);
     assert_eq!(server.ask(&["KEYS", "chat_turn*"]), "*0\r\n");
 }
+
+#[tokio::test]
+async fn a_preview_of_an_earlier_message_is_ignored() {
+    let server = RedisServer::start();
+    let store: Store = Arc::new(RedisStore::from_url(&server.url(), Policy::default()).unwrap());
+    store.create_session("a").await;
+    store.append_texts("a", &["one"]).await.unwrap();
+    // An older version appends a message and leaves the field unchanged.
+    let old = r#"{"role":"user","content":"two","metadata":{},"timestamp":1697856000000}"#;
+    assert_eq!(server.ask(&["RPUSH", "chat_history:{a}", old]), ":2\r\n");
+    assert_eq!(server.ask(&["HINCRBY", "session:{a}", "message_count", "1"]), ":2\r\n");
+    assert_eq!(store.get_session("a").await.unwrap().preview.as_str(), "");
+    assert_eq!(store.touch_session("a").await.unwrap().preview.as_str(), "");
+    assert_eq!(store.append_texts("a", &["three"]).await.unwrap().session.preview.as_str(), "three");
+    for foreign in ["", "3", "x three", "3 "] {
+        server.ask(&["HSET", "session:{a}", "preview", foreign]);
+        assert_eq!(store.get_session("a").await.unwrap().preview.as_str(), "");
+    }
+    assert_eq!(server.ask(&["HDEL", "session:{a}", "preview"]), ":1\r\n");
+    assert_eq!(store.get_session("a").await.unwrap().preview.as_str(), "");
+}

@@ -94,6 +94,10 @@ pub(crate) struct Session {
     /// Time at which the session expires unless it is used before.
     #[schema(format = DateTime)]
     expires_at: String,
+    /// Beginning of the newest message on one line: at most 120 characters. Absent without messages.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(required = false, max_length = 120, example = "hello")]
+    preview: String,
 }
 
 impl From<pb::Session> for Session {
@@ -107,6 +111,7 @@ impl From<pb::Session> for Session {
             message_count: session.message_count,
             metadata: session.metadata,
             expires_at: rfc3339(session.expires_at),
+            preview: session.preview,
         }
     }
 }

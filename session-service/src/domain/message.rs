@@ -1,7 +1,7 @@
 //! Messages, before and after they are stored.
 
 use super::{
-    Metadata, Timestamp,
+    Metadata, Preview, Timestamp,
     limits::{APPEND_MAX_BYTES, APPEND_MAX_MESSAGES, MESSAGE_CONTENT_MAX_BYTES},
 };
 
@@ -173,6 +173,11 @@ impl Batch {
     /// Returns the number of messages.
     pub fn count(&self) -> u32 {
         u32::try_from(self.0.len()).expect("a batch is at most 100 messages")
+    }
+
+    /// Returns the preview of the last message.
+    pub fn preview(&self) -> Preview {
+        self.0.last().map(|last| Preview::of(last.content.as_str())).unwrap_or_default()
     }
 
     /// Returns the stored messages, with seqs from `first` on.

@@ -5,6 +5,7 @@ pub mod limits;
 mod message;
 mod metadata;
 mod page;
+mod preview;
 mod session;
 mod time;
 
@@ -12,5 +13,6 @@ pub use ids::{Incarnation, Owner, PersonaKey, RequestId, UserId};
 pub use message::{Batch, Content, FinishReason, Message, NewMessage, NewReply, Role};
 pub use metadata::Metadata;
 pub use page::{Cursor, HistoryPage, HistoryRange, PageSize};
+pub use preview::Preview;
 pub use session::{IfExists, NewSession, Session};
 pub use time::Timestamp;

@@ -1,6 +1,6 @@
 //! Sessions.
 
-use super::{Metadata, PersonaKey, RequestId, Timestamp, UserId};
+use super::{Metadata, PersonaKey, Preview, RequestId, Timestamp, UserId};
 
 /// A live session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Session {
     pub message_count: u32,
     /// Metadata passed by the caller.
     pub metadata: Metadata,
+    /// Beginning of the newest message. Empty if an older version stored that message.
+    pub preview: Preview,
 }
 
 impl Session {

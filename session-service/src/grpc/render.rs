@@ -78,6 +78,7 @@ pub(super) fn session(session: &Session) -> Result<pb::Session, Status> {
         message_count: session.message_count,
         metadata: Some(metadata::render(&session.metadata).map_err(status::internal)?),
         expires_at: Some(timestamp(session.expires_at)),
+        preview: session.preview.as_str().into(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Parameters and results of the store's operations.
 
 use crate::domain::{
-    Cursor, Message, NewMessage, PageSize, RequestId, Session, UserId, limits::LIST_PAGE_MAX_METADATA_BYTES,
+    Cursor, Message, NewMessage, PageSize, RequestId, Session, UserId, limits::LIST_PAGE_MAX_BYTES,
 };
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ pub struct SessionPage {
 }
 
 impl SessionPage {
-    /// Returns the page of these index entries and their live sessions, cut at [`LIST_PAGE_MAX_METADATA_BYTES`].
+    /// Returns the page of these index entries and their live sessions, cut at [`LIST_PAGE_MAX_BYTES`].
     pub(super) fn fit(
         entries: Vec<(Cursor, Option<Session>)>,
         total_count: u32,
@@ -61,8 +61,10 @@ impl SessionPage {
         let mut page = Self { sessions: Vec::with_capacity(entries.len()), total_count, next, corrupt: 0 };
         let (mut bytes, mut last) = (0, None);
         for (entry, session) in entries {
-            bytes += session.as_ref().map_or(0, |session| session.metadata.as_json().len());
-            if bytes > LIST_PAGE_MAX_METADATA_BYTES {
+            bytes += session
+                .as_ref()
+                .map_or(0, |session| session.metadata.as_json().len() + session.preview.as_str().len());
+            if bytes > LIST_PAGE_MAX_BYTES {
                 page.next = last;
                 break;
             }

@@ -1,6 +1,6 @@
 //! Pages of sessions.
 
-use super::harness::*;
+use super::{harness::*, turns::turn};
 use session_service::{
     domain::Owner,
     store::{ListPage, SessionPage, StoreError},
@@ -193,4 +193,30 @@ pub async fn total_count_counts_live_sessions_only(harness: &mut impl Harness) {
     }
     let listed = store.list_first_page(4).await;
     assert_eq!((listed.total_count, listed.sessions.len()), (9, 4));
+}
+
+pub async fn sessions_have_a_preview_of_their_newest_message(harness: &mut impl Harness) {
+    let store = harness.store_with_defaults();
+    assert_eq!(store.create_session("a").await.preview.as_str(), "");
+    let long = format!("a line\n{}", "語".repeat(200));
+    let appended = store.append_texts_with_id("a", &["one", &long], "r").await.unwrap().session;
+    let expected = format!("a line {}", "語".repeat(113));
+    assert_eq!(appended.preview.as_str(), expected);
+    let replayed = store.append_texts_with_id("a", &["one", &long], "r").await.unwrap().session;
+    assert_eq!(replayed.preview.as_str(), expected);
+
+    let turn = turn("a", "hello", "t", "token");
+    let begun = store.begin_turn(&Owner::open(), &turn, Duration::from_secs(30)).await.unwrap();
+    assert_eq!(begun.session.preview.as_str(), "hello");
+    let finished = store.finish_turn(&Owner::open(), &turn, &reply("hi  there")).await.unwrap();
+    assert_eq!(finished.session.preview.as_str(), "hi there");
+
+    let touched = store.touch_session("a").await.unwrap();
+    let read = store.get_session("a").await.unwrap();
+    let listed = store.list_first_page(10).await.sessions.remove(0);
+    for session in [touched, read, listed] {
+        assert_eq!(session.preview.as_str(), "hi there");
+    }
+    store.delete_session("a").await.unwrap();
+    assert_eq!(store.create_session("a").await.preview.as_str(), "");
 }

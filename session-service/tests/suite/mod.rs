@@ -76,7 +76,8 @@ store_suite! {
         concurrent_listings_do_not_affect_each_other
         moves_of_earlier_listings_do_not_shorten_pages
         a_listing_of_a_lost_store_is_rejected
-        total_count_counts_live_sessions_only;
+        total_count_counts_live_sessions_only
+        sessions_have_a_preview_of_their_newest_message;
     owners:
         owners_do_not_see_each_others_sessions
         every_owner_has_its_own_limit

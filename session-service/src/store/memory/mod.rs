@@ -11,8 +11,8 @@ use super::{
     record::{creation_fingerprint, fingerprint, request_digest},
 };
 use crate::domain::{
-    Batch, Cursor, HistoryPage, IfExists, NewReply, NewSession, Owner, RequestId, Session, Timestamp, UserId,
-    limits::HISTORY_PAGE_MAX_BYTES,
+    Batch, Cursor, HistoryPage, IfExists, NewReply, NewSession, Owner, Preview, RequestId, Session,
+    Timestamp, UserId, limits::HISTORY_PAGE_MAX_BYTES,
 };
 use async_trait::async_trait;
 use state::{Request, State, StoredMessage};
@@ -87,6 +87,7 @@ impl SessionStore for MemoryStore {
             expires_at: now.after(self.policy.session_ttl),
             message_count: 0,
             metadata: new.metadata.clone(),
+            preview: Preview::default(),
         };
         state.insert(owner, session.clone(), created_by);
         Ok(Created { session, created: true })

@@ -3,7 +3,7 @@
 use super::index::Index;
 use crate::{
     domain::{
-        Incarnation, Message, NewMessage, NewReply, Owner, RequestId, Session, Timestamp, UserId,
+        Incarnation, Message, NewMessage, NewReply, Owner, Preview, RequestId, Session, Timestamp, UserId,
         limits::{REMEMBERED_REQUEST_IDS, SESSION_MAX_MESSAGES},
     },
     store::{
@@ -124,7 +124,11 @@ impl Record {
             self.messages.push(StoredMessage { message: message.clone(), bytes });
             message
         });
-        pushed.collect()
+        let pushed: Vec<Message> = pushed.collect();
+        if let Some(newest) = pushed.last() {
+            self.session.preview = Preview::of(newest.content.as_str());
+        }
+        pushed
     }
 
     pub(super) fn push_reply(&mut self, new: &NewReply, timestamp: Timestamp) -> Message {
@@ -132,6 +136,7 @@ impl Record {
         let message = new.clone().at(self.session.message_count, timestamp);
         let bytes = stored_bytes(&encode_reply_without_timestamp(new), timestamp);
         self.messages.push(StoredMessage { message: message.clone(), bytes });
+        self.session.preview = Preview::of(message.content.as_str());
         message
     }
 }

@@ -5,15 +5,15 @@ use super::{
     scripts::IMPLICIT_TTL_MILLISECONDS,
 };
 use crate::{
-    domain::{Message, PersonaKey, Session, Timestamp, UserId, limits::TIME_MAX_MILLISECONDS},
+    domain::{Message, PersonaKey, Preview, Session, Timestamp, UserId, limits::TIME_MAX_MILLISECONDS},
     store::{StoreError, metadata, record},
 };
 use bb8_redis::redis::{FromRedisValue, Value};
 use std::time::Duration;
 
 /// Fields of a session, in the order of `render` in scripts/session.lua.
-pub(super) const SESSION_FIELDS: [&str; 6] =
-    ["persona", "created_at", "last_activity", "ttl", "message_count", "metadata"];
+pub(super) const SESSION_FIELDS: [&str; 7] =
+    ["persona", "created_at", "last_activity", "ttl", "message_count", "metadata", "preview"];
 /// Maximum number of digits of a number in a record, as in scripts/prelude.lua.
 const NUMBER_MAX_DIGITS: usize = 15;
 
@@ -103,6 +103,7 @@ pub(super) fn session(user_id: &UserId, fields: Value) -> Result<Option<Session>
     };
     let message_count = number(fields.0.next(), "message_count")?;
     let metadata = text(fields.0.next(), "metadata")?;
+    let preview = preview(fields.0.next(), message_count);
     if created_at.max(last_activity + ttl) > TIME_MAX_MILLISECONDS {
         return Err(corrupt("a time of the record is after the year 9999"));
     }
@@ -115,7 +116,17 @@ pub(super) fn session(user_id: &UserId, fields: Value) -> Result<Option<Session>
         expires_at: last_activity.after(Duration::from_millis(ttl)),
         message_count: u32::try_from(message_count).map_err(|_| corrupt("message_count is too large"))?,
         metadata: metadata::stored(&metadata).map_err(corrupt)?,
+        preview,
     }))
+}
+
+/// Decodes the field `preview`: the seq of the message, a space, and the beginning of the message. A preview of an earlier
+/// message is ignored, because an older version that stores messages leaves the field unchanged.
+fn preview(value: Option<Value>, message_count: u64) -> Preview {
+    let Some(Value::BulkString(bytes)) = value else { return Preview::default() };
+    let text = String::from_utf8(bytes).unwrap_or_default();
+    let text = text.split_once(' ').filter(|(seq, _)| seq.parse() == Ok(message_count)).map(|(_, text)| text);
+    text.map(|text| Preview::stored(text.to_owned())).unwrap_or_default()
 }
 
 /// Decodes a whole number of a record.

@@ -58,7 +58,8 @@ impl RedisStore {
         let mut call = self.prepare_change(&scripts::APPEND, owner, user_id);
         call.arg(batch.count())
             .arg(or_empty(request_id.map(request_digest).as_ref()))
-            .arg(fingerprint(batch.messages()).as_slice());
+            .arg(fingerprint(batch.messages()).as_slice())
+            .arg(batch.preview().as_str());
         for message in batch.messages() {
             call.arg(encode_without_timestamp(message));
         }

@@ -10,7 +10,7 @@ use super::{
     scripts,
 };
 use crate::{
-    domain::{FinishReason, NewReply, Owner, RequestId, UserId},
+    domain::{FinishReason, NewReply, Owner, Preview, RequestId, UserId},
     store::{
         FinishedTurn, Flushed, StoreError, Turn, TurnOutcome, TurnRequest, TurnTag, TurnToken,
         record::{encode_reply_without_timestamp, encode_without_timestamp, fingerprint, request_digest},
@@ -52,7 +52,8 @@ impl RedisStore {
             .arg(&turn.token.0)
             .arg(millis(lease))
             .arg(encode_without_timestamp(&turn.message))
-            .arg(turn.request_id.as_str());
+            .arg(turn.request_id.as_str())
+            .arg(Preview::of(turn.message.content.as_str()).as_str());
         call
     }
 
@@ -151,7 +152,8 @@ impl RedisStore {
         call.arg(request_digest(&turn.request_id).as_slice())
             .arg(&turn.token.0)
             .arg(encode_reply_without_timestamp(new))
-            .arg(outcome.as_str());
+            .arg(outcome.as_str())
+            .arg(Preview::of(new.content.as_str()).as_str());
         let idempotency = Idempotency::NonIdempotent;
         let mut reply = self.change(owner, &turn.user_id, call, IndexPolicy::Existing, idempotency).await?;
         reply.status()?;

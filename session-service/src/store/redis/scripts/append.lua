@@ -4,7 +4,8 @@
 --   KEYS    session script
 --   ARGV[1] session TTL in ms          ARGV[2] user_id
 --   ARGV[3] number of messages         ARGV[4] digest of the request id, or ''
---   ARGV[5] fingerprint of the batch   ARGV[6..] messages, encoded up to their timestamp
+--   ARGV[5] fingerprint of the batch   ARGV[6] preview of the last message
+--   ARGV[7..] messages, encoded up to their timestamp
 -- Output
 --   {'appended', session, first_seq} | {'replayed', session, first_seq, messages}
 --   {'not_found'} | {'request_id_reused'} | {'session_full'}
@@ -33,10 +34,11 @@ if record.message_count + count > MAX_MESSAGES then
 end
 local first_seq = record.message_count + 1
 bump_expiry(record, now_ms())
-push_messages(record, 6, count)
+push_messages(record, 7, count, ARGV[6])
 if digest ~= '' then
-  save(record, 'recent_requests', add_request(requests, digest, fingerprint, first_seq, count))
+  save(record, 'preview', record.preview, 'recent_requests',
+    add_request(requests, digest, fingerprint, first_seq, count))
 else
-  save(record)
+  save(record, 'preview', record.preview)
 end
 return {'appended', render(record), first_seq}

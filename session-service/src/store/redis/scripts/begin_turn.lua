@@ -6,7 +6,7 @@
 --   ARGV[3] digest of the request id     ARGV[4] fingerprint of the message
 --   ARGV[5] token of the turn            ARGV[6] lease in ms, or 0 to acquire no turn
 --   ARGV[7] message, encoded up to its timestamp
---   ARGV[8] request id
+--   ARGV[8] request id                   ARGV[9] preview of the message
 -- Output
 --   {'acquired', session, seq} | {'message_replayed', session, seq, {message}}
 --   {'reply_replayed', session, seq, {message}, reply_seq, {reply}}: no turn is acquired
@@ -71,7 +71,8 @@ if previous then
   save_turn(record)
   return {'message_replayed', render(record), previous.first_seq, read_messages(previous.first_seq, 1)}
 end
-push_messages(record, 7, 1)
+push_messages(record, 7, 1, ARGV[9])
 local seq = record.message_count
-save_turn(record, 'recent_requests', add_request(requests, digest, fingerprint, seq, 1))
+save_turn(record, 'preview', record.preview, 'recent_requests',
+  add_request(requests, digest, fingerprint, seq, 1))
 return {'acquired', render(record), seq}

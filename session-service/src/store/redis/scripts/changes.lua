@@ -18,7 +18,8 @@ local RECORD, HISTORY, TURN_TEXT = KEYS[1], KEYS[2], KEYS[3]
 local seq, known_turn, known_bytes = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local size, max_bytes = tonumber(ARGV[5]), tonumber(ARGV[6])
 
-local session = redis.call('HMGET', RECORD, 'persona', 'created_at', 'last_activity', 'ttl', 'message_count', 'metadata')
+local session = redis.call('HMGET', RECORD, 'persona', 'created_at', 'last_activity', 'ttl', 'message_count', 'metadata',
+  'preview')
 local head = redis.call('HMGET', RECORD, 'incarnation', 'revision', 'created_at', 'last_activity', 'ttl',
   'message_count', 'turn_token', 'turn_until', 'turn_seq', 'turn_request', 'turn_ended')
 local turn = head[7]

@@ -5,6 +5,7 @@
 --   ARGV[1] session TTL in ms                      ARGV[2] user_id
 --   ARGV[3] digest of the request id of the turn   ARGV[4] token of the turn
 --   ARGV[5] reply, encoded up to its timestamp     ARGV[6] outcome of the turn
+--   ARGV[7] preview of the reply
 -- Output
 --   {'finished', session} | {'not_found'} | {'turn_lost'} | {'turn_cancelled'} | {'session_full'}
 
@@ -27,13 +28,14 @@ if record.message_count + 1 > MAX_MESSAGES then
 end
 
 bump_expiry(record, now_ms())
-push_messages(record, 5, 1)
+push_messages(record, 5, 1, ARGV[7])
 local request = find_request(requests, digest)
 local ended = ended_turn(token, outcome, text(record.message_count), record.turn_request)
 if request then
-  save(record, 'turn_ended', ended, 'recent_requests', set_reply_seq(requests, request, record.message_count))
+  save(record, 'turn_ended', ended, 'preview', record.preview, 'recent_requests',
+    set_reply_seq(requests, request, record.message_count))
 else
-  save(record, 'turn_ended', ended)
+  save(record, 'turn_ended', ended, 'preview', record.preview)
 end
 end_turn()
 return {'finished', render(record)}

@@ -7,8 +7,9 @@ local ISSUED = not INDEX and tonumber(ARGV[#ARGV])
 -- Returns the record of a live session with further fields, nil if there is none. Fails if the record is corrupt.
 local function read_record(...)
   local values = redis.call('HMGET', RECORD, 'persona', 'created_at', 'last_activity', 'ttl', 'message_count',
-    'metadata', 'incarnation', 'revision', ...)
-  local persona, created_at, last_activity, ttl, count, metadata, incarnation, revision = unpack(values, 1, 8)
+    'metadata', 'incarnation', 'revision', 'preview', ...)
+  local persona, created_at, last_activity, ttl, count, metadata, incarnation, revision, preview =
+    unpack(values, 1, 9)
   if not (persona or created_at or last_activity or count or metadata) then
     return nil
   end
@@ -31,9 +32,10 @@ local function read_record(...)
     metadata = metadata,
     incarnation = incarnation,
     revision = whole(revision) or 0,
+    preview = preview,
   }
   for i = 1, select('#', ...) do
-    record[select(i, ...)] = values[8 + i]
+    record[select(i, ...)] = values[9 + i]
   end
   return record
 end
@@ -47,7 +49,8 @@ end
 
 -- Returns the record as SESSION_FIELDS of reply.rs.
 local function render(record)
-  return {record.persona, record.created_at, record.last_activity, record.ttl, record.message_count, record.metadata}
+  return {record.persona, record.created_at, record.last_activity, record.ttl, record.message_count, record.metadata,
+    record.preview}
 end
 
 -- Sets last_activity and the expiry and, on a single node, the index entry.
@@ -69,14 +72,15 @@ local function bump_expiry(record, now)
   end
 end
 
--- Appends `count` messages from ARGV[from] on, each encoded up to its timestamp.
-local function push_messages(record, from, count)
+-- Appends `count` messages from ARGV[from] on, each encoded up to its timestamp. `preview` is that of the last one.
+local function push_messages(record, from, count, preview)
   local messages, suffix = {}, record.last_activity .. '}'
   for i = 1, count do
     messages[i] = ARGV[from + i - 1] .. suffix
   end
   redis.call('RPUSH', HISTORY, unpack(messages))
   record.message_count = record.message_count + count
+  record.preview = text(record.message_count) .. ' ' .. preview
 end
 
 -- Writes the changed record with further fields, and sets the expiry of its keys.
