@@ -33,9 +33,11 @@ pub struct LimiterSettings {
 /// Maximum time that a call waits at the limit: long enough for the end of short calls, as in a burst, and short enough to be
 /// rejected early.
 const QUEUE_TIMEOUT: Duration = Duration::from_millis(100);
-/// Duration of a burst. If calls reach the limit for longer, without a break of the same duration, it is an overload: most would
-/// wait in vain, and be rejected late at a higher cost.
+/// Duration of a burst. If calls reach the limit for longer, without a break of the same duration, and none is admitted after a
+/// short wait, it is an overload: most would wait in vain, and be rejected late at a higher cost.
 const BURST_MAX: Duration = Duration::from_millis(100);
+/// Maximum duration of a short wait. A queue that moves so fast delays calls less than a rejection with a retry.
+const SHORT_WAIT: Duration = Duration::from_millis(20);
 
 /// A limit on concurrent calls. Clones share it.
 #[derive(Clone, Debug)]
@@ -58,7 +60,8 @@ struct State {
     /// Time of the last decrease. A further one waits until its effect can be measured.
     decreased_at: Option<Instant>,
     average_latency: Duration,
-    /// First and last call that reached the limit in the current series of such calls.
+    /// First and last call that reached the limit in the current series of such calls. A call that is admitted after a short
+    /// wait ends the series.
     at_limit: Option<(Instant, Instant)>,
 }
 
@@ -105,24 +108,41 @@ impl Limiter {
     /// Rejects the call if none ends in time, and immediately in an overload, if too many others wait, or if recent calls took
     /// longer than its timeout.
     pub async fn admit(&self, timeout: Option<Duration>) -> Result<Permit, Rejected> {
-        match self.try_admit(timeout) {
-            Err(Rejected::Limit) => {}
-            result => return result,
+        // Calls that wait come first, so that none waits in vain while later ones are admitted.
+        let mut is_next = self.0.waiting.load(Ordering::Relaxed) == 0;
+        if is_next {
+            match self.try_admit(timeout) {
+                Err(Rejected::Limit) => {}
+                result => return result,
+            }
         }
-        if self.lock().is_overload(Instant::now()) {
+        let arrival = Instant::now();
+        if self.lock().is_overload(arrival) {
             return Err(Rejected::Limit);
         }
         let _waiting = self.wait_in_queue().ok_or(Rejected::Limit)?;
         let admitted = async {
             loop {
                 let ended = self.0.ended.notified();
-                match self.try_admit(timeout) {
-                    Err(Rejected::Limit) => ended.await,
-                    result => return result,
+                if is_next {
+                    match self.try_admit(timeout) {
+                        Err(Rejected::Limit) => {}
+                        result => return result,
+                    }
                 }
+                ended.await;
+                is_next = true;
             }
         };
-        tokio::time::timeout(QUEUE_TIMEOUT, admitted).await.unwrap_or(Err(Rejected::Limit))
+        let result = tokio::time::timeout(QUEUE_TIMEOUT, admitted).await.unwrap_or(Err(Rejected::Limit));
+        if result.is_ok() {
+            // There is room for another one if the limit has increased.
+            self.0.ended.notify_one();
+            if arrival.elapsed() <= SHORT_WAIT {
+                self.lock().at_limit = None;
+            }
+        }
+        result
     }
 
     /// Takes a position in the queue; `None` if it is full.
@@ -335,5 +355,25 @@ mod tests {
         assert_eq!(burst, (QUEUE_TIMEOUT, QUEUE_TIMEOUT));
         assert_eq!(overload, (Duration::ZERO, Duration::ZERO));
         assert_eq!(wait_from(BURST_MAX).await, QUEUE_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_wait_for_a_short_time_are_no_overload() {
+        let settings = LimiterSettings { queue_factor: 2, ..limiter(64, 64).0.settings };
+        let limiter = Limiter::new(settings);
+        let start = Instant::now();
+        let mut callers = tokio::task::JoinSet::new();
+        for _ in 0..128 {
+            let limiter = limiter.clone();
+            callers.spawn(async move {
+                for _ in 0..250 {
+                    let permit = limiter.admit(None).await.unwrap();
+                    tokio::time::sleep(SHORT_WAIT / 4).await;
+                    drop(permit);
+                }
+            });
+        }
+        callers.join_all().await;
+        assert!(start.elapsed() > 10 * BURST_MAX);
     }
 }
