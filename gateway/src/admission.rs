@@ -1,6 +1,4 @@
-//! Middleware that admits a request: its host and origin, its credential, the rules of its operation, and its body and memory.
-//!
-//! These are one layer, because axum copies all layers below a middleware for every request.
+//! Admission of a request: its host and origin, its credential, the rules of its operation, and its body and memory.
 
 use crate::{
     auth::Access,
@@ -11,17 +9,17 @@ use crate::{
     unread_body,
 };
 use axum::{
-    extract::{Request, State},
-    middleware::Next,
+    extract::Request,
     response::{IntoResponse, Response},
 };
+use futures_util::FutureExt;
 use runtime::{memory::MemoryBudget, server::stream_bytes};
+use std::panic::AssertUnwindSafe;
 
 /// Memory of a stream of HTTP/2 whose request is not complete, as measured.
 const STREAM_BYTES: usize = 17 * 1024;
 
 /// Rules that every request obeys.
-#[derive(Clone)]
 pub(crate) struct Admission {
     pub(crate) hosts: AllowedHosts,
     pub(crate) access: Access,
@@ -30,15 +28,26 @@ pub(crate) struct Admission {
     pub(crate) memory: MemoryBudget,
 }
 
-/// Middleware that rejects requests which break a rule, and takes care of bodies that are not read.
-pub(crate) async fn admit(State(admission): State<Admission>, request: Request, next: Next) -> Response {
+/// Rejects a request that breaks a rule, or calls `respond`, whose panic becomes an error. Takes care of bodies that are not
+/// read.
+pub(crate) async fn admit<F>(
+    admission: &Admission,
+    request: Request,
+    respond: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
     unread_body::handle(request, |request| async move {
         let handling = async {
             RequestMemory::charge(stream_bytes(&request, STREAM_BYTES))?;
             let mut request = origin::check(&admission.hosts, &request).map(|()| request)?;
             let client = admission.access.check(&mut request).await?;
             let cookie = admission.access.cookie(&request, &client);
-            let mut response = next.run(admission.rules.check(request).await?).await;
+            let responding = respond(admission.rules.check(request).await?);
+            // The location of a panic is in the log; its message may quote the request and is not sent.
+            let response = AssertUnwindSafe(responding).catch_unwind().await;
+            let mut response = response.map_err(|_| Problem::internal("a panic"))?;
             admission.access.set_cookie(&mut response, cookie);
             Ok(response)
         };

@@ -4,23 +4,22 @@ use crate::{
     admission::{Admission, admit},
     backend::Backend,
     cors,
-    error::Problem,
     observe::{HttpMetrics, observe},
     origin::{AllowedHosts, HostSettings},
     page::{self, Files},
-    routes::{self, Api},
+    routes::{self, ApiState},
     settings::GatewaySettings,
 };
 use axum::{
-    Router, middleware,
-    response::{IntoResponse, Response},
+    Router,
+    extract::Request,
+    http::HeaderValue,
+    middleware::{Next, from_fn},
 };
 use prometheus_client::registry::Registry;
 use runtime::{Lifecycle, memory::MemoryBudgets, reload::ReloadSignal, server::Port};
-use std::{any::Any, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
-use tower::util::option_layer;
-use tower_http::catch_panic::CatchPanicLayer;
 
 /// Name of the session service among the dependencies.
 const BACKEND: &str = "session service";
@@ -45,7 +44,7 @@ impl Gateway {
         registry: &mut Registry,
     ) -> Self {
         lifecycle.set_dependency(BACKEND, false);
-        let api = Api {
+        let api = ApiState {
             backend: backend.clone(),
             title: settings.title.as_str().into(),
             auth: settings.access.auth.into(),
@@ -57,16 +56,10 @@ impl Gateway {
         let pages = Router::new().fallback(page::serve).with_state(files);
         let allowed_hosts = AllowedHosts::new(hosts);
         let access = settings.access.build(reload, registry);
-        let (router, rules) = routes::router(api);
+        let (router, rules) = routes::router(Arc::new(api));
         let admission = Admission { hosts: allowed_hosts, access, rules, memory: memory.requests.clone() };
-        let router = router
-            .fallback_service(pages)
-            .layer(CatchPanicLayer::custom(panic_response))
-            // Outside everything that can respond before the body is read.
-            .layer(middleware::from_fn_with_state(admission, admit))
-            .layer(option_layer(cors::layer(&hosts.origins)))
-            .layer(middleware::from_fn_with_state(HttpMetrics::register(registry), observe))
-            .layer(middleware::from_fn(page::security_headers));
+        let metrics = HttpMetrics::register(registry);
+        let router = with_middleware(router.fallback_service(pages), &hosts.origins, admission, metrics);
         Self { router, backend }
     }
 }
@@ -96,7 +89,35 @@ async fn watch_backend(backend: Backend, lifecycle: Lifecycle) {
     }
 }
 
-/// Returns the response to a panic. Its location is in the log; its message may quote a request and is not.
-fn panic_response(_: Box<dyn Any + Send>) -> Response {
-    Problem::internal("a panic").into_response()
+/// Adds the middleware of every request. It is one layer where possible: for every request, axum copies and boxes all that is
+/// below a layer.
+fn with_middleware(
+    router: Router,
+    origins: &[HeaderValue],
+    admission: Admission,
+    metrics: HttpMetrics,
+) -> Router {
+    let (admission, metrics) = (Arc::new(admission), Arc::new(metrics));
+    let Some(cors) = cors::layer(origins) else {
+        return router.layer(from_fn(move |request: Request, next: Next| {
+            let (admission, metrics) = (admission.clone(), metrics.clone());
+            page::security_headers(request, async move |request| {
+                observe(metrics, request, async |request| {
+                    admit(&admission, request, |request| next.run(request)).await
+                })
+                .await
+            })
+        }));
+    };
+    let inner = from_fn(move |request: Request, next: Next| {
+        let admission = admission.clone();
+        async move { admit(&admission, request, |request| next.run(request)).await }
+    });
+    let outer = from_fn(move |request: Request, next: Next| {
+        let metrics = metrics.clone();
+        page::security_headers(request, async move |request| {
+            observe(metrics, request, |request| next.run(request)).await
+        })
+    });
+    router.layer(inner).layer(cors).layer(outer)
 }

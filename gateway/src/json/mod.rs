@@ -13,11 +13,11 @@ pub(crate) use requests::{AppendRequest, CreateRequest, append, create};
 
 use nono_proto::{EncodedStruct, metadata, session::v1 as pb};
 use serde::{Serialize, Serializer};
-use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
+use std::time::{Duration, SystemTime};
 use utoipa::ToSchema;
 
-const MILLISECONDS: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+/// Last second of the year 9999, the maximum of a protobuf timestamp.
+const MAX_SECONDS: u64 = 253_402_300_799;
 
 /// Author of a message.
 #[derive(Clone, Copy, Serialize, ToSchema)]
@@ -256,9 +256,10 @@ fn as_json<S: Serializer>(metadata: &Option<EncodedStruct>, serializer: S) -> Re
 /// Formats a timestamp as RFC 3339 in UTC with milliseconds.
 pub(crate) fn rfc3339(timestamp: Option<prost_types::Timestamp>) -> String {
     let timestamp = timestamp.unwrap_or_default();
-    let nanos = i128::from(timestamp.seconds) * 1_000_000_000 + i128::from(timestamp.nanos);
-    let timestamp = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    timestamp.format(MILLISECONDS).expect("the format fits every timestamp")
+    // The service sends no time before 1970.
+    let seconds = u64::try_from(timestamp.seconds).unwrap_or_default().min(MAX_SECONDS);
+    let nanos = u32::try_from(timestamp.nanos).unwrap_or_default().min(999_999_999);
+    humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos)).to_string()
 }
 
 #[cfg(test)]
@@ -270,5 +271,8 @@ mod tests {
         let at = |seconds, nanos| rfc3339(Some(prost_types::Timestamp { seconds, nanos }));
         assert_eq!(at(1_729_425_600, 7_000_000), "2024-10-20T12:00:00.007Z");
         assert_eq!(at(0, 0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(at(253_402_300_799, 999_999_999), "9999-12-31T23:59:59.999Z");
+        assert_eq!(at(i64::MAX, i32::MAX), "9999-12-31T23:59:59.999Z");
+        assert_eq!(at(i64::MIN, i32::MIN), "1970-01-01T00:00:00.000Z");
     }
 }

@@ -1,4 +1,4 @@
-//! Middleware that gives every request its ids, span, metrics and log line, even if the client disconnects. A request ends
+//! Ids, span, metrics and log line of every request, even if the client disconnects. A request ends
 //! with the body of its response.
 
 mod body;
@@ -10,22 +10,25 @@ pub(crate) use record::HttpMetrics;
 use crate::error::Problem;
 use axum::{
     body::{Body, HttpBody},
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     http::header::CONTENT_LENGTH,
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use body::RecordedBody;
 use record::Record;
 use runtime::context::RequestContext;
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 use tracing::{Instrument, Span, field, info_span};
 
-pub(crate) async fn observe(
-    State(metrics): State<HttpMetrics>,
+/// Calls `respond`, and records the request.
+pub(crate) async fn observe<F>(
+    metrics: Arc<HttpMetrics>,
     mut request: Request,
-    next: Next,
-) -> Response {
+    respond: impl FnOnce(Request) -> F,
+) -> Response
+where
+    F: Future<Output = Response>,
+{
     let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     let method = known_method(request.method().as_str());
     let is_quiet = route == "/health" || route == "other";
@@ -42,7 +45,7 @@ pub(crate) async fn observe(
         begun: Instant::now(),
         status: None,
     };
-    let response = context.scope(next.run(request).instrument(span)).await;
+    let response = context.scope(respond(request).instrument(span)).await;
     let mut response = with_ids(response, &context);
     context.write_response_headers(response.headers_mut());
     record.span.record("http.response.status_code", response.status().as_u16());

@@ -7,11 +7,10 @@ use prometheus_client::{
     registry::Registry,
 };
 use runtime::context::RequestContext;
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 use tracing::Span;
 
 /// Metrics of HTTP requests.
-#[derive(Clone)]
 pub(crate) struct HttpMetrics {
     requests: Family<RequestLabels, Counter>,
     seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
@@ -45,7 +44,7 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// Record of a request in progress. If it is dropped before its end, the client disconnected.
 pub(super) struct Record {
-    pub(super) metrics: HttpMetrics,
+    pub(super) metrics: Arc<HttpMetrics>,
     pub(super) method: &'static str,
     pub(super) route: String,
     pub(super) context: RequestContext,

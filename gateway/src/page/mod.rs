@@ -17,7 +17,6 @@ use axum::{
             CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
         },
     },
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use folder::OpenFile;
@@ -130,14 +129,17 @@ fn best_encoding(request_headers: &HeaderMap) -> Encoding {
     best.map_or(Encoding::Plain, |(_, encoding)| encoding)
 }
 
-/// Sets the security headers on every response, including errors. Responses of the API are never cached.
-pub(crate) async fn security_headers(request: Request, next: Next) -> Response {
+/// Calls `respond` and sets the security headers of the response, even of an error. Responses of the API are never cached.
+pub(crate) async fn security_headers<F>(request: Request, respond: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let is_docs =
         request.uri().path().strip_prefix(DOCS).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let policy = if is_docs { DOCS_POLICY } else { POLICY };
     let path = request.uri().path();
     let is_api = path.starts_with("/api/") || path == "/health";
-    let mut response = next.run(request).await;
+    let mut response = respond(request).await;
     if is_api {
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

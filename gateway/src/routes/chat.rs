@@ -58,7 +58,12 @@ pub(super) async fn chat(
     let request = json::chat(user_id, fields)?;
     let turn = api.backend.chat_stream(&caller, request).await?;
     if wants_events(&headers) {
-        return Ok(stream::respond(TurnEvents(turn), Some(HEARTBEAT), caller.0.context, api.lifecycle));
+        return Ok(stream::respond(
+            TurnEvents(turn),
+            Some(HEARTBEAT),
+            caller.0.context,
+            api.lifecycle.clone(),
+        ));
     }
     RequestMemory::release();
     let done = last(turn).await?;

@@ -62,7 +62,7 @@ pub(super) async fn events(
     let cursor = params.finish(cursor)?;
     let cursor = last_event_id(&headers)?.unwrap_or(cursor);
     let stream = api.backend.watch_stream(&caller, WatchRequest { user_id, cursor }).await?;
-    Ok(respond(Watched { stream, is_first: true }, None, caller.0.context, api.lifecycle))
+    Ok(respond(Watched { stream, is_first: true }, None, caller.0.context, api.lifecycle.clone()))
 }
 
 /// Returns the id of the last event, if the client sent one.

@@ -72,7 +72,8 @@ pub(super) async fn export(
 ) -> Result<Response, Problem> {
     let format = params.one_of("format", &[("markdown", Format::Markdown), ("json", Format::Json)]);
     let format = params.finish(format)?.unwrap_or(Format::Markdown);
-    let pages = Pages { backend: api.backend, caller: caller.0, user_id, memory: api.responses };
+    let pages =
+        Pages { backend: api.backend.clone(), caller: caller.0, user_id, memory: api.responses.clone() };
     let session = pages.session().await?;
     // Errors are reported before the response starts.
     let memory = reserve_page(&pages.memory)?;
@@ -86,7 +87,7 @@ pub(super) async fn export(
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
     let (sender, parts) = tokio::sync::mpsc::channel(1);
-    tokio::spawn(write(pages, format, session, first, sender, api.lifecycle));
+    tokio::spawn(write(pages, format, session, first, sender, api.lifecycle.clone()));
     Ok((headers, Body::from_stream(File { parts, is_over: false })).into_response())
 }
 

@@ -49,9 +49,10 @@ const HEALTH: &str = "/health";
 /// Path of Cancel, which needs no body.
 const CANCEL: &str = "/api/session/{user_id}/chat/cancel";
 
-/// State of the handlers.
-#[derive(Clone)]
-pub(crate) struct Api {
+/// State of the handlers. axum copies it several times for every request.
+pub(crate) type Api = Arc<ApiState>;
+
+pub(crate) struct ApiState {
     pub(crate) backend: Backend,
     pub(crate) title: Arc<str>,
     pub(crate) auth: config::AuthKind,

@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     sync::oneshot,
 };
 
@@ -67,12 +67,8 @@ impl ClientStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let room = buffer.remaining().min(HTTP1_READ_MAX_BYTES);
-        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(room));
-        ready!(self.socket().poll_read(context, &mut part))?;
-        let received = part.filled().len();
-        buffer.advance(received);
-        Poll::Ready(Ok(()))
+        let mut part = self.socket().get_mut().take(HTTP1_READ_MAX_BYTES as u64);
+        Pin::new(&mut part).poll_read(context, buffer)
     }
 
     /// Writes what is left of a replaced response.

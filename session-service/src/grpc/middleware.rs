@@ -15,6 +15,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use futures_util::FutureExt;
 use http_body::Frame;
 use runtime::{
     admission::{Admission, Admitted, Class},
@@ -22,6 +23,7 @@ use runtime::{
     memory::{MemoryBudgets, Reservation},
 };
 use std::{
+    panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -34,7 +36,7 @@ use tracing::{Instrument, Span, field, info_span};
 /// Path of health checks, which are too frequent for the log and traces.
 const HEALTH_PATH: &str = "/grpc.health.v1.Health/";
 
-/// State of the middleware.
+/// State of the middleware. It is shared, because axum copies it several times for every call.
 #[derive(Clone)]
 pub(super) struct CallLayerState {
     pub(super) authentication: Authentication,
@@ -45,7 +47,7 @@ pub(super) struct CallLayerState {
 }
 
 pub(super) async fn observe_call(
-    State(state): State<CallLayerState>,
+    State(state): State<Arc<CallLayerState>>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -78,7 +80,9 @@ pub(super) async fn observe_call(
             Ok(admission) => admission,
             Err(rejection) => return (Status::into_http(rejection), None),
         };
-        let response = with_timeout(timeout, next.run(request)).await;
+        // The log has the location of a panic, but not its message, which may quote the request.
+        let call = AssertUnwindSafe(with_timeout(timeout, next.run(request))).catch_unwind();
+        let response = call.await.unwrap_or_else(|_| status::internal("a panic").into_http());
         (response, Some(admission))
     };
     let (mut response, admission) = context.scope(call.instrument(span)).await;

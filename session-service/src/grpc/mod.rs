@@ -29,7 +29,7 @@ use crate::{
     watch::{NotifyingStore, WatchMetrics, Watchers},
 };
 use authentication::{Authentication, AuthenticationMetrics};
-use axum::{Router, middleware::from_fn_with_state, response::Response};
+use axum::{Router, middleware::from_fn_with_state};
 use chat::ChatApi;
 use config::ConfigApi;
 use metrics::GrpcMetrics;
@@ -41,11 +41,10 @@ use nono_proto::{
 use prometheus_client::registry::Registry;
 use runtime::{Lifecycle, memory::MemoryBudgets, server::Port};
 use session::SessionApi;
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch};
 use tonic::{codec::CompressionEncoding, service::Routes};
 use tonic_health::server::HealthReporter;
-use tower_http::catch_panic::CatchPanicLayer;
 
 pub use authentication::{Access, RateKey};
 
@@ -148,9 +147,9 @@ impl Service {
             authentication: Authentication { access: Access::trusted(), ..authentication },
             ..state.clone()
         };
-        let routes = routes.into_axum_router().layer(CatchPanicLayer::custom(panic_response));
-        let local_router = routes.clone().layer(from_fn_with_state(local, observe_call));
-        let router = routes.layer(from_fn_with_state(state, observe_call));
+        let routes = routes.into_axum_router();
+        let local_router = routes.clone().layer(from_fn_with_state(Arc::new(local), observe_call));
+        let router = routes.layer(from_fn_with_state(Arc::new(state), observe_call));
         Self { router, local_router, store, health: reporter, model_health: model_health_changes, turns }
     }
 
@@ -165,9 +164,4 @@ pub async fn serve(listener: TcpListener, service: Service, port: Port, lifecycl
     tokio::spawn(health::watch(service.store, service.model_health, service.health, lifecycle.clone()));
     port.serve(listener, service.router, lifecycle).await;
     service.turns.finish().await;
-}
-
-/// Returns the response to a panic. The log has its location, but not its message, which may quote a request.
-fn panic_response(_: Box<dyn Any + Send>) -> Response {
-    status::internal("a panic").into_http()
 }
