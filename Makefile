@@ -1,4 +1,4 @@
-.PHONY: run fmt lint doc check test-fast test faults fuzz help
+.PHONY: run fmt lint doc check test-fast test bench faults fuzz help
 
 # Prints this list.
 help:
@@ -43,6 +43,10 @@ test-fast:
 # Installs what is missing and runs every test. The last line has the number of passed and failed cases.
 test:
 	@tests/run
+
+# Measures performance and compares it with its targets: a quarter of an hour after the build (ONLY=gateway for a part).
+bench:
+	@node tests/bench/main.js $(ONLY)
 
 # Runs the fault tests with random choices for 20 minutes (MINUTES=5 for fewer).
 faults:

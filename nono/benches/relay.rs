@@ -7,15 +7,14 @@
 use serde_json::json;
 use std::{
     io::{BufRead, BufReader},
-    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
-use testkit::{Behaviour, ModelServer, micros, sent_at};
+use testkit::{Behaviour, ModelServer, bench_program, micros, sent_at};
 use tokio::task::JoinSet;
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 /// Streams, pieces per stream, and milliseconds between pieces: realistic rates, at most 2000 pieces per second.
 const PACED: [(usize, usize, u64); 3] = [(1, 100, 10), (100, 40, 50), (1000, 10, 500)];
 /// Streams and pieces per stream, without pauses.
@@ -175,7 +174,7 @@ async fn read(request: reqwest::RequestBuilder) -> Vec<u64> {
 
 /// Starts a program on free ports and returns an address from its log.
 fn start(name: &str, arguments: &[&str], field: &str) -> (Running, String) {
-    let path = PathBuf::from(env!("CARGO_BIN_EXE_nono")).with_file_name(name);
+    let path = bench_program(env!("CARGO_BIN_EXE_nono"), name);
     let mut command = Command::new(path);
     if name != "session-service" {
         command.args(["--http-listen", "127.0.0.1:0"]);

@@ -2,6 +2,7 @@
 //! test cannot continue.
 
 mod authority;
+mod bench;
 mod cpu;
 mod model;
 mod proxy;
@@ -9,6 +10,7 @@ mod redis;
 mod stopwatch;
 
 pub use authority::{Authority, CertificatePair};
+pub use bench::{bench_program, bench_variable};
 pub use cpu::cpu_seconds;
 pub use model::{Behaviour, ModelServer, micros, sent_at};
 pub use proxy::Proxy;

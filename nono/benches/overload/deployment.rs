@@ -6,11 +6,10 @@ use nono_proto::session::v1::{
 };
 use std::{
     io::{BufRead, BufReader, Lines},
-    path::PathBuf,
     process::{Child, ChildStderr, Command, Stdio},
     time::Instant,
 };
-use testkit::{RedisServer, cpu_seconds};
+use testkit::{RedisServer, bench_program, cpu_seconds};
 use tonic::transport::Channel;
 
 /// Number of sessions that are read, and of those that are appended to.
@@ -145,7 +144,7 @@ impl Used {
 /// Starts a program on free ports and returns an address from its log.
 fn start(name: &str, arguments: &[&str], field: &str) -> (Running, String) {
     let listen = if name == "gateway" { "--http-listen" } else { "--grpc-listen" };
-    let path = PathBuf::from(env!("CARGO_BIN_EXE_nono")).with_file_name(name);
+    let path = bench_program(env!("CARGO_BIN_EXE_nono"), name);
     let mut command = Command::new(path);
     command.args([listen, "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]).args(arguments);
     // No line for each call: it would have to be read, on the core of the load generator.

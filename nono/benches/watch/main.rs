@@ -2,7 +2,7 @@
 //!
 //! `cargo build --release && cargo bench --bench watch`, on Linux. Two services run over one Redis. Sessions are changed through
 //! the first one; its own watchers are woken, and those of the second one find out by reading. With the path of an earlier
-//! build of the service in NONO_BENCH_BASELINE, the cost of an append and of a turn is compared with it.
+//! build of the service in NONO_BENCH_BASELINE, the cost of an append and of a turn is compared with it. NONO_BENCH_WATCHERS selects one number of watchers.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints its results")]
 
 mod service;
@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use testkit::{Behaviour, ModelServer, RedisServer, cpu_seconds};
+use testkit::{Behaviour, ModelServer, RedisServer, bench_variable, cpu_seconds};
 use tokio::{sync::mpsc, task::JoinSet};
 use tonic::Streaming;
 
@@ -41,7 +41,8 @@ async fn main() {
         "| watchers | of | median ms | p99 ms | KiB a watcher | service, % of a core | Redis, % of a core |"
     );
     println!("|---|---|---|---|---|---|---|");
-    for count in WATCHERS {
+    let only: Option<usize> = bench_variable("NONO_BENCH_WATCHERS").map(|count| count.parse().unwrap());
+    for count in WATCHERS.into_iter().filter(|count| only.is_none_or(|only| only == *count)) {
         watchers(count).await;
     }
     println!("\n| {TURNS} running turns | service, % of a core | other service | Redis |\n|---|---|---|---|");

@@ -10,10 +10,10 @@ use nono_proto::{
 use std::{
     fs,
     io::{BufRead, BufReader, Lines},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, ChildStderr, Command, Stdio},
 };
-use testkit::cpu_seconds;
+use testkit::{bench_program, cpu_seconds};
 use tonic::{Streaming, transport::Channel};
 
 pub(super) type Client = SessionServiceClient<Channel>;
@@ -36,11 +36,7 @@ impl Drop for Service {
 impl Service {
     /// Starts the service of this build.
     pub(super) fn start(store: &str, model: Option<&str>) -> Self {
-        Self::start_program(
-            &PathBuf::from(env!("CARGO_BIN_EXE_nono")).with_file_name("session-service"),
-            store,
-            model,
-        )
+        Self::start_program(&bench_program(env!("CARGO_BIN_EXE_nono"), "session-service"), store, model)
     }
 
     pub(super) fn start_program(path: &Path, store: &str, model: Option<&str>) -> Self {

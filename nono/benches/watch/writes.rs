@@ -1,8 +1,8 @@
 //! Cost of an append and of a turn, compared with an earlier build.
 
 use super::service::{Service, append, chat, connect, create};
-use std::path::{Path, PathBuf};
-use testkit::{RedisServer, cpu_seconds};
+use std::path::Path;
+use testkit::{RedisServer, bench_program, bench_variable, cpu_seconds};
 
 const ROUNDS: usize = 7;
 const APPENDS: usize = 3000;
@@ -13,9 +13,8 @@ type Cost = [f64; 2];
 
 /// Prints the comparison if there is an earlier build. Its rounds alternate with those of this build.
 pub(super) async fn compare() {
-    #[expect(clippy::disallowed_methods, reason = "it is for the benchmark alone")]
-    let Ok(baseline) = std::env::var("NONO_BENCH_BASELINE") else { return };
-    let this = PathBuf::from(env!("CARGO_BIN_EXE_nono")).with_file_name("session-service");
+    let Some(baseline) = bench_variable("NONO_BENCH_BASELINE") else { return };
+    let this = bench_program(env!("CARGO_BIN_EXE_nono"), "session-service");
     println!(
         "\n| microseconds | service before | now | ratio | Redis before | now | ratio |\n|---|---|---|---|---|---|---|"
     );

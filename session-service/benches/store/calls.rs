@@ -13,7 +13,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
-use testkit::{RedisServer, cpu_seconds};
+use testkit::{RedisServer, bench_program, cpu_seconds};
 use tokio::task::JoinSet;
 use tonic::transport::Channel;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -36,14 +36,13 @@ enum Call {
     Append,
 }
 
-/// Calls with their target rate as a share of the rate of health checks.
-const CALLS: [(&str, Call, Option<f64>); 6] = [
-    ("Health/Check", Call::Health, None),
-    ("Get", Call::Get, Some(0.65)),
-    ("Create", Call::CreateNew, Some(0.50)),
-    ("Create, live already", Call::CreateAgain, Some(0.50)),
-    ("History, 50 messages", Call::History, Some(0.45)),
-    ("Append, one message", Call::Append, Some(0.60)),
+const CALLS: [(&str, Call); 6] = [
+    ("Health/Check", Call::Health),
+    ("Get", Call::Get),
+    ("Create", Call::CreateNew),
+    ("Create, live already", Call::CreateAgain),
+    ("History, 50 messages", Call::History),
+    ("Append, one message", Call::Append),
 ];
 
 /// A program and its log, which are removed when this is dropped.
@@ -66,16 +65,15 @@ pub(super) async fn table() {
         round(&redis, "memory:", &mut over_memory).await;
     }
     println!(
-        "| {CONNECTIONS} connections of {STREAMS} streams | calls/s | ratio | target | without Redis | us: service | Redis | load |"
+        "| {CONNECTIONS} connections of {STREAMS} streams | calls/s | ratio | without Redis | us: service | Redis | load |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
-    for (((name, _, target), figures), without) in CALLS.iter().zip(&mut over_redis).zip(&mut over_memory) {
+    println!("|---|---|---|---|---|---|---|");
+    for (((name, _), figures), without) in CALLS.iter().zip(&mut over_redis).zip(&mut over_memory) {
         let (rate, ratio) = (median(&mut figures.rates), median(&mut figures.ratios));
-        let target = target.map_or("-".into(), |target| format!("{target:.2}"));
         let without = median(&mut without.ratios);
         let [service, redis, load] = figures.costs.each_mut().map(|costs| median(costs));
         println!(
-            "| {name} | {rate:.0} | {ratio:.2} | {target} | {without:.2} | {service:.1} | {redis:.1} | {load:.1} |"
+            "| {name} | {rate:.0} | {ratio:.2} | {without:.2} | {service:.1} | {redis:.1} | {load:.1} |"
         );
     }
 }
@@ -83,7 +81,7 @@ pub(super) async fn table() {
 /// Runs each call for [`ROUND`] against a new program with an empty store.
 async fn round(redis: &RedisServer, store: &str, figures: &mut [Figures]) {
     let mut health = None;
-    for ((_, call, _), figures) in CALLS.iter().zip(figures) {
+    for ((_, call), figures) in CALLS.iter().zip(figures) {
         redis.ask(&["FLUSHALL"]);
         let (service, address) = start(store);
         let mut channels = Vec::new();
@@ -116,7 +114,7 @@ struct Figures {
 /// Starts the program on free ports with default settings and its log in a file.
 fn start(store: &str) -> (Running, String) {
     let log = std::env::temp_dir().join(format!("nono-bench-{}.log", std::process::id()));
-    let child = Command::new(env!("CARGO_BIN_EXE_session-service"))
+    let child = Command::new(bench_program(env!("CARGO_BIN_EXE_session-service"), "session-service"))
         .args(["--store", store, "--grpc-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
         .env_remove("RUST_LOG")
         .stderr(File::create(&log).unwrap())

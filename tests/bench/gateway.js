@@ -1,0 +1,91 @@
+// The path of a browser: REST through the gateway and through nono, against the same calls over gRPC.
+
+import { grpc, message, redisCommand, rest } from './load.js';
+import { freePort, ROOT, start, startGateway, startNono, startRedis, startService } from './programs.js';
+import { interleave, median, ratio } from './rounds.js';
+
+const ROUNDS = 5;
+const SERVICE = 'nono.session.v1.SessionService';
+const CALLS = ['Get', 'Create', 'History'];
+
+/** @param {import('./report.js').Report} report */
+export async function gateway(report) {
+  const redis = await startRedis();
+  const service = await startService(`redis://127.0.0.1:${redis.port}`);
+  const separate = await startGateway(service.port);
+  const nono = await startNono(`redis://127.0.0.1:${redis.port}`);
+  const baseline = await startBaseline(service.port);
+  await fill(separate.port);
+  const pids = { gateway: separate.pid, service: service.pid, Redis: redis.pid };
+
+  const variants = {
+    'Health/Check over gRPC': { load: grpc(service.port, 'grpc.health.v1.Health/Check', message({})) },
+    'axum, a constant': { load: rest(baseline.port, '/constant') },
+    'axum, Health/Check by a tonic client': { load: rest(baseline.port, '/health'), pids: { gateway: baseline.pid } },
+    'Redis: HMGET': { load: redisCommand(redis.port, 'HMGET', 'session:{bench}', 'persona', 'created_at') },
+  };
+  for (const call of CALLS) {
+    variants[`${call} over gRPC`] = { load: overGrpc(call, service.port), pids };
+    variants[`${call} through the gateway`] = { load: overRest(call, separate.port), pids };
+    variants[`${call} through nono`] = { load: overRest(call, nono.port), pids: { nono: nono.pid, Redis: redis.pid } };
+  }
+  const results = await interleave(variants, ROUNDS, report.progress);
+
+  report.table(
+    'REST and gRPC',
+    ['variant', 'calls/s', 'µs gateway', 'µs service', 'µs nono', 'µs Redis'],
+    Object.entries(results).map(([name, { rates, micros }]) => [
+      name,
+      median(rates).toFixed(0),
+      ...['gateway', 'service', 'nono', 'Redis'].map((process) =>
+        micros[process] ? median(micros[process]).toFixed(1) : '',
+      ),
+    ]),
+  );
+  for (const call of CALLS) {
+    const direct = results[`${call} over gRPC`];
+    report.check(`gateway.${call}`, ratio(results[`${call} through the gateway`], direct));
+    report.check(`nono.${call}`, ratio(results[`${call} through nono`], direct));
+  }
+  const { micros } = results['Get through the gateway'];
+  report.check('gateway.micros', spread(micros.gateway));
+  report.check('service.micros', spread(micros.service));
+  for (const program of [redis, service, separate, nono, baseline]) await program.stop();
+}
+
+function overGrpc(call, port) {
+  const requests = { Get: { 1: 'bench' }, Create: { 1: 'bench', 4: 2 }, History: { 1: 'bench', 2: 50 } };
+  return grpc(port, `${SERVICE}/${call}`, message(requests[call]));
+}
+
+function overRest(call, port) {
+  if (call === 'Create') return rest(port, '/api/session/create', { user_id: 'bench', if_exists: 'return' });
+  return rest(port, call === 'Get' ? '/api/session/bench' : '/api/session/bench/history?limit=50');
+}
+
+/** Creates the session of the calls, with a hundred messages. */
+async function fill(port) {
+  await post(port, '/api/session/create', { user_id: 'bench' });
+  const content = 'hello, this is a message of about fifty characters';
+  const messages = Array.from({ length: 100 }, () => ({ role: 'user', content }));
+  await post(port, '/api/session/bench/messages', { messages });
+}
+
+export async function post(port, path, body) {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+}
+
+async function startBaseline(servicePort) {
+  const port = await freePort();
+  const args = [`127.0.0.1:${port}`, `http://127.0.0.1:${servicePort}`];
+  return start(`${ROOT}target/release/examples/baseline`, args, port);
+}
+
+function spread(figures) {
+  return { value: median(figures), min: Math.min(...figures), max: Math.max(...figures) };
+}
