@@ -12,11 +12,10 @@ import { browserTimers as timers } from './core/timers.js';
 import { createAnnouncer } from './ui/announcer.js';
 import { createBanners } from './ui/banners.js';
 import { createComposer } from './ui/composer.js';
+import { createDialogs } from './ui/dialogs.js';
 import { find } from './ui/dom.js';
 import { createHeader } from './ui/header.js';
 import { createMessageLog } from './ui/message-log.js';
-import { createNewSessionDialog } from './ui/new-session-dialog.js';
-import { createSessionsDialog } from './ui/sessions-dialog.js';
 import { createThemeButton } from './ui/theme.js';
 import { createToasts } from './ui/toasts.js';
 import { createWelcome } from './ui/welcome.js';
@@ -36,13 +35,11 @@ const chat = createChat({
 chat.listen(window, document);
 
 const composer = createComposer({ chat });
-const newSession = createNewSessionDialog({ chat, newId, onDone: composer.focus });
-const sessions = createSessionsDialog({ chat, openNew: newSession.open, onSwitch: composer.focus });
-const dialogs = { openNew: newSession.open, openSessions: sessions.open };
+const dialogs = createDialogs({ chat, newId, onDone: composer.focus });
 
 createThemeButton(find('theme-button'));
-createHeader({ chat, ...dialogs });
-createWelcome({ chat, ...dialogs });
+createHeader({ chat, dialogs });
+createWelcome({ chat, dialogs, onChoose: composer.focus });
 createMessageLog({ chat, edit: composer.edit, onAction: composer.focus });
 createToasts({ chat, onFocusLost: composer.focus });
 createAnnouncer(chat);
@@ -55,11 +52,11 @@ const actions = {
   signIn,
   dismissOwnerNotice,
   dismissNotice,
-  newSession: () => newSession.open(),
+  newSession: dialogs.openNew,
 };
 createBanners({ chat, actions, onFocusLost: composer.focus });
 
-void chat.start();
+void chat.start().then(() => timers.whenIdle(dialogs.prepare));
 
 /** Returns a random id. `crypto.randomUUID` exists only on https and localhost, and the page may be served over plain http. */
 function newId() {

@@ -55,6 +55,17 @@ interface OutboxEntry extends Delivery {
   problem?: ApiError | null;
 }
 
+/** A message whose session is not created yet. Its request id is that of the message, `creationId` that of the creation. */
+interface FirstMessage {
+  requestId: string;
+  creationId: string;
+  /** The automatic name. */
+  userId: string;
+  persona: string;
+  content: string;
+  createdAt: string;
+}
+
 type TurnId = Pick<Delivery, 'requestId' | 'userId'>;
 
 /** The fields of a turn that are stored in the browser. */
@@ -171,8 +182,12 @@ interface SignedOut {
 interface State {
   config: Config | null;
   personas: Persona[];
-  /** `gone`: the session has expired or was deleted. `failed`: it could not be loaded. */
-  view: 'welcome' | 'loading' | 'open' | 'gone' | 'failed';
+  /** True once the stored records have been read. */
+  ready: boolean;
+  /** `starting`: the session is being created. `gone`: it has expired or was deleted. `failed`: it could not be loaded. */
+  view: 'welcome' | 'starting' | 'loading' | 'open' | 'gone' | 'failed';
+  /** The key of the persona that is chosen on the first screen. If it is not listed, the first persona is. */
+  chosenPersona: string;
   /** The open session. */
   session: Session | null;
   /** Oldest first, without gaps in `seq`. */
@@ -213,6 +228,7 @@ interface Timers {
   set(task: () => void, ms: number): unknown;
   clear(timer: unknown): void;
   nextFrame(task: () => void): unknown;
+  whenIdle(task: () => void): unknown;
 }
 
 interface ServerClock {
@@ -403,6 +419,7 @@ interface Drafts {
   remove(userId: string): void;
   update(userId: string, text: string): void;
   clearIfSent(userId: string, text: string): void;
+  move(from: string, to: string): void;
   restore(): void;
   keep(): void;
   detach(): void;
@@ -417,6 +434,7 @@ interface Conversation {
   reopen(): Promise<void>;
   onOpened(listener: (session: Session) => void): void;
   showCreated(session: Session): void;
+  showStarting(session: Session, entry: OutboxEntry): void;
   close(): void;
   add(session: Pick<Session, 'userId' | 'sessionId'>, message: Message): void;
   loadOlder(): Promise<void>;
@@ -436,7 +454,7 @@ type OutboxDeps = Pick<Deps, 'api' | 'storage' | 'retrier' | 'timers' | 'newId'>
 
 interface Outbox {
   list(userId: string): OutboxEntry[];
-  add(session: Session, content: string): Promise<void>;
+  add(session: Session, content: string, requestId?: string): Promise<void>;
   retry(requestId: string, session: Session): Promise<void>;
   requestReply(turn: Turn, isWanted: () => boolean): Promise<void>;
   sync(userId: string): void;
@@ -521,6 +539,32 @@ interface TurnController extends Pick<WatchedTurn, 'onSnapshot' | 'onTurn' | 'on
   retry(requestId: string): Promise<void>;
   stop(): Promise<void>;
   removeAll(userId: string): void;
+}
+
+type FirstMessageDeps = Pick<
+  Deps,
+  | 'api'
+  | 'store'
+  | 'storage'
+  | 'retrier'
+  | 'timers'
+  | 'clock'
+  | 'newId'
+  | 'drafts'
+  | 'router'
+  | 'tabs'
+  | 'conversation'
+  | 'turns'
+>;
+
+interface FirstMessages {
+  restore(): void;
+  resume(): boolean;
+  choosePersona(key: string): void;
+  send(content: string): Promise<void>;
+  has(requestId: string): boolean;
+  retry(requestId: string): Promise<void>;
+  discard(requestId: string): string;
 }
 
 type DeletionsDeps = Pick<Deps, 'api' | 'store' | 'retrier' | 'timers'> & {
@@ -727,10 +771,22 @@ type Renderer = (tree: any) => Node;
 type AttributeValue = string | number | boolean | null | undefined;
 type Listeners = Record<string, (event: Event) => void>;
 
-interface Dialogs {
+interface DialogsDeps {
   chat: Chat;
-  openNew: (persona?: string) => void;
-  openSessions: () => void;
+  newId: () => string;
+  /** Called when a session is open, so that a message can be written. */
+  onDone: () => void;
+}
+
+interface LoadedDialogs {
+  newSession: { open(): void };
+  sessions: { open(): void };
+}
+
+interface Dialogs {
+  prepare(): void;
+  openNew(): Promise<void>;
+  openSessions(): Promise<void>;
 }
 
 interface RowActions {

@@ -3,8 +3,9 @@
 
 import { createConversation } from './conversation.js';
 import { createDeletions } from './deletions.js';
-import { createDrafts } from './drafts.js';
+import { createDrafts, NO_SESSION } from './drafts.js';
 import { createExpiryTimer } from './expiry.js';
+import { createFirstMessages } from './first-message.js';
 import { createLive } from './live.js';
 import { createLiveEvents } from './live-events.js';
 import { createOwnerNotice } from './owner-notice.js';
@@ -14,13 +15,13 @@ import { createServiceConfig } from './service-config.js';
 import { createSessionActions } from './session-actions.js';
 import { createSessionList } from './session-list.js';
 import { createSignIn } from './sign-in.js';
-import { INITIAL_STATE } from './state.js';
+import { initialState } from './state.js';
 import { createStore } from './store.js';
 import { createTurnController } from './turn-controller.js';
 
 /** @param {ChatDeps} deps */
 export function createChat({ api, clock, tabs, storage, router, timers, newId, random = Math.random }) {
-  const store = createStore(INITIAL_STATE);
+  const store = createStore(initialState(router.currentUserId() ?? router.lastVisit()));
   const drafts = createDrafts({ storage, timers });
   const retrier = createRetrier({
     timers,
@@ -73,23 +74,20 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
     void list.refresh();
   }
   const deletions = createDeletions({ api, store, retrier, timers, onDeleted, onFailed: onDeletionFailed });
-  const sessions = createSessionActions({
-    api,
-    store,
-    retrier,
-    drafts,
-    router,
-    tabs,
-    conversation,
-    turns,
-    deletions,
-    newId,
-  });
+  const deps = { api, store, storage, retrier, timers, clock, newId, drafts, router, tabs, conversation, turns };
+  const sessions = createSessionActions({ ...deps, deletions });
+  const firstMessages = createFirstMessages(deps);
+
+  /** Shows the first screen, or a first message whose session is not created yet. */
+  function close() {
+    sessions.close();
+    firstMessages.resume();
+  }
 
   /** Removes a session that was deleted with all others. */
   function onDeletedWithOthers(/** @type {Session} */ { userId, sessionId }) {
     deletions.undo(userId);
-    if (store.state.session?.userId === userId) sessions.close();
+    if (store.state.session?.userId === userId) close();
     onDeleted(userId, sessionId);
   }
 
@@ -129,25 +127,36 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
     if (store.state.list.shown) void list.refresh();
   });
 
+  async function openFirst() {
+    const inAddress = router.currentUserId();
+    if (inAddress === null && firstMessages.resume()) return;
+    const userId = inAddress ?? router.lastVisit()?.userId ?? null;
+    if (userId !== null) await sessions.open(userId, { replace: true });
+    else if (store.state.view === 'loading') store.set({ view: 'welcome' });
+  }
+
   return {
     store,
     drafts,
     clock,
     list,
 
-    /** Opens the session in the address or else that of the last visit. Without either, the page shows the welcome view. */
+    /**
+     * Opens the session in the address, or else goes on with a first message, or else opens the session of the last visit.
+     * Without any, the page shows the welcome view.
+     */
     async start() {
       await storage.recover();
       drafts.prune();
+      firstMessages.restore();
+      store.set({ ready: true });
       store.watch(['session', 'view'], ({ session, view }) =>
         expiry.start(view === 'open' && session ? session.expiresAt : null),
       );
       turns.start();
       live.start();
       ownerNotice.start();
-      const userId = router.currentUserId() ?? router.lastVisit()?.userId ?? null;
-      const opening = userId === null ? null : sessions.open(userId, { replace: true });
-      await Promise.all([config.ensureConfig(), config.loadPersonas(), opening]);
+      await Promise.all([config.ensureConfig(), config.loadPersonas(), openFirst()]);
     },
 
     /** Follows the events of the browser's window and of its page. */
@@ -161,7 +170,7 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
         deletions,
         live,
         open: sessions.open,
-        close: sessions.close,
+        close,
         checkAccess: signIn.check,
       }),
 
@@ -187,20 +196,30 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
     /** Returns true if the session can be exported; otherwise the list shows the error, which a link alone could not. */
     checkExport: (/** @type {string} */ userId) => list.report(() => api.getSession(userId)),
 
-    /** Hands a message over to the outbox, which stores it, and then removes the draft. */
+    choosePersona: firstMessages.choosePersona,
+
+    /** Hands a message over to the outbox, which stores it, and then removes the draft. The first message creates its session. */
     send(/** @type {string} */ content) {
-      const { session } = store.state;
-      if (!session) return Promise.resolve();
+      const { session, view } = store.state;
+      if (view === 'welcome') {
+        const sent = firstMessages.send(content);
+        drafts.clearIfSent(NO_SESSION, content);
+        return sent;
+      }
+      if (!session || view === 'starting') return Promise.resolve();
       const sent = turns.send(session, content);
       drafts.clearIfSent(session.userId, content);
       return sent;
     },
 
-    retry: turns.retry,
+    retry: (/** @type {string} */ requestId) =>
+      firstMessages.has(requestId) ? firstMessages.retry(requestId) : turns.retry(requestId),
     stop: turns.stop,
-    discard: turns.discard,
+    discard: (/** @type {string} */ requestId) =>
+      firstMessages.has(requestId) ? firstMessages.discard(requestId) : turns.discard(requestId),
     loadOlder: conversation.loadOlder,
     retryNow: retrier.retryNow,
+    showNotice: (/** @type {string} */ notice) => store.set({ notice }),
     dismissNotice: () => store.set({ notice: null }),
 
     showList(/** @type {boolean} */ shown) {

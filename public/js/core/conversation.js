@@ -121,11 +121,15 @@ export function createConversation({ api, store, retrier }) {
     /** Calls `listener` whenever a session was opened: loaded, or shown after its creation. */
     onOpened: (listener) => listeners.add(listener),
 
-    /** Shows a session that was just created and has no messages. */
+    /** Shows a session that was just created and has no messages. The first message keeps its row. */
     showCreated(session) {
-      reset({ view: 'open', session });
+      const { view, unsent } = store.state;
+      reset({ view: 'open', session, unsent: view === 'starting' ? unsent : [] });
       publishOpened(session);
     },
+
+    /** Shows the first message of a session that is being created. */
+    showStarting: (session, entry) => void reset({ view: 'starting', session, unsent: [entry] }),
 
     close() {
       reset({ view: 'welcome', session: null });

@@ -2,6 +2,8 @@
 // @ts-check
 
 const PREFIX = 'nono:draft:';
+/** Key of the draft of the first screen, which becomes that of the session that is created or opened next. */
+export const NO_SESSION = '';
 /** Delay before a draft is saved: short enough that a crash costs at most a letter or two. */
 const SAVE_DELAY_MS = 65;
 /** Delay before an empty text removes the draft: long enough to undo an accidental deletion. */
@@ -60,6 +62,16 @@ export function createDrafts({ storage, timers }) {
       timers.clear(unsaved?.timer);
       const timer = timers.set(flush, text === '' ? SAVE_EMPTY_DELAY_MS : SAVE_DELAY_MS);
       unsaved = { userId, text, timer };
+    },
+
+    /** Moves a draft to another session, unless that one has a draft. */
+    move(from, to) {
+      const text = read(from);
+      if (text === '' || read(to) !== '') return;
+      const isCurrent = current?.userId === from;
+      remove(from);
+      save(to, text);
+      if (isCurrent) current = { userId: to, text };
     },
 
     /** Removes a draft that was sent, unless another tab has stored a different text in the meantime. */

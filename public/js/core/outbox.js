@@ -123,10 +123,10 @@ export function createOutbox({ api, storage, retrier, timers, newId, untilIdle, 
     list,
 
     /** Adds a message and sends it after the previous ones. */
-    add({ userId, sessionId }, content) {
+    add({ userId, sessionId }, content, requestId = newId()) {
       /** @type {OutboxEntry} */
       const entry = {
-        requestId: newId(),
+        requestId,
         userId,
         sessionId,
         content,

@@ -30,8 +30,10 @@ export function listenToPage(
   page.addEventListener('visibilitychange', () => live.setVisible(!page.hidden));
   scope.addEventListener('popstate', () => {
     const userId = router.currentUserId();
+    const { view, session } = store.state;
+    const shown = view === 'starting' ? null : (session?.userId ?? null);
     // A jump within the page, such as the skip link, is an entry of the browser's history too.
-    if (userId === (store.state.session?.userId ?? null)) return;
+    if (userId === shown) return;
     if (userId === null) close();
     else void open(userId, { replace: true });
   });

@@ -1,6 +1,8 @@
 // Actions on sessions: opens, creates, extends and deletes them.
 // @ts-check
 
+import { NO_SESSION } from './drafts.js';
+
 /** @param {SessionActionsDeps} deps @returns {SessionActions} */
 export function createSessionActions({
   api,
@@ -14,8 +16,14 @@ export function createSessionActions({
   deletions,
   newId,
 }) {
+  /** Takes the text of the first screen along to the session that is opened. */
+  function takeDraftAlong(/** @type {string} */ userId) {
+    if (store.state.view === 'welcome') drafts.move(NO_SESSION, userId);
+  }
+
   async function open(/** @type {string} */ userId, { replace = false } = {}) {
     deletions.undo(userId);
+    takeDraftAlong(userId);
     drafts.detach();
     router.navigate(userId, { replace });
     await conversation.open(userId);
@@ -38,6 +46,7 @@ export function createSessionActions({
     const call = () => api.createSession({ userId, persona, ifExists, requestId }, signal);
     const session = await retrier.run(call, { signal, onWaitChange });
     if (session.created) {
+      takeDraftAlong(userId);
       if (store.state.session?.userId !== userId) drafts.detach();
       conversation.showCreated(session);
       router.navigate(userId);

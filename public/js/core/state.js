@@ -7,7 +7,9 @@ import { BUILT_IN_PERSONAS } from './personas.js';
 export const INITIAL_STATE = {
   config: null,
   personas: BUILT_IN_PERSONAS,
+  ready: false,
   view: 'welcome',
+  chosenPersona: '',
   session: null,
   messages: [],
   hasOlder: false,
@@ -35,6 +37,16 @@ export const INITIAL_STATE = {
   deletions: [],
   notice: null,
 };
+
+/**
+ * Returns the state of a page that opens a session, if one was visited. Its first screen does not flash before.
+ *
+ * @returns {State}
+ */
+export const initialState = (/** @type {unknown} */ visited) => ({
+  ...INITIAL_STATE,
+  view: visited ? 'loading' : 'welcome',
+});
 
 /**
  * Returns a session of which only the name is known.

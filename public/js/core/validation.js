@@ -27,7 +27,4 @@ export function validateMessage(/** @type {string} */ text, /** @type {Limits} *
   return `This message is too long: ${format(size)} of at most ${format(messageContentMaxBytes)} bytes.`;
 }
 
-/** Returns the name of a session that was created without one. */
-export const defaultName = (/** @type {number} */ nowMs) => `user_${Math.floor(nowMs / 1000)}`;
-
 const byteLength = (/** @type {string} */ text) => new TextEncoder().encode(text).length;

@@ -1,6 +1,7 @@
 // The message box: Enter, drafts, growth with the text, and validation errors.
 // @ts-check
 
+import { NO_SESSION } from '../core/drafts.js';
 import { disclaimerFor } from '../core/personas.js';
 import { resolveLimits, validateMessage } from '../core/validation.js';
 import { find, findButton, findInput, setFieldError, setText } from './dom.js';
@@ -17,8 +18,12 @@ export function createComposer({ chat }) {
   /** On a touch screen, Enter starts a new line, and the field is not focused because that would open the keyboard. */
   const touch = matchMedia('(pointer: coarse)');
   const growsByItself = CSS.supports('field-sizing', 'content');
-  /** @type {string | null} */
-  let userId = null;
+  /**
+   * The user id whose draft the box shows, `NO_SESSION` on the first screen, or null until the stored drafts can be read.
+   *
+   * @type {string | null}
+   */
+  let draftId = null;
 
   const isReplying = () => chat.store.state.turn?.state === 'streaming';
   const validate = (/** @type {string} */ text) => validateMessage(text, resolveLimits(chat.store.state.config));
@@ -39,7 +44,7 @@ export function createComposer({ chat }) {
 
   function submit() {
     const text = field.value.trimEnd();
-    if (chat.store.state.view !== 'open' || text.trim() === '') return;
+    if (send.disabled || text.trim() === '') return;
     const error = validate(text);
     if (error) return showError(error);
     void chat.send(text);
@@ -47,10 +52,8 @@ export function createComposer({ chat }) {
     focus();
   }
 
-  /** Focuses the message box, or the Sessions button if no session is open. */
   function focus() {
-    if (form.hidden) find('sessions-button').focus();
-    else if (!touch.matches) field.focus();
+    if (!touch.matches) field.focus();
   }
 
   /** Removes an unsent message from the outbox and puts its text into the message box. */
@@ -58,7 +61,7 @@ export function createComposer({ chat }) {
     const text = chat.discard(requestId);
     setValue(field.value ? `${field.value.trimEnd()}\n\n${text}` : text);
     // Saved without delay, because the outbox does not have the text any more.
-    if (userId) chat.drafts.update(userId, field.value);
+    if (draftId !== null) chat.drafts.update(draftId, field.value);
     chat.drafts.flush();
     showError(error);
     field.focus();
@@ -73,7 +76,7 @@ export function createComposer({ chat }) {
     grow();
     updateButtons();
     showError(validate(field.value));
-    if (userId) chat.drafts.update(userId, field.value);
+    if (draftId !== null) chat.drafts.update(draftId, field.value);
   });
   field.addEventListener('keydown', (event) => {
     // In Safari, the Enter that ends a composition has keyCode 229 and `isComposing` false.
@@ -83,17 +86,27 @@ export function createComposer({ chat }) {
     submit();
   });
 
-  chat.store.watch(['session', 'view'], ({ session, view }) => {
-    form.hidden = view === 'welcome';
-    find('skip').hidden = form.hidden;
-    send.disabled = view !== 'open';
-    const disclaimer = session ? disclaimerFor(session.persona) : null;
+  chat.store.watch(['session', 'view', 'ready', 'chosenPersona'], ({ session, view, ready, chosenPersona }) => {
+    send.disabled = !ready || (view !== 'open' && view !== 'welcome');
+    const disclaimer = disclaimerFor(session ? session.persona : view === 'welcome' ? chosenPersona : '');
     find('disclaimer').hidden = !disclaimer;
     setText(find('disclaimer'), disclaimer ?? '');
-    if (session?.userId === userId) return;
-    userId = session?.userId ?? null;
-    setValue(userId ? chat.drafts.read(userId) : '');
+    const isFirst = view === 'welcome' || view === 'starting';
+    if (ready) showDraft(isFirst ? NO_SESSION : (session?.userId ?? null));
   });
+
+  /** Shows the draft of a session. Text that was typed before it could be read is added to it. */
+  function showDraft(/** @type {string | null} */ id) {
+    if (id === null || id === draftId) return;
+    const typed = draftId === null ? field.value : '';
+    draftId = id;
+    const draft = chat.drafts.read(id);
+    const text = draft === typed ? draft : [draft, typed].filter(Boolean).join(' ');
+    // The same text keeps its selection, and an input method its composition.
+    if (text === field.value) updateButtons();
+    else setValue(text);
+    if (typed !== '') chat.drafts.update(id, text);
+  }
 
   // While a reply streams, the Stop button replaces the Send button, which returns for a message that is to be queued.
   function updateButtons() {

@@ -4,10 +4,10 @@
 import { personaName } from '../core/personas.js';
 import { find, setText } from './dom.js';
 
-/** @param {{chat: Chat, openNew: () => void, openSessions: () => void}} deps */
-export function createHeader({ chat, openNew, openSessions }) {
-  find('new-button').addEventListener('click', () => openNew());
-  find('sessions-button').addEventListener('click', () => openSessions());
+/** @param {{chat: Chat, dialogs: Dialogs}} deps */
+export function createHeader({ chat, dialogs }) {
+  find('new-button').addEventListener('click', () => void dialogs.openNew());
+  find('sessions-button').addEventListener('click', () => void dialogs.openSessions());
 
   chat.store.watch(['config', 'session', 'personas'], ({ config, session, personas }) => {
     const title = config?.title || 'Nono Chat Bot';

@@ -1,9 +1,10 @@
 // The New Session dialog: a name, a persona, and the options if the name is in use. The input is kept until a session is created.
 // @ts-check
 
+import { automaticName, createUnderFreeName } from '../core/automatic-name.js';
 import { describeWait } from '../core/banners.js';
 import { formatSeconds } from '../core/format-time.js';
-import { defaultName, resolveLimits, validateName } from '../core/validation.js';
+import { resolveLimits, validateName } from '../core/validation.js';
 import { element, everySecond, find, findButton, findDialog, findInput, setFieldError, setText } from './dom.js';
 import { createSignedOutNotice } from './signed-out.js';
 
@@ -16,7 +17,7 @@ export function createNewSessionDialog({ chat, newId, onDone }) {
   /**
    * The last request. While the input is unchanged, its request id is kept, so that a retry after a lost response is idempotent.
    *
-   * @type {{userId: string, persona: string, requestId: string} | null}
+   * @type {{userId: string, persona: string, requestId: string, isAutomatic: boolean} | null}
    */
   let request = null;
   /** @type {AbortController | null} */
@@ -32,12 +33,17 @@ export function createNewSessionDialog({ chat, newId, onDone }) {
 
   async function create() {
     if (!request) return;
+    const { userId: name, persona, requestId, isAutomatic } = request;
     running?.abort();
     running = new AbortController();
     const { signal } = running;
     setBusy(true);
     try {
-      await chat.createSession({ ...request, ifExists: 'fail', signal, onWaitChange });
+      const createAs = (/** @type {string} */ userId) => {
+        if (request) request.userId = userId;
+        return chat.createSession({ userId, persona, requestId, ifExists: 'fail', signal, onWaitChange });
+      };
+      await (isAutomatic ? createUnderFreeName(name, createAs) : createAs(name));
       finish();
     } catch (problem) {
       if (!signal.aborted) showProblem(problem);
@@ -67,7 +73,7 @@ export function createNewSessionDialog({ chat, newId, onDone }) {
   }
 
   function showProblem(/** @type {ApiError} */ problem) {
-    if (problem.kind === 'exists') {
+    if (problem.kind === 'exists' && !request?.isAutomatic) {
       setText(find('exists-text'), `“${request?.userId}” is in use.`);
       find('exists').hidden = false;
       find('open-existing').focus();
@@ -103,13 +109,14 @@ export function createNewSessionDialog({ chat, newId, onDone }) {
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     clearErrors();
-    const userId = name.value.trim() || request?.userId || defaultName(chat.clock.now());
+    const given = name.value.trim();
+    const userId = given || request?.userId || automaticName(chat.clock.now());
     const error = validateName(userId, resolveLimits(chat.store.state.config));
     if (error) {
       setFieldError(name, 'name-error', error);
       return name.focus();
     }
-    request ??= { userId, persona: persona.value, requestId: newId() };
+    request ??= { userId, persona: persona.value, requestId: newId(), isAutomatic: given === '' };
     void create();
   });
   form.addEventListener('input', () => {
@@ -141,10 +148,8 @@ export function createNewSessionDialog({ chat, newId, onDone }) {
   });
 
   return {
-    /** Opens the dialog, with a persona selected if one is given. */
-    open(/** @type {string} */ key = '') {
+    open() {
       void chat.loadPersonas();
-      if (key) persona.value = key;
       showDescription();
       if (!dialog.open) dialog.showModal();
       name.focus();

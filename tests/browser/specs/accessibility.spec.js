@@ -18,7 +18,7 @@ for (const look of LOOKS) {
     }) => {
       expectedErrors.push(/status of 4\d\d /);
       await page.goto('/');
-      await expect(page.getByRole('button', { name: 'Creative Writer' })).toBeVisible();
+      await expect(page.getByRole('radio', { name: 'Creative Writer' })).toBeVisible();
       await expectNoViolations(page, 'welcome');
       await chat.create(name);
       await expectNoViolations(page, 'empty session');

@@ -40,7 +40,7 @@ test('the accessibility tree of the log is a conversation', async ({ page, chat,
 
 test('the accessibility tree of the New Session dialog is a form', async ({ page, chat }) => {
   await page.goto('/');
-  await expect(page.getByRole('button', { name: 'Creative Writer' })).toBeVisible();
+  await expect(page.getByRole('radio', { name: 'Creative Writer' })).toBeVisible();
   await chat.newButton.click();
   await expect(chat.newDialog).toMatchAriaSnapshot(`
     - dialog "New Session":
@@ -138,7 +138,7 @@ for (const [what, size] of [
       ['user', 'c'],
     ]);
     await page.goto('/');
-    await expect(page.getByRole('button', { name: 'Creative Writer' })).toBeVisible();
+    await expect(page.getByRole('radio', { name: 'Creative Writer' })).toBeVisible();
     await check(page, 'welcome');
     await page.goto(pathOf(long));
     await expect(page.locator('.copy')).toBeVisible();

@@ -31,13 +31,6 @@ test('a session without a display name is named after the unix time', async ({ p
   await expect(chat.user).toHaveText(/^user_\d{10}$/);
 });
 
-test('a persona clicked on the welcome page is selected in the dialog', async ({ page, chat }) => {
-  await page.goto('/');
-  await page.getByRole('button', { name: 'Creative Writer' }).click();
-  await expect(chat.newDialog.getByLabel('Persona')).toHaveValue('creative_writer');
-  await expect(chat.newDialog.getByLabel('Display Name')).toBeFocused();
-});
-
 test('a message is shown immediately and marked as sent when it is stored', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);

@@ -1,19 +1,7 @@
 // A browser that is killed and started again on its profile shows the session, the draft, the message and the reply, each once.
 
 import { expect, gate, scripted, test } from '../support/fixture.js';
-
-/** Waits until the mirror of the page's records contains `text`. From then on it survives a crash. */
-async function waitUntilMirrored(page, text) {
-  const entries = () =>
-    page.evaluate(async () => {
-      const done = (request) => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
-      const database = await done(indexedDB.open('nono'));
-      const records = await done(database.transaction('kept').objectStore('kept').getAll());
-      database.close();
-      return records.join('\n');
-    });
-  await expect.poll(entries).toContain(text);
-}
+import { waitUntilMirrored } from '../support/mirror.js';
 
 const history = async (request, name) =>
   (await (await request.get(`/api/session/${encodeURIComponent(name)}/history`)).json()).messages;

@@ -78,7 +78,7 @@ test('injections in names, personas and metadata are inert in the header, the ti
     expect(answer.ok(), userId).toBe(true);
   }
   await page.goto('/');
-  await expect(page.getByRole('button', { name: INJECTIONS[1] }).first()).toBeVisible();
+  await expect(page.getByRole('radio', { name: INJECTIONS[1] }).first()).toBeVisible();
   expect(await measureStable(page, findForeignNodes)).toEqual([]);
   await chat.sessionsButton.click();
   await expect(chat.row(names[0]).first()).toBeVisible();

@@ -32,11 +32,11 @@ test('two browsers see only their own sessions', async ({ page, browser, baseURL
 test('the page says once that the sessions belong to this browser', async ({ page, chat }) => {
   await page.goto('/');
   await expect(chat.banner('owner').getByRole('status')).toHaveText(OWNER_NOTICE);
-  await expect(page.getByText('A session belongs to this browser, lasts as long as')).toBeVisible();
+  await expect(page.getByText('which belongs to this browser, lasts as long as')).toBeVisible();
   await chat.banner('owner').getByRole('button', { name: 'Got it' }).click();
   await expect(chat.banner('owner')).toHaveCount(0);
   await page.reload();
-  await expect(page.getByText('A session belongs to this browser, lasts as long as')).toBeVisible();
+  await expect(page.getByText('which belongs to this browser, lasts as long as')).toBeVisible();
   await expect(chat.banner('owner')).toHaveCount(0);
 });
 

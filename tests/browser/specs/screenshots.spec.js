@@ -17,7 +17,7 @@ for (const colorScheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
 
       await page.goto('/');
-      await expect(page.getByRole('button', { name: 'Creative Writer' })).toBeVisible();
+      await expect(page.getByRole('radio', { name: 'Creative Writer' })).toBeVisible();
       await takeScreenshots(page, '01-welcome', colorScheme);
 
       await chat.newButton.click();

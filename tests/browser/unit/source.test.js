@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { BUILT_IN_PERSONAS } from '../../../public/js/core/personas.js';
 import {
   files as allFiles,
   importsOf,
@@ -95,7 +96,10 @@ test('the HTML has no inline script, style or handler', () => {
 const MARKDOWN = /^js\/(markdown\/|ui\/(markdown|code)\.js)|^css\/(prose|code)\.css/;
 /** Files that are loaded when the dialog for all sessions is first opened. */
 const DATA = /^js\/(core\/(session-data|data-view)|ui\/data-dialog)\.js|^css\/data\.css/;
-const isLazy = (name) => MARKDOWN.test(name) || DATA.test(name);
+/** Files that are loaded when the page is idle, or when a dialog is first opened. */
+const DIALOGS =
+  /^js\/(core\/session-filter|ui\/(new-session-dialog|sessions-dialog|session-row|data-button|signed-out))\.js|^css\/(dialogs|sessions)\.css/;
+const isLazy = (name) => MARKDOWN.test(name) || DATA.test(name) || DIALOGS.test(name);
 
 test('every module is preloaded or a script of the HTML, so that none waits for another to be parsed', () => {
   const scripts = [...read('index.html').matchAll(/<script[^>]* src="([^"]+)"/g)].map(([, name]) => name);
@@ -152,6 +156,22 @@ test('the dialog for all sessions is imported by no module that is loaded at onc
     [],
   );
   assert.equal(files.filter((name) => DATA.test(name)).length, 4);
+});
+
+test('the dialogs are imported by no module that is loaded at once', () => {
+  const eager = modules.filter((name) => !isLazy(name));
+  assert.deepEqual(
+    eager.filter((name) => importsOf(name).some((imported) => DIALOGS.test(imported))),
+    [],
+  );
+});
+
+test('the cards of the HTML are those of the built-in personas', () => {
+  const texts = [...read('index.html').matchAll(/class="persona-(?:name|description)" dir="auto">([^<]+)</g)];
+  assert.deepEqual(
+    texts.map(([, text]) => text),
+    BUILT_IN_PERSONAS.flatMap(({ name, description }) => [name, description]),
+  );
 });
 
 test('all references are relative, because the gateway serves the files under a versioned path', () => {

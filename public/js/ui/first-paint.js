@@ -1,0 +1,18 @@
+// The first paint: blocks it until the page is known to show the first screen or a session, and focuses the message box.
+// @ts-check
+
+const touch = matchMedia('(pointer: coarse)').matches;
+
+/** Returns true if a session will be opened, as core/router.js decides later. */
+function expectsSession() {
+  if (new URLSearchParams(location.search).get('session')) return true;
+  try {
+    return Object.keys(localStorage).some((key) => key === 'nono:last' || key.startsWith('nono:first:'));
+  } catch {
+    return false;
+  }
+}
+
+if (expectsSession()) document.documentElement.dataset.expects = 'session';
+// On a touch screen, the focus would open the keyboard. Keys that are typed before the other modules are loaded remain in the box.
+if (!touch) document.getElementById('message')?.focus();
