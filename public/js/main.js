@@ -11,6 +11,7 @@ import { createTabs } from './core/tabs.js';
 import { browserTimers as timers } from './core/timers.js';
 import { createAnnouncer } from './ui/announcer.js';
 import { createBanners } from './ui/banners.js';
+import { createColumnButton } from './ui/column-button.js';
 import { createComposer } from './ui/composer.js';
 import { createDialogs } from './ui/dialogs.js';
 import { find } from './ui/dom.js';
@@ -38,7 +39,7 @@ const composer = createComposer({ chat });
 const dialogs = createDialogs({ chat, newId, onDone: composer.focus });
 
 createThemeButton(find('theme-button'));
-createHeader({ chat, dialogs });
+createHeader({ chat, dialogs, onFocusLost: composer.focus });
 createWelcome({ chat, dialogs, onChoose: composer.focus });
 createMessageLog({ chat, edit: composer.edit, onAction: composer.focus });
 createToasts({ chat, onFocusLost: composer.focus });
@@ -56,7 +57,8 @@ const actions = {
 };
 createBanners({ chat, actions, onFocusLost: composer.focus });
 
-void chat.start().then(() => timers.whenIdle(dialogs.prepare));
+const column = createColumnButton({ chat, dialogs });
+void chat.start().then(() => timers.whenIdle(column.update));
 
 /** Returns a random id. `crypto.randomUUID` exists only on https and localhost, and the page may be served over plain http. */
 function newId() {

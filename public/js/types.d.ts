@@ -24,6 +24,8 @@ interface Session {
   createdAt: string;
   lastActivity: string;
   expiresAt: string;
+  /** The first words of the newest message, or an empty text. */
+  preview: string;
 }
 
 type Role = 'user' | 'assistant' | 'system';
@@ -161,7 +163,7 @@ interface Deletion {
   until: number;
 }
 
-/** The list in the Sessions dialog. Of the items that match `query`, the first `limit` are shown. */
+/** The list of sessions, in the dialog (`shown`) and next to the conversation (`docked`). Of the items that match `query`, the first `limit` are shown. */
 interface ListState {
   status: 'idle' | 'loading' | 'ready' | 'failed';
   items: Session[];
@@ -170,6 +172,7 @@ interface ListState {
   problem: ApiError | null;
   wait: Wait | null;
   shown: boolean;
+  docked: boolean;
   query: string;
   limit: number;
 }
@@ -260,6 +263,7 @@ interface Visit {
 
 interface Router {
   currentUserId(): string | null;
+  hrefOf(userId: string): string;
   navigate(userId: string | null, options?: { replace?: boolean }): void;
   leave(loginUrl: string | null): void;
   lastVisit(): Visit | null;
@@ -583,11 +587,12 @@ type ExpiryDeps = Pick<Deps, 'clock' | 'timers'> & { onRemaining: (ms: number | 
 
 interface SessionList {
   refresh(): Promise<void>;
+  refreshShown(): void;
   showMore(): void;
   search(query: string): void;
   report(call: () => Promise<unknown>): Promise<boolean>;
   remove(userId: string): void;
-  stop(): void;
+  show(viewer: 'shown' | 'docked', isShown: boolean): void;
 }
 
 type SessionActionsDeps = Pick<
@@ -602,12 +607,13 @@ interface SessionActions {
   reload(): Promise<void>;
   recreate(): Promise<void>;
   extend(): Promise<void>;
+  checkExport(userId: string): Promise<boolean>;
   remove(session: Session): void;
   undoRemoval(userId: string): Promise<void>;
 }
 
 type PageEventsDeps = Pick<Deps, 'store' | 'retrier' | 'drafts' | 'router' | 'conversation' | 'deletions'> &
-  Pick<SessionActions, 'open' | 'close'> & { live: Live; checkAccess: () => Promise<void> };
+  Pick<SessionActions, 'open' | 'close'> & { live: Live; list: SessionList; checkAccess: () => Promise<void> };
 
 type SessionDataDeps = Pick<Deps, 'api' | 'retrier' | 'timers' | 'clock'> & { onDeleted: (session: Session) => void };
 
@@ -765,7 +771,7 @@ interface RowParts {
 }
 
 /** Session id to row. The signature changes if the row must be created again. */
-type RenderedRows = Map<string, { node: HTMLElement; signature: string }>;
+type RenderedRows = Map<string, { row: SessionRow; signature: string }>;
 
 type Renderer = (tree: any) => Node;
 type AttributeValue = string | number | boolean | null | undefined;
@@ -778,15 +784,11 @@ interface DialogsDeps {
   onDone: () => void;
 }
 
-interface LoadedDialogs {
-  newSession: { open(): void };
-  sessions: { open(): void };
-}
-
 interface Dialogs {
-  prepare(): void;
+  prepareSessions(): void;
   openNew(): Promise<void>;
   openSessions(): Promise<void>;
+  openSessionMenu(button: HTMLElement): Promise<void>;
 }
 
 interface RowActions {
@@ -795,10 +797,31 @@ interface RowActions {
   discard(requestId: string): void;
 }
 
+interface SessionRow {
+  node: HTMLElement;
+  update(nowMs: number): void;
+}
+
 interface SessionRowActions {
   open(): void;
-  remove(): void;
-  onExpand(isExpanded: boolean): void;
-  exportUrl(format: string): string;
-  checkExport(): Promise<boolean>;
+  openMenu(button: HTMLElement): void;
+}
+
+interface SessionListView {
+  nodes: HTMLElement[];
+  search: HTMLInputElement;
+  currentRow(): HTMLElement | null;
+}
+
+interface SessionMenuDeps {
+  chat: Chat;
+  checkExport: (userId: string) => Promise<boolean>;
+}
+
+/** An item of a menu. With `hasResult`, the text that `act` returns is shown before the menu closes. */
+interface MenuItem {
+  label: string;
+  act: () => unknown;
+  hasResult?: boolean;
+  isDanger?: boolean;
 }

@@ -2,6 +2,8 @@
 
 const CHECKPOINT_MS = 15_000;
 const EXPIRING_MS = 120_000;
+/** Length of the preview of a session, in characters. */
+const PREVIEW_MAX = 120;
 
 /** Sends an event to all who watch a session. Returns its data. */
 export function emit(session, type, data) {
@@ -92,5 +94,7 @@ function runningTurn({ running }, offset) {
 /** Returns the fields of a session that clients see. */
 export function render({ session_id, user_id, persona, metadata, created_at, last_activity, expires_at, messages }) {
   const times = { created_at, last_activity, expires_at };
-  return { session_id, user_id, persona, metadata, ...times, message_count: messages.length };
+  const newest = messages.at(-1)?.content.replace(/\s+/g, ' ').trim();
+  const preview = newest ? { preview: [...newest].slice(0, PREVIEW_MAX).join('') } : {};
+  return { session_id, user_id, persona, metadata, ...times, message_count: messages.length, ...preview };
 }

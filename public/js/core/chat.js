@@ -6,6 +6,7 @@ import { createDeletions } from './deletions.js';
 import { createDrafts, NO_SESSION } from './drafts.js';
 import { createExpiryTimer } from './expiry.js';
 import { createFirstMessages } from './first-message.js';
+import { followOpenSession } from './list-updates.js';
 import { createLive } from './live.js';
 import { createLiveEvents } from './live-events.js';
 import { createOwnerNotice } from './owner-notice.js';
@@ -101,7 +102,8 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
     void config.ensureConfig();
     void config.loadPersonas();
     if (view === 'failed' && problem?.kind === 'unauthenticated') void sessions.reload();
-    if (sessionList.shown && sessionList.problem?.kind === 'unauthenticated') void list.refresh();
+    if ((sessionList.shown || sessionList.docked) && sessionList.problem?.kind === 'unauthenticated')
+      void list.refresh();
   }
 
   const expiry = createExpiryTimer({
@@ -124,7 +126,7 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
       const caughtUp = store.state.live === 'on' ? Promise.resolve() : conversation.catchUp();
       void caughtUp.then(turns.sync);
     }
-    if (store.state.list.shown) void list.refresh();
+    list.refreshShown();
   });
 
   async function openFirst() {
@@ -155,6 +157,7 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
       );
       turns.start();
       live.start();
+      followOpenSession({ store, list, timers });
       ownerNotice.start();
       await Promise.all([config.ensureConfig(), config.loadPersonas(), openFirst()]);
     },
@@ -169,6 +172,7 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
         conversation,
         deletions,
         live,
+        list,
         open: sessions.open,
         close,
         checkAccess: signIn.check,
@@ -186,6 +190,7 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
     signIn: signIn.open,
     dismissOwnerNotice: ownerNotice.dismiss,
 
+    hrefOf: router.hrefOf,
     exportUrl: api.exportUrl,
     /** Loads the part for all sessions at once, which few visits need. */
     async loadSessionData() {
@@ -195,6 +200,7 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
 
     /** Returns true if the session can be exported; otherwise the list shows the error, which a link alone could not. */
     checkExport: (/** @type {string} */ userId) => list.report(() => api.getSession(userId)),
+    checkOpenExport: sessions.checkExport,
 
     choosePersona: firstMessages.choosePersona,
 
@@ -222,10 +228,6 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
     showNotice: (/** @type {string} */ notice) => store.set({ notice }),
     dismissNotice: () => store.set({ notice: null }),
 
-    showList(/** @type {boolean} */ shown) {
-      store.set({ list: { ...store.state.list, shown } });
-      if (shown) void list.refresh();
-      else list.stop();
-    },
+    showList: list.show,
   };
 }

@@ -9,7 +9,7 @@
 export function listenToPage(
   scope,
   page,
-  { store, retrier, drafts, router, conversation, deletions, live, open, close, checkAccess },
+  { store, retrier, drafts, router, conversation, deletions, live, list, open, close, checkAccess },
 ) {
   store.set({ online: scope.navigator.onLine });
   scope.addEventListener('online', () => {
@@ -25,6 +25,7 @@ export function listenToPage(
     void conversation.reopen();
     live.retryNow();
     void checkAccess();
+    list.refreshShown();
   });
   live.setVisible(!page.hidden);
   page.addEventListener('visibilitychange', () => live.setVisible(!page.hidden));

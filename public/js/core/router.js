@@ -5,16 +5,20 @@ const LAST_VISIT = 'nono:last';
 
 /** @param {{scope: Pick<Window, 'location' | 'history'>, storage: Records}} deps @returns {Router} */
 export function createRouter({ scope: { location, history }, storage }) {
+  const hrefOf = (/** @type {string} */ userId) => `?${new URLSearchParams({ session: userId })}`;
   const currentUserId = () => new URLSearchParams(location.search).get('session') || null;
 
   return {
     /** Returns the user id in the address, or null. */
     currentUserId,
 
+    /** Returns the address of a session, relative to the page. */
+    hrefOf,
+
     /** Puts a session into the address; null is the welcome page. `replace` adds no entry to the browser's history. */
     navigate(userId, { replace = false } = {}) {
       if (currentUserId() === userId) return;
-      const url = `${location.pathname}${userId === null ? '' : `?${new URLSearchParams({ session: userId })}`}`;
+      const url = `${location.pathname}${userId === null ? '' : hrefOf(userId)}`;
       if (replace) history.replaceState(null, '', url);
       else history.pushState(null, '', url);
     },

@@ -93,6 +93,18 @@ export function createSessionActions({
       }
     },
 
+    /** Returns true if the open session can be exported. Shows the error otherwise. */
+    async checkExport(userId) {
+      try {
+        await retrier.run(() => api.getSession(userId));
+        return true;
+      } catch (problem) {
+        if (problem.kind === 'gone') conversation.end(userId, problem);
+        else store.set({ notice: `The session could not be exported. ${problem.explanation}` });
+        return false;
+      }
+    },
+
     /** Deletes a session once the time for undo has ended. */
     remove(session) {
       const wasOpen = store.state.session?.userId === session.userId;

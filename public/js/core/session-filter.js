@@ -38,11 +38,11 @@ export function describeCount({ count, query, status, items }, { matching }) {
 }
 
 function matches(
-  /** @type {Session} */ { userId, persona },
+  /** @type {Session} */ { userId, persona, preview },
   /** @type {string[]} */ words,
   /** @type {Persona[]} */ personas,
 ) {
-  const text = normalize(`${userId} ${personaName(personas, persona)}`);
+  const text = normalize(`${userId} ${personaName(personas, persona)} ${preview}`);
   return words.every((word) => text.includes(word));
 }
 

@@ -74,10 +74,20 @@ export function createSessionList({ api, store, retrier }) {
       if (kept.length < items.length) set({ items: kept, count: count - 1 });
     },
 
-    /** Stops loading and resets the search, after the dialog was closed. */
-    stop() {
-      loading.abort();
-      set({ wait: null, query: '', limit: PAGE_SIZE });
+    /** Loads the list for the dialog (`shown`) or the column (`docked`). The search is reset after either was closed. */
+    show(viewer, isShown) {
+      set({ [viewer]: isShown });
+      if (!isShown) {
+        loading.abort();
+        set({ wait: null, query: '', limit: PAGE_SIZE });
+      }
+      if (get().shown || get().docked) void load(null);
+    },
+
+    /** Loads a list that is in sight again, unless the user has loaded more than its first page. */
+    refreshShown() {
+      const { shown, docked, items } = get();
+      if ((shown || docked) && items.length <= PAGE_SIZE) void load(null);
     },
   };
 }

@@ -31,6 +31,7 @@ export const INITIAL_STATE = {
     problem: null,
     wait: null,
     shown: false,
+    docked: false,
     query: '',
     limit: 100,
   },
@@ -61,4 +62,5 @@ export const unknownSession = (/** @type {string} */ userId) => ({
   createdAt: '',
   lastActivity: '',
   expiresAt: '',
+  preview: '',
 });

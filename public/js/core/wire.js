@@ -15,6 +15,7 @@ export const readSession = (/** @type {any} */ wire) => ({
   createdAt: wire.created_at,
   lastActivity: wire.last_activity,
   expiresAt: wire.expires_at,
+  preview: text(wire.preview),
 });
 
 export const readCreated = (/** @type {any} */ wire) => ({ ...readSession(wire), created: wire.created === true });

@@ -1,46 +1,83 @@
-// The dialogs for sessions. They are loaded when the page is idle, or when one is first opened.
+// The dialogs and lists for sessions. They are loaded when their button is pointed at or focused, or when they are needed.
 // @ts-check
 
+import { find } from './dom.js';
 import { loadSheet } from './style-sheet.js';
 
 const LOAD_ERROR = 'This part of the page could not be loaded. Please try again.';
 
 /** @param {DialogsDeps} deps @returns {Dialogs} */
 export function createDialogs({ chat, newId, onDone }) {
-  /** @type {Promise<LoadedDialogs> | null} */
-  let loading = null;
+  const sheet = once(() => loadSheet('../../css/dialogs.css'));
 
-  async function load() {
-    const [{ createNewSessionDialog }, { createSessionsDialog }] = await Promise.all([
-      import('./new-session-dialog.js'),
+  const newSession = once(async () => {
+    const [{ createNewSessionDialog }] = await Promise.all([import('./new-session-dialog.js'), sheet()]);
+    return createNewSessionDialog({ chat, newId, onDone });
+  });
+
+  const sessions = once(async () => {
+    const [{ createSessionsDialog }, { createSessionColumn }, { openSessionMenu }] = await Promise.all([
       import('./sessions-dialog.js'),
-      loadSheet('../../css/dialogs.css'),
+      import('./session-column.js'),
+      import('./session-menu.js'),
+      sheet(),
       loadSheet('../../css/sessions.css'),
+      loadSheet('../../css/column.css'),
+      loadSheet('../../css/menu.css'),
     ]);
-    const newSession = createNewSessionDialog({ chat, newId, onDone });
-    return { newSession, sessions: createSessionsDialog({ chat, openNew: newSession.open, onSwitch: onDone }) };
+    createSessionColumn({ chat, onOpen: onDone });
+    return { ...createSessionsDialog({ chat, openNew, onSwitch: onDone }), openSessionMenu };
+  });
+
+  const openNew = () => show(newSession, (dialog) => dialog.open());
+
+  /**
+   * Shows a part of the page once it is loaded.
+   *
+   * @template Part
+   * @param {() => Promise<Part>} load
+   * @param {(part: Part) => void} use
+   */
+  async function show(load, use) {
+    const part = await load().catch(() => chat.showNotice(LOAD_ERROR));
+    if (part) use(part);
   }
 
-  function ensureLoaded() {
+  // An error is reported when the part is used.
+  const prepare = (/** @type {() => Promise<unknown>} */ load) => void load().catch(() => {});
+  for (const [id, load] of /** @type {const} */ ([
+    ['new-button', newSession],
+    ['sessions-button', sessions],
+    ['session-menu-button', sessions],
+  ]))
+    for (const type of ['pointerenter', 'focus']) find(id).addEventListener(type, () => prepare(load));
+
+  return {
+    openNew,
+    prepareSessions: () => prepare(sessions),
+    openSessions: () => show(sessions, (dialog) => dialog.open()),
+    openSessionMenu: (button) =>
+      show(sessions, ({ openSessionMenu }) => {
+        const { session } = chat.store.state;
+        if (session) openSessionMenu(button, session, { chat, checkExport: chat.checkOpenExport });
+      }),
+  };
+}
+
+/**
+ * Returns a function that calls `load` once, and again if it has failed.
+ *
+ * @template Result
+ * @param {() => Promise<Result>} load
+ */
+function once(load) {
+  /** @type {Promise<Result> | null} */
+  let loading = null;
+  return () => {
     loading ??= load().catch((problem) => {
       loading = null;
       throw problem;
     });
     return loading;
-  }
-
-  async function open(/** @type {(dialogs: LoadedDialogs) => void} */ show) {
-    try {
-      show(await ensureLoaded());
-    } catch {
-      chat.showNotice(LOAD_ERROR);
-    }
-  }
-
-  return {
-    /** Loads the dialogs before they are needed. An error is reported when one is opened. */
-    prepare: () => void ensureLoaded().catch(() => {}),
-    openNew: () => open(({ newSession }) => newSession.open()),
-    openSessions: () => open(({ sessions }) => sessions.open()),
   };
 }

@@ -13,6 +13,18 @@ function expectsSession() {
   }
 }
 
-if (expectsSession()) document.documentElement.dataset.expects = 'session';
+/** Returns the stored state of the list next to the conversation, which ui/column-button.js has stored, or null. */
+function storedColumn() {
+  try {
+    return localStorage.getItem('nono-column');
+  } catch {
+    return null;
+  }
+}
+
+const { dataset } = document.documentElement;
+// A first visit begins without the list, which is shown with the first conversation.
+dataset.column = storedColumn() ?? (expectsSession() ? 'open' : 'auto');
+if (expectsSession()) dataset.expects = 'session';
 // On a touch screen, the focus would open the keyboard. Keys that are typed before the other modules are loaded remain in the box.
 if (!touch) document.getElementById('message')?.focus();

@@ -4,16 +4,23 @@
 import { personaName } from '../core/personas.js';
 import { find, setText } from './dom.js';
 
-/** @param {{chat: Chat, dialogs: Dialogs}} deps */
-export function createHeader({ chat, dialogs }) {
+/** @param {{chat: Chat, dialogs: Dialogs, onFocusLost: () => void}} deps `onFocusLost` is called when the menu's button is hidden */
+export function createHeader({ chat, dialogs, onFocusLost }) {
   find('new-button').addEventListener('click', () => void dialogs.openNew());
   find('sessions-button').addEventListener('click', () => void dialogs.openSessions());
 
-  chat.store.watch(['config', 'session', 'personas'], ({ config, session, personas }) => {
+  const menu = find('session-menu-button');
+  menu.addEventListener('click', () => void dialogs.openSessionMenu(menu));
+
+  chat.store.watch(['config', 'session', 'view', 'personas'], ({ config, session, view, personas }) => {
     const title = config?.title || 'Nono Chat Bot';
     setText(find('title'), title);
     setText(find('powered-by'), config?.poweredBy ? `Powered by ${config.poweredBy}` : 'Powered by Nono');
     find('current-user').hidden = !session;
+    const hadFocus = document.activeElement === menu;
+    menu.hidden = view !== 'open';
+    if (hadFocus && menu.hidden) onFocusLost();
+    menu.setAttribute('aria-label', `Actions for session ${session?.userId}`);
     setText(find('user-id'), session?.userId ?? '');
     find('user-id').title = session?.userId ?? '';
     setText(find('persona'), session?.persona ? personaName(personas, session.persona) : '');

@@ -1,92 +1,79 @@
-// A row of the Sessions dialog: opens, exports or deletes a session, or undoes its deletion.
+// A row of a list of sessions: a link that opens the session, and its menu; or an undo of its deletion.
 // @ts-check
 
-import { formatDayAndTime, formatFull } from '../core/format-time.js';
-import { element } from './dom.js';
+import { formatAge, formatRemaining } from '../core/format-relative.js';
+import { formatFull } from '../core/format-time.js';
+import { element, setText } from './dom.js';
+import { sessionMenuLabel } from './session-menu.js';
 
-const EXPORT_FORMATS = [
-  ['markdown', 'Markdown'],
-  ['json', 'JSON'],
-];
+const NO_MESSAGES = 'No messages yet';
 
 /**
+ * Creates the row of a session. `update` shows the times as they are at a time of the server's clock.
+ *
  * @param {Session} session
- * @param {{isCurrent: boolean, persona: string, isExpanded: boolean}} options `isExpanded` shows the export options
+ * @param {{isCurrent: boolean, persona: string, href: string}} options
  * @param {SessionRowActions} actions
+ * @returns {SessionRow}
  */
-export function createSessionRow(session, { isCurrent, persona, isExpanded }, actions) {
-  const { open, remove, onExpand } = actions;
-  const { userId, messageCount, createdAt, lastActivity } = session;
+export function createSessionRow(session, { isCurrent, persona, href }, { open, openMenu }) {
+  const { userId, messageCount, createdAt, lastActivity, expiresAt, preview } = session;
   const count = messageCount === 1 ? '1 message' : `${messageCount} messages`;
   const badge = isCurrent ? element('span', { class: 'badge' }, 'Current') : null;
-  const openButton = element(
-    'button',
-    { type: 'button', class: 'session-open', 'aria-current': isCurrent ? 'true' : null, on: { click: open } },
-    element('span', { class: 'session-name' }, element('bdi', {}, userId), badge),
+  const left = element('time', { class: 'session-left', datetime: expiresAt, title: formatFull(expiresAt) });
+  const created = element('time', { datetime: createdAt, title: formatFull(createdAt) });
+  const active = element('time', { datetime: lastActivity, title: formatFull(lastActivity) });
+  const link = element(
+    'a',
+    { class: 'session-open', href, title: `${persona} · ${count}`, 'aria-current': isCurrent ? 'true' : null },
+    element('span', { class: 'session-name', dir: 'auto', title: userId }, userId),
+    badge,
     element('span', { class: 'session-persona' }, element('bdi', {}, persona), ' · ', element('bdi', {}, count)),
-    element('span', { class: 'session-times' }, 'Created ', createTime(createdAt)),
-    element('span', { class: 'session-times' }, 'Last activity ', createTime(lastActivity)),
+    left,
+    element(
+      'span',
+      { class: preview ? 'session-preview' : 'session-preview none', dir: 'auto' },
+      preview || NO_MESSAGES,
+    ),
+    element('span', { class: 'session-times' }, 'created ', created, ' · active ', active),
   );
-  const links = createExportLinks(session, isExpanded, actions);
-  const expands = { 'aria-expanded': String(isExpanded), 'aria-controls': links.id };
-  const button = { type: 'button', class: 'button quiet muted small' };
-  const exportButton = element('button', { ...button, 'aria-label': `Export session ${userId}`, ...expands }, 'Export');
-  exportButton.addEventListener('click', () => {
-    links.hidden = !links.hidden;
-    exportButton.setAttribute('aria-expanded', String(!links.hidden));
-    onExpand(!links.hidden);
+  link.addEventListener('click', (event) => {
+    // Another tab or window is opened by the browser.
+    if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    open();
   });
-  const removal = {
-    class: 'button quiet muted danger small',
-    'aria-label': `Delete session ${userId}`,
-    on: { click: remove },
+  const menu = element(
+    'button',
+    {
+      type: 'button',
+      class: 'button icon session-menu',
+      title: 'Copy link, export, delete',
+      'aria-label': sessionMenuLabel(userId),
+      'aria-haspopup': 'menu',
+      'aria-expanded': 'false',
+    },
+    element('span', { class: 'dots', 'aria-hidden': 'true' }),
+  );
+  menu.addEventListener('click', () => openMenu(menu));
+  return {
+    node: element('li', { class: isCurrent ? 'session current' : 'session', 'data-user': userId }, link, menu),
+    update(nowMs) {
+      setText(left, formatRemaining(expiresAt, nowMs));
+      setText(created, formatAge(createdAt, nowMs));
+      setText(active, formatAge(lastActivity, nowMs));
+    },
   };
-  const buttons = element(
-    'div',
-    { class: 'session-actions' },
-    exportButton,
-    element('button', { ...button, ...removal }, 'Delete'),
-  );
-  return element(
-    'li',
-    { class: isCurrent ? 'session current' : 'session', 'data-user': userId },
-    element('div', { class: 'session-main' }, openButton, buttons),
-    links,
-  );
 }
 
 /** Creates the row of a session whose deletion can be undone. */
 export function createDeletedRow(/** @type {Session} */ { userId }, /** @type {() => void} */ undo) {
-  return element(
+  const node = element(
     'li',
     { class: 'session deleted', 'data-user': userId },
     element('span', { class: 'session-deleted' }, element('bdi', {}, userId), ' was deleted.'),
     element('span', { class: 'countdown', 'data-undo': userId, role: 'timer', 'aria-live': 'off' }),
     element('button', { type: 'button', class: 'button small', on: { click: undo } }, 'Undo'),
   );
+  return { node, update: () => {} };
 }
-
-/** Creates download links. The browser saves each file under the name that the service sends. */
-function createExportLinks(
-  /** @type {Session} */ session,
-  /** @type {boolean} */ shown,
-  /** @type {Pick<SessionRowActions, 'exportUrl' | 'checkExport'>} */ { exportUrl, checkExport },
-) {
-  async function download(/** @type {Event} */ event, /** @type {string} */ href) {
-    event.preventDefault();
-    // This link is not in the document, so its click is not checked again.
-    if (await checkExport()) element('a', { href, download: true }).click();
-  }
-
-  const links = EXPORT_FORMATS.map(([format, label]) => {
-    const name = `Export ${session.userId} as ${label}`;
-    const href = exportUrl(format);
-    const on = { click: (/** @type {Event} */ event) => void download(event, href) };
-    return element('a', { class: 'button small', href, download: true, 'aria-label': name, on }, label);
-  });
-  const id = `export ${session.sessionId}`.replace(/\s/g, '_');
-  return element('div', { class: 'export-links', id, hidden: !shown }, 'Save as', ...links);
-}
-
-const createTime = (/** @type {string} */ iso) =>
-  element('time', { datetime: iso, title: formatFull(iso) }, formatDayAndTime(iso, Date.now()));

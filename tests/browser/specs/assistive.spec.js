@@ -70,27 +70,27 @@ test('the accessibility tree of the Sessions dialog has a list for each day', as
     - dialog "Manage Sessions":
       - heading "Manage Sessions" [level=2]
       - status: /\\d+ sessions/
+      - search:
+        - searchbox "Search sessions"
       - heading "Today" [level=3]
       - list "Today":
         - listitem:
-          - button /^${name} Current Default Assistant · 0 messages Created today, \\d\\d:\\d\\d Last activity today, \\d\\d:\\d\\d$/
-          - button "Export session ${name}"
-          - button "Delete session ${name}"
+          - link /^${name} Current Default Assistant · 0 messages ends in 60 min No messages yet created just now · active just now$/
+          - button "Actions for session ${name}"
         - listitem:
-          - button /^${name} other Creative Writer · 2 messages/
-          - button "Export session ${name} other"
-          - button "Delete session ${name} other"
+          - link /^${name} other Creative Writer · 2 messages ends in 60 min/
+          - button "Actions for session ${name} other"
       - button "Close"
       - button "New Session"
   `);
-  await expect(chat.row('Current').getByRole('button').first()).toHaveAttribute('aria-current', 'true');
+  await expect(chat.link('Current')).toHaveAttribute('aria-current', 'true');
 });
 
 test('changes in a dialog are announced in the dialog', async ({ page, chat, name }) => {
   await page.goto('/');
   await chat.create(name);
   await chat.sessionsButton.click();
-  await chat.row('Current').getByRole('button', { name: 'Delete session' }).click();
+  await chat.choose('Current', 'Delete');
   await expect(chat.sessionsDialog.locator('.announcer')).toHaveText(
     `Session of ${name} deleted. Undo is available for 10 seconds.`,
   );
@@ -146,9 +146,11 @@ for (const [what, size] of [
     await expect(chat.sendButton).toBeInViewport({ ratio: 1 });
     await chat.sessionsButton.click();
     await expect(chat.row(name)).toBeVisible();
-    await chat.row(name).getByRole('button', { name: 'Export session' }).click();
-    await expect(chat.row(name).getByRole('link')).toHaveCount(2);
     await check(page, 'Sessions dialog');
+    await expect((await chat.openMenu(name)).getByRole('menuitem', { name: 'Delete' })).toBeInViewport({ ratio: 1 });
+    await check(page, 'menu of a session');
+    await page.keyboard.press('Escape');
+    await expect(page.getByRole('menu')).toHaveCount(0);
     await expect(chat.sessionsDialog.getByRole('button', { name: 'Close' })).toBeInViewport({ ratio: 1 });
     await page.keyboard.press('Escape');
     await chat.newButton.click();

@@ -10,10 +10,7 @@ test('a deletion can be undone within ten seconds', async ({ page, chat, name })
   await chat.sessionsButton.click();
   await expect(chat.row(name)).toContainText('Current');
   await stopClock(page);
-  await chat
-    .row(name)
-    .getByRole('button', { name: `Delete session ${name}` })
-    .click();
+  await chat.choose(name, 'Delete');
   await expect(chat.row(name)).toContainText('was deleted');
   await page.clock.runFor(9_000);
   await expect(chat.row(name).getByRole('button', { name: 'Undo' })).toBeFocused();
@@ -29,7 +26,7 @@ test('the session is deleted permanently when the time for undo ends', async ({ 
   await chat.sessionsButton.click();
   await expect(chat.row(name)).toContainText('Current');
   await stopClock(page);
-  await chat.row(name).getByRole('button', { name: 'Delete session' }).click();
+  await chat.choose(name, 'Delete');
   await chat.sessionsDialog.getByRole('button', { name: 'Close' }).click();
   await expect(page.locator('.toast')).toContainText(`Session of ${name} was deleted.`);
   await page.clock.runFor(9_000);
@@ -46,7 +43,7 @@ test('leaving the page before the time for undo ends deletes the session', async
   await page.goto('/');
   await chat.create(name);
   await chat.sessionsButton.click();
-  await chat.row(name).getByRole('button', { name: 'Delete session' }).click();
+  await chat.choose(name, 'Delete');
   await page.goto('about:blank');
   await expect.poll(async () => (await request.get(`/api/session/${encodeURIComponent(name)}`)).status()).toBe(404);
 });
@@ -59,7 +56,7 @@ test('undo in the toast opens the session again', async ({ page, chat, name }) =
   await chat.sessionsButton.click();
   await expect(chat.row(name)).toContainText('Current');
   await stopClock(page);
-  await chat.row(name).getByRole('button', { name: 'Delete session' }).click();
+  await chat.choose(name, 'Delete');
   await page.keyboard.press('Escape');
   await page.locator('.toast').getByRole('button', { name: 'Undo' }).click();
   await expect(chat.userMessage('do not lose me')).toBeVisible();

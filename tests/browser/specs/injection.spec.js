@@ -83,7 +83,8 @@ test('injections in names, personas and metadata are inert in the header, the ti
   await chat.sessionsButton.click();
   await expect(chat.row(names[0]).first()).toBeVisible();
   expect(await measureStable(page, findForeignNodes)).toEqual([]);
-  await chat.sessionsDialog.getByRole('button', { name: `Delete session ${names[1]}` }).click();
+  await chat.sessionsDialog.getByRole('button', { name: `Actions for session ${names[1]}` }).click();
+  await page.getByRole('menuitem', { name: 'Delete' }).click();
   await page.keyboard.press('Escape');
   await expect(page.locator('.toast')).toContainText(names[1]);
   await page.goto(pathOf(names[2]));

@@ -64,7 +64,7 @@ test('a first visit transfers at most 60 KB, and at most 100 KB with a reply tha
   expect(transfers.paths().filter((path) => path.includes('/vendor/'))).toEqual([]);
   const first_visit = expectWeight(transfers, 60, 'first visit');
   await chat.sessionsButton.click();
-  await chat.row(name).getByRole('button').first().click();
+  await chat.link(name).click();
   await expect(page.locator('.code code:has(span)')).toHaveCount(3);
   await transfers.ended();
   const with_code = expectWeight(transfers, 100, 'with a reply in three languages');

@@ -32,7 +32,10 @@ export async function withSlowClock(page, task) {
 }
 
 /**
- * Leaves new event streams of the page without a response. A clock that is set forward ends the open one, and the server's time in
- * the next one would correct it.
+ * Leaves new event streams of the page, and lists of sessions, without a response. A clock that is set forward ends the open stream,
+ * and the server's time in the next response would correct it.
  */
-export const holdEvents = (page) => page.route('**/events*', () => {});
+export async function holdEvents(page) {
+  await page.route('**/events*', () => {});
+  await page.route('**/sessions?*', () => {});
+}

@@ -182,6 +182,25 @@ export class Chat {
     return this.sessionsDialog.getByRole('listitem').filter({ hasText: name });
   }
 
+  /** Returns the link of a row. */
+  link(name) {
+    return this.row(name).getByRole('link');
+  }
+
+  /** Opens the menu of a row. Returns it. */
+  async openMenu(name) {
+    await this.row(name)
+      .getByRole('button', { name: /^Actions for session/ })
+      .click();
+    return this.page.getByRole('menu');
+  }
+
+  /** Chooses an action in the menu of a row. */
+  async choose(name, action) {
+    const menu = await this.openMenu(name);
+    await menu.getByRole('menuitem', { name: action }).click();
+  }
+
   /** Responds to calls whose path matches with an error, `times` times. All other calls reach the program. */
   async failCalls(
     path,

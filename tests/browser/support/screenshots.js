@@ -21,8 +21,8 @@ export const TALK = [
 ];
 
 /** Takes screenshots of a state in all widths. */
-export async function takeScreenshots(page, state, colorScheme) {
-  for (const width of WIDTHS) {
+export async function takeScreenshots(page, state, colorScheme, widths = WIDTHS) {
+  for (const width of widths) {
     await page.setViewportSize({ width, height: HEIGHT });
     await waitForStableLayout(page);
     await page.screenshot({ path: `${FOLDER}${state}-${colorScheme}-${width}.png` });

@@ -113,7 +113,7 @@ test('a session that has ended keeps its messages, and recreating it sends the u
 test('a deletion is sent after exactly ten seconds', async () => {
   const { chat, timers, sessions } = open({ Ada: ['a'], Grace: ['g'] }, { search: '?session=Ada' });
   await chat.start();
-  chat.showList(true);
+  chat.showList('shown', true);
   await settle();
   chat.removeSession(chat.store.state.list.items[1]);
   await timers.advance(9_999);

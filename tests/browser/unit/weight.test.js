@@ -8,9 +8,9 @@ import { files, readServed } from '../support/page-source.js';
 const MARKDOWN = /^vendor\/|^js\/markdown\/|^js\/ui\/(markdown|code)\.js$|^css\/(prose|code)\.css$/;
 /** The dialog for all sessions, which few visits load. */
 const DATA = /^js\/(core\/(session-data|data-view)|ui\/data-dialog)\.js$|^css\/data\.css$/;
-/** The dialogs for sessions, which are loaded when the page is idle. */
+/** The dialogs and lists for sessions, which are loaded when they are needed. */
 const DIALOGS =
-  /^js\/(core\/session-filter|ui\/(new-session-dialog|sessions-dialog|session-row|data-button|signed-out))\.js|^css\/(dialogs|sessions)\.css/;
+  /^js\/(core\/(session-filter|format-relative)|ui\/(new-session-dialog|session(s-dialog|-[a-z-]+)|menu|copy-text|data-button|signed-out))\.js|^css\/(dialogs|sessions|column|menu)\.css/;
 /** Languages of a typical reply. Every other language is loaded when a reply needs it. */
 const COMMON = ['javascript', 'python', 'bash'].map((language) => `vendor/highlight/languages/${language}.js`);
 
