@@ -17,6 +17,7 @@ import { createDialogs } from './ui/dialogs.js';
 import { find } from './ui/dom.js';
 import { createHeader } from './ui/header.js';
 import { createMessageLog } from './ui/message-log.js';
+import { createShortcuts } from './ui/shortcuts.js';
 import { createThemeButton } from './ui/theme.js';
 import { createToasts } from './ui/toasts.js';
 import { createWelcome } from './ui/welcome.js';
@@ -38,6 +39,7 @@ chat.listen(window, document);
 const composer = createComposer({ chat });
 const dialogs = createDialogs({ chat, newId, onDone: composer.focus });
 
+createShortcuts({ chat, dialogs });
 createThemeButton(find('theme-button'));
 createHeader({ chat, dialogs, onFocusLost: composer.focus });
 createWelcome({ chat, dialogs, onChoose: composer.focus });

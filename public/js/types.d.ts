@@ -788,6 +788,8 @@ interface Dialogs {
   prepareSessions(): void;
   openNew(): Promise<void>;
   openSessions(): Promise<void>;
+  searchSessions(): Promise<void>;
+  openKeys(): Promise<void>;
   openSessionMenu(button: HTMLElement): Promise<void>;
 }
 

@@ -30,6 +30,7 @@ const TYPES = {
   '.css': 'text/css',
   '.js': 'text/javascript',
   '.svg': 'image/svg+xml',
+  '.png': 'image/png',
 };
 
 export const CSP =

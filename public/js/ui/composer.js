@@ -2,9 +2,11 @@
 // @ts-check
 
 import { NO_SESSION } from '../core/drafts.js';
+import { buildRows } from '../core/message-rows.js';
 import { disclaimerFor } from '../core/personas.js';
 import { resolveLimits, validateMessage } from '../core/validation.js';
 import { find, findButton, findInput, setFieldError, setText } from './dom.js';
+import { createFileGuard } from './file-guard.js';
 
 const HINT = 'Enter sends, Shift+Enter starts a new line.';
 const REPLYING_HINT = 'A message that you send now waits until this reply is complete.';
@@ -67,6 +69,27 @@ export function createComposer({ chat }) {
     field.focus();
   }
 
+  /** Puts the last message of the user back into the box, if it is not sent yet. */
+  function takeBack(/** @type {KeyboardEvent} */ event) {
+    const last = buildRows(chat.store.state, Date.now()).findLast(({ role }) => role === 'user');
+    if (!last?.requestId || (last.state !== 'queued' && last.state !== 'failed')) return;
+    event.preventDefault();
+    edit(last.requestId);
+  }
+
+  function adaptToTouch() {
+    field.enterKeyHint = touch.matches ? 'enter' : 'send';
+    // The hint about Enter is hidden on touch screens, and must not be read there.
+    const described = touch.matches ? 'message-error disclaimer' : 'message-error disclaimer message-hint';
+    field.setAttribute('aria-describedby', described);
+  }
+  adaptToTouch();
+  touch.addEventListener('change', adaptToTouch);
+  createFileGuard(field, (reason) => {
+    showError(reason);
+    focus();
+  });
+
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     submit();
@@ -81,6 +104,7 @@ export function createComposer({ chat }) {
   field.addEventListener('keydown', (event) => {
     // In Safari, the Enter that ends a composition has keyCode 229 and `isComposing` false.
     if (event.isComposing || event.keyCode === 229) return;
+    if (event.key === 'ArrowUp' && field.value === '') takeBack(event);
     if (event.key !== 'Enter' || event.shiftKey || event.altKey || event.metaKey || touch.matches) return;
     event.preventDefault();
     submit();

@@ -29,6 +29,15 @@ export function createDialogs({ chat, newId, onDone }) {
     return { ...createSessionsDialog({ chat, openNew, onSwitch: onDone }), openSessionMenu };
   });
 
+  const keys = once(async () => {
+    const [{ createKeysDialog }] = await Promise.all([
+      import('./keys-dialog.js'),
+      sheet(),
+      loadSheet('../../css/keys.css'),
+    ]);
+    return createKeysDialog();
+  });
+
   const openNew = () => show(newSession, (dialog) => dialog.open());
 
   /**
@@ -56,6 +65,8 @@ export function createDialogs({ chat, newId, onDone }) {
     openNew,
     prepareSessions: () => prepare(sessions),
     openSessions: () => show(sessions, (dialog) => dialog.open()),
+    searchSessions: () => show(sessions, (dialog) => dialog.search()),
+    openKeys: () => show(keys, (dialog) => dialog.open()),
     openSessionMenu: (button) =>
       show(sessions, ({ openSessionMenu }) => {
         const { session } = chat.store.state;

@@ -1,14 +1,16 @@
-// The header: the title, the model, the open session and the buttons. Sets the document's title too.
+// The header: the title, the model, the open session and the buttons. Sets the title of the tab too.
 // @ts-check
 
 import { personaName } from '../core/personas.js';
 import { find, setText } from './dom.js';
+import { createTabTitle } from './tab-title.js';
 
 /** @param {{chat: Chat, dialogs: Dialogs, onFocusLost: () => void}} deps `onFocusLost` is called when the menu's button is hidden */
 export function createHeader({ chat, dialogs, onFocusLost }) {
   find('new-button').addEventListener('click', () => void dialogs.openNew());
   find('sessions-button').addEventListener('click', () => void dialogs.openSessions());
 
+  const tab = createTabTitle(chat);
   const menu = find('session-menu-button');
   menu.addEventListener('click', () => void dialogs.openSessionMenu(menu));
 
@@ -24,6 +26,6 @@ export function createHeader({ chat, dialogs, onFocusLost }) {
     setText(find('user-id'), session?.userId ?? '');
     find('user-id').title = session?.userId ?? '';
     setText(find('persona'), session?.persona ? personaName(personas, session.persona) : '');
-    document.title = session ? `${session.userId} · ${title}` : title;
+    tab.set(session ? `${session.userId} · ${title}` : title);
   });
 }

@@ -36,13 +36,23 @@ export function createSessionsDialog({ chat, openNew, onSwitch }) {
     setText(find('session-count'), list.items.length > 0 ? describeCount(list, filtered) : '');
   });
 
+  function show() {
+    chat.showList('shown', true);
+    if (!dialog.open) dialog.showModal();
+  }
+
   return {
-    /** Opens the dialog with the focus in the search, or else on the current row. */
+    /** Opens the dialog with the focus in the search, or on a touch screen on the current row. */
     open() {
-      chat.showList('shown', true);
-      if (!dialog.open) dialog.showModal();
+      show();
       if (touch.matches) (view.currentRow() ?? find('sessions-close')).focus();
       else view.search.focus();
+    },
+
+    /** Opens the dialog, unless it is open, with the focus in the search. */
+    search() {
+      show();
+      view.search.focus();
     },
   };
 }

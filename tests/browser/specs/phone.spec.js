@@ -54,3 +54,33 @@ test('the message box remains visible when the keyboard takes half of the screen
   await expect(chat.sendButton).toBeInViewport({ ratio: 1 });
   await expect(chat.rows.last()).toBeInViewport();
 });
+
+test('with the keyboard shown, the header, the note and Send leave half of the height to the conversation', async ({
+  page,
+  chat,
+  name,
+  request,
+}) => {
+  await createFilled(request, name, 20, { persona: 'mental_health_nurse' });
+  await page.setViewportSize({ width: 360, height: 400 });
+  await page.goto(pathOf(name));
+  await expect(chat.rows).toHaveCount(20);
+  await expect(page.locator('#disclaimer')).toBeVisible();
+  await waitForStableLayout(page);
+  const height = (selector) => page.locator(selector).evaluate((node) => node.getBoundingClientRect().height);
+  await expect.poll(() => height('#log')).toBeGreaterThanOrEqual(400 * 0.5);
+  await expect.poll(() => height('.header')).toBeLessThanOrEqual(56);
+  await expect.poll(() => height('#disclaimer')).toBeLessThanOrEqual(28);
+  for (const button of [chat.newButton, chat.sessionsButton, chat.sendButton])
+    await expect(button).toBeInViewport({ ratio: 1 });
+  await expect(chat.user).toBeInViewport({ ratio: 1 });
+});
+
+test('the key of the keyboard is the one for a new line, and the hint about Enter is not read', async ({
+  page,
+  chat,
+}) => {
+  await page.goto('/');
+  await expect(chat.message).toHaveAttribute('enterkeyhint', 'enter');
+  await expect(chat.message).not.toHaveAccessibleDescription(/Enter sends/);
+});

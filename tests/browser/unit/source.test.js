@@ -98,7 +98,7 @@ const MARKDOWN = /^js\/(markdown\/|ui\/(markdown|code)\.js)|^css\/(prose|code)\.
 const DATA = /^js\/(core\/(session-data|data-view)|ui\/data-dialog)\.js|^css\/data\.css/;
 /** Files that are loaded when a dialog is first opened, or when the list next to the conversation is shown. */
 const DIALOGS =
-  /^js\/(core\/(session-filter|format-relative)|ui\/(new-session-dialog|session(s-dialog|-[a-z-]+)|menu|copy-text|data-button|signed-out))\.js|^css\/(dialogs|sessions|column|menu)\.css/;
+  /^js\/(core\/(session-filter|format-relative)|ui\/(new-session-dialog|keys-dialog|session(s-dialog|-[a-z-]+)|menu|copy-text|data-button|signed-out))\.js|^css\/(dialogs|sessions|column|menu|keys)\.css/;
 const isLazy = (name) => MARKDOWN.test(name) || DATA.test(name) || DIALOGS.test(name);
 
 test('every module is preloaded or a script of the HTML, so that none waits for another to be parsed', () => {
