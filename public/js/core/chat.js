@@ -5,7 +5,7 @@ import { createConversation } from './conversation.js';
 import { createDeletions } from './deletions.js';
 import { createDrafts, NO_SESSION } from './drafts.js';
 import { createExpiryTimer } from './expiry.js';
-import { createFirstMessages } from './first-message.js';
+import { createFirstMessages, FIRST_MESSAGES } from './first-message.js';
 import { followOpenSession } from './list-updates.js';
 import { createLive } from './live.js';
 import { createLiveEvents } from './live-events.js';
@@ -22,7 +22,8 @@ import { createTurnController } from './turn-controller.js';
 
 /** @param {ChatDeps} deps */
 export function createChat({ api, clock, tabs, storage, router, timers, newId, random = Math.random }) {
-  const store = createStore(initialState(router.currentUserId() ?? router.lastVisit()));
+  const expected = router.currentUserId() ?? router.lastVisit() ?? storage.keys(FIRST_MESSAGES)[0];
+  const store = createStore(initialState(expected));
   const drafts = createDrafts({ storage, timers });
   const retrier = createRetrier({
     timers,

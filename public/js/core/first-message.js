@@ -6,7 +6,8 @@ import { automaticName, createUnderFreeName } from './automatic-name.js';
 import { NO_SESSION } from './drafts.js';
 import { unknownSession } from './state.js';
 
-const PREFIX = 'nono:first:';
+/** Prefix of the stored messages. A page that finds one does not begin with the first screen. */
+export const FIRST_MESSAGES = 'nono:first:';
 const PERSONA = 'nono:persona';
 const TTL_MS = 7 * 24 * 60 * 60 * 1000;
 
@@ -34,14 +35,14 @@ export function createFirstMessages({
 
   function save(/** @type {FirstMessage} */ message) {
     messages.set(message.requestId, message);
-    storage.write(PREFIX + message.requestId, message);
+    storage.write(FIRST_MESSAGES + message.requestId, message);
     if (shownId() === message.requestId) show(message);
     return message;
   }
 
   function remove(/** @type {string} */ requestId) {
     messages.delete(requestId);
-    storage.remove(PREFIX + requestId);
+    storage.remove(FIRST_MESSAGES + requestId);
   }
 
   /** Shows the message in a conversation whose session is being created. */
@@ -99,7 +100,7 @@ export function createFirstMessages({
   return {
     /** Reads the messages of an earlier visit and the persona that was chosen in it. */
     restore() {
-      for (const key of storage.keys(PREFIX)) {
+      for (const key of storage.keys(FIRST_MESSAGES)) {
         const stored = storage.read(key);
         if (Date.parse(stored?.createdAt) > timers.now() - TTL_MS) messages.set(stored.requestId, stored);
         else storage.remove(key);

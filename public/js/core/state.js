@@ -40,13 +40,13 @@ export const INITIAL_STATE = {
 };
 
 /**
- * Returns the state of a page that opens a session, if one was visited. Its first screen does not flash before.
+ * Returns the state in which a page starts. The first screen does not flash if a session is expected to be opened.
  *
  * @returns {State}
  */
-export const initialState = (/** @type {unknown} */ visited) => ({
+export const initialState = (/** @type {unknown} */ expected) => ({
   ...INITIAL_STATE,
-  view: visited ? 'loading' : 'welcome',
+  view: expected ? 'loading' : 'welcome',
 });
 
 /**

@@ -106,6 +106,7 @@ test('a reload while the session is created goes on with the same request ids', 
   void before.chat.send('Hello');
   await settle();
   const after = openRecorded({ map });
+  assert.equal(after.chat.store.state.view, 'loading');
   await after.chat.start();
   await settle();
   assert.deepEqual(after.calls, [
