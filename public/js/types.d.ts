@@ -760,6 +760,12 @@ interface Block {
   nodes: Node[];
 }
 
+/** An element of Markdown that is not made of its attributes and children only. */
+interface SpecialElement {
+  create(): HTMLElement;
+  update(node: HTMLElement, tree: TreeNode, complete: boolean): void;
+}
+
 /** The elements of a message's row that change, and the row that they show. */
 interface RowParts {
   author: HTMLElement;
@@ -773,7 +779,6 @@ interface RowParts {
 /** Session id to row. The signature changes if the row must be created again. */
 type RenderedRows = Map<string, { row: SessionRow; signature: string }>;
 
-type Renderer = (tree: any) => Node;
 type AttributeValue = string | number | boolean | null | undefined;
 type Listeners = Record<string, (event: Event) => void>;
 

@@ -10,6 +10,10 @@ const MAX_DEPTH = 24;
 const RIGHT_TO_LEFT =
   /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
 
+/** Letters that do not tell the direction of a text: those of tasks, code and addresses. */
+const NOT_TEXT =
+  /^[ >]*(?:[-*+]|\d+[.)])[ \t]+\[[xX]\]|(\x60{3,})[\s\S]*?(?:\1|$)|\x60[^\x60\n]+\x60|\]\([^)\s]*\)|https?:\S+/gm;
+
 /** Renders one block. */
 export const renderBlock = (/** @type {Token} */ token) => renderToken(token, 0);
 
@@ -31,7 +35,7 @@ function container(
   /** @type {Attributes} */ attributes,
   /** @type {Tree[]} */ children,
 ) {
-  const letter = /\p{L}/u.exec(raw)?.[0];
+  const letter = /\p{L}/u.exec(raw.replace(NOT_TEXT, ''))?.[0];
   /** @type {Attributes} */
   const direction = letter ? { dir: RIGHT_TO_LEFT.test(letter) ? 'rtl' : 'ltr' } : {};
   return node(tag, { ...direction, ...attributes }, children);
@@ -64,6 +68,12 @@ function renderToken(/** @type {Token} */ token, /** @type {number} */ depth) {
       return token.tokens ? renderInline(token.tokens, depth) : [decodeReferences(token.text)];
     case 'html':
       return [node('p', { dir: 'auto', class: 'as-written' }, token.raw.trimEnd())];
+    case 'math_block':
+      return [node('p', { dir: 'ltr', class: 'as-written math' }, token.text)];
+    case 'reasoning': {
+      const content = renderBlocks(token.tokens, depth);
+      return content.length > 0 ? [node('details', { class: 'reasoning' }, content)] : [];
+    }
     default:
       return renderInline([token], depth);
   }
@@ -121,6 +131,8 @@ function renderInline(tokens = [], depth, isInLink = false) {
         return renderLink(token.href, () => [`[image: ${decodeReferences(token.text) || 'no description'}]`], isInLink);
       case 'checkbox':
         return [token.checked ? '☑ ' : '☐ '];
+      case 'math':
+        return [node('span', { dir: 'ltr', class: 'as-written math' }, token.text)];
       case 'escape':
         return [token.text];
       case 'text':

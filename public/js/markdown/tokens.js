@@ -1,7 +1,7 @@
-// Splits Markdown into blocks of tokens with marked's lexer. Nothing of marked that creates HTML is used.
+// Splits a growing text into blocks of tokens with marked's lexer. Nothing of marked that creates HTML is used.
 // @ts-check
 
-import { lexer } from '../../vendor/marked/marked.js';
+import { lex, markReasoning } from './dialect.js';
 
 /**
  * Creates a reader of a text that grows at its end. It returns the blocks of the text. A block that has not changed is the same
@@ -12,14 +12,12 @@ export function createReader() {
   let blocks = [];
 
   return function read(/** @type {string} */ given, /** @type {{complete: boolean}} */ { complete }) {
-    const text = given.replace(/\r\n?/g, '\n');
+    const text = markReasoning(given.replace(/\r\n?/g, '\n'));
     // A link definition can follow its use, so a complete text is parsed as a whole.
     const kept = complete ? [] : blocks.slice(0, countStable(blocks));
     const keptText = kept.map(({ raw }) => raw).join('');
     if (!text.startsWith(keptText)) return read(given, { complete: true });
-    const added = [...lexer(text.slice(keptText.length))].map((block, index) =>
-      reuse(blocks[kept.length + index], block),
-    );
+    const added = lex(text.slice(keptText.length)).map((block, index) => reuse(blocks[kept.length + index], block));
     blocks = [...kept, ...added];
     return blocks;
   };

@@ -3,48 +3,73 @@
 
 import { findLanguage, highlight, loadLanguage } from '../markdown/highlight.js';
 import { announce } from './announcer.js';
-import { element, renderTree, setText } from './dom.js';
+import { element, growText, setText } from './dom.js';
+import { keepSelection } from './grow.js';
 
 /** Time for which the button shows the result. */
 const RESULT_MS = 2_000;
 
+/** @type {WeakMap<Element, {code: HTMLElement, name: HTMLElement, pre: HTMLElement, copy: HTMLElement, highlighted: string}>} */
+const partsOf = new WeakMap();
+
+/** Creates an empty code block. */
+export function createCode() {
+  const code = element('code');
+  const name = element('span');
+  const copy = element('button', { type: 'button', class: 'button quiet small copy' }, 'Copy');
+  copy.addEventListener('click', () => void copyCode(code, copy));
+  const pre = element('pre', { role: 'group', tabindex: '0' }, code);
+  const node = element('div', { class: 'code', dir: 'ltr' }, element('div', { class: 'code-bar' }, name, copy), pre);
+  partsOf.set(node, { code, name, pre, copy, highlighted: '' });
+  return node;
+}
+
 /**
+ * Shows `text`. Changes it from the first difference on, so that it can be selected, scrolled and copied while it grows.
+ *
+ * @param {Element} node
  * @param {string} text
  * @param {string} label the language as the message names it
  * @param {boolean} complete only complete code is highlighted
  */
-export function createCode(text, label, complete) {
-  const language = findLanguage(label);
-  const code = element('code', {}, text);
-  const name = label || 'text';
-  const copy = element(
-    'button',
-    { type: 'button', class: 'button quiet small copy', 'aria-label': `Copy ${name} code` },
-    'Copy',
-  );
-  copy.addEventListener('click', () => void copyText(text, code, copy));
-  if (complete && language) highlightCode(code, text, language);
-  return element(
-    'div',
-    { class: 'code', dir: 'ltr' },
-    element('div', { class: 'code-bar' }, element('span', {}, name), copy),
-    element('pre', { role: 'group', 'aria-label': `Code in ${name}`, tabindex: '0' }, code),
-  );
+export function updateCode(node, text, label, complete) {
+  const parts = partsOf.get(node);
+  if (!parts) return;
+  const { code, name, pre, copy } = parts;
+  const shown = label || 'text';
+  setText(name, shown);
+  copy.setAttribute('aria-label', `Copy ${shown} code`);
+  pre.setAttribute('aria-label', `Code in ${shown}`);
+  if (code.textContent !== text) {
+    parts.highlighted = '';
+    const { firstChild } = code;
+    if (firstChild instanceof Text && !firstChild.nextSibling) growText(firstChild, text);
+    else code.textContent = text;
+  }
+  const language = complete ? findLanguage(label) : null;
+  if (!language || parts.highlighted === language) return;
+  parts.highlighted = language;
+  highlightCode(code, text, language);
 }
 
 function highlightCode(/** @type {Element} */ code, /** @type {string} */ text, /** @type {string} */ language) {
   const apply = () => {
-    const trees = highlight(text, language);
-    if (trees) code.replaceChildren(...trees.map((tree) => renderTree(tree)));
+    const trees = code.textContent === text ? highlight(text, language) : null;
+    if (trees) keepSelection(code, () => code.replaceChildren(...trees.map(renderTree)));
     return trees !== null;
   };
   // If the language cannot be loaded, the code remains plain.
   if (!apply()) loadLanguage(language).then(apply, () => {});
 }
 
+/** @returns {Node | string} */
+function renderTree(/** @type {Tree} */ tree) {
+  return typeof tree === 'string' ? tree : element('span', tree.attributes, ...tree.children.map(renderTree));
+}
+
 /** Copies the code. Without the clipboard API, which needs https or localhost, it uses `execCommand`, or else selects the code. */
-async function copyText(/** @type {string} */ text, /** @type {Element} */ code, /** @type {Element} */ button) {
-  const isCopied = await navigator.clipboard?.writeText(text).then(
+async function copyCode(/** @type {Element} */ code, /** @type {Element} */ button) {
+  const isCopied = await navigator.clipboard?.writeText(code.textContent ?? '').then(
     () => true,
     () => false,
   );

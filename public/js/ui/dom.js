@@ -34,24 +34,19 @@ export function element(tag, { on = {}, ...attributes } = {}, ...children) {
   return node;
 }
 
-/**
- * Creates the node of a tree that js/markdown has rendered. A tag that `renderers` has is rendered by it.
- *
- * @param {Tree} tree
- * @param {Record<string, Renderer>} [renderers]
- * @returns {Node}
- */
-export function renderTree(tree, renderers = {}) {
-  if (typeof tree === 'string') return document.createTextNode(tree);
-  const render = renderers[tree.tag];
-  if (render) return render(tree);
-  const tag = /** @type {keyof HTMLElementTagNameMap} */ (tree.tag);
-  return element(tag, tree.attributes, ...tree.children.map((child) => renderTree(child, renderers)));
-}
-
 /** Sets the text of a node only if it differs, which preserves live regions and selections. */
 export function setText(/** @type {Node} */ node, /** @type {string} */ text) {
   if (node.textContent !== text) node.textContent = text;
+}
+
+/** Changes a text from the first difference on, which preserves a selection before it. */
+export function growText(/** @type {Text} */ node, /** @type {string} */ text) {
+  const { data } = node;
+  if (data === text) return;
+  if (text.startsWith(data)) return node.appendData(text.slice(data.length));
+  let same = 0;
+  while (same < text.length && data[same] === text[same]) same += 1;
+  node.replaceData(same, data.length - same, text.slice(same));
 }
 
 /** Shows an error below a form field, or removes it if it is null. */

@@ -3,10 +3,37 @@
 
 import { renderBlock } from '../markdown/render.js';
 import { createReader } from '../markdown/tokens.js';
-import { createCode } from './code.js';
-import { element, renderTree } from './dom.js';
+import { createCode, updateCode } from './code.js';
+import { element, setText } from './dom.js';
+import { createGrower, keepSelection, setAttributes } from './grow.js';
 
-/** @type {WeakMap<Element, {read: ReturnType<typeof createReader>, blocks: Block[]}>} */
+/** Elements that need more than a tag. A wide table scrolls by itself and is focusable for that. */
+const { grow, growChildren } = createGrower({
+  pre: {
+    create: createCode,
+    update: (node, { language = '', children }, complete) => updateCode(node, String(children[0]), language, complete),
+  },
+  table: {
+    create: () =>
+      element('div', { class: 'table', role: 'group', 'aria-label': 'Table', tabindex: '0' }, element('table')),
+    update(node, { attributes, children }, complete) {
+      const table = /** @type {HTMLElement} */ (node.firstChild);
+      setAttributes(table, attributes);
+      growChildren(table, children, complete);
+    },
+  },
+  details: {
+    create: () => element('details', { class: 'reasoning' }, element('summary')),
+    update(node, { children }, complete) {
+      const summary = /** @type {HTMLElement} */ (node.firstChild);
+      setText(summary, complete ? 'Reasoning' : 'Reasoning…');
+      growChildren(node, children, complete, 1);
+    },
+  },
+});
+
+/** @typedef {{read: ReturnType<typeof createReader>, blocks: Block[]}} Rendering */
+/** @type {WeakMap<Element, Rendering>} */
 const renderings = new WeakMap();
 
 /** Shows `text` in `body`. `complete` is false while more text is expected. */
@@ -15,15 +42,29 @@ export function renderMarkdown(
   /** @type {string} */ text,
   /** @type {boolean} */ complete,
 ) {
-  const rendering = renderings.get(body) ?? start(body);
-  const known = new Map(rendering.blocks.map((block) => [block.token, block]));
+  const rendering = renderings.get(body);
+  // The first rendering replaces the plain text, in which something may be selected.
+  if (rendering) update(body, rendering, text, complete);
+  else keepSelection(body, () => update(body, start(body), text, complete));
+}
+
+function update(
+  /** @type {HTMLElement} */ body,
+  /** @type {Rendering} */ rendering,
+  /** @type {string} */ text,
+  /** @type {boolean} */ complete,
+) {
+  const { blocks } = rendering;
+  const known = new Map(blocks.map((block) => [block.token, block]));
   const tokens = rendering.read(text, { complete });
+  const kept = new Set(tokens);
   rendering.blocks = tokens.map((token, index) => {
     const isComplete = complete || index < tokens.length - 1;
     const old = known.get(token);
     if (old && (old.complete || !isComplete)) return old;
-    const renderers = renderersFor(isComplete);
-    return { token, complete: isComplete, nodes: renderBlock(token).map((tree) => renderTree(tree, renderers)) };
+    // A block that has grown keeps its nodes.
+    const grown = old ?? (kept.has(blocks[index]?.token) ? null : blocks[index]);
+    return { token, complete: isComplete, nodes: grow(grown?.nodes ?? [], renderBlock(token), isComplete) };
   });
   replaceEnd(
     body,
@@ -32,7 +73,7 @@ export function renderMarkdown(
 }
 
 function start(/** @type {HTMLElement} */ body) {
-  /** @type {{read: ReturnType<typeof createReader>, blocks: Block[]}} */
+  /** @type {Rendering} */
   const rendering = { read: createReader(), blocks: [] };
   renderings.set(body, rendering);
   body.classList.add('prose');
@@ -47,10 +88,3 @@ function replaceEnd(/** @type {HTMLElement} */ body, /** @type {Node[]} */ nodes
   while (body.childNodes.length > same) body.lastChild?.remove();
   body.append(...nodes.slice(same));
 }
-
-/** Returns the renderers of tags that need more than an element. A wide table scrolls by itself and is focusable for that. */
-const renderersFor = (/** @type {boolean} */ complete) => ({
-  pre: (/** @type {TreeNode} */ { language = '', children }) => createCode(String(children[0]), language, complete),
-  table: (/** @type {Tree} */ tree) =>
-    element('div', { class: 'table', role: 'group', 'aria-label': 'Table', tabindex: '0' }, renderTree(tree)),
-});

@@ -1,7 +1,7 @@
 // The text of a reply: shown as plain text at once, and as Markdown once the renderer is loaded.
 // @ts-check
 
-import { setText } from './dom.js';
+import { growText, setText } from './dom.js';
 import { loadSheet } from './style-sheet.js';
 
 /** The renderer's style sheets and modules. All are requested together, so that none waits for another to be parsed. */
@@ -9,7 +9,9 @@ const SHEETS = ['../../css/prose.css', '../../css/code.css'];
 const MODULES = [
   './markdown.js',
   './code.js',
+  './grow.js',
   '../markdown/tokens.js',
+  '../markdown/dialect.js',
   '../markdown/render.js',
   '../markdown/links.js',
   '../markdown/highlight.js',
@@ -33,12 +35,19 @@ export function showProse(
   /** @type {boolean} */ complete,
 ) {
   if (render && (hasMarkdown(text) || body.classList.contains('prose'))) return render(body, text, complete);
-  setText(body, text);
+  showPlain(body, text);
   if (!hasMarkdown(text)) return;
   waiting.set(body, [text, complete]);
   if (loading !== null) return;
   const files = [...MODULES.map((module) => import(module)), ...SHEETS.map(loadSheet)];
   loading = Promise.all(files).then(renderWaiting, giveUp);
+}
+
+/** Shows a plain text, which may grow while something in it is selected. */
+function showPlain(/** @type {HTMLElement} */ body, /** @type {string} */ text) {
+  const { firstChild } = body;
+  if (firstChild instanceof Text && !firstChild.nextSibling) growText(firstChild, text);
+  else setText(body, text);
 }
 
 function renderWaiting(/** @type {any[]} */ [markdown]) {

@@ -93,7 +93,7 @@ test('the HTML has no inline script, style or handler', () => {
 });
 
 /** Files that are loaded when a reply first contains Markdown. */
-const MARKDOWN = /^js\/(markdown\/|ui\/(markdown|code)\.js)|^css\/(prose|code)\.css/;
+const MARKDOWN = /^js\/(markdown\/|ui\/(markdown|code|grow)\.js)|^css\/(prose|code)\.css/;
 /** Files that are loaded when the dialog for all sessions is first opened. */
 const DATA = /^js\/(core\/(session-data|data-view)|ui\/data-dialog)\.js|^css\/data\.css/;
 /** Files that are loaded when a dialog is first opened, or when the list next to the conversation is shown. */
@@ -144,7 +144,7 @@ test('the Markdown renderer is loaded as a whole by prose.js, and imported by no
     (name) =>
       name.startsWith('js/') &&
       !MARKDOWN.test(name) &&
-      /from '[^']*(markdown\/|markdown\.js|code\.js|vendor\/)/.test(code(name)),
+      /from '[^']*(markdown\/|(markdown|code|grow)\.js|vendor\/)/.test(code(name)),
   );
   assert.deepEqual(others, []);
 });

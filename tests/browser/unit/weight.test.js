@@ -5,12 +5,9 @@ import { test } from 'node:test';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { files, readServed } from '../support/page-source.js';
 
-const MARKDOWN = /^vendor\/|^js\/markdown\/|^js\/ui\/(markdown|code)\.js$|^css\/(prose|code)\.css$/;
+const MARKDOWN = /^vendor\/|^js\/markdown\/|^js\/ui\/(markdown|code|grow)\.js$|^css\/(prose|code)\.css$/;
 /** The dialog for all sessions, which few visits load. */
 const DATA = /^js\/(core\/(session-data|data-view)|ui\/data-dialog)\.js$|^css\/data\.css$/;
-/** The dialogs and lists for sessions, which are loaded when they are needed. */
-const DIALOGS =
-  /^js\/(core\/(session-filter|format-relative)|ui\/(new-session-dialog|keys-dialog|session(s-dialog|-[a-z-]+)|menu|copy-text|data-button|signed-out))\.js|^css\/(dialogs|sessions|column|menu|keys)\.css/;
 /** Languages of a typical reply. Every other language is loaded when a reply needs it. */
 const COMMON = ['javascript', 'python', 'bash'].map((language) => `vendor/highlight/languages/${language}.js`);
 
@@ -18,15 +15,14 @@ const compress = { gzip: (text) => gzipSync(text, { level: 9 }), brotli: (text) 
 const weigh = (names, how) => names.reduce((sum, name) => sum + compress[how](readServed(name)).length, 0);
 const loaded = files.filter((name) => /\.(html|css|js|svg)$/.test(name));
 const dialog = loaded.filter((name) => DATA.test(name));
-const later = loaded.filter((name) => DIALOGS.test(name));
-const usual = loaded.filter((name) => !DATA.test(name) && !DIALOGS.test(name));
+const usual = loaded.filter((name) => !DATA.test(name));
 const first = usual.filter((name) => !MARKDOWN.test(name));
 const whole = usual.filter((name) => !name.startsWith('vendor/highlight/languages/') || COMMON.includes(name));
 
 /** Browsers accept Brotli over https and on localhost, and only gzip over plain http. */
-for (const [how, limitKb, wholeLimitKb, laterLimitKb, dialogLimitKb] of [
-  ['brotli', 52, 86, 13, 7],
-  ['gzip', 61, 97, 15, 8],
+for (const [how, limitKb, wholeLimitKb, dialogLimitKb] of [
+  ['brotli', 52, 90, 7],
+  ['gzip', 61, 102, 8],
 ]) {
   test(`the page weighs at most ${limitKb} KB with ${how} before Markdown and highlighting are loaded`, () => {
     const bytes = weigh(first, how);
@@ -38,12 +34,6 @@ for (const [how, limitKb, wholeLimitKb, laterLimitKb, dialogLimitKb] of [
     const bytes = weigh(whole, how);
     console.log(`# weight with Markdown and highlighting, ${how}: ${bytes} bytes in ${whole.length} files`);
     assert.ok(bytes <= wholeLimitKb * 1024, `${bytes} bytes`);
-  });
-
-  test(`the dialogs for sessions add at most ${laterLimitKb} KB with ${how}`, () => {
-    const bytes = weigh(later, how);
-    console.log(`# weight of the dialogs for sessions, ${how}: ${bytes} bytes in ${later.length} files`);
-    assert.ok(bytes <= laterLimitKb * 1024, `${bytes} bytes`);
   });
 
   test(`the dialog for all sessions adds at most ${dialogLimitKb} KB with ${how}`, () => {
