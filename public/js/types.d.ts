@@ -97,7 +97,8 @@ interface Turn extends StoredTurn {
  *
  * | entry   | turn      | row                           | meaning                                                     |
  * |---------|-----------|-------------------------------|-------------------------------------------------------------|
- * | sending |           | sending                       | is sent, or waits for a retry                               |
+ * | sending |           | sending                       | is sent                                                     |
+ * | sending |           | held                          | waits for a retry, for the connection or for a login        |
  * | sending |           | queued                        | waits for a running turn, or for the message before it      |
  * | failed  |           | failed                        | was rejected, or has exhausted its attempts                 |
  * |         | streaming | streaming, or stopping        | the turn is running; its text arrives in this tab           |
@@ -116,6 +117,7 @@ type RowState =
   | EntryState
   | TurnState
   | 'queued'
+  | 'held'
   | 'stopping'
   | 'unanswered'
   | 'cancelled'

@@ -6,11 +6,12 @@ import { isPending } from './pending-replies.js';
 import { personaName } from './personas.js';
 
 /**
- * @param {Pick<State, 'messages' | 'unsent' | 'turn' | 'personas' | 'session' | 'view' | 'wait'>} state
+ * @param {Pick<State, 'messages' | 'unsent' | 'turn' | 'personas' | 'session' | 'view' | 'wait' | 'online' | 'signedOut'>} state
  * @param {number} nowMs
  * @returns {Row[]}
  */
-export function buildRows({ messages, unsent, turn, personas, session, view, wait }, nowMs) {
+export function buildRows(state, nowMs) {
+  const { messages, unsent, turn, personas, session, view, wait } = state;
   /** @type {Row[]} */
   const rows = [];
   const persona = personaName(personas, session?.persona);
@@ -35,17 +36,18 @@ export function buildRows({ messages, unsent, turn, personas, session, view, wai
     if (unanswered?.seq === seq && role === 'user') {
       add({ ...row, requestId: unanswered.requestId, retriable: !unanswered.isAnonymous, ...outcomeOf(unanswered) });
     } else {
-      const state = isNewest && isLastFromUser ? 'sent' : (FINISH_STATES.get(finish) ?? 'stored');
-      add({ ...row, state, note: state === 'stopped' ? 'The reply was stopped here.' : undefined });
+      const rowState = isNewest && isLastFromUser ? 'sent' : (FINISH_STATES.get(finish) ?? 'stored');
+      add({ ...row, state: rowState, note: rowState === 'stopped' ? 'The reply was stopped here.' : undefined });
     }
   });
   if (turn && !unanswered && !storedKeys.has(replyKey(turn.requestId))) add(replyRow(turn));
+  const isHeld = !state.online || state.signedOut !== null || wait !== null;
   let isBlocked = isPending(turn) || wait?.reason === 'TURN_IN_PROGRESS';
   for (const entry of unsent) {
     // The message of a turn that this tab restored from another one is stored without its key.
     const isStored = entry.requestId === turn?.requestId && messages.some(({ seq }) => seq === turn.seq);
     if (isStored || storedKeys.has(messageKey(entry.requestId))) continue;
-    add(unsentRow(entry, { session, view, isBlocked }));
+    add(unsentRow(entry, { session, view, isBlocked, isHeld }));
     if (entry.state === 'sending') isBlocked = true;
   }
   return rows;
@@ -83,13 +85,14 @@ const replyRow = (/** @type {Turn} */ turn) => ({
 /** @returns {MessageRow} */
 const unsentRow = (
   /** @type {OutboxEntry} */ entry,
-  /** @type {{session: Session | null, view: State['view'], isBlocked: boolean}} */ { session, view, isBlocked },
+  /** @type {{session: Session | null, view: State['view'], isBlocked: boolean, isHeld: boolean}} */
+  { session, view, isBlocked, isHeld },
 ) => ({
   key: messageKey(entry.requestId),
   role: 'user',
   content: entry.content,
   timestamp: entry.createdAt,
-  state: entry.state === 'sending' && isBlocked ? 'queued' : entry.state,
+  state: entry.state === 'sending' ? (isBlocked ? 'queued' : isHeld ? 'held' : 'sending') : entry.state,
   requestId: entry.requestId,
   error: entry.state === 'failed' ? sendError(entry, session) : '',
   // A session that has ended is created again first, which sends its failed messages.

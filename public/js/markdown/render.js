@@ -35,10 +35,15 @@ function container(
   /** @type {Attributes} */ attributes,
   /** @type {Tree[]} */ children,
 ) {
+  return node(tag, { ...directionOf(raw), ...attributes }, children);
+}
+
+/** Returns the direction of the first letter. A text without letters has that of its container. */
+function directionOf(/** @type {string} */ raw) {
   const letter = /\p{L}/u.exec(raw.replace(NOT_TEXT, ''))?.[0];
   /** @type {Attributes} */
   const direction = letter ? { dir: RIGHT_TO_LEFT.test(letter) ? 'rtl' : 'ltr' } : {};
-  return node(tag, { ...direction, ...attributes }, children);
+  return direction;
 }
 
 /** @returns {Tree[]} */
@@ -98,8 +103,8 @@ function renderTable(/** @type {Token} */ { raw, header, rows }, /** @type {numb
     node(
       'tr',
       {},
-      cells.map(({ tokens, align }) =>
-        node(tag, { dir: 'auto', ...(align ? { 'data-align': align } : {}) }, renderInline(tokens, depth)),
+      cells.map(({ text, tokens, align }) =>
+        container(tag, text, align ? { 'data-align': align } : {}, renderInline(tokens, depth)),
       ),
     );
   const body = rows.map((/** @type {Token[]} */ cells) => row(cells, 'td'));

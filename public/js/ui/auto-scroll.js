@@ -1,65 +1,129 @@
-// Scrolls the conversation: keeps its end in view until the user scrolls away, and then preserves the scroll position.
+// Scrolls the conversation: keeps a question that was just sent at the top, or the end in view, until the user scrolls away.
 // @ts-check
+
+import { find } from './dom.js';
 
 /** Distance from the end, in pixels, that counts as the end. */
 const NEAR_END_PX = 48;
 
 /**
+ * `end`: the end is kept in view. `question`: a question is kept at the top, and its reply grows below it. `free`: the user has
+ * scrolled, and the scroll position is preserved.
+ *
+ * @typedef {'end' | 'question' | 'free'} Mode
+ */
+
+/**
  * @param {HTMLElement} box the scroll container
  * @param {HTMLElement} list the rows in it
- * @param {HTMLButtonElement} button scrolls to the end; shown when a message arrives while the end is out of view
  */
-export function createAutoScroll(box, list, button) {
-  let pinned = true;
+export function createAutoScroll(box, list) {
+  const column = /** @type {HTMLElement} */ (list.parentElement);
+  const button = find('jump');
+  const label = find('jump-label');
+  /** @type {Mode} */
+  let mode = 'end';
+  /** @type {HTMLElement | null} the first row below which there is room for a reply */
+  let question = null;
+  /** The height below the rows, in pixels, without which the question could not be at the top. */
+  let room = 0;
+  /** True while there are rows that were added out of view. */
+  let hasNew = false;
   /** The scroll position that was set here. A scroll event with another position comes from the user. */
   let expectedTop = -1;
 
-  const scrollToEnd = () => {
-    box.scrollTop = box.scrollHeight;
-    expectedTop = box.scrollTop;
-  };
+  const isAtEnd = () => box.scrollHeight - box.scrollTop - box.clientHeight <= NEAR_END_PX;
 
-  function setPinned(/** @type {boolean} */ value) {
-    pinned = value;
-    box.classList.toggle('reading', !pinned);
-    if (pinned) button.hidden = true;
+  function setMode(/** @type {Mode} */ value) {
+    mode = value;
+    box.classList.toggle('reading', mode === 'free');
   }
 
-  /** Scrolls to the end and keeps it in view. */
-  function pin() {
-    setPinned(true);
-    scrollToEnd();
+  function scrollTo(/** @type {number} */ top) {
+    box.scrollTop = top;
+    expectedTop = box.scrollTop;
+  }
+
+  /** Returns the scroll position at which the question is at the top. */
+  function questionTop() {
+    if (!question?.isConnected) return null;
+    const padding = Number.parseFloat(getComputedStyle(box).paddingBlockStart);
+    return question.getBoundingClientRect().top - box.getBoundingClientRect().top + box.scrollTop - padding;
+  }
+
+  /** Adapts the room, the scroll position and the button to the sizes of the rows. */
+  function update() {
+    const top = questionTop();
+    const end = list.getBoundingClientRect().bottom - box.getBoundingClientRect().top + box.scrollTop;
+    const padding = Number.parseFloat(getComputedStyle(box).paddingBlockEnd);
+    const next = top === null ? 0 : Math.max(0, Math.round(top + box.clientHeight - padding - end));
+    if (next !== room) {
+      room = next;
+      column.style.paddingBlockEnd = room ? `${room}px` : '';
+    }
+    if (mode === 'end') scrollTo(box.scrollHeight);
+    else if (mode === 'question' && top !== null) scrollTo(top);
+    updateButton();
+  }
+
+  function updateButton() {
+    const distance = list.getBoundingClientRect().bottom - box.getBoundingClientRect().bottom;
+    button.hidden = box.hidden || distance <= NEAR_END_PX;
+    hasNew &&= !button.hidden;
+    label.hidden = !hasNew;
+    button.setAttribute('aria-label', hasNew ? 'New messages: jump to the end' : 'Jump to the end');
+  }
+
+  /** Scrolls to the end and keeps it in view. If there is room, a question is at the top then. */
+  function follow() {
+    setMode(room > 0 ? 'question' : 'end');
+    update();
   }
 
   box.addEventListener('scroll', () => {
-    if (Math.abs(box.scrollTop - expectedTop) <= 1) return;
-    setPinned(box.scrollHeight - box.scrollTop - box.clientHeight <= NEAR_END_PX);
+    if (Math.abs(box.scrollTop - expectedTop) > 1) {
+      expectedTop = -1;
+      setMode(!isAtEnd() ? 'free' : room > 0 ? 'question' : 'end');
+    }
+    updateButton();
   });
-  const sizes = new ResizeObserver(() => pinned && scrollToEnd());
+  const sizes = new ResizeObserver(update);
   sizes.observe(box);
   sizes.observe(list);
   button.addEventListener('click', () => {
-    pin();
+    follow();
     box.focus();
   });
 
   return {
-    pin,
+    /** Scrolls to the end of another conversation and keeps it in view. */
+    pin() {
+      question = null;
+      setMode('end');
+      update();
+    },
 
-    /** Returns true while the end is kept in view. */
-    isPinned: () => pinned,
+    follow,
+
+    /** Scrolls a question to the top, with the day that begins with it, and keeps it there. */
+    showAtTop(/** @type {HTMLElement} */ row) {
+      const before = row.previousElementSibling;
+      question = before instanceof HTMLElement && before.matches('.day') ? before : row;
+      setMode('question');
+      update();
+    },
+
+    /** Returns true unless the user has scrolled away. */
+    isPinned: () => mode !== 'free',
 
     /** Runs a change of the rows and preserves the scroll position. `isAdded` tells that a row was added at the end. */
     preserve(/** @type {() => void} */ change, /** @type {boolean} */ isAdded) {
-      const anchor = pinned ? null : firstVisible(box, list);
+      const anchor = mode === 'free' ? firstVisible(box, list) : null;
       const before = anchor?.getBoundingClientRect().top ?? 0;
       change();
-      if (pinned) scrollToEnd();
-      else if (anchor?.isConnected) {
-        box.scrollTop += anchor.getBoundingClientRect().top - before;
-        expectedTop = box.scrollTop;
-      }
-      if (!pinned && isAdded) button.hidden = false;
+      hasNew ||= mode === 'free' && isAdded;
+      if (anchor?.isConnected) scrollTo(box.scrollTop + anchor.getBoundingClientRect().top - before);
+      update();
     },
   };
 }

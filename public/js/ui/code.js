@@ -2,12 +2,9 @@
 // @ts-check
 
 import { findLanguage, highlight, loadLanguage } from '../markdown/highlight.js';
-import { announce } from './announcer.js';
+import { copyText } from './clipboard.js';
 import { element, growText, setText } from './dom.js';
 import { keepSelection } from './grow.js';
-
-/** Time for which the button shows the result. */
-const RESULT_MS = 2_000;
 
 /** @type {WeakMap<Element, {code: HTMLElement, name: HTMLElement, pre: HTMLElement, copy: HTMLElement, highlighted: string}>} */
 const partsOf = new WeakMap();
@@ -17,7 +14,10 @@ export function createCode() {
   const code = element('code');
   const name = element('span');
   const copy = element('button', { type: 'button', class: 'button quiet small copy' }, 'Copy');
-  copy.addEventListener('click', () => void copyCode(code, copy));
+  copy.addEventListener(
+    'click',
+    () => void copyText(code.textContent ?? '', { source: code, button: copy, what: 'Code' }),
+  );
   const pre = element('pre', { role: 'group', tabindex: '0' }, code);
   const node = element('div', { class: 'code', dir: 'ltr' }, element('div', { class: 'code-bar' }, name, copy), pre);
   partsOf.set(node, { code, name, pre, copy, highlighted: '' });
@@ -65,18 +65,4 @@ function highlightCode(/** @type {Element} */ code, /** @type {string} */ text, 
 /** @returns {Node | string} */
 function renderTree(/** @type {Tree} */ tree) {
   return typeof tree === 'string' ? tree : element('span', tree.attributes, ...tree.children.map(renderTree));
-}
-
-/** Copies the code. Without the clipboard API, which needs https or localhost, it uses `execCommand`, or else selects the code. */
-async function copyCode(/** @type {Element} */ code, /** @type {Element} */ button) {
-  const isCopied = await navigator.clipboard?.writeText(code.textContent ?? '').then(
-    () => true,
-    () => false,
-  );
-  if (!isCopied) getSelection()?.selectAllChildren(code);
-  const isDone = isCopied || document.execCommand('copy');
-  if (isDone && !isCopied) getSelection()?.removeAllRanges();
-  setText(button, isDone ? 'Copied' : 'Selected');
-  announce(isDone ? 'Code copied.' : 'Code selected: copy it with the keyboard.');
-  setTimeout(() => setText(button, 'Copy'), RESULT_MS);
 }

@@ -18,16 +18,18 @@ export function createMessageLog({ chat, edit, onAction }) {
   const box = find('log');
   const list = find('messages');
   const older = findButton('older');
-  const scroll = createAutoScroll(box, list, findButton('new-messages'));
+  const scroll = createAutoScroll(box, list);
   /** @type {Map<string, {node: HTMLElement, row: Row}>} */
   let rendered = new Map();
-  /** Changes when the user opens a session or sends a message. Either scrolls to the end. */
-  let intent = '';
+  /** Changes when the user opens a session, which scrolls to the end. */
+  let opened = '';
+  /** @type {Set<string>} keys of the queued messages, which are scrolled to the top when they are sent */
+  const queued = new Set();
 
   const actions = {
     edit,
     retry(/** @type {string} */ requestId) {
-      scroll.pin();
+      showQuestion(requestId);
       void chat.retry(requestId);
       onAction();
     },
@@ -44,18 +46,55 @@ export function createMessageLog({ chat, edit, onAction }) {
   });
 
   chat.store.watch(
-    ['messages', 'unsent', 'turn', 'session', 'personas', 'view', 'wait', 'hasOlder', 'loadingOlder'],
+    [
+      'messages',
+      'unsent',
+      'turn',
+      'session',
+      'personas',
+      'view',
+      'wait',
+      'online',
+      'signedOut',
+      'hasOlder',
+      'loadingOlder',
+    ],
     (state) => {
       const rows = state.session ? buildRows(state, Date.now()) : [];
       const newest = rows.at(-1);
       const isAdded = newest !== undefined && !rendered.has(newest.key);
       updateFrame(state);
       scroll.preserve(() => reconcile(list, render(rows)), isAdded);
-      const nextIntent = `${state.session?.userId} ${state.unsent.at(-1)?.requestId ?? ''}`;
-      if (nextIntent !== intent && (isAdded || rows.length === 0)) scroll.pin();
-      intent = nextIntent;
+      if (state.session?.userId !== opened) {
+        opened = state.session?.userId ?? '';
+        queued.clear();
+        scroll.pin();
+      } else followQueue(rows, isAdded ? newest : null);
     },
   );
+
+  /** Scrolls a message to the top when it is sent, and to the end while it waits for the reply above it. */
+  function followQueue(/** @type {Row[]} */ rows, /** @type {Row | null} */ added) {
+    if (added?.state === 'sending' || added?.state === 'held') showRow(added);
+    if (added?.state === 'queued') scroll.follow();
+    for (const row of rows) {
+      if (row.state === 'queued') queued.add(row.key);
+      else if (queued.delete(row.key) && scroll.isPinned()) showRow(row);
+    }
+  }
+
+  function showRow(/** @type {Row} */ { key }) {
+    const node = rendered.get(key)?.node;
+    if (node) scroll.showAtTop(node);
+  }
+
+  /** Scrolls to the message that is sent again, or whose reply is requested again. */
+  function showQuestion(/** @type {string} */ requestId) {
+    const rows = [...rendered.values()].map(({ row }) => row);
+    const index = rows.findIndex((row) => row.requestId === requestId);
+    const question = rows.slice(0, index + 1).findLast(({ role }) => role === 'user');
+    if (question) showRow(question);
+  }
 
   function render(/** @type {Row[]} */ rows) {
     const next = new Map();

@@ -3,12 +3,14 @@
 
 import { formatFull } from '../core/format-time.js';
 import { element, setText } from './dom.js';
+import { addActions, foldIfLong } from './message-extras.js';
 import { showProse } from './prose.js';
 
 /** @type {Record<RowState, string>} */
 const STATE_LABELS = {
   sending: 'Sending…',
-  queued: 'Queued',
+  queued: 'Sends after this reply',
+  held: 'Waiting to be sent',
   failed: 'Not sent',
   sent: 'Sent',
   stored: '',
@@ -36,8 +38,11 @@ export function createRow(/** @type {Row} */ row) {
   const time = element('time', { class: 'time' });
   const status = element('span', { class: 'status' });
   const body = element('div', { class: 'body', dir: 'auto' });
+  const actions = element('span', { class: 'message-actions' });
+  addActions(actions, body, () => partsOf.get(node)?.shown?.content ?? '');
   const footer = element('footer', {}, author, time, status);
-  const parts = row.role === 'user' ? [body, footer] : [footer, body];
+  if (row.role === 'user') footer.prepend(actions);
+  const parts = row.role === 'user' ? [body, footer] : [footer, body, actions];
   const node = element('article', { class: 'message', 'data-role': row.role }, ...parts);
   partsOf.set(node, { author, time, status, body, outcome: null, shown: null });
   return node;
@@ -50,6 +55,7 @@ export function updateRow(/** @type {HTMLElement} */ node, /** @type {Row} */ ro
   setText(parts.author, author);
   if (row.role === 'assistant') showProse(parts.body, row.content, state !== 'streaming' && state !== 'stopping');
   else setText(parts.body, row.content);
+  if (row.role === 'user' && !parts.shown) foldIfLong(parts.body, row.content);
   setText(parts.time, time);
   if (timestamp) parts.time.dateTime = timestamp;
   parts.time.title = formatFull(timestamp);
@@ -67,22 +73,23 @@ export function updateRow(/** @type {HTMLElement} */ node, /** @type {Row} */ ro
 
 /** Creates the note or the error below a message, with the actions that it offers. */
 function createOutcome(/** @type {Row} */ row, /** @type {RowActions} */ { retry, edit, discard }) {
-  const isQueued = row.state === 'queued';
+  const isWaiting = row.state === 'queued' || row.state === 'held';
   const button = (/** @type {string} */ label, /** @type {(requestId: string) => void} */ act) =>
     element(
       'button',
       {
         type: 'button',
-        class: `button small${isQueued ? ' quiet' : ''}`,
+        class: `button small${isWaiting ? ' quiet' : ''}`,
         on: { click: () => act(row.requestId ?? '') },
       },
       label,
     );
   // Only an unsent message can be edited or removed.
   const buttons = [
-    row.retriable && (row.error || row.note) ? button('Retry', retry) : null,
-    isQueued || row.state === 'failed' ? button('Edit', edit) : null,
-    isQueued ? button('Remove', discard) : null,
+    row.retriable && (row.error || row.note) ? button('Try again', retry) : null,
+    row.state === 'failed' ? button('Edit', edit) : null,
+    isWaiting ? button('Take back', edit) : null,
+    isWaiting ? button('Remove', discard) : null,
   ].filter((offered) => offered !== null);
   if (buttons.length === 0 && !row.error && !row.note) return null;
   return element(

@@ -10,6 +10,7 @@ const MODULES = [
   './markdown.js',
   './code.js',
   './grow.js',
+  './clipboard.js',
   '../markdown/tokens.js',
   '../markdown/dialect.js',
   '../markdown/render.js',

@@ -182,7 +182,7 @@ for (const look of LOOKS) {
         await chat.send('second');
         await expect(chat.userMessage('second')).toHaveAttribute('data-state', 'unanswered');
         await expectNoViolations(page, 'no reply');
-        await chat.userMessage('second').getByRole('button', { name: 'Retry' }).click();
+        await chat.userMessage('second').getByRole('button', { name: 'Try again' }).click();
         await expect(chat.rows.last()).toHaveAttribute('data-state', 'cut');
         await expectNoViolations(page, 'incomplete');
       },

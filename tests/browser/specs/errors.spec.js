@@ -39,7 +39,7 @@ test('a call to a busy service is retried after a visible countdown with the sam
   await stopClock(page);
   await chat.send('patience');
   await expect(chat.banner('waiting')).toContainText(/unavailable for the moment.*Trying again in [45] s/);
-  await expect(chat.userMessage('patience')).toContainText('Sending…');
+  await expect(chat.userMessage('patience')).toContainText('Waiting to be sent');
   await page.clock.fastForward(2_000);
   await expect(chat.banner('waiting')).toContainText(/Trying again in [23] s/);
   await page.clock.fastForward(4_000);
@@ -71,7 +71,7 @@ test('a message that failed permanently can be retried', async ({ page, chat, na
   await chat.send('try me twice');
   await expect(chat.userMessage('try me twice')).toContainText('Not sent');
   await expect(chat.userMessage('try me twice').getByRole('alert')).toHaveText('An internal error (reference req-7).');
-  await chat.userMessage('try me twice').getByRole('button', { name: 'Retry' }).click();
+  await chat.userMessage('try me twice').getByRole('button', { name: 'Try again' }).click();
   await expect(chat.userMessage('try me twice')).toHaveAttribute('data-state', /sent|stored/);
 });
 
@@ -193,7 +193,7 @@ test('a message that is written offline is sent when the connection is back', as
   await context.setOffline(true);
   await expect(chat.banner('offline')).toContainText('You are offline');
   await chat.send('from the tunnel');
-  await expect(chat.userMessage('from the tunnel')).toContainText('Sending…');
+  await expect(chat.userMessage('from the tunnel')).toContainText('Waiting to be sent');
   await context.setOffline(false);
   await expect(chat.userMessage('from the tunnel')).toHaveAttribute('data-state', /sent|stored/);
   await expect(chat.banner('offline')).toHaveCount(0);

@@ -87,7 +87,7 @@ test('the focus is not lost when its button is removed', async ({ page, chat, na
   await chat.create(name);
   await chat.failCalls('**/chat', { status: 500, reason: 'INTERNAL', times: 1 });
   await chat.send('hello');
-  await chat.userMessage('hello').getByRole('button', { name: 'Retry' }).press('Enter');
+  await chat.userMessage('hello').getByRole('button', { name: 'Try again' }).press('Enter');
   await chat.replied();
   await expect(chat.message).toBeFocused();
   await chat.failCalls('**/chat', { status: 503, reason: 'OVERLOADED', times: 1, headers: { 'retry-after': '60' } });

@@ -20,7 +20,7 @@ test('a message waits for a turn in progress elsewhere and is sent once', async 
   const ids = collectRequestIds(page);
   await stopClock(page);
   await chat.send('now me');
-  await expect(chat.userMessage('now me')).toContainText('Queued');
+  await expect(chat.userMessage('now me')).toContainText('Sends after this reply');
   await expect(page.locator('.banner')).toHaveCount(0);
   await page.clock.resume();
   await expect(chat.reply('Your turn')).toHaveAttribute('data-state', 'stored');
@@ -66,7 +66,7 @@ test('after a reload, a reply whose process died can be requested again', async 
   await expect(chat.rows.last()).toHaveAttribute('data-state', 'streaming');
   open();
   await expect(chat.rows.last().getByRole('alert')).toHaveText('No reply has come so far.');
-  await chat.rows.last().getByRole('button', { name: 'Retry' }).click();
+  await chat.rows.last().getByRole('button', { name: 'Try again' }).click();
   await chat.replied();
   await expect(chat.rows.locator('.body')).toHaveText(['Hello', 'Found']);
   expect(ids).toEqual([ids[0], ids[0]]);
@@ -153,7 +153,7 @@ test('the error of a reply is shown after a reload and in another tab', async ({
   const other = new Chat(await context.newPage(), expectedErrors);
   await other.page.goto(pathOf(name));
   await expect(other.userMessage('Hello').getByRole('alert')).toHaveText(words);
-  await other.userMessage('Hello').getByRole('button', { name: 'Retry' }).click();
+  await other.userMessage('Hello').getByRole('button', { name: 'Try again' }).click();
   for (const one of [chat, other]) {
     await one.replied();
     await expect(one.rows.locator('.body')).toHaveText(['Hello', 'Better now']);

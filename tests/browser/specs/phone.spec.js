@@ -84,3 +84,17 @@ test('the key of the keyboard is the one for a new line, and the hint about Ente
   await expect(chat.message).toHaveAttribute('enterkeyhint', 'enter');
   await expect(chat.message).not.toHaveAccessibleDescription(/Enter sends/);
 });
+
+test('the actions of a message are tap targets of 44 pixels', async ({ page, chat, name, request }) => {
+  await createFilled(request, name, 2);
+  await page.goto(pathOf(name));
+  const actions = page.locator('.message-actions button');
+  await expect(actions).toHaveCount(2);
+  await waitForStableLayout(page);
+  for (const action of await actions.all()) {
+    await expect
+      .poll(() => action.boundingBox().then(({ width, height }) => Math.min(width, height)))
+      .toBeGreaterThanOrEqual(44);
+  }
+  await expect(chat.rows).toHaveCount(2);
+});

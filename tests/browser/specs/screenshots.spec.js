@@ -101,7 +101,7 @@ for (const colorScheme of ['light', 'dark']) {
         times: 1,
         headers: { 'retry-after': '60' },
       });
-      await chat.userMessage('One more question').getByRole('button', { name: 'Retry' }).click();
+      await chat.userMessage('One more question').getByRole('button', { name: 'Try again' }).click();
       await expect(chat.banner('waiting')).toBeVisible();
       await takeScreenshots(page, '14-waiting', colorScheme);
       await chat.banner('waiting').getByRole('button').click();

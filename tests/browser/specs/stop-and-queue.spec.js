@@ -73,7 +73,7 @@ test('Stop before the reply begins leaves the message, and the reply can be requ
   await expect(row.getByRole('alert')).toHaveCount(0);
   await page.reload();
   await expect(row).toContainText('The reply was stopped before it began.');
-  await row.getByRole('button', { name: 'Retry' }).click();
+  await row.getByRole('button', { name: 'Try again' }).click();
   await chat.replied();
   await expect(chat.rows.locator('.body')).toHaveText(['Hello', 'On second thought']);
   expect(ids).toEqual([ids[0], ids[0]]);
@@ -143,7 +143,7 @@ test('messages that are sent during a reply are queued, survive a reload, and ar
   await expect(chat.sendButton).toBeHidden();
   await chat.message.fill('third');
   await chat.message.press('Enter');
-  for (const text of ['second', 'third']) await expect(chat.userMessage(text)).toContainText('Queued');
+  for (const text of ['second', 'third']) await expect(chat.userMessage(text)).toContainText('Sends after this reply');
   await expect(page.locator('.banner')).toHaveCount(0);
   await page.reload();
   await expect(chat.reply('One')).toHaveAttribute('data-state', 'streaming');
@@ -208,7 +208,7 @@ test('a queued message can be removed, and another one taken back into the messa
   await chat.userMessage('never mind').getByRole('button', { name: 'Remove' }).click();
   await expect(chat.userMessage('never mind')).toHaveCount(0);
   await expect(chat.message).toBeFocused();
-  await chat.userMessage('nearly right').getByRole('button', { name: 'Edit' }).click();
+  await chat.userMessage('nearly right').getByRole('button', { name: 'Take back' }).click();
   await expect(chat.message).toHaveValue('nearly right');
   await expect(chat.rows).toHaveCount(2);
   open();

@@ -93,13 +93,15 @@ test('the HTML has no inline script, style or handler', () => {
 });
 
 /** Files that are loaded when a reply first contains Markdown. */
-const MARKDOWN = /^js\/(markdown\/|ui\/(markdown|code|grow)\.js)|^css\/(prose|code)\.css/;
+const MARKDOWN = /^js\/(markdown\/|ui\/(markdown|code|grow|clipboard)\.js)|^css\/(prose|code)\.css/;
 /** Files that are loaded when the dialog for all sessions is first opened. */
 const DATA = /^js\/(core\/(session-data|data-view)|ui\/data-dialog)\.js|^css\/data\.css/;
 /** Files that are loaded when a dialog is first opened, or when the list next to the conversation is shown. */
 const DIALOGS =
   /^js\/(core\/(session-filter|format-relative)|ui\/(new-session-dialog|keys-dialog|session(s-dialog|-[a-z-]+)|menu|copy-text|data-button|signed-out))\.js|^css\/(dialogs|sessions|column|menu|keys)\.css/;
-const isLazy = (name) => MARKDOWN.test(name) || DATA.test(name) || DIALOGS.test(name);
+/** Files that are loaded when the first message is shown. */
+const MESSAGES = /^js\/ui\/(message-actions|fold)\.js/;
+const isLazy = (name) => [MARKDOWN, DATA, DIALOGS, MESSAGES].some((lazy) => lazy.test(name));
 
 test('every module is preloaded or a script of the HTML, so that none waits for another to be parsed', () => {
   const scripts = [...read('index.html').matchAll(/<script[^>]* src="([^"]+)"/g)].map(([, name]) => name);
@@ -132,7 +134,7 @@ test('comments can be removed line by line, as the gateway does', () => {
   }
 });
 
-test('the Markdown renderer is loaded as a whole by prose.js, and imported by no other module', () => {
+test('the Markdown renderer is loaded as a whole by prose.js, and imported by no module that is loaded at once', () => {
   const parts = [...read('js/ui/prose.js').matchAll(/'(\.\.?\/[a-z./]+\.(?:js|css))'/g)].map(([, name]) =>
     new URL(name, 'file:///js/ui/').pathname.slice(1),
   );
@@ -144,7 +146,7 @@ test('the Markdown renderer is loaded as a whole by prose.js, and imported by no
     (name) =>
       name.startsWith('js/') &&
       !MARKDOWN.test(name) &&
-      /from '[^']*(markdown\/|(markdown|code|grow)\.js|vendor\/)/.test(code(name)),
+      /from '[^']*(markdown\/|(markdown|code|grow|clipboard)\.js|vendor\/)/.test(code(name)),
   );
   assert.deepEqual(others, []);
 });
@@ -162,6 +164,14 @@ test('the dialogs are imported by no module that is loaded at once', () => {
   const eager = modules.filter((name) => !isLazy(name));
   assert.deepEqual(
     eager.filter((name) => importsOf(name).some((imported) => DIALOGS.test(imported))),
+    [],
+  );
+});
+
+test('the controls of messages are imported by no module that is loaded at once', () => {
+  const eager = modules.filter((name) => !isLazy(name));
+  assert.deepEqual(
+    eager.filter((name) => importsOf(name).some((imported) => MESSAGES.test(imported))),
     [],
   );
 });

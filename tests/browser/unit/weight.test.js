@@ -5,9 +5,11 @@ import { test } from 'node:test';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { files, readServed } from '../support/page-source.js';
 
-const MARKDOWN = /^vendor\/|^js\/markdown\/|^js\/ui\/(markdown|code|grow)\.js$|^css\/(prose|code)\.css$/;
+const MARKDOWN = /^vendor\/|^js\/markdown\/|^js\/ui\/(markdown|code|grow|clipboard)\.js$|^css\/(prose|code)\.css$/;
 /** The dialog for all sessions, which few visits load. */
 const DATA = /^js\/(core\/(session-data|data-view)|ui\/data-dialog)\.js$|^css\/data\.css$/;
+/** The controls of messages, which are loaded with the first message. */
+const MESSAGES = /^js\/ui\/(message-actions|fold)\.js$/;
 /** Languages of a typical reply. Every other language is loaded when a reply needs it. */
 const COMMON = ['javascript', 'python', 'bash'].map((language) => `vendor/highlight/languages/${language}.js`);
 
@@ -16,13 +18,13 @@ const weigh = (names, how) => names.reduce((sum, name) => sum + compress[how](re
 const loaded = files.filter((name) => /\.(html|css|js|svg)$/.test(name));
 const dialog = loaded.filter((name) => DATA.test(name));
 const usual = loaded.filter((name) => !DATA.test(name));
-const first = usual.filter((name) => !MARKDOWN.test(name));
+const first = usual.filter((name) => !MARKDOWN.test(name) && !MESSAGES.test(name));
 const whole = usual.filter((name) => !name.startsWith('vendor/highlight/languages/') || COMMON.includes(name));
 
 /** Browsers accept Brotli over https and on localhost, and only gzip over plain http. */
 for (const [how, limitKb, wholeLimitKb, dialogLimitKb] of [
-  ['brotli', 52, 90, 7],
-  ['gzip', 61, 102, 8],
+  ['brotli', 56, 94, 7],
+  ['gzip', 65, 108, 8],
 ]) {
   test(`the page weighs at most ${limitKb} KB with ${how} before Markdown and highlighting are loaded`, () => {
     const bytes = weigh(first, how);

@@ -1,0 +1,33 @@
+// The controls of messages that the first paint does not need: they are loaded when the first message is shown.
+// @ts-check
+
+/** Lines and characters up to which a message need not be measured. */
+const SURELY_SHORT = { lines: 12, characters: 240 };
+
+/** @type {Promise<[typeof import('./message-actions.js'), typeof import('./fold.js')]> | null} */
+let loading = null;
+
+/** Runs `task` with the modules. If they cannot be loaded, the next message tries again. */
+function withExtras(
+  /** @type {(actions: typeof import('./message-actions.js'), fold: typeof import('./fold.js')) => void} */ task,
+) {
+  loading ??= Promise.all([import('./message-actions.js'), import('./fold.js')]);
+  loading.then(
+    ([actions, fold]) => task(actions, fold),
+    () => (loading = null),
+  );
+}
+
+/** Fills `actions`, those of the message in `body`. `getText` returns the message as it was written. */
+export const addActions = (
+  /** @type {HTMLElement} */ actions,
+  /** @type {HTMLElement} */ body,
+  /** @type {() => string} */ getText,
+) => withExtras(({ fillActions }) => fillActions(actions, body, getText));
+
+/** Folds `body` if its text may be long, without waiting for the button, so that nothing moves when it comes. */
+export function foldIfLong(/** @type {HTMLElement} */ body, /** @type {string} */ text) {
+  if (text.length <= SURELY_SHORT.characters && text.split('\n').length <= SURELY_SHORT.lines) return;
+  body.classList.add('folded');
+  withExtras((_, { addFoldButton }) => addFoldButton(body));
+}
