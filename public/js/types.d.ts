@@ -443,7 +443,8 @@ interface Conversation {
   showStarting(session: Session, entry: OutboxEntry): void;
   close(): void;
   add(session: Pick<Session, 'userId' | 'sessionId'>, message: Message): void;
-  loadOlder(): Promise<void>;
+  loadOlder(pageSize?: number): Promise<void>;
+  loadAll(): Promise<void>;
 }
 
 /**

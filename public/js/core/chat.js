@@ -225,6 +225,7 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
     discard: (/** @type {string} */ requestId) =>
       firstMessages.has(requestId) ? firstMessages.discard(requestId) : turns.discard(requestId),
     loadOlder: conversation.loadOlder,
+    loadAll: conversation.loadAll,
     retryNow: retrier.retryNow,
     showNotice: (/** @type {string} */ notice) => store.set({ notice }),
     dismissNotice: () => store.set({ notice: null }),

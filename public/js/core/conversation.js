@@ -6,6 +6,8 @@ import { unknownSession } from './state.js';
 
 /** Messages per page. */
 export const PAGE_SIZE = 50;
+/** Messages per page of a whole conversation, which is loaded with few calls. */
+const LARGE_PAGE_SIZE = 500;
 /** Pages that are fetched to catch up before the conversation is loaded from scratch instead. */
 const MAX_CATCH_UP_PAGES = 10;
 
@@ -101,6 +103,26 @@ export function createConversation({ api, store, retrier }) {
     return { ...session, expiresAt, messageCount: Math.max(session.messageCount, seq) };
   }
 
+  /** Loads the page before the oldest message. */
+  async function loadOlder(pageSize = PAGE_SIZE) {
+    const { session, messages, hasOlder, loadingOlder } = store.state;
+    if (!session || !hasOlder || loadingOlder) return;
+    const { signal } = opening;
+    store.set({ loadingOlder: true });
+    try {
+      const range = { limit: pageSize, before: messages[0].seq };
+      const page = await retrier.run(() => api.getHistory(session.userId, range, signal), { signal });
+      signal.throwIfAborted();
+      merge(page.messages);
+      store.set({ hasOlder: page.hasMore, loadingOlder: false });
+    } catch (problem) {
+      if (signal.aborted) return;
+      store.set({ loadingOlder: false });
+      if (problem.kind === 'gone') end(session.userId, problem);
+      else store.set({ notice: `Earlier messages could not be loaded. ${problem.explanation}` });
+    }
+  }
+
   return {
     open,
     end,
@@ -144,23 +166,13 @@ export function createConversation({ api, store, retrier }) {
       store.set({ session: withActivity(session, message) });
     },
 
-    /** Loads the page before the oldest message. */
-    async loadOlder() {
-      const { session, messages, hasOlder, loadingOlder } = store.state;
-      if (!session || !hasOlder || loadingOlder) return;
-      const { signal } = opening;
-      store.set({ loadingOlder: true });
-      try {
-        const range = { limit: PAGE_SIZE, before: messages[0].seq };
-        const page = await retrier.run(() => api.getHistory(session.userId, range, signal), { signal });
-        signal.throwIfAborted();
-        merge(page.messages);
-        store.set({ hasOlder: page.hasMore, loadingOlder: false });
-      } catch (problem) {
-        if (signal.aborted) return;
-        store.set({ loadingOlder: false });
-        if (problem.kind === 'gone') end(session.userId, problem);
-        else store.set({ notice: `Earlier messages could not be loaded. ${problem.explanation}` });
+    loadOlder,
+
+    /** Loads all messages, as far as that succeeds. */
+    async loadAll() {
+      for (let oldest = 0; store.state.hasOlder && store.state.messages[0]?.seq !== oldest; ) {
+        oldest = store.state.messages[0]?.seq;
+        await loadOlder(LARGE_PAGE_SIZE);
       }
     },
   };

@@ -6,6 +6,7 @@ import { personaName } from '../core/personas.js';
 import { createAutoScroll } from './auto-scroll.js';
 import { find, findButton, reconcile, setText } from './dom.js';
 import { createRow, updateRow } from './message-row.js';
+import { listenToPrint } from './print.js';
 
 /** Distance from the top, in pixels, at which older messages are loaded. */
 const LOAD_OLDER_PX = 200;
@@ -38,6 +39,7 @@ export function createMessageLog({ chat, edit, onAction }) {
       onAction();
     },
   };
+  listenToPrint({ chat, older });
   older.addEventListener('click', () => void chat.loadOlder());
   box.addEventListener('scroll', () => {
     const { view, messages } = chat.store.state;
