@@ -100,13 +100,14 @@ interface Turn extends StoredTurn {
  * | sending |           | sending                       | is sent                                                     |
  * | sending |           | held                          | waits for a retry, for the connection or for a login        |
  * | sending |           | queued                        | waits for a running turn, or for the message before it      |
- * | failed  |           | failed                        | was rejected, or has exhausted its attempts                 |
+ * | failed  |           | failed                        | was rejected                                                |
  * |         | streaming | streaming, or stopping        | the turn is running; its text arrives in this tab           |
  * |         | waiting   | waiting                       | the reply is requested; this tab does not know its state    |
  * |         | cut       | cut                           | the connection was lost, or the turn ended without a reply  |
  * |         | failed    | cut; if empty, unanswered or  | the service reported an error, or that the user stopped the |
  * |         |           | cancelled                     | turn                                                        |
  * |         |           | sent                          | a stored message of the user, the newest of all             |
+ * |         |           | unanswered                    | a stored message of the user, which another one follows     |
  * |         |           | stored                        | any other stored message                                    |
  * |         |           | shortened, filtered, stopped  | a stored reply that ended at a limit, by a content filter,  |
  * |         |           |                               | or by the user                                              |
@@ -129,9 +130,9 @@ type RowState =
 
 /** A pending retry. */
 interface Wait {
-  kind: ErrorKind;
+  kind: ErrorKind | 'offline';
   reason: string;
-  /** A time of this machine's clock. */
+  /** A time of this machine's clock, or `Infinity` while the time of the next attempt is unknown. */
   until: number;
 }
 
@@ -414,9 +415,12 @@ interface Retrier {
   /** With an `onWaitChange` of its own, the wait is reported to the caller only. */
   run<Result>(
     call: () => Promise<Result>,
-    options?: { signal?: AbortSignal; onWaitChange?: WaitListener; untilSignedIn?: boolean },
+    options?: { signal?: AbortSignal; onWaitChange?: WaitListener; untilSignedIn?: boolean; isBounded?: boolean },
   ): Promise<Result>;
   retryNow(): void;
+  onReturn(): void;
+  onSuccess(): void;
+  onOffline(): void;
 }
 
 interface Drafts {

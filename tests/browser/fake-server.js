@@ -41,7 +41,14 @@ export const CSP =
 export async function startFakeServer({ ttl = '1h', auth = 'none' } = {}) {
   const sessions = Object.assign(new Map(), { auth, ttlMs: Number.parseInt(ttl, 10) * UNIT_MS[ttl.at(-1)] });
   const plans = createPlans();
+  let outage = null;
   const server = createServer((request, response) => {
+    if (outage && request.url.startsWith('/api/')) {
+      outage.calls.push(`${request.method} ${request.url}`);
+      if (!outage.status) return request.socket.destroy();
+      const { status, headers, body } = new Rejection(outage.status, outage.reason, 'an outage').result;
+      return response.writeHead(status, headers).end(body);
+    }
     handle(request, sessions, plans, response)
       .catch((error) => (error instanceof Rejection ? error : new Rejection(500, 'INTERNAL', String(error))).result)
       .then((result) => result && response.writeHead(result.status, result.headers).end(result.body));
@@ -52,6 +59,15 @@ export async function startFakeServer({ ttl = '1h', auth = 'none' } = {}) {
     url: `http://127.0.0.1:${server.address().port}`,
     /** Plans the next turns of a session: see fake-chat.js. */
     plan: plans.plan,
+    /**
+     * Begins an outage: every call fails with `{status, reason}`, or without a response if there is no status. Returns the calls,
+     * as they come, and a function that ends the outage.
+     */
+    fail({ status, reason } = {}) {
+      outage = { status, reason, calls: [] };
+      for (const session of sessions.values()) for (const watcher of session.watchers) watcher.cut();
+      return { calls: outage.calls, end: () => void (outage = null) };
+    },
     /** Controls the event streams of a session: see fake-events.js. */
     events: (userId) => controlEvents(sessions.get(userId)),
     stop: () =>

@@ -127,9 +127,10 @@ export function store(session, messages, fieldOf) {
   });
   touch(session);
   for (const [index, message] of stored.entries()) {
-    session.messages.push(message);
     const { finish } = messages[index];
-    emit(session, 'message', finish ? { ...message, finish_reason: finish } : message);
+    if (finish) message.finish_reason = finish;
+    session.messages.push(message);
+    emit(session, 'message', message);
   }
   return stored;
 }

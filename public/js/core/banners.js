@@ -1,6 +1,7 @@
 // The error table: the banners above the conversation for each state, and the action that each offers.
 // @ts-check
 
+import { formatSeconds } from './format-time.js';
 import { personaName } from './personas.js';
 import { describeSignedOut } from './sign-in.js';
 
@@ -82,8 +83,13 @@ export function buildBanners(/** @type {State} */ state) {
 
 /** Describes the reason for a wait in a sentence. */
 export function describeWait(/** @type {Pick<Wait, 'kind' | 'reason'>} */ { kind, reason }) {
+  if (kind === 'offline') return 'You are offline.';
   if (kind === 'unreachable') return 'The service cannot be reached.';
   if (reason === 'MODEL_UNAVAILABLE') return 'The assistant cannot be reached for the moment.';
   if (reason === 'OVERLOADED' || reason === 'RATE_LIMITED') return 'The service is busy.';
   return 'The service is unavailable for the moment.';
 }
+
+/** Returns the time until the next attempt, as a phrase. It is empty while the browser is offline. */
+export const describeCountdown = (/** @type {number} */ until, /** @type {number} */ nowMs) =>
+  Number.isFinite(until) ? `Trying again in ${formatSeconds(until - nowMs)}` : '';

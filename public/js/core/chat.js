@@ -31,7 +31,8 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
     isOnline: () => store.state.online,
     onWaitChange: (wait) => store.set({ wait }),
   });
-  const config = createServiceConfig({ api, store, clock });
+  api.onAccess((problem) => problem === null && retrier.onSuccess());
+  const config = createServiceConfig({ api, store, clock, retrier });
   const list = createSessionList({ api, store, retrier });
   const conversation = createConversation({ api, store, retrier });
   const turns = createTurnController({

@@ -2,7 +2,7 @@
 // @ts-check
 
 import { ApiError } from './api-error.js';
-import { delayMs } from './retry.js';
+import { delayMs, HEARTBEAT_MS } from './retry.js';
 
 /** Time after which the stream of a hidden page is closed. Browsers allow six connections to a server that has no HTTP/2. */
 const HIDDEN_MS = 30_000;
@@ -63,7 +63,7 @@ export function createLive({ api, store, timers, random = Math.random, onEvent, 
       onFailure(problem, attempt);
       if (signal.aborted) return;
       const isOffline = problem.kind === 'unreachable' && !store.state.online;
-      await pause(isOffline ? Infinity : delayMs(attempt, problem.retryAfterMs, random), signal);
+      await pause(isOffline ? HEARTBEAT_MS : delayMs(attempt, problem.retryAfterMs, random), signal);
       if (signal.aborted) return;
       store.set({ live: 'connecting' });
     }
@@ -95,7 +95,7 @@ export function createLive({ api, store, timers, random = Math.random, onEvent, 
   /** Waits for `ms`, or until `signal` aborts. */
   function pause(/** @type {number} */ ms, /** @type {AbortSignal} */ signal) {
     return new Promise((resolve) => {
-      const timer = Number.isFinite(ms) ? timers.set(() => resolve(undefined), ms) : null;
+      const timer = timers.set(() => resolve(undefined), ms);
       signal.addEventListener('abort', () => {
         timers.clear(timer);
         resolve(undefined);

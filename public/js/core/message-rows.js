@@ -36,8 +36,9 @@ export function buildRows(state, nowMs) {
     if (unanswered?.seq === seq && role === 'user') {
       add({ ...row, requestId: unanswered.requestId, retriable: !unanswered.isAnonymous, ...outcomeOf(unanswered) });
     } else {
+      const lacksReply = role === 'user' && messages[index + 1]?.role === 'user' && turn?.seq !== seq;
       const rowState = isNewest && isLastFromUser ? 'sent' : (FINISH_STATES.get(finish) ?? 'stored');
-      add({ ...row, state: rowState, note: rowState === 'stopped' ? 'The reply was stopped here.' : undefined });
+      add({ ...row, state: lacksReply ? 'unanswered' : rowState, note: FINISH_NOTES[rowState] });
     }
   });
   if (turn && !unanswered && !storedKeys.has(replyKey(turn.requestId))) add(replyRow(turn));
@@ -128,6 +129,13 @@ const FINISH_STATES = new Map([
   ['content_filter', 'filtered'],
   ['cancelled', 'stopped'],
 ]);
+
+/** @type {Partial<Record<RowState, string>>} sentences below the replies that did not end by themselves */
+const FINISH_NOTES = {
+  shortened: 'The reply has reached the length limit of the model. Ask it to go on.',
+  filtered: 'The content filter of the model has ended the reply here.',
+  stopped: 'The reply was stopped here.',
+};
 
 function authorName(/** @type {Message['role']} */ role, /** @type {string} */ persona) {
   if (role === 'user') return 'You';

@@ -18,8 +18,12 @@ export function listenToPage(
     // The open stream may be one that the loss of the connection has left without a sign.
     live.refresh();
   });
-  scope.addEventListener('offline', () => store.set({ online: false }));
+  scope.addEventListener('offline', () => {
+    store.set({ online: false });
+    retrier.onOffline();
+  });
   scope.addEventListener('focus', () => {
+    retrier.onReturn();
     // The event stream reports changes of the session itself, except that one that has ended was created again.
     if (store.state.live !== 'on') void conversation.catchUp();
     void conversation.reopen();
@@ -28,7 +32,10 @@ export function listenToPage(
     list.refreshShown();
   });
   live.setVisible(!page.hidden);
-  page.addEventListener('visibilitychange', () => live.setVisible(!page.hidden));
+  page.addEventListener('visibilitychange', () => {
+    live.setVisible(!page.hidden);
+    if (!page.hidden) retrier.onReturn();
+  });
   scope.addEventListener('popstate', () => {
     const userId = router.currentUserId();
     const { view, session } = store.state;

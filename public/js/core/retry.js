@@ -1,12 +1,16 @@
-// Retries failed calls with exponential backoff and jitter, and publishes the current wait.
+// Retries failed calls until they succeed, and publishes the current wait. After some attempts with exponential backoff and jitter,
+// a call is retried at a slow heartbeat, and at once when there is a sign that it may succeed.
 // @ts-check
 
-/** Attempts per call. Attempts made while offline do not count. */
+/** Attempts per call before the heartbeat. Attempts made while offline do not count. */
 export const MAX_ATTEMPTS = 6;
+export const HEARTBEAT_MS = 60_000;
+/** Age from which a pause of the heartbeat ends early when another call succeeds: a call can fail while others succeed. */
+const MIN_PAUSE_MS = 5_000;
 const FIRST_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
 const MAX_JITTER_MS = 5_000;
-/** Calls that are rejected because a turn is in progress are retried for this time, rather than up to a number of attempts. */
+/** Time before the heartbeat of calls that are rejected because a turn is in progress, which has no number of attempts. */
 const TURN_TIMEOUT_MS = 5 * 60_000;
 const MAX_TURN_BACKOFF_MS = 5_000;
 
@@ -37,30 +41,33 @@ const isTurnInProgress = (/** @type {ApiError} */ error) => error.reason === 'TU
 
 /** @param {RetrierDeps} deps @returns {Retrier} */
 export function createRetrier({ timers, random = Math.random, isOnline = () => true, onWaitChange }) {
-  /** @type {Set<{wait: Wait, isShared: boolean, end: () => void}>} */
+  /** @type {Set<{wait: Wait, startedMs: number, isStalled: boolean, onOwnWait?: WaitListener, end: () => void}>} */
   const pauses = new Set();
 
+  /** Returns the wait as it is shown. While the browser is offline, the time of the next attempt is unknown. */
+  const visible = (/** @type {Wait} */ wait) =>
+    isOnline() ? wait : /** @type {Wait} */ ({ kind: 'offline', reason: '', until: Infinity });
+
   function publish() {
-    const shared = [...pauses].filter(({ isShared }) => isShared).map(({ wait }) => wait);
-    onWaitChange(shared.sort((a, b) => a.until - b.until)[0] ?? null);
+    const shared = [...pauses].filter(({ onOwnWait }) => !onOwnWait).sort((a, b) => a.wait.until - b.wait.until);
+    onWaitChange(shared[0] ? visible(shared[0].wait) : null);
   }
 
   /**
-   * Waits for `ms`, until `retryNow` is called, or until `signal` aborts, which is an error.
+   * Waits for `ms`, until it is ended early, or until `signal` aborts, which is an error.
    *
    * @param {ApiError} error
    * @param {number} ms
+   * @param {boolean} isStalled true after the attempts with growing delays
    * @param {AbortSignal} [signal]
    * @param {WaitListener} [onOwnWait]
    * @returns {Promise<void>}
    */
-  function pause({ kind, reason }, ms, signal, onOwnWait) {
+  function pause({ kind, reason }, ms, isStalled, signal, onOwnWait) {
     return new Promise((resolve, reject) => {
-      const pause = {
-        wait: { kind, reason, until: timers.now() + ms },
-        isShared: !onOwnWait,
-        end: () => finish(resolve),
-      };
+      const startedMs = timers.now();
+      const wait = { kind, reason, until: startedMs + ms };
+      const pause = { wait, startedMs, isStalled, onOwnWait, end: () => finish(resolve) };
       const abort = () => finish(() => reject(signal?.reason));
       const timer = Number.isFinite(ms) ? timers.set(pause.end, ms) : null;
       function finish(/** @type {() => void} */ settle) {
@@ -73,17 +80,23 @@ export function createRetrier({ timers, random = Math.random, isOnline = () => t
       }
       signal?.addEventListener('abort', abort);
       pauses.add(pause);
-      if (onOwnWait) onOwnWait(pause.wait);
+      if (onOwnWait) onOwnWait(visible(wait));
       else publish();
     });
   }
 
+  /** Ends the pauses of the heartbeat that have lasted for `ageMs`. */
+  function wake(ageMs = 0) {
+    for (const { isStalled, startedMs, end } of [...pauses]) if (isStalled && timers.now() - startedMs >= ageMs) end();
+  }
+
   return {
     /**
-     * Runs `call` until it succeeds, fails permanently or exhausts its attempts. With an `onWaitChange` of its own, the wait is
-     * reported to the caller only. With `untilSignedIn`, a call that is rejected with 401 waits until `retryNow` is called.
+     * Runs `call` until it succeeds or fails permanently. With an `onWaitChange` of its own, the wait is reported to the caller only.
+     * With `untilSignedIn`, a call that is rejected with 401 waits until `retryNow` is called. With `isBounded`, the error is thrown
+     * after the attempts with growing delays, for a task that has a result to show.
      */
-    async run(call, { signal, onWaitChange: onOwnWait, untilSignedIn = false } = {}) {
+    async run(call, { signal, onWaitChange: onOwnWait, untilSignedIn = false, isBounded = false } = {}) {
       const startedMs = timers.now();
       const isExhausted = (/** @type {ApiError} */ error, /** @type {number} */ attempt) =>
         isTurnInProgress(error) ? timers.now() - startedMs >= TURN_TIMEOUT_MS : attempt >= MAX_ATTEMPTS;
@@ -92,12 +105,20 @@ export function createRetrier({ timers, random = Math.random, isOnline = () => t
         try {
           return await call();
         } catch (error) {
-          const signedOut = untilSignedIn && error.kind === 'unauthenticated';
-          if (!(error.retryable || signedOut) || signal?.aborted) throw error;
-          const blocked = signedOut || (error.kind === 'unreachable' && !isOnline());
-          if (blocked) attempt -= 1;
-          else if (isExhausted(error, attempt)) throw error;
-          await pause(error, blocked ? Infinity : backoffMs(error, attempt, random), signal, onOwnWait);
+          const isSignedOut = untilSignedIn && error.kind === 'unauthenticated';
+          if (!(error.retryable || isSignedOut) || signal?.aborted) throw error;
+          const isOffline = error.kind === 'unreachable' && !isOnline();
+          const isStalled = isOffline || isExhausted(error, attempt);
+          if (isSignedOut || isOffline) attempt -= 1;
+          else if (isStalled && isBounded) throw error;
+          const delay = isStalled ? delayMs(1, Math.max(HEARTBEAT_MS, error.retryAfterMs ?? 0), random) : null;
+          await pause(
+            error,
+            isSignedOut ? Infinity : (delay ?? backoffMs(error, attempt, random)),
+            isStalled,
+            signal,
+            onOwnWait,
+          );
         }
       }
     },
@@ -105,6 +126,18 @@ export function createRetrier({ timers, random = Math.random, isOnline = () => t
     /** Ends all waits, so that every pending call is retried now. */
     retryNow() {
       for (const { end } of [...pauses]) end();
+    },
+
+    /** Retries the calls of the heartbeat now, because the user has returned to the page. */
+    onReturn: () => wake(),
+
+    /** Retries the calls of the heartbeat, because another call has succeeded. */
+    onSuccess: () => wake(MIN_PAUSE_MS),
+
+    /** Publishes the waits again after the connection was lost. */
+    onOffline() {
+      for (const { wait, onOwnWait } of pauses) onOwnWait?.(visible(wait));
+      publish();
     },
   };
 }

@@ -3,30 +3,42 @@
 
 import { validPersonas } from './personas.js';
 
-/** @param {Pick<Deps, 'api' | 'store' | 'clock'>} deps */
-export function createServiceConfig({ api, store, clock }) {
+/** The page works without both, so that it does not show that it waits for them. */
+const onWaitChange = () => {};
+
+/** @param {Pick<Deps, 'api' | 'store' | 'clock' | 'retrier'>} deps */
+export function createServiceConfig({ api, store, clock, retrier }) {
   let hasPersonas = false;
+  /** @type {Promise<void> | null} */
+  let loadingConfig = null;
+  /** @type {Promise<void> | null} */
+  let loadingPersonas = null;
 
   async function loadConfig() {
-    const config = await api.getConfig().catch(() => null);
-    if (!config) return;
+    const config = await retrier.run(api.getConfig, { onWaitChange });
     const serverMs = Date.parse(config.serverTime ?? '');
     if (!Number.isNaN(serverMs)) clock.observe(serverMs);
     store.set({ config });
   }
 
+  async function loadPersonas() {
+    store.set({ personas: validPersonas(await retrier.run(api.listPersonas, { onWaitChange })) });
+    hasPersonas = true;
+  }
+
   return {
     /** Loads the configuration, unless an earlier attempt succeeded. */
     async ensureConfig() {
-      if (!store.state.config) await loadConfig();
+      if (store.state.config) return;
+      loadingConfig ??= loadConfig().finally(() => (loadingConfig = null));
+      await loadingConfig.catch(() => {});
     },
 
     /** Loads the personas, unless an earlier attempt succeeded. */
     async loadPersonas() {
       if (hasPersonas) return;
-      const personas = await api.listPersonas().catch(() => null);
-      hasPersonas = personas !== null;
-      store.set({ personas: validPersonas(personas) });
+      loadingPersonas ??= loadPersonas().finally(() => (loadingPersonas = null));
+      await loadingPersonas.catch(() => {});
     },
   };
 }

@@ -82,7 +82,12 @@ export function createSessionData({ api, retrier, timers, clock, onDeleted }) {
         const denied = failures.find(({ problem }) => problem.kind === 'unauthenticated');
         try {
           if (denied) throw denied.problem;
-          await retrier.run(() => call(session), { signal, onWaitChange: (wait) => waits.set(worker, wait) });
+          const options = {
+            signal,
+            onWaitChange: (/** @type {Wait | null} */ wait) => waits.set(worker, wait),
+            isBounded: true,
+          };
+          await retrier.run(() => call(session), options);
         } catch (problem) {
           signal.throwIfAborted();
           failures.push({ session, problem });

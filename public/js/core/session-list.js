@@ -59,7 +59,7 @@ export function createSessionList({ api, store, retrier }) {
     async report(call) {
       if (get().status === 'ready') set({ problem: null });
       try {
-        await retrier.run(call, { onWaitChange: (wait) => set({ wait }) });
+        await retrier.run(call, { onWaitChange: (wait) => set({ wait }), isBounded: true });
         return true;
       } catch (problem) {
         set({ problem });

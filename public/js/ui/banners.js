@@ -1,8 +1,8 @@
 // The banners above the conversation. The text of a banner is an alert; its countdown is not, or each second would be read out.
 // @ts-check
 
-import { buildBanners } from '../core/banners.js';
-import { formatMinutes, formatSeconds } from '../core/format-time.js';
+import { buildBanners, describeCountdown } from '../core/banners.js';
+import { formatMinutes } from '../core/format-time.js';
 import { element, everySecond, find, reconcile, setText } from './dom.js';
 
 /**
@@ -19,7 +19,7 @@ export function createBanners({ chat, actions, onFocusLost }) {
     for (const { data, countdown } of shown.values()) {
       if (!countdown) continue;
       if (data.until !== undefined) {
-        setText(countdown, `Trying again in ${formatSeconds(data.until - Date.now())}`);
+        setText(countdown, describeCountdown(data.until, Date.now()));
         isCounting = true;
       } else if (data.leftMs !== undefined) setText(countdown, formatMinutes(data.leftMs));
     }

@@ -1,6 +1,7 @@
 // The dialog for all sessions: their number, and tasks that export or delete all of them, with progress.
 // @ts-check
 
+import { describeCountdown } from '../core/banners.js';
 import { describeData, describeTask, isBusy } from '../core/data-view.js';
 import { formatSeconds } from '../core/format-time.js';
 import { announce } from './announcer.js';
@@ -117,7 +118,7 @@ function createTask() {
     const state = current();
     const isPending = state?.phase === 'pending';
     setText(countdown, isPending ? `${formatSeconds(state.until - Date.now())}.` : '');
-    setText(retry, state?.wait ? `Trying again in ${formatSeconds(state.wait.until - Date.now())}` : '');
+    setText(retry, state?.wait ? describeCountdown(state.wait.until, Date.now()) : '');
     return isPending || Boolean(state?.wait);
   });
 

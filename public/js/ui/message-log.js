@@ -129,6 +129,6 @@ export function createMessageLog({ chat, edit, onAction }) {
 }
 
 function isEqual(/** @type {Row} */ a, /** @type {Row} */ b) {
-  const keys = /** @type {(keyof Row)[]} */ (Object.keys(b));
+  const keys = /** @type {(keyof Row)[]} */ (Object.keys({ ...a, ...b }));
   return keys.every((key) => a[key] === b[key]);
 }

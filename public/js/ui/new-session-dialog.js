@@ -2,8 +2,7 @@
 // @ts-check
 
 import { automaticName, createUnderFreeName } from '../core/automatic-name.js';
-import { describeWait } from '../core/banners.js';
-import { formatSeconds } from '../core/format-time.js';
+import { describeCountdown, describeWait } from '../core/banners.js';
 import { resolveLimits, validateName } from '../core/validation.js';
 import { element, everySecond, find, findButton, findDialog, findInput, setFieldError, setText } from './dom.js';
 import { createSignedOutNotice } from './signed-out.js';
@@ -27,7 +26,7 @@ export function createNewSessionDialog({ chat, newId, onDone }) {
 
   const runCountdown = everySecond(() => {
     find('new-waiting').hidden = !wait;
-    if (wait) setText(find('new-countdown'), `Trying again in ${formatSeconds(wait.until - Date.now())}`);
+    if (wait) setText(find('new-countdown'), describeCountdown(wait.until, Date.now()));
     return wait !== null;
   });
 

@@ -1,7 +1,7 @@
 // A list of the live sessions by the day of their last activity, with a search: in the Sessions dialog, and next to the conversation.
 // @ts-check
 
-import { describeWait } from '../core/banners.js';
+import { describeCountdown, describeWait } from '../core/banners.js';
 import { formatSeconds } from '../core/format-time.js';
 import { personaName } from '../core/personas.js';
 import { filterSessions } from '../core/session-filter.js';
@@ -70,7 +70,7 @@ export function createSessionListView({ chat, id, placeholder = COPY.search, onO
       const label = list.querySelector(`[data-undo="${CSS.escape(userId)}"]`);
       if (label) setText(label, formatSeconds(until - Date.now()));
     }
-    if (sessions.wait) setText(countdown, `Trying again in ${formatSeconds(sessions.wait.until - Date.now())}`);
+    if (sessions.wait) setText(countdown, describeCountdown(sessions.wait.until, Date.now()));
     return deletions.length > 0 || sessions.wait !== null;
   });
   const updateTimes = () => {

@@ -20,7 +20,7 @@ test('a rejected message and a draft survive the reload that the banner offers',
   await chat.send('in between');
   await expect(chat.banner('signed-out').getByRole('alert')).toHaveText(NO_COOKIE);
   await expect(page.locator('.banner')).toHaveCount(1);
-  await expect(chat.userMessage('in between')).toContainText('Sending…');
+  await expect(chat.userMessage('in between')).toContainText('Waiting to be sent');
   await chat.message.fill('a draft');
   await expect(page.getByText(DETAIL)).toHaveCount(0);
   await signIn(page);

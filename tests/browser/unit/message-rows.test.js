@@ -154,6 +154,22 @@ test('a stored reply that ended at the length limit has its own state', () => {
   );
 });
 
+test('a message that another one follows without a reply is marked, unless its turn is running', () => {
+  const messages = [message(1, 'user'), message(2, 'user'), message(3, 'assistant')];
+  assert.deepEqual(statesOf({ messages }), [undefined, 'unanswered', 'stored', 'stored']);
+  const turn = { ...TURN, state: 'streaming' };
+  assert.deepEqual(statesOf({ messages: messages.slice(0, 2), turn }).slice(1, 2), ['stored']);
+});
+
+test('an unsent message that waits for the connection, a login or a retry is held', () => {
+  for (const state of [
+    { online: false },
+    { signedOut: { loginUrl: null } },
+    { wait: { kind: 'busy', reason: 'OVERLOADED', until: NOW } },
+  ])
+    assert.equal(statesOf({ unsent: [ENTRY], ...state }).at(-1), 'held');
+});
+
 test('a reply that comes without its request id takes the row of the pending reply, once', () => {
   for (const turnState of ['streaming', 'waiting']) {
     const state = { messages: [message(1, 'user')], turn: { ...TURN, state: turnState } };

@@ -1,0 +1,1 @@
+import{a as t}from"./main.js";import{c as e}from"./session-list-view.js";import"./theme.js";import"./session-menu.js";import"./signed-out.js";function n({chat:i,onOpen:o}){const s=e({chat:i,id:"column",onOpen:o,onFocusLost:o});t("session-column").append(...s.nodes)}export{n as createSessionColumn};
