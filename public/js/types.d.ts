@@ -194,6 +194,8 @@ interface State {
   view: 'welcome' | 'starting' | 'loading' | 'open' | 'gone' | 'failed';
   /** The key of the persona that is chosen on the first screen. If it is not listed, the first persona is. */
   chosenPersona: string;
+  /** True if nothing in this browser tells that the session in the address has existed. */
+  isUnknownAddress: boolean;
   /** The open session. */
   session: Session | null;
   /** Oldest first, without gaps in `seq`. */

@@ -1,6 +1,8 @@
 // The error of a call, classified by what the user can do about it.
 // @ts-check
 
+import { FIELDS, KINDS, REASONS, reference, SIGNED_OUT, TOO_LARGE } from './words.js';
+
 /** An unsuccessful call. Status 0 means that there was no response. */
 export class ApiError extends Error {
   /**
@@ -54,24 +56,23 @@ export class ApiError extends Error {
   }
 
   /**
-   * Returns the first violation of a field, as a sentence, or null. Fields of nested objects match by their last name.
+   * Returns a sentence for the user if one of these fields was rejected, or null. Fields of nested objects match by their last name.
    *
    * @param {string[]} names wire names
    */
   violationOf(...names) {
-    const found = this.violations.find(({ field }) =>
-      names.some((name) => field === name || field.endsWith(`.${name}`)),
-    );
-    return found ? sentence(found.description) : null;
+    const rejected = this.violations.map(({ field }) => field.split('.').at(-1) ?? '');
+    const found = names.find((name) => rejected.includes(name));
+    return found ? (FIELDS.get(found) ?? KINDS.invalid) : null;
   }
 
-  /** Returns a sentence for the user. */
+  /** Returns a sentence for the user, which says what to do. The texts of the service are for programmers. */
   get explanation() {
-    const fromService = EXPLAINED_BY_PAGE.includes(this.kind) ? '' : this.violations[0]?.description || this.detail;
-    const reference = this.kind === 'failed' && this.requestId ? ` (reference ${this.requestId})` : '';
-    const isSignedOut = this.kind === 'unauthenticated' && this.loginUrl !== null;
-    const explanation = isSignedOut ? 'you are signed out' : EXPLANATIONS[this.kind];
-    return sentence((fromService || explanation) + reference);
+    const { kind, reason, status, requestId } = this;
+    if (kind === 'unauthenticated' && this.loginUrl !== null) return SIGNED_OUT;
+    if (status === 413) return TOO_LARGE;
+    const sentence = this.violationOf(...FIELDS.keys()) ?? REASONS[reason] ?? KINDS[kind];
+    return kind === 'failed' && requestId ? sentence.replace(/\.$/, `${reference(requestId)}.`) : sentence;
   }
 }
 
@@ -81,27 +82,3 @@ export const restoreError = (/** @type {any} */ stored) => (stored ? new ApiErro
 /** Returns the error of a turn that was stopped before its reply had any text. */
 export const turnCancelled = () =>
   new ApiError({ status: 409, reason: 'TURN_CANCELLED', detail: 'the reply was stopped before it began' });
-
-/** Kinds that the page explains better than the service. */
-const EXPLAINED_BY_PAGE = ['unreachable', 'unauthenticated', 'gone'];
-
-/** @type {Record<ErrorKind, string>} */
-const EXPLANATIONS = {
-  unreachable: 'the service cannot be reached',
-  unauthenticated: 'this browser has no valid cookie for this server',
-  busy: 'the service is busy',
-  invalid: 'the service did not accept this',
-  gone: 'this session has ended',
-  exists: 'this name is in use',
-  full: 'there is no room for more',
-  forbidden: 'you are not allowed to do this',
-  failed: 'something went wrong in the service',
-};
-
-/** Makes a sentence of a service's detail, which is lower case and has no full stop. */
-function sentence(/** @type {string} */ detail) {
-  const trimmed = detail.trim();
-  if (!trimmed) return '';
-  const capital = trimmed[0].toUpperCase() + trimmed.slice(1);
-  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
-}

@@ -4,6 +4,7 @@
 import { formatSeconds } from './format-time.js';
 import { personaName } from './personas.js';
 import { describeSignedOut } from './sign-in.js';
+import { BANNERS, describeLifetime, LABELS, WAITS } from './words.js';
 
 /** @returns {Banner[]} */
 export function buildBanners(/** @type {State} */ state) {
@@ -15,7 +16,7 @@ export function buildBanners(/** @type {State} */ state) {
     banners.push({
       id: 'offline',
       tone: 'warn',
-      text: 'You are offline. Your messages are kept, and sent when the connection is back.',
+      text: BANNERS.offline,
     });
   } else if (signedOut) {
     banners.push({ id: 'signed-out', tone: 'warn', action: 'signIn', ...describeSignedOut(signedOut) });
@@ -27,34 +28,36 @@ export function buildBanners(/** @type {State} */ state) {
       text: describeWait(wait),
       until: wait.until,
       action: 'retryNow',
-      label: 'Try now',
+      label: LABELS.tryNow,
     });
   }
 
   if (view === 'gone') {
+    const userId = session?.userId ?? '';
+    const isUnknown = state.isUnknownAddress && session?.sessionId === '';
     banners.push({
       id: 'gone',
       tone: 'danger',
-      text: 'This session has ended. What you wrote is kept.',
+      text: isUnknown ? BANNERS.unknown(userId) : BANNERS.ended(describeLifetime(state.config?.sessionTtlSeconds)),
       action: 'recreateSession',
-      label: `Start again as ${session?.userId}`,
+      label: isUnknown ? BANNERS.start(userId) : BANNERS.startAgain(userId),
     });
   } else if (view === 'failed' && !(signedOut && problem?.kind === 'unauthenticated')) {
     banners.push({
       id: 'failed',
       tone: 'danger',
-      text: `The conversation could not be loaded. ${problem?.explanation}`,
+      text: BANNERS.notLoaded(problem?.explanation ?? ''),
       action: 'reload',
-      label: 'Try again',
+      label: LABELS.tryAgain,
     });
   } else if (view === 'open' && remainingMs !== null) {
     banners.push({
       id: 'ending',
       tone: 'info',
-      text: `This session with ${personaName(personas, session?.persona)} ends soon.`,
+      text: BANNERS.ending(personaName(personas, session?.persona)),
       leftMs: remainingMs,
       action: 'extendSession',
-      label: 'Keep this session',
+      label: LABELS.keep,
     });
   }
 
@@ -62,32 +65,31 @@ export function buildBanners(/** @type {State} */ state) {
     banners.push({
       id: 'full',
       tone: 'danger',
-      text: 'This session is full. Your message is kept below; start a new session to continue.',
+      text: BANNERS.full,
       action: 'newSession',
-      label: 'New session',
+      label: LABELS.newSession,
     });
   }
   if (state.ownerNotice) {
     banners.push({
       id: 'owner',
       tone: 'info',
-      text: 'Your sessions belong to this browser. Other browsers and devices do not see them.',
+      text: BANNERS.owner,
       isStatus: true,
       action: 'dismissOwnerNotice',
-      label: 'Got it',
+      label: LABELS.gotIt,
     });
   }
-  if (notice) banners.push({ id: 'notice', tone: 'danger', text: notice, action: 'dismissNotice', label: 'Dismiss' });
+  if (notice)
+    banners.push({ id: 'notice', tone: 'danger', text: notice, action: 'dismissNotice', label: LABELS.dismiss });
   return banners;
 }
 
 /** Describes the reason for a wait in a sentence. */
 export function describeWait(/** @type {Pick<Wait, 'kind' | 'reason'>} */ { kind, reason }) {
-  if (kind === 'offline') return 'You are offline.';
-  if (kind === 'unreachable') return 'The service cannot be reached.';
-  if (reason === 'MODEL_UNAVAILABLE') return 'The assistant cannot be reached for the moment.';
-  if (reason === 'OVERLOADED' || reason === 'RATE_LIMITED') return 'The service is busy.';
-  return 'The service is unavailable for the moment.';
+  if (kind === 'offline' || kind === 'unreachable') return WAITS[kind];
+  if (reason === 'MODEL_UNAVAILABLE') return WAITS.model;
+  return reason === 'OVERLOADED' || reason === 'RATE_LIMITED' ? WAITS.busy : WAITS.unavailable;
 }
 
 /** Returns the time until the next attempt, as a phrase. It is empty while the browser is offline. */

@@ -19,6 +19,7 @@ import { createSignIn } from './sign-in.js';
 import { initialState } from './state.js';
 import { createStore } from './store.js';
 import { createTurnController } from './turn-controller.js';
+import { NOTICES } from './words.js';
 
 /** @param {ChatDeps} deps */
 export function createChat({ api, clock, tabs, storage, router, timers, newId, random = Math.random }) {
@@ -73,7 +74,7 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
     tabs.notify(sessionId);
   }
   function onDeletionFailed(/** @type {string} */ userId, /** @type {ApiError} */ problem) {
-    store.set({ notice: `The session of ${userId} could not be deleted. ${problem.explanation}` });
+    store.set({ notice: `${NOTICES.notDeleted(userId)} ${problem.explanation}` });
     void list.refresh();
   }
   const deletions = createDeletions({ api, store, retrier, timers, onDeleted, onFailed: onDeletionFailed });

@@ -3,6 +3,7 @@
 
 import { pendingReplyKey } from './message-rows.js';
 import { unknownSession } from './state.js';
+import { NOTICES } from './words.js';
 
 /** Messages per page. */
 export const PAGE_SIZE = 50;
@@ -119,7 +120,7 @@ export function createConversation({ api, store, retrier }) {
       if (signal.aborted) return;
       store.set({ loadingOlder: false });
       if (problem.kind === 'gone') end(session.userId, problem);
-      else store.set({ notice: `Earlier messages could not be loaded. ${problem.explanation}` });
+      else store.set({ notice: `${NOTICES.noOlder} ${problem.explanation}` });
     }
   }
 

@@ -2,6 +2,7 @@
 // @ts-check
 
 import { describeWait } from './banners.js';
+import { formatNumber as number } from './locale.js';
 
 /** Phases in which no other task can be started. */
 const BUSY = ['listing', 'exporting', 'pending', 'deleting'];
@@ -100,7 +101,6 @@ const DESCRIPTIONS = {
 /** @returns {DataAction} */
 const action = (/** @type {DataActionId} */ id, /** @type {string} */ label) => ({ id, label });
 
-const number = (/** @type {number} */ value) => new Intl.NumberFormat().format(value);
 const sessions = (/** @type {number} */ count) => (count === 1 ? '1 session' : `${number(count)} sessions`);
 const all = (/** @type {number} */ count) => (count === 1 ? 'the only session' : `all ${sessions(count)}`);
 const saved = (/** @type {number} */ count) => `${sessions(count)} ${count === 1 ? 'was' : 'were'} saved`;

@@ -1,15 +1,17 @@
-// Formats times and durations in the user's locale and time zone.
+// Formats times and durations in the language of the page and in the user's time zone.
 // @ts-check
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-const timeFormat = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
-const dayFormat = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'long', year: 'numeric' });
-const monthFormat = new Intl.DateTimeFormat(undefined, { month: 'long', year: 'numeric' });
-const fullFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'full', timeStyle: 'medium' });
-const relativeFormat = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
+import { HOURS, LOCALE } from './locale.js';
 
-/** `10:42` */
-export const formatTime = (/** @type {string | undefined} */ iso) => format(timeFormat, iso);
+const DAY_MS = 24 * 60 * 60 * 1000;
+const timeFormat = new Intl.DateTimeFormat(LOCALE, { hour: 'numeric', minute: '2-digit', hourCycle: HOURS });
+const dayFormat = new Intl.DateTimeFormat(LOCALE, { day: 'numeric', month: 'long', year: 'numeric' });
+const monthFormat = new Intl.DateTimeFormat(LOCALE, { month: 'long', year: 'numeric' });
+const fullFormat = new Intl.DateTimeFormat(LOCALE, { dateStyle: 'full', timeStyle: 'medium', hourCycle: HOURS });
+const relativeFormat = new Intl.RelativeTimeFormat(LOCALE, { numeric: 'auto' });
+
+/** `9:42` or `9:42 am`. Without the leading zero that English has with 24 hours. */
+export const formatTime = (/** @type {string | undefined} */ iso) => format(timeFormat, iso).replace(/^0(?=\d:)/, '');
 
 /** `Sunday, 20 October 2024 at 10:42:00` */
 export const formatFull = (/** @type {string | undefined} */ iso) => format(fullFormat, iso);

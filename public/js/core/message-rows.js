@@ -4,6 +4,7 @@
 import { formatDay, formatTime } from './format-time.js';
 import { isPending } from './pending-replies.js';
 import { personaName } from './personas.js';
+import { AUTHORS, FINISH_NOTES, REASONS, REPLIES } from './words.js';
 
 /**
  * @param {Pick<State, 'messages' | 'unsent' | 'turn' | 'personas' | 'session' | 'view' | 'wait' | 'online' | 'signedOut'>} state
@@ -102,25 +103,23 @@ const unsentRow = (
 
 function sendError(/** @type {OutboxEntry} */ { problem, sessionId }, /** @type {Session | null} */ session) {
   if (problem) return problem.explanation;
-  return sessionId === session?.sessionId
-    ? 'The message could not be sent.'
-    : 'The message was meant for an earlier session of this name.';
+  return sessionId === session?.sessionId ? REPLIES.notSent : REPLIES.earlierSession;
 }
 
 /** Returns the state of a message whose turn ended without any text. The user knows of a stop, which is no error. */
 const outcomeOf = (/** @type {Turn} */ turn) =>
   turn.problem?.reason === 'TURN_CANCELLED'
-    ? { state: /** @type {const} */ ('cancelled'), note: 'The reply was stopped before it began.' }
+    ? { state: /** @type {const} */ ('cancelled'), note: REASONS.TURN_CANCELLED }
     : { state: /** @type {const} */ ('unanswered'), error: replyError(turn) };
 
 function replyError(/** @type {Turn} */ { state, text, problem }) {
   if (state === 'failed') {
-    const summary = text === '' ? 'Your message is stored, but no reply came.' : 'The reply broke off.';
+    const summary = text === '' ? REPLIES.none : REPLIES.brokeOff;
     return `${summary} ${problem?.explanation}`;
   }
   if (state !== 'cut') return '';
-  if (problem) return 'The connection was lost before the reply was complete.';
-  return text === '' ? 'No reply has come so far.' : 'The reply broke off.';
+  if (problem) return REPLIES.connectionLost;
+  return text === '' ? REPLIES.notYet : REPLIES.brokeOff;
 }
 
 /** @type {Map<string | undefined, RowState>} finish reason to state, for replies that did not end by themselves */
@@ -130,14 +129,6 @@ const FINISH_STATES = new Map([
   ['cancelled', 'stopped'],
 ]);
 
-/** @type {Partial<Record<RowState, string>>} sentences below the replies that did not end by themselves */
-const FINISH_NOTES = {
-  shortened: 'The reply has reached the length limit of the model. Ask it to go on.',
-  filtered: 'The content filter of the model has ended the reply here.',
-  stopped: 'The reply was stopped here.',
-};
-
 function authorName(/** @type {Message['role']} */ role, /** @type {string} */ persona) {
-  if (role === 'user') return 'You';
-  return role === 'assistant' ? persona : 'System';
+  return role === 'assistant' ? persona : AUTHORS[role];
 }

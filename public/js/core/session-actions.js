@@ -2,6 +2,7 @@
 // @ts-check
 
 import { NO_SESSION } from './drafts.js';
+import { NOTICES } from './words.js';
 
 /** @param {SessionActionsDeps} deps @returns {SessionActions} */
 export function createSessionActions({
@@ -26,6 +27,7 @@ export function createSessionActions({
     takeDraftAlong(userId);
     drafts.detach();
     router.navigate(userId, { replace });
+    store.set({ isUnknownAddress: router.lastVisit()?.userId !== userId });
     await conversation.open(userId);
   }
 
@@ -75,7 +77,7 @@ export function createSessionActions({
         await create({ userId, persona, ifExists: 'return', requestId: newId() });
         if (store.state.session) await turns.retarget(store.state.session);
       } catch (problem) {
-        store.set({ notice: `The session could not be started again. ${problem.explanation}` });
+        store.set({ notice: `${NOTICES.notStarted} ${problem.explanation}` });
       }
     },
 
@@ -89,7 +91,7 @@ export function createSessionActions({
         tabs.notify(extended.sessionId);
       } catch (problem) {
         if (problem.kind === 'gone') conversation.end(session.userId, problem);
-        else store.set({ notice: `The session could not be kept. ${problem.explanation}` });
+        else store.set({ notice: `${NOTICES.notKept} ${problem.explanation}` });
       }
     },
 

@@ -2,6 +2,7 @@
 // @ts-check
 
 import { formatPeriod } from './format-time.js';
+import { formatNumber } from './locale.js';
 import { personaName } from './personas.js';
 
 /**
@@ -48,5 +49,3 @@ function matches(
 
 /** Removes case and accents, so that `zoe` finds `Zoë`. */
 const normalize = (/** @type {string} */ text) => text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
-
-const formatNumber = (/** @type {number} */ value) => new Intl.NumberFormat().format(value);

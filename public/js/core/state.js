@@ -10,6 +10,7 @@ export const INITIAL_STATE = {
   ready: false,
   view: 'welcome',
   chosenPersona: '',
+  isUnknownAddress: false,
   session: null,
   messages: [],
   hasOlder: false,

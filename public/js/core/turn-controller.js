@@ -6,6 +6,7 @@ import { messageKey, replyKey } from './message-rows.js';
 import { createOutbox } from './outbox.js';
 import { createPendingReplies, isPending } from './pending-replies.js';
 import { createWatchedTurn } from './watched-turn.js';
+import { NOTICES } from './words.js';
 
 /** Failed attempts to read the event stream from which a reply counts as lost. Before, a service may be restarting. */
 const MAX_SILENT_ATTEMPTS = 4;
@@ -216,7 +217,7 @@ export function createTurnController({
       } catch (problem) {
         replies.setStopping(turn, false);
         if (problem.kind === 'gone') conversation.end(turn.userId, problem);
-        else store.set({ notice: `The reply could not be stopped. ${problem.explanation}` });
+        else store.set({ notice: `${NOTICES.notStopped} ${problem.explanation}` });
       }
     },
 

@@ -1,6 +1,8 @@
 // Validates names and messages before a call, which saves a round trip. The server decides.
 // @ts-check
 
+import { VALIDATION } from './words.js';
+
 /** @type {Limits} */
 const DEFAULT_LIMITS = { userIdMaxBytes: 128, messageContentMaxBytes: 32 * 1024 };
 
@@ -13,18 +15,22 @@ export function resolveLimits(/** @type {Pick<Config, 'limits'> | null} */ confi
 /** Validates a trimmed display name. Returns an error as a sentence, or null. */
 export function validateName(/** @type {string} */ name, /** @type {Limits} */ { userIdMaxBytes }) {
   // Browsers resolve these as path segments even if they are escaped, so no call could name such a session.
-  if (name === '.' || name === '..') return 'A name needs more than dots.';
-  if (/\p{Cc}/u.test(name)) return 'A name cannot contain control characters.';
-  if (byteLength(name) > userIdMaxBytes) return `This name is too long: at most ${userIdMaxBytes} bytes.`;
-  return null;
+  if (name === '.' || name === '..') return VALIDATION.dots;
+  if (/\p{Cc}/u.test(name)) return VALIDATION.controlCharacters;
+  const excess = charactersBeyond(name, userIdMaxBytes);
+  return excess > 0 ? VALIDATION.longName(excess) : null;
 }
 
 /** Validates a message. Returns an error as a sentence, or null. */
 export function validateMessage(/** @type {string} */ text, /** @type {Limits} */ { messageContentMaxBytes }) {
-  const size = byteLength(text);
-  if (size <= messageContentMaxBytes) return null;
-  const { format } = new Intl.NumberFormat();
-  return `This message is too long: ${format(size)} of at most ${format(messageContentMaxBytes)} bytes.`;
+  const excess = charactersBeyond(text, messageContentMaxBytes);
+  return excess > 0 ? VALIDATION.longMessage(excess) : null;
 }
 
-const byteLength = (/** @type {string} */ text) => new TextEncoder().encode(text).length;
+/** Returns the number of characters of `text` after its first `maxBytes` bytes of UTF-8. */
+function charactersBeyond(/** @type {string} */ text, /** @type {number} */ maxBytes) {
+  // A character has at most 3 bytes for each of its code units.
+  if (text.length * 3 <= maxBytes) return 0;
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(maxBytes));
+  return [...text.slice(read)].length;
+}

@@ -29,6 +29,7 @@ export function createBanners({ chat, actions, onFocusLost }) {
   chat.store.watch(
     [
       'view',
+      'config',
       'session',
       'problem',
       'wait',

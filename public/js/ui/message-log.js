@@ -3,6 +3,7 @@
 
 import { buildRows } from '../core/message-rows.js';
 import { personaName } from '../core/personas.js';
+import { describeLifetime } from '../core/words.js';
 import { createAutoScroll } from './auto-scroll.js';
 import { find, findButton, reconcile, setText } from './dom.js';
 import { createRow, updateRow } from './message-row.js';
@@ -50,6 +51,7 @@ export function createMessageLog({ chat, edit, onAction }) {
   chat.store.watch(
     [
       'messages',
+      'config',
       'unsent',
       'turn',
       'session',
@@ -113,7 +115,7 @@ export function createMessageLog({ chat, edit, onAction }) {
 
   /** Updates everything but the rows. */
   function updateFrame(
-    /** @type {State} */ { view, session, personas, messages, unsent, turn, hasOlder, loadingOlder },
+    /** @type {State} */ { view, config, session, personas, messages, unsent, turn, hasOlder, loadingOlder },
   ) {
     find('conversation').hidden = view === 'welcome';
     box.setAttribute('aria-busy', String(view === 'loading' || loadingOlder || turn?.state === 'streaming'));
@@ -124,6 +126,7 @@ export function createMessageLog({ chat, edit, onAction }) {
     find('empty').hidden = !isEmpty;
     if (!isEmpty) return;
     setText(find('empty-persona'), personaName(personas, session?.persona));
+    setText(find('empty-lifetime'), describeLifetime(config?.sessionTtlSeconds));
     setText(find('empty-description'), personas.find(({ key }) => key === session?.persona)?.description ?? '');
   }
 }

@@ -2,28 +2,10 @@
 // @ts-check
 
 import { formatFull } from '../core/format-time.js';
+import { LABELS, STATES } from '../core/words.js';
 import { element, setText } from './dom.js';
 import { addActions, foldIfLong } from './message-extras.js';
 import { showProse } from './prose.js';
-
-/** @type {Record<RowState, string>} */
-const STATE_LABELS = {
-  sending: 'Sending…',
-  queued: 'Sends after this reply',
-  held: 'Waiting to be sent',
-  failed: 'Not sent',
-  sent: 'Sent',
-  stored: '',
-  unanswered: 'No reply',
-  cancelled: 'No reply',
-  streaming: 'Writing…',
-  stopping: 'Stopping…',
-  waiting: 'Waiting for the reply…',
-  stopped: 'Stopped',
-  cut: 'Incomplete',
-  shortened: 'Ended at the length limit',
-  filtered: 'Ended by the content filter',
-};
 
 /** @type {(keyof Row)[]} */
 const OUTCOME_FIELDS = ['state', 'error', 'note', 'retriable'];
@@ -65,7 +47,7 @@ export function updateRow(/** @type {HTMLElement} */ node, /** @type {Row} */ ro
   // An alert that is replaced would be read out again.
   if (shown && OUTCOME_FIELDS.every((field) => shown[field] === row[field])) return;
   node.dataset.state = state;
-  setText(parts.status, STATE_LABELS[state]);
+  setText(parts.status, STATES[state]);
   parts.outcome?.remove();
   parts.outcome = createOutcome(row, actions);
   if (parts.outcome) node.append(parts.outcome);
@@ -86,10 +68,10 @@ function createOutcome(/** @type {Row} */ row, /** @type {RowActions} */ { retry
     );
   // Only an unsent message can be edited or removed.
   const buttons = [
-    row.retriable && (row.error || row.note) ? button('Try again', retry) : null,
-    row.state === 'failed' ? button('Edit', edit) : null,
-    isWaiting ? button('Take back', edit) : null,
-    isWaiting ? button('Remove', discard) : null,
+    row.retriable && (row.error || row.note) ? button(LABELS.tryAgain, retry) : null,
+    row.state === 'failed' ? button(LABELS.edit, edit) : null,
+    isWaiting ? button(LABELS.takeBack, edit) : null,
+    isWaiting ? button(LABELS.remove, discard) : null,
   ].filter((offered) => offered !== null);
   if (buttons.length === 0 && !row.error && !row.note) return null;
   return element(

@@ -38,7 +38,7 @@ test('a call to a busy service is retried after a visible countdown with the sam
   await chat.failCalls(CHAT, { status: 503, reason: 'STORE_UNAVAILABLE', times: 1, headers: { 'retry-after': '4' } });
   await stopClock(page);
   await chat.send('patience');
-  await expect(chat.banner('waiting')).toContainText(/unavailable for the moment.*Trying again in [45] s/);
+  await expect(chat.banner('waiting')).toContainText(/The service is unavailable\..*Trying again in [45] s/);
   await expect(chat.userMessage('patience')).toContainText('Waiting to be sent');
   await page.clock.fastForward(2_000);
   await expect(chat.banner('waiting')).toContainText(/Trying again in [23] s/);
@@ -70,7 +70,9 @@ test('a message that failed permanently can be retried', async ({ page, chat, na
   });
   await chat.send('try me twice');
   await expect(chat.userMessage('try me twice')).toContainText('Not sent');
-  await expect(chat.userMessage('try me twice').getByRole('alert')).toHaveText('An internal error (reference req-7).');
+  await expect(chat.userMessage('try me twice').getByRole('alert')).toHaveText(
+    /^Something went wrong in the service\..* \(reference req-7\)\.$/,
+  );
   await chat.userMessage('try me twice').getByRole('button', { name: 'Try again' }).click();
   await expect(chat.userMessage('try me twice')).toHaveAttribute('data-state', /sent|stored/);
 });
@@ -83,7 +85,7 @@ test('a message that the service rejects returns to the message box with the rea
   await chat.send('nice weather');
   await expect(chat.message).toHaveValue('nice weather');
   await expect(chat.message).toHaveAttribute('aria-invalid', 'true');
-  await expect(page.getByRole('alert').filter({ hasText: 'Must not be about the weather.' })).toBeVisible();
+  await expect(page.getByRole('alert').filter({ hasText: 'The service does not accept this message.' })).toBeVisible();
   await expect(chat.rows).toHaveCount(0);
 });
 
@@ -95,7 +97,7 @@ test('a field that the service rejects has an error in the New Session dialog', 
   const field = chat.newDialog.getByLabel('Display Name');
   await field.fill('anna');
   await field.press('Enter');
-  await expect(field).toHaveAccessibleDescription(/Must not be a palindrome\./);
+  await expect(field).toHaveAccessibleDescription(/The service does not accept this name\. Choose another one\./);
   await expect(field).toHaveAttribute('aria-invalid', 'true');
   await expect(field).toHaveValue('anna');
 });
@@ -106,7 +108,7 @@ test('a name that is too long is rejected without a call', async ({ page, chat }
   const field = chat.newDialog.getByLabel('Display Name');
   await field.fill('é'.repeat(65));
   await field.press('Enter');
-  await expect(field).toHaveAccessibleDescription(/too long: at most 128 bytes/);
+  await expect(field).toHaveAccessibleDescription(/This name is 1 character too long\./);
 });
 
 test('the New Session dialog retries automatically', async ({ page, chat, name }) => {
@@ -143,7 +145,9 @@ test('an expired session keeps the text and can be created again', async ({
   await chat.send('there was a dog');
   await expect(chat.banner('waiting')).toBeVisible();
   await request.delete(`/api/session/${encodeURIComponent(name)}`);
-  await expect(chat.banner('gone')).toContainText('This session has ended. What you wrote is kept.');
+  await expect(chat.banner('gone')).toContainText(
+    'This session has ended, and its messages are deleted. What you have not sent is safe.',
+  );
   await expect(chat.userMessage('there was a dog')).toContainText('Not sent');
   await expect(page.locator('.banner')).toHaveCount(1);
   await chat.message.fill('a draft');
@@ -158,15 +162,45 @@ test('an expired session keeps the text and can be created again', async ({
   await expect(page.locator('#persona')).toHaveText('Creative Writer');
 });
 
-test('a session in the address that has ended can be created again', async ({ page, chat, name, expectedErrors }) => {
+test('an address without a session says so, and the session can be created', async ({
+  page,
+  chat,
+  name,
+  expectedErrors,
+}) => {
   expectedErrors.push(/status of 404 /);
   await page.goto(pathOf(name));
+  await expect(chat.banner('gone')).toContainText(
+    `There is no session of “${name}”: it has ended, or it never existed.`,
+  );
+  await chat
+    .banner('gone')
+    .getByRole('button', { name: `Start a session as ${name}` })
+    .click();
+  await expect(chat.sendButton).toBeEnabled();
+  await expect(page.getByText('You are talking to Default Assistant')).toBeVisible();
+  await expect(page.getByText('Conversations are kept for 1 hour after the last message.')).toBeVisible();
+});
+
+test('the last session in this browser that has ended in the meantime can be created again', async ({
+  page,
+  chat,
+  name,
+  request,
+  expectedErrors,
+}) => {
+  expectedErrors.push(/status of 404 /);
+  await page.goto('/');
+  await chat.create(name, 'Creative Writer');
+  await page.goto('about:blank');
+  await request.delete(`/api/session/${encodeURIComponent(name)}`);
+  await page.goto(pathOf(name));
+  await expect(chat.banner('gone')).toContainText('This session has ended, and its messages are deleted.');
   await chat
     .banner('gone')
     .getByRole('button', { name: `Start again as ${name}` })
     .click();
-  await expect(chat.sendButton).toBeEnabled();
-  await expect(page.getByText('You are talking to Default Assistant')).toBeVisible();
+  await expect(page.getByText('You are talking to Creative Writer')).toBeVisible();
 });
 
 test('a conversation that cannot be loaded can be loaded again', async ({ page, chat, name }) => {

@@ -29,7 +29,7 @@ test('the draft of a session that expires is kept when the session is created ag
   await chat.create(name, 'Technical Support');
   await chat.message.fill('I was not finished');
   await expect(chat.banner('ending')).toContainText('ends soon');
-  await expect(chat.banner('gone')).toContainText('This session has ended. What you wrote is kept.', {
+  await expect(chat.banner('gone')).toContainText('What you have not sent is safe.', {
     timeout: 20_000,
   });
   await expect(chat.message).toHaveValue('I was not finished');

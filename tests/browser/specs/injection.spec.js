@@ -18,7 +18,7 @@ async function watchForInjections(page) {
 /** Runs in the page. Returns elements and attributes that the page never creates. */
 const findForeignNodes = () => {
   const bad =
-    'script:not([src^="js/"]):not([src*="/js/"]), iframe, img, object, embed, style, base, form[action], meta[http-equiv], [onload], [onerror], [onclick], [style]:not(textarea)';
+    'script:not([src^="js/"]):not([src*="/js/"]), iframe, img, object, embed, style, base, form[action], meta[http-equiv], [onload], [onerror], [onclick], [style]:not(textarea, .log > .column)';
   return [...document.querySelectorAll(bad)]
     .map((node) => node.outerHTML)
     .concat(
@@ -111,7 +111,9 @@ test('injections in errors of the service are inert', async ({ page, chat, name 
     request_id: INJECTIONS[0],
   });
   await chat.send('hello');
-  await expect(chat.userMessage('hello').getByRole('alert')).toContainText(INJECTIONS[1]);
+  const alert = chat.userMessage('hello').getByRole('alert');
+  await expect(alert).toContainText(INJECTIONS[0]);
+  await expect(alert).not.toContainText(INJECTIONS[1]);
   expect(await measureStable(page, findForeignNodes)).toEqual([]);
   expect(await measureStable(page, () => window.runs)).toBe(0);
 });

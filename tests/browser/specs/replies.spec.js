@@ -96,7 +96,7 @@ for (const [when, after] of [
     const ids = collectRequestIds(page);
     await chat.send('Hello');
     const row = after === 0 ? chat.userMessage('Hello') : chat.reply('word1 word2');
-    await expect(row.getByRole('alert')).toHaveText(/The model cannot be reached\.$/);
+    await expect(row.getByRole('alert')).toHaveText(/The model cannot be reached\. Try again in a minute\.$/);
     await expect(chat.userMessage('Hello')).not.toContainText('Not sent');
     await expect(row.getByRole('button')).toHaveText(['Copy', 'Try again']);
     await expect(chat.sendButton).toBeVisible();

@@ -92,7 +92,7 @@ test('a call to stop that fails is retried, and one that is rejected is explaine
   await expect(chat.reply('A long')).toBeVisible();
   await chat.failCalls('**/chat/cancel', { status: 500, reason: 'INTERNAL', detail: 'an internal error', times: 1 });
   await chat.stopButton.click();
-  await expect(chat.banner('notice')).toContainText('The reply could not be stopped. An internal error.');
+  await expect(chat.banner('notice')).toContainText('The reply could not be stopped. Something went wrong');
   await expect(chat.reply('A long')).toHaveAttribute('data-state', 'streaming');
   await chat.failCalls('**/chat/cancel', {
     status: 503,

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createApi } from '../../../public/js/core/api.js';
 import { parseRetryAfter } from '../../../public/js/core/wire.js';
+import { FIELDS, KINDS, REASONS } from '../../../public/js/core/words.js';
 import { eventResponse, fakeTimers, jsonResponse, scriptedFetch, settle } from './fakes.js';
 
 /** Returns the error of a call with this response. */
@@ -97,7 +98,7 @@ test('an error event throws its problem', async () => {
   );
   assert.deepEqual(
     [error.status, error.reason, error.retryAfterMs, error.explanation],
-    [503, 'MODEL_UNAVAILABLE', 5000, 'The model cannot be reached.'],
+    [503, 'MODEL_UNAVAILABLE', 5000, REASONS.MODEL_UNAVAILABLE],
   );
 });
 
@@ -314,13 +315,13 @@ test("a proxy's error page is an error without details", async () => {
     new Response('<h1>Bad Gateway</h1>', { status: 502, headers: { 'content-type': 'text/html' } }),
   );
   assert.equal(error.kind, 'busy');
-  assert.equal(error.explanation, 'The service is busy.');
+  assert.equal(error.explanation, KINDS.busy);
 });
 
 test('a violation is found by the name of its field, also in a nested object', async () => {
   const violations = [{ field: 'messages[0].content', description: 'is too long' }];
   const error = await errorOf(jsonResponse({ violations }, { status: 400 }));
-  assert.equal(error.violationOf('content'), 'Is too long.');
+  assert.equal(error.violationOf('content'), FIELDS.get('content'));
   assert.equal(error.violationOf('user_id'), null);
 });
 

@@ -35,6 +35,25 @@ test('a session that has ended can be created again under its name', () => {
   assert.equal(banner.action, 'recreateSession');
 });
 
+test('a session that has ended says that its messages are deleted, and how long they are kept', () => {
+  const config = { sessionTtlSeconds: 3600 };
+  const [{ text }] = buildBanners({ ...OPEN_STATE, view: 'gone', config });
+  assert.equal(
+    text,
+    'This session has ended, and its messages are deleted. What you have not sent is safe. ' +
+      'Conversations are kept for 1 hour after the last message.',
+  );
+});
+
+test('an address of which nothing is known says that the session may never have existed', () => {
+  const session = { userId: 'Ada', sessionId: '', persona: '' };
+  const [banner] = buildBanners({ ...OPEN_STATE, view: 'gone', session, isUnknownAddress: true });
+  assert.match(banner.text, /^There is no session of “Ada”: it has ended, or it never existed\./);
+  assert.equal(banner.label, 'Start a session as Ada');
+  const [ended] = buildBanners({ ...OPEN_STATE, view: 'gone', session });
+  assert.match(ended.text, /^This session has ended/);
+});
+
 test('the expiry is counted down only while the session is open', () => {
   assert.deepEqual(ids({ ...OPEN_STATE, remainingMs: 90_000 }), ['ending']);
   assert.deepEqual(ids({ ...OPEN_STATE, remainingMs: 90_000, view: 'gone' }), ['gone']);

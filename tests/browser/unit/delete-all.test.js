@@ -67,7 +67,10 @@ test('a session that is gone counts as deleted, and those that fail can be delet
   assert.equal(phase(), 'undeleted');
   assert.deepEqual(
     [view().text, view().hint],
-    ['1 of 6 sessions could not be deleted.', 'Something went wrong in the service.'],
+    [
+      '1 of 6 sessions could not be deleted.',
+      'Something went wrong in the service. Try again; if that does not help, report it.',
+    ],
   );
   isBroken = false;
   deleted.length = 0;

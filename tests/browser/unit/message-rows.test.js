@@ -70,7 +70,7 @@ test('a reply that broke off keeps its text, has an error and can be requested a
   const problem = new ApiError({ status: 503, reason: 'MODEL_UNAVAILABLE', detail: 'the model cannot be reached' });
   assert.equal(
     rowsWithTurn({ state: 'failed', problem })[1].error,
-    'The reply broke off. The model cannot be reached.',
+    'The reply broke off. The model cannot be reached. Try again in a minute.',
   );
   assert.equal(rowsWithTurn({ state: 'cut', text: '' })[1].error, 'No reply has come so far.');
   assert.equal(rowsWithTurn({ state: 'cut' })[1].error, 'The reply broke off.');
@@ -81,7 +81,10 @@ test('a reply that failed without text is an error of its message', () => {
   const rows = rowsWithTurn({ state: 'failed', text: '', problem });
   assert.equal(rows.length, 1);
   assert.deepEqual([rows[0].state, rows[0].requestId], ['unanswered', 'r1']);
-  assert.equal(rows[0].error, 'Your message is stored, but no reply came. The model cannot be reached.');
+  assert.equal(
+    rows[0].error,
+    'Your message is stored, but no reply came. The model cannot be reached. Try again in a minute.',
+  );
 });
 
 const ENTRY = {

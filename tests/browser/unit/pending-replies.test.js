@@ -29,7 +29,7 @@ test('the error of a reply is known after a reload, and the reply can still be r
   const { chat, contents, timers } = open({}, { search: '?session=Ada', map, api: service.api });
   await chat.start();
   assert.equal(chat.store.state.turn.state, 'failed');
-  assert.equal(chat.store.state.turn.problem.explanation, 'The model cannot be reached.');
+  assert.equal(chat.store.state.turn.problem.explanation, 'The model cannot be reached. Try again in a minute.');
   assert.equal(timers.pending, 0);
   service.repair();
   await chat.retry(chat.store.state.turn.requestId);

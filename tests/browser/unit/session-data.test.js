@@ -88,7 +88,7 @@ test('a failure is retried, then counted, and the rest is offered; Try again exp
   });
   const exporting = data.exportAll();
   await settle();
-  assert.equal(view().hint, 'The service is unavailable for the moment.');
+  assert.equal(view().hint, 'The service is unavailable.');
   assert.deepEqual(
     view().actions.map(({ id }) => id),
     ['cancel', 'retryNow'],
@@ -97,7 +97,10 @@ test('a failure is retried, then counted, and the rest is offered; Try again exp
   await exporting;
   assert.equal(phase(), 'incomplete');
   assert.equal(calls.filter((userId) => userId === 'Grace').length, 6);
-  assert.deepEqual([view().text, view().hint], ['1 of 6 sessions is missing.', 'The service is busy.']);
+  assert.deepEqual(
+    [view().text, view().hint],
+    ['1 of 6 sessions is missing.', 'The service is unavailable. Try again in a minute.'],
+  );
   assert.deepEqual(
     view().actions.map(({ label }) => label),
     ['Try again', 'Save the other 5'],
@@ -140,7 +143,10 @@ test('a list that cannot be read ends the task with the reason', async () => {
   await data.requestDeletion();
   assert.deepEqual(
     [view().text, view().hint],
-    ['The list of sessions could not be read.', 'Something went wrong in the service.'],
+    [
+      'The list of sessions could not be read.',
+      'Something went wrong in the service. Try again; if that does not help, report it.',
+    ],
   );
 });
 

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '../../../public/js/core/api-error.js';
 import { buildRows } from '../../../public/js/core/message-rows.js';
+import { REASONS } from '../../../public/js/core/words.js';
 import {
   acceptedEvent,
   apiWithHistory,
@@ -191,7 +192,7 @@ test('a call to stop that is rejected is explained, and the reply goes on', asyn
   await timers.advance(16);
   service.cancelError = new ApiError({ status: 500, detail: 'an internal error' });
   await chat.stop();
-  assert.equal(chat.store.state.notice, 'The reply could not be stopped. An internal error.');
+  assert.equal(chat.store.state.notice, `The reply could not be stopped. ${REASONS.INTERNAL}`);
   assert.deepEqual(rows(), ['hi: stored', 'Hel: streaming']);
 });
 

@@ -23,8 +23,8 @@ const whole = usual.filter((name) => !name.startsWith('vendor/highlight/language
 
 /** Browsers accept Brotli over https and on localhost, and only gzip over plain http. */
 for (const [how, limitKb, wholeLimitKb, dialogLimitKb] of [
-  ['brotli', 56, 94, 7],
-  ['gzip', 65, 108, 8],
+  ['brotli', 58, 96, 7],
+  ['gzip', 67, 111, 8],
 ]) {
   test(`the page weighs at most ${limitKb} KB with ${how} before Markdown and highlighting are loaded`, () => {
     const bytes = weigh(first, how);
