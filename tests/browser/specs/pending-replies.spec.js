@@ -146,7 +146,7 @@ test('the error of a reply is shown after a reload and in another tab', async ({
   await page.goto('/');
   await chat.create(name);
   await chat.send('Hello');
-  const words = 'Your message is stored, but no reply came. The model cannot be reached.';
+  const words = 'Your message is stored, but no reply came. The model cannot be reached. Try again in a minute.';
   await expect(chat.userMessage('Hello').getByRole('alert')).toHaveText(words);
   await page.reload();
   await expect(chat.userMessage('Hello').getByRole('alert')).toHaveText(words);
