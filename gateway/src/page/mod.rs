@@ -1,20 +1,19 @@
 //! The chat page: static files from the program or a folder, under a strict Content-Security-Policy.
 
 mod assets;
-mod comments;
 pub(crate) mod folder;
-mod preload;
 
 use crate::{error::Problem, header_list, routes::DOCS};
-use assets::{Asset, Encoding, Found, INDEX_HTML, with_charset};
+use assets::{Asset, Encoding, Found, INDEX_HTML, NOT_FOUND_HTML, with_charset};
 use axum::{
     body::Body,
     extract::{Request, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
         header::{
-            ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
-            CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+            ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
+            CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, VARY,
+            X_CONTENT_TYPE_OPTIONS,
         },
     },
     response::{IntoResponse, Response},
@@ -26,8 +25,8 @@ use tokio_util::io::ReaderStream;
 pub(crate) use assets::Files;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-                      connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
-                      require-trusted-types-for 'script'; trusted-types 'none'";
+                      connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; \
+                      frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// Policy of the page to try the API, which is a third-party application with inline styles.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -46,7 +45,7 @@ pub(crate) async fn serve(State(files): State<Files>, request: Request) -> Respo
     let path = request.uri().path();
     let name = if path == "/" { INDEX_HTML } else { path.trim_start_matches('/') };
     let Some(found) = files.get(name).await else {
-        return Problem::unknown_path(path).into_response();
+        return unknown_path(&files, request).await;
     };
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut refusal = Problem::wrong_method(request.method().as_str(), path).into_response();
@@ -57,6 +56,24 @@ pub(crate) async fn serve(State(files): State<Files>, request: Request) -> Respo
         Found::Asset { asset, is_immutable } => respond(&asset, is_immutable, request.headers()),
         Found::File(file) => stream(file, request.headers(), request.method() == Method::HEAD),
     }
+}
+
+/// Rejects an unknown path: for a person who follows a link, with a page that leads on.
+async fn unknown_path(files: &Files, request: Request) -> Response {
+    let path = request.uri().path();
+    let is_navigation = *request.method() == Method::GET && !path.starts_with("/api/");
+    let accepted: Vec<_> = header_list::items(request.headers(), ACCEPT).collect();
+    if is_navigation && header_list::quality(&accepted, &["text/html"]).is_some_and(|quality| quality > 0) {
+        let mut response = match files.get(NOT_FOUND_HTML).await {
+            Some(Found::Asset { asset, .. }) => respond(&asset, false, &HeaderMap::new()),
+            Some(Found::File(file)) => stream(file, &HeaderMap::new(), false),
+            None => return Problem::unknown_path(path).into_response(),
+        };
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        response.headers_mut().remove(ETAG);
+        return response;
+    }
+    Problem::unknown_path(path).into_response()
 }
 
 /// Streams a file. It is read by threads that may block.

@@ -54,6 +54,7 @@ rest_suite! {
     health_returns_the_status_of_every_dependency
     the_openapi_document_describes_every_route
     the_page_has_a_strict_content_security_policy
+    an_unknown_address_leads_a_browser_to_the_page
     versioned_files_of_the_page_are_immutable
     files_are_compressed_with_an_encoding_that_the_client_accepts
     docs_serves_a_page_to_try_the_api

@@ -9,7 +9,7 @@ pub async fn the_page_has_a_strict_content_security_policy(app: &App) {
     assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
     assert_eq!(page.headers["cache-control"], "no-cache");
     let policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-                  base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
+                  manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
                   require-trusted-types-for 'script'; trusted-types 'none'";
     for response in [&page, &app.get("/api/sessions").await, &app.get("/nothing").await] {
         for (header, value) in [
@@ -28,6 +28,22 @@ pub async fn the_page_has_a_strict_content_security_policy(app: &App) {
     let script = app.get("/js/main.js").await;
     assert_eq!(script.headers["content-type"], "text/javascript; charset=utf-8");
     assert_eq!(script.headers["cache-control"], "no-cache");
+}
+
+pub async fn an_unknown_address_leads_a_browser_to_the_page(app: &App) {
+    let navigation = |path: &str, accept: &str| {
+        app.send(app.request(Method::GET, path).header("accept", accept.to_owned()))
+    };
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let page = navigation("/no/such/page", browser).await;
+    assert_eq!(
+        (page.status.as_u16(), &page.headers["content-type"]),
+        (404, &"text/html; charset=utf-8".parse().unwrap())
+    );
+    assert!(page.text.contains("href=\"/\"") && page.headers.get("etag").is_none());
+    for (path, accept) in [("/no/such/page", "*/*"), ("/api/nothing", browser), ("/no", "text/html;q=0")] {
+        navigation(path, accept).await.problem(404);
+    }
 }
 
 pub async fn versioned_files_of_the_page_are_immutable(app: &App) {

@@ -4,19 +4,8 @@
 import { growText, setText } from './dom.js';
 import { loadSheet } from './style-sheet.js';
 
-/** The renderer's style sheets and modules. All are requested together, so that none waits for another to be parsed. */
+/** The style sheets of the renderer. */
 const SHEETS = ['../../css/prose.css', '../../css/code.css'];
-const MODULES = [
-  './markdown.js',
-  './code.js',
-  './grow.js',
-  './clipboard.js',
-  '../markdown/tokens.js',
-  '../markdown/dialect.js',
-  '../markdown/render.js',
-  '../markdown/links.js',
-  '../markdown/highlight.js',
-];
 
 /** @type {((body: HTMLElement, text: string, complete: boolean) => void) | null} */
 let render = null;
@@ -40,8 +29,7 @@ export function showProse(
   if (!hasMarkdown(text)) return;
   waiting.set(body, [text, complete]);
   if (loading !== null) return;
-  const files = [...MODULES.map((module) => import(module)), ...SHEETS.map(loadSheet)];
-  loading = Promise.all(files).then(renderWaiting, giveUp);
+  loading = Promise.all([import('./markdown.js'), ...SHEETS.map(loadSheet)]).then(renderWaiting, giveUp);
 }
 
 /** Shows a plain text, which may grow while something in it is selected. */

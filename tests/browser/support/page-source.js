@@ -1,4 +1,4 @@
-// The page's own files, and their content as the gateway serves it.
+// The page's own files.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -6,27 +6,19 @@ import { fileURLToPath } from 'node:url';
 
 const PUBLIC = fileURLToPath(new URL('../../../public/', import.meta.url));
 
-/** Paths of all files below public/. */
+/** Paths of all files below public/, except the bundle, which is generated. */
 export const files = readdirSync(PUBLIC, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile())
-  .map((entry) => relative(PUBLIC, join(entry.parentPath ?? entry.path, entry.name)));
+  .map((entry) => relative(PUBLIC, join(entry.parentPath ?? entry.path, entry.name)))
+  .filter((name) => !name.startsWith('bundle/'));
 
 /** Paths of the page's own modules. */
 export const modules = files.filter((name) => /^js\/.*\.js$/.test(name));
 
 export const read = (name) => readFileSync(join(PUBLIC, name), 'utf8');
 
-/** Returns a file as the gateway serves it: without comments, and the index with links to all modules. */
-export function readServed(name) {
-  if (name === 'index.html') {
-    const links = [...preloadedModules()].map((module) => `    <link rel="modulepreload" href="${module}">\n`);
-    return read(name).replace('  </head>', `${links.join('')}  </head>`);
-  }
-  return /^(js\/.*\.js|css\/.*\.css)$/.test(name) ? removeComments(read(name)) : read(name);
-}
-
 /** Removes the comments that fill their lines, and types within a line. Line breaks remain. */
-export function removeComments(text) {
+function removeComments(text) {
   return text
     .replace(/^[ \t]*\/\*(?:(?!\*\/)[\s\S])*\*\/$/gm, (comment) => comment.replace(/[^\n]/g, ''))
     .replace(/^[ \t]*\/\/.*$/gm, '')
@@ -38,17 +30,3 @@ export const importsOf = (name) =>
   [...removeComments(read(name)).matchAll(/(?:from|import) '(\.[^']+)'/g)].map(([, path]) =>
     new URL(path, `file:///${name}`).pathname.slice(1),
   );
-
-/** Returns the modules that the gateway links in the index: those that main.js imports, but for the index's own scripts. */
-export function preloadedModules() {
-  const found = new Set();
-  const visit = (name) => {
-    for (const imported of importsOf(name).filter((path) => !found.has(path))) {
-      found.add(imported);
-      visit(imported);
-    }
-  };
-  visit('js/main.js');
-  for (const [, script] of read('index.html').matchAll(/<script[^>]* src="([^"]+)"/g)) found.delete(script);
-  return new Set([...found].sort());
-}

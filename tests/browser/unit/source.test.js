@@ -3,14 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BUILT_IN_PERSONAS } from '../../../public/js/core/personas.js';
-import {
-  files as allFiles,
-  importsOf,
-  modules,
-  preloadedModules,
-  read,
-  removeComments,
-} from '../support/page-source.js';
+import { files as allFiles, importsOf, modules, read } from '../support/page-source.js';
 
 const files = allFiles.filter((name) => !name.startsWith('vendor/'));
 /** Returns the text of a file without its comments. */
@@ -101,13 +94,9 @@ const DIALOGS =
   /^js\/(core\/(session-filter|format-relative)|ui\/(new-session-dialog|keys-dialog|session(s-dialog|-[a-z-]+)|menu|copy-text|data-button|signed-out))\.js|^css\/(dialogs|sessions|column|menu|keys)\.css/;
 /** Files that are loaded when the first message is shown. */
 const MESSAGES = /^js\/ui\/(message-actions|fold)\.js/;
-const isLazy = (name) => [MARKDOWN, DATA, DIALOGS, MESSAGES].some((lazy) => lazy.test(name));
-
-test('every module is preloaded or a script of the HTML, so that none waits for another to be parsed', () => {
-  const scripts = [...read('index.html').matchAll(/<script[^>]* src="([^"]+)"/g)].map(([, name]) => name);
-  const eager = modules.filter((name) => !isLazy(name));
-  assert.deepEqual([...preloadedModules(), ...scripts].sort(), eager.sort());
-});
+/** The page for an unknown address has its own style sheet. */
+const NOT_FOUND = /^css\/not-found\.css$/;
+const isLazy = (name) => [MARKDOWN, DATA, DIALOGS, MESSAGES, NOT_FOUND].some((lazy) => lazy.test(name));
 
 test('the HTML links every style sheet and nothing that does not exist', () => {
   const linked = [...read('index.html').matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, name]) => name);
@@ -122,33 +111,14 @@ test('the HTML links every style sheet and nothing that does not exist', () => {
   );
 });
 
-test('comments can be removed line by line, as the gateway does', () => {
-  const strings = /'(?:[^'\\\n]|\\.)*'/g;
-  for (const name of files.filter((file) => /\.(js|css)$/.test(file))) {
-    const served = removeComments(read(name));
-    // Nothing that looks like a comment is left outside the ends of lines, and none was removed from within a string or template.
-    assert.doesNotMatch(served.replace(strings, "''"), /\/\*/, name);
-    assert.doesNotMatch(read(name), /(['`])(?:(?!\1)[^\\\n])*\/\*(?:(?!\1).)*\1/, name);
-    for (const [template] of served.matchAll(/`(?:[^`\\]|\\.)*`/g))
-      assert.ok(!template.includes('\n'), `${name}: ${template}`);
-  }
-});
-
-test('the Markdown renderer is loaded as a whole by prose.js, and imported by no module that is loaded at once', () => {
-  const parts = [...read('js/ui/prose.js').matchAll(/'(\.\.?\/[a-z./]+\.(?:js|css))'/g)].map(([, name]) =>
-    new URL(name, 'file:///js/ui/').pathname.slice(1),
-  );
+test('the Markdown renderer is imported by no module that is loaded at once', () => {
+  const eager = modules.filter((name) => !isLazy(name));
   assert.deepEqual(
-    parts.filter((name) => MARKDOWN.test(name)).sort(),
-    files.filter((name) => MARKDOWN.test(name)).sort(),
+    eager.filter((name) =>
+      importsOf(name).some((imported) => MARKDOWN.test(imported) || imported.startsWith('vendor/')),
+    ),
+    [],
   );
-  const others = files.filter(
-    (name) =>
-      name.startsWith('js/') &&
-      !MARKDOWN.test(name) &&
-      /from '[^']*(markdown\/|(markdown|code|grow|clipboard)\.js|vendor\/)/.test(code(name)),
-  );
-  assert.deepEqual(others, []);
 });
 
 test('the dialog for all sessions is imported by no module that is loaded at once', () => {
