@@ -8,12 +8,13 @@ const RESULTS = new URL('../results/', import.meta.url);
 /** Factor of the limits if the server does not compress, as measured with Brotli. They still detect an unwanted library. */
 const UNCOMPRESSED = 4.3;
 
-/** Counts the transferred bytes of bodies by path, without headers. */
+/** Counts the transferred bytes: of bodies by path, and of everything with headers. */
 async function countTransfers(page) {
   const session = await page.context().newCDPSession(page);
   const requests = new Map();
   const bodies = new Map();
   const unfinished = new Set();
+  let transferred = 0;
   let encoding = 'none';
   session.on('Network.requestWillBeSent', ({ requestId, request }) => {
     // The event stream of a session does not end.
@@ -28,12 +29,15 @@ async function countTransfers(page) {
   session.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
     unfinished.delete(requestId);
     const { path, head } = requests.get(requestId) ?? {};
+    transferred += encodedDataLength;
     if (path && !path.startsWith('/api/')) bodies.set(path, (bodies.get(path) ?? 0) + encodedDataLength - head);
   });
   await session.send('Network.enable');
   return {
     bytes: () => [...bodies.values()].reduce((sum, length) => sum + length, 0),
     paths: () => [...bodies.keys()],
+    bytesWithHeaders: () => transferred,
+    requests: () => requests.size,
     encoding: () => encoding,
     /** Waits until all requests have ended, because a script runs before the browser reports its size. */
     ended: () => expect.poll(() => unfinished.size).toBe(0),
@@ -47,7 +51,19 @@ function expectWeight(transfers, limitKb, state) {
   return { bytes: transfers.bytes(), files: transfers.paths().length, encoding: transfers.encoding() };
 }
 
-test('a first visit transfers at most 60 KB, and at most 100 KB with a reply that has code in three languages', async ({
+test('the first message can be typed after at most 15 requests and 40 KiB with headers', async ({ page, chat }) => {
+  const transfers = await countTransfers(page);
+  await page.goto('/');
+  await expect(chat.sendButton).toBeEnabled();
+  await page.waitForLoadState('networkidle');
+  await transfers.ended();
+  const factor = transfers.encoding() === 'none' ? UNCOMPRESSED : 1;
+  expect(transfers.requests()).toBeLessThanOrEqual(15);
+  expect(transfers.bytesWithHeaders()).toBeGreaterThan(20_000);
+  expect(transfers.bytesWithHeaders()).toBeLessThanOrEqual(40 * 1024 * factor);
+});
+
+test('a first visit transfers at most 36 KB, and at most 80 KB with a reply that has code in three languages', async ({
   page,
   chat,
   name,
@@ -62,12 +78,12 @@ test('a first visit transfers at most 60 KB, and at most 100 KB with a reply tha
   await page.goto('/', { waitUntil: 'networkidle' });
   await transfers.ended();
   expect(transfers.paths().filter((path) => path.includes('/vendor/'))).toEqual([]);
-  const first_visit = expectWeight(transfers, 60, 'first visit');
+  const first_visit = expectWeight(transfers, 36, 'first visit');
   await chat.sessionsButton.click();
   await chat.link(name).click();
   await expect(page.locator('.code code:has(span)')).toHaveCount(3);
   await transfers.ended();
-  const with_code = expectWeight(transfers, 100, 'with a reply in three languages');
+  const with_code = expectWeight(transfers, 80, 'with a reply in three languages');
   expect(transfers.paths().filter((path) => path.includes('/languages/'))).toHaveLength(3);
   await mkdir(RESULTS, { recursive: true });
   await writeFile(new URL('weight.json', RESULTS), `${JSON.stringify({ first_visit, with_code }, null, 2)}\n`);
