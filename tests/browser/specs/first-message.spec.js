@@ -131,7 +131,7 @@ test('a session that cannot be created offers a retry, and its message can be ed
   await expect(chat.message).toHaveValue('hello');
   await chat.message.press('Enter');
   await expect(chat.userMessage('hello')).toContainText('Not sent');
-  await chat.userMessage('hello').getByRole('button', { name: 'Retry' }).click();
+  await chat.userMessage('hello').getByRole('button', { name: 'Try again' }).click();
   await chat.replied();
 });
 
@@ -161,7 +161,7 @@ test('no key is lost that is typed while the page or a session is loading', asyn
   const release = () => {
     for (const resolve of held.splice(0)) resolve();
   };
-  await hold('**/js/main.js');
+  await hold('**/main.js');
   await page.goto(pathOf(name), { waitUntil: 'commit' });
   await expect(chat.message).toBeFocused();
   await page.keyboard.type('one ');
@@ -188,7 +188,7 @@ test('the first screen is painted before any module has run, and not before a se
   request,
 }) => {
   await createFilled(request, name, 1);
-  await page.route('**/js/main.js', () => {});
+  await page.route('**/main.js', () => {});
   await page.goto('/', { waitUntil: 'commit' });
   const heading = page.getByRole('heading', { name: 'Who would you like to talk to?' });
   await expect(heading).toBeVisible();
