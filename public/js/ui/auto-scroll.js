@@ -46,7 +46,10 @@ export function createAutoScroll(box, list) {
 
   /** Returns the scroll position at which the question is at the top. */
   function questionTop() {
-    if (!question?.isConnected) return null;
+    // The row is replaced if the message is known by its seq before the request that sent it is accepted.
+    if (question && !question.isConnected)
+      question = withDay([...list.querySelectorAll('article[data-role=user]')].at(-1));
+    if (!question) return null;
     const padding = Number.parseFloat(getComputedStyle(box).paddingBlockStart);
     return question.getBoundingClientRect().top - box.getBoundingClientRect().top + box.scrollTop - padding;
   }
@@ -107,8 +110,7 @@ export function createAutoScroll(box, list) {
 
     /** Scrolls a question to the top, with the day that begins with it, and keeps it there. */
     showAtTop(/** @type {HTMLElement} */ row) {
-      const before = row.previousElementSibling;
-      question = before instanceof HTMLElement && before.matches('.day') ? before : row;
+      question = withDay(row);
       setMode('question');
       update();
     },
@@ -126,6 +128,13 @@ export function createAutoScroll(box, list) {
       update();
     },
   };
+}
+
+/** Returns the day separator above a row, if there is one, and otherwise the row. */
+function withDay(/** @type {Element | undefined} */ row) {
+  const before = row?.previousElementSibling;
+  const first = before?.matches('.day') ? before : row;
+  return first instanceof HTMLElement ? first : null;
 }
 
 /** Returns the first visible message. A day separator is no anchor, because older messages are inserted below it. */

@@ -1,9 +1,12 @@
-// The dialogs and lists for sessions. They are loaded when their button is pointed at or focused, or when they are needed.
+// The dialogs and lists for sessions. They are loaded when their button is pointed at or focused, when they are needed, or some
+// time after the page, so that they open without a connection.
 // @ts-check
 
 import { find } from './dom.js';
 import { loadSheet } from './style-sheet.js';
 
+/** Time after the start of the page at which the dialogs are loaded: after what the first message needs. */
+const LOAD_AFTER_MS = 2_000;
 const LOAD_ERROR = 'This part of the page could not be loaded. Please try again.';
 
 /** @param {DialogsDeps} deps @returns {Dialogs} */
@@ -60,6 +63,8 @@ export function createDialogs({ chat, newId, onDone }) {
     ['session-menu-button', sessions],
   ]))
     for (const type of ['pointerenter', 'focus']) find(id).addEventListener(type, () => prepare(load));
+
+  setTimeout(() => [newSession, sessions, keys].forEach(prepare), LOAD_AFTER_MS);
 
   return {
     openNew,

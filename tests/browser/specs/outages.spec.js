@@ -129,6 +129,8 @@ test('offline, the dialogs say so, wait without a number, and go on when the con
   expectErrors(expectedErrors);
   await createStored(request, `${name} stored`, []);
   await page.goto('/');
+  // The dialogs are loaded some time after the page.
+  await expect(page.locator('#sessions-dialog input[type=search]')).toBeAttached();
   await context.setOffline(true);
   await expect(chat.banner('offline')).toBeVisible();
   await chat.sessionsButton.click();
