@@ -83,7 +83,7 @@ export async function post(port, path, body) {
 async function startBaseline(servicePort) {
   const port = await freePort();
   const args = [`127.0.0.1:${port}`, `http://127.0.0.1:${servicePort}`];
-  return start(`${ROOT}target/release/examples/baseline`, args, port);
+  return start(`${ROOT}target/dist/examples/baseline`, args, port);
 }
 
 function spread(figures) {
