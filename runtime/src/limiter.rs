@@ -30,14 +30,19 @@ pub struct LimiterSettings {
     pub queue_factor: usize,
 }
 
+impl LimiterSettings {
+    /// Returns the maximum duration of a short wait. A queue that moves so fast delays calls less than a rejection with a retry.
+    fn short_wait(self) -> Duration {
+        self.target / 2
+    }
+}
+
 /// Maximum time that a call waits at the limit: long enough for the end of short calls, as in a burst, and short enough to be
 /// rejected early.
 const QUEUE_TIMEOUT: Duration = Duration::from_millis(100);
 /// Duration of a burst. If calls reach the limit for longer, without a break of the same duration, and none is admitted after a
 /// short wait, it is an overload: most would wait in vain, and be rejected late at a higher cost.
 const BURST_MAX: Duration = Duration::from_millis(100);
-/// Maximum duration of a short wait. A queue that moves so fast delays calls less than a rejection with a retry.
-const SHORT_WAIT: Duration = Duration::from_millis(20);
 
 /// A limit on concurrent calls. Clones share it.
 #[derive(Clone, Debug)]
@@ -138,7 +143,7 @@ impl Limiter {
         if result.is_ok() {
             // There is room for another one if the limit has increased.
             self.0.ended.notify_one();
-            if arrival.elapsed() <= SHORT_WAIT {
+            if arrival.elapsed() <= self.0.settings.short_wait() {
                 self.lock().at_limit = None;
             }
         }
@@ -359,7 +364,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn calls_that_wait_for_a_short_time_are_no_overload() {
-        let settings = LimiterSettings { queue_factor: 2, ..limiter(64, 64).0.settings };
+        let target = Duration::from_millis(40);
+        let settings = LimiterSettings { queue_factor: 2, target, ..limiter(64, 64).0.settings };
         let limiter = Limiter::new(settings);
         let start = Instant::now();
         let mut callers = tokio::task::JoinSet::new();
@@ -368,7 +374,7 @@ mod tests {
             callers.spawn(async move {
                 for _ in 0..250 {
                     let permit = limiter.admit(None).await.unwrap();
-                    tokio::time::sleep(SHORT_WAIT / 4).await;
+                    tokio::time::sleep(target / 8).await;
                     drop(permit);
                 }
             });

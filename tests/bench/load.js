@@ -13,9 +13,8 @@ let files = 0;
 
 /** Duration of one load in seconds. */
 export const SECONDS = 2;
-/** Connections and concurrent streams of each for gRPC; connections for HTTP/1.1 carry one request each. */
+/** Connections and concurrent streams of each for gRPC. */
 const GRPC = ['-c8', '-m16'];
-const REST = ['--h1', '-c64'];
 
 /** Returns a function that sends one gRPC request repeatedly, and returns calls per second. */
 export function grpc(port, method, message) {
@@ -26,10 +25,14 @@ export function grpc(port, method, message) {
   return () => h2load([...GRPC, ...headers, '-d', file(frame), `http://127.0.0.1:${port}/${method}`]);
 }
 
-/** Returns a function that sends one REST request repeatedly, a POST if it has a body. */
-export function rest(port, path, body) {
+/**
+ * Returns a function that sends one REST request repeatedly, a POST if it has a body.
+ *
+ * @param {{ connections?: number, seconds?: number }} options for responses that take seconds
+ */
+export function rest(port, path, body, { connections = 64, seconds = SECONDS } = {}) {
   const post = body === undefined ? [] : ['-H', 'content-type: application/json', '-d', file(JSON.stringify(body))];
-  return () => h2load([...REST, ...post, `http://127.0.0.1:${port}${path}`]);
+  return () => h2load(['--h1', `-c${connections}`, ...post, `http://127.0.0.1:${port}${path}`], seconds);
 }
 
 /** Returns a function that creates sessions with new names over REST. */
@@ -59,8 +62,8 @@ export function redisCommand(port, ...command) {
   };
 }
 
-async function h2load(args) {
-  const { stdout } = await run('h2load', ['-t1', `-D${SECONDS}`, ...args]);
+async function h2load(args, seconds = SECONDS) {
+  const { stdout } = await run('h2load', ['-t1', `-D${seconds}`, ...args]);
   const [, rate] = stdout.match(/finished in [^,]+, ([\d.]+) req\/s/);
   const [, failed, errored] = stdout.match(/(\d+) failed, (\d+) errored/);
   const [, succeeded] = stdout.match(/status codes: (\d+) 2xx/);

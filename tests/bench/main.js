@@ -32,7 +32,12 @@ const report = new Report();
 for (const [name, run] of Object.entries(PARTS)) {
   if (selected.length > 0 && !selected.includes(name)) continue;
   report.begin(name);
-  await run(report);
+  try {
+    await run(report);
+  } catch (error) {
+    process.stdout.write(report.markdown());
+    throw error;
+  }
 }
 process.stderr.write('\n');
 process.stdout.write(report.markdown());

@@ -6,7 +6,7 @@ import { cpuMicros, delay } from './programs.js';
 const PAUSE_MS = 50;
 
 /**
- * Runs variants in turn. A variant has the function `load`, which returns calls per second, and names processes in `pids` whose CPU
+ * Runs variants in turn, each once before to warm up. A variant has the function `load`, which returns calls per second, and names processes in `pids` whose CPU
  * time per call is measured.
  *
  * @param {Record<string, { load: () => Promise<number>, pids?: Record<string, number> }>} variants
@@ -17,6 +17,11 @@ const PAUSE_MS = 50;
 export async function interleave(variants, rounds, progress) {
   const results = {};
   for (const name of Object.keys(variants)) results[name] = { rates: [], micros: {} };
+  for (const [name, { load }] of Object.entries(variants)) {
+    progress(`warm-up: ${name}`);
+    // Limits on concurrent calls begin low. The rounds must not fail.
+    await load().catch(() => {});
+  }
   for (let round = 0; round < rounds; round++) {
     for (const [name, { load, pids = {} }] of Object.entries(variants)) {
       progress(`round ${round + 1} of ${rounds}: ${name}`);
