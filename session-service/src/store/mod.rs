@@ -54,8 +54,8 @@ pub trait SessionStore: Send + Sync + 'static {
     ///
     /// All pages of a listing MUST have the order at the time of the first page: a session that was live then and still
     /// is MUST be on exactly one of them, whichever sessions are used in between. MUST fail with
-    /// [`StoreError::ListingExpired`] if that order is no longer known. A page MUST end before the metadata exceed
-    /// [`LIST_PAGE_MAX_METADATA_BYTES`](crate::domain::limits::LIST_PAGE_MAX_METADATA_BYTES), so it may have fewer
+    /// [`StoreError::ListingExpired`] if that order is no longer known. A page MUST end before metadata and previews exceed
+    /// [`LIST_PAGE_MAX_BYTES`](crate::domain::limits::LIST_PAGE_MAX_BYTES), so it may have fewer
     /// sessions than requested and a next page. A corrupt record MUST be left out and counted; it MUST NOT fail the page.
     async fn list(&self, owner: &Owner, page: &ListPage) -> Result<SessionPage, StoreError>;
 
