@@ -41,6 +41,8 @@ pub const HTTP_BODY_MAX_SENT_BYTES: usize = 6 * HTTP_BODY_MAX_BYTES;
 pub const GRPC_MESSAGE_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Timeout of a unary call.
 pub const UNARY_CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Latest time of a session in milliseconds since 1970: the end of the year 9999, the maximum of a protobuf `Timestamp`.
+pub const TIME_MAX_MILLISECONDS: u64 = 253_402_300_799_999;
 
 impl Limits {
     /// Returns the limits of this version.

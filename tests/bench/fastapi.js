@@ -2,10 +2,10 @@
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { post } from './gateway.js';
 import { creations, rest } from './load.js';
 import { freePort, ROOT, start, startGateway, startRedis, startService } from './programs.js';
 import { interleave, median, ratio } from './rounds.js';
+import { appendHundred, post } from './sessions.js';
 
 const ROUNDS = 3;
 const WORKERS = 2;
@@ -23,7 +23,8 @@ export async function fastapi(report) {
     History: (port) => rest(port, '/api/session/session-0/history?limit=50'),
   };
   for (const { port } of [ours, theirs]) await create(port, 0, FEW_SESSIONS);
-  await fillHistories(ours.port, theirs.port);
+  await appendHundred(ours.port, 'session-0');
+  await post(theirs.port, '/fill/session-0/100');
   const variants = {};
   for (const [name, load] of Object.entries(operations)) {
     variants[`${name} of 50, FastAPI`] = { load: load(theirs.port) };
@@ -94,11 +95,4 @@ async function create(port, from, to) {
     const names = Array.from({ length: Math.min(50, to - first) }, (_, index) => `session-${first + index}`);
     await Promise.all(names.map((name) => post(port, '/api/session/create', { user_id: name })));
   }
-}
-
-async function fillHistories(ours, theirs) {
-  const content = 'hello, this is a message of about fifty characters';
-  const messages = Array.from({ length: 100 }, () => ({ role: 'user', content }));
-  await post(ours, '/api/session/session-0/messages', { messages });
-  await post(theirs, '/fill/session-0/100');
 }

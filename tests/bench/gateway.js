@@ -3,6 +3,7 @@
 import { grpc, message, redisCommand, rest } from './load.js';
 import { freePort, ROOT, start, startGateway, startNono, startRedis, startService } from './programs.js';
 import { interleave, median, ratio } from './rounds.js';
+import { appendHundred, post } from './sessions.js';
 
 const ROUNDS = 5;
 const SERVICE = 'nono.session.v1.SessionService';
@@ -15,7 +16,8 @@ export async function gateway(report) {
   const separate = await startGateway(service.port);
   const nono = await startNono(`redis://127.0.0.1:${redis.port}`);
   const baseline = await startBaseline(service.port);
-  await fill(separate.port);
+  await post(separate.port, '/api/session/create', { user_id: 'bench' });
+  await appendHundred(separate.port, 'bench');
   const pids = { gateway: separate.pid, service: service.pid, Redis: redis.pid };
 
   const variants = {
@@ -61,23 +63,6 @@ function overGrpc(call, port) {
 function overRest(call, port) {
   if (call === 'Create') return rest(port, '/api/session/create', { user_id: 'bench', if_exists: 'return' });
   return rest(port, call === 'Get' ? '/api/session/bench' : '/api/session/bench/history?limit=50');
-}
-
-/** Creates the session of the calls, with a hundred messages. */
-async function fill(port) {
-  await post(port, '/api/session/create', { user_id: 'bench' });
-  const content = 'hello, this is a message of about fifty characters';
-  const messages = Array.from({ length: 100 }, () => ({ role: 'user', content }));
-  await post(port, '/api/session/bench/messages', { messages });
-}
-
-export async function post(port, path, body) {
-  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
 }
 
 async function startBaseline(servicePort) {

@@ -74,7 +74,7 @@ function bench(crate, name, report, variables = {}) {
 }
 
 /** Parses Markdown tables. */
-export function parseTables(text) {
+function parseTables(text) {
   const blocks = text.split(/\n(?!\|)/).map((block) => block.split('\n').filter((line) => line.startsWith('|')));
   const cells = (line) =>
     line

@@ -11,13 +11,10 @@ pub(crate) use events::{Checkpoint, Ended, Expiring, ReplyDelta, Snapshot, TurnS
 pub(crate) use export::Conversation;
 pub(crate) use requests::{AppendRequest, CreateRequest, append, create};
 
-use nono_proto::{EncodedStruct, metadata, session::v1 as pb};
+use nono_proto::{EncodedStruct, limits::TIME_MAX_MILLISECONDS, metadata, session::v1 as pb};
 use serde::{Serialize, Serializer};
 use std::time::{Duration, SystemTime};
 use utoipa::ToSchema;
-
-/// Last second of the year 9999, the maximum of a protobuf timestamp.
-const MAX_SECONDS: u64 = 253_402_300_799;
 
 /// Author of a message.
 #[derive(Clone, Copy, Serialize, ToSchema)]
@@ -257,7 +254,7 @@ fn as_json<S: Serializer>(metadata: &Option<EncodedStruct>, serializer: S) -> Re
 pub(crate) fn rfc3339(timestamp: Option<prost_types::Timestamp>) -> String {
     let timestamp = timestamp.unwrap_or_default();
     // The service sends no time before 1970.
-    let seconds = u64::try_from(timestamp.seconds).unwrap_or_default().min(MAX_SECONDS);
+    let seconds = u64::try_from(timestamp.seconds).unwrap_or_default().min(TIME_MAX_MILLISECONDS / 1000);
     let nanos = u32::try_from(timestamp.nanos).unwrap_or_default().min(999_999_999);
     humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos)).to_string()
 }

@@ -1,7 +1,9 @@
 //! Assets of the page: bundled, compressed once, and served under a path that contains their version.
 //!
 //! The program contains the folder `public`. Files of its folder `bundle`, which `npm run bundle` writes, are served instead of
-//! those with the same path. Browsers may cache versioned paths indefinitely, because they revalidate `index.html`, which links to the others. Those
+//! those with the same path.
+//!
+//! Browsers may cache versioned paths indefinitely, because they revalidate `index.html`, which links to the others. Those
 //! refer to each other by relative paths, so they keep the version.
 
 use super::folder::{self, OpenFile};

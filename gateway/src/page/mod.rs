@@ -71,6 +71,7 @@ async fn unknown_path(files: &Files, request: Request) -> Response {
         };
         *response.status_mut() = StatusCode::NOT_FOUND;
         response.headers_mut().remove(ETAG);
+        response.headers_mut().append(VARY, HeaderValue::from_static("accept"));
         return response;
     }
     Problem::unknown_path(path).into_response()

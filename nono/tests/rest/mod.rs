@@ -2,12 +2,14 @@
 
 mod export;
 mod page;
+mod preview;
 mod rejections;
 mod rules;
 
 use crate::app::App;
 use export::*;
 use page::*;
+use preview::*;
 use rejections::*;
 use reqwest::Method;
 use rules::*;
@@ -40,6 +42,7 @@ rest_suite! {
     an_export_quotes_the_content_of_messages
     an_export_that_cannot_continue_breaks_the_connection
     touch_extends_the_expiry_and_delete_removes_the_session
+    sessions_have_a_preview_once_they_have_a_message
     calls_return_session_not_found_for_an_unknown_session
     percent_encoded_ids_work_in_paths
     every_invalid_field_is_reported

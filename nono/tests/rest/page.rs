@@ -41,6 +41,7 @@ pub async fn an_unknown_address_leads_a_browser_to_the_page(app: &App) {
         (404, &"text/html; charset=utf-8".parse().unwrap())
     );
     assert!(page.text.contains("href=\"/\"") && page.headers.get("etag").is_none());
+    assert!(page.headers.get_all("vary").iter().any(|name| name == "accept"));
     for (path, accept) in [("/no/such/page", "*/*"), ("/api/nothing", browser), ("/no", "text/html;q=0")] {
         navigation(path, accept).await.problem(404);
     }

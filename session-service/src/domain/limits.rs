@@ -4,8 +4,6 @@ pub use nono_proto::limits::*;
 
 use std::time::Duration;
 
-/// Latest time of a session in milliseconds since 1970: the end of the year 9999, the maximum of a protobuf `Timestamp`.
-pub const TIME_MAX_MILLISECONDS: u64 = 253_402_300_799_999;
 /// Number of request ids that a session remembers.
 pub const REMEMBERED_REQUEST_IDS: usize = 64;
 /// Lifetime of a listing, from its first page on.
