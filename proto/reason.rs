@@ -27,7 +27,9 @@ pub const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
 pub const PERMISSION_DENIED: &str = "PERMISSION_DENIED";
 /// `UNAVAILABLE`: the store did not respond in time.
 pub const STORE_UNAVAILABLE: &str = "STORE_UNAVAILABLE";
-/// `UNAVAILABLE`: the model is unreachable, stalled or failed.
+/// `UNAVAILABLE`: the service is shutting down.
+pub const SERVICE_UNAVAILABLE: &str = "SERVICE_UNAVAILABLE";
+/// `UNAVAILABLE`: the model is unreachable, stalled or failed, or the service stopped before the reply was complete.
 pub const MODEL_UNAVAILABLE: &str = "MODEL_UNAVAILABLE";
 /// `DEADLINE_EXCEEDED`: the caller's deadline or the service's own limit passed.
 pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";

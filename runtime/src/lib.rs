@@ -25,7 +25,7 @@ mod telemetry;
 pub mod tls;
 mod version;
 
-pub use jitter::jittered;
+pub use jitter::{jittered, spread};
 pub use lifecycle::Lifecycle;
 pub use parsed_file::ParsedFile;
 pub use run::{Process, listen, run};

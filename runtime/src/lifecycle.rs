@@ -115,6 +115,11 @@ impl Lifecycle {
         self.stopping.clone()
     }
 
+    /// Returns the token behind [`Lifecycle::force_shutdown`].
+    pub fn force_shutdown_token(&self) -> CancellationToken {
+        self.force_shutdown.clone()
+    }
+
     /// Starts to drain, waits for `delay`, then stops.
     pub async fn stop(&self, delay: Duration) {
         self.draining.cancel();

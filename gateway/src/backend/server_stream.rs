@@ -1,6 +1,7 @@
 //! Responses of a server stream. The call of the service ends with them in the metrics.
 
 use super::metrics::BackendMetrics;
+use crate::error::is_shutdown;
 use nono_proto::{
     chat::v1::{ChatResponse, chat_response},
     session::v1::{WatchResponse, watch_response},
@@ -15,6 +16,11 @@ pub(crate) trait StreamResponse: Sized {
 
     /// Returns `true` for the last response of a complete stream.
     fn is_last(&self) -> bool;
+
+    /// Returns the code of a stream that ended with an error, in metrics.
+    fn code(status: &Status) -> Code {
+        status.code()
+    }
 }
 
 impl StreamResponse for ChatResponse {
@@ -30,6 +36,11 @@ impl StreamResponse for WatchResponse {
 
     fn is_last(&self) -> bool {
         matches!(self.event, Some(watch_response::Event::Ended(_)))
+    }
+
+    /// A stream that the service ends because it shuts down is complete: the next one continues.
+    fn code(status: &Status) -> Code {
+        if is_shutdown(status) { Code::Ok } else { status.code() }
     }
 }
 
@@ -56,7 +67,7 @@ impl<R: StreamResponse> ServerStream<R> {
             // A stream without its last response was cut.
             Ok(None) if self.code != Code::Ok => self.code = Code::Unknown,
             Ok(None) => {}
-            Err(status) => self.code = status.code(),
+            Err(status) => self.code = R::code(status),
         }
         message
     }

@@ -57,6 +57,12 @@ impl From<pb::Problem> for Problem {
     }
 }
 
+/// Returns `true` for the error of a stream that the service ends because it shuts down.
+pub(crate) fn is_shutdown(status: &Status) -> bool {
+    let info = (status.code() == Code::Unavailable).then(|| status.get_details_error_info()).flatten();
+    info.is_some_and(|info| info.domain == reason::DOMAIN && info.reason == reason::SERVICE_UNAVAILABLE)
+}
+
 /// Returns the code of a status and its causes. The message and the metadata are not ours, and may quote a request.
 pub(super) fn describe(status: &Status) -> String {
     let mut text = format!("{:?}", status.code());
@@ -142,6 +148,7 @@ mod tests {
             (Code::PermissionDenied, reason::PERMISSION_DENIED, 403),
             (Code::Unavailable, reason::STORE_UNAVAILABLE, 503),
             (Code::Unavailable, reason::MODEL_UNAVAILABLE, 503),
+            (Code::Unavailable, reason::SERVICE_UNAVAILABLE, 503),
             (Code::DeadlineExceeded, reason::DEADLINE_EXCEEDED, 504),
             (Code::Internal, reason::INTERNAL, 500),
         ] {

@@ -3,6 +3,8 @@
 mod grpc;
 mod responses;
 
+pub(crate) use grpc::is_shutdown;
+
 pub(crate) use responses::{
     AppendRefusals, CancelRefusals, ChatRefusals, CreateRefusals, Refusals, SessionRefusals,
     SessionWriteRefusals,
@@ -27,8 +29,6 @@ use std::{fmt::Display, time::Duration};
 use tonic::Status;
 use utoipa::ToSchema;
 
-/// Reason of a problem if the session service is unreachable.
-const SERVICE_UNAVAILABLE: &str = "SERVICE_UNAVAILABLE";
 /// Retry delay while the session service is unreachable.
 const SERVICE_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Retry delay while there are no keys to check tokens.
@@ -188,7 +188,7 @@ impl Problem {
     pub(crate) fn no_keys() -> Self {
         let detail = "the token cannot be checked, because the keys of the identity provider are not available yet: retry";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
-            .with_reason(SERVICE_UNAVAILABLE)
+            .with_reason(reason::SERVICE_UNAVAILABLE)
             .retry_after(KEYS_RETRY_DELAY)
     }
 
@@ -204,7 +204,7 @@ impl Problem {
     pub(crate) fn credential_rejected() -> Self {
         let detail = "the session service rejects the gateway; its operator can find the cause in the log";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
-            .with_reason(SERVICE_UNAVAILABLE)
+            .with_reason(reason::SERVICE_UNAVAILABLE)
             .retry_after(SERVICE_RETRY_DELAY)
     }
 
@@ -282,7 +282,7 @@ impl Problem {
         let detail = "the reply was cut off here; it is still being stored: see the history, or try again with the same \
                       request_id";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
-            .with_reason(SERVICE_UNAVAILABLE)
+            .with_reason(reason::SERVICE_UNAVAILABLE)
             .retry_after(SERVICE_RETRY_DELAY)
     }
 
@@ -294,13 +294,13 @@ impl Problem {
     /// Creates the problem of a watch stream that the gateway ends. The delay differs between clients, so that they do not all
     /// come back at once.
     pub(crate) fn watch_stopped(cause: &str) -> Self {
-        Self::watch_unavailable(cause).retry_after(SERVICE_RETRY_DELAY.mul_f64(0.5 + fastrand::f64()))
+        Self::watch_unavailable(cause).retry_after(runtime::spread(SERVICE_RETRY_DELAY))
     }
 
     fn watch_unavailable(cause: &str) -> Self {
         let detail = format!("{cause}: open a new stream with the id of the last event");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
-            .with_reason(SERVICE_UNAVAILABLE)
+            .with_reason(reason::SERVICE_UNAVAILABLE)
             .retry_after(SERVICE_RETRY_DELAY)
     }
 
@@ -336,7 +336,7 @@ impl Problem {
             "the session service did not respond; the request may or may not have been applied: retry"
         };
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
-            .with_reason(SERVICE_UNAVAILABLE)
+            .with_reason(reason::SERVICE_UNAVAILABLE)
             .retry_after(SERVICE_RETRY_DELAY)
     }
 }

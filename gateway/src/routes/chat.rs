@@ -101,7 +101,7 @@ async fn next(turn: &mut ServerStream<ChatResponse>) -> Result<Option<Event>, Pr
 struct TurnEvents(ServerStream<ChatResponse>);
 
 impl EventSource for TurnEvents {
-    async fn next(&mut self) -> Result<Option<stream::Event>, Problem> {
+    async fn next(&mut self) -> Result<Option<stream::Event>, stream::End> {
         let event = next(&mut self.0).await?;
         Ok(event.map(|event| match event {
             Event::Accepted(accepted) => stream::Event::new("accepted", &Accepted::from(accepted)),

@@ -24,10 +24,23 @@ pub(super) trait EventSource: Send + 'static {
     const STOPPED_STATUS: Option<StatusCode> = None;
 
     /// Waits for the next event. `None` for one that the client does not receive.
-    fn next(&mut self) -> impl Future<Output = Result<Option<Event>, Problem>> + Send;
+    fn next(&mut self) -> impl Future<Output = Result<Option<Event>, End>> + Send;
 
     /// Waits until the stream has to end, such as because the process does. Returns its last event.
     fn stopped(lifecycle: &Lifecycle) -> impl Future<Output = Problem> + Send;
+}
+
+/// Reason why a source has no more events.
+pub(super) enum End {
+    Failed(Problem),
+    /// The stream had to end although nothing failed.
+    Stopped(Problem),
+}
+
+impl From<Problem> for End {
+    fn from(problem: Problem) -> Self {
+        Self::Failed(problem)
+    }
 }
 
 /// An event of a response.
@@ -96,8 +109,11 @@ fn relay<S: EventSource>(
                     Ok(None) => continue,
                     Ok(Some(Event { event, is_last })) => (event, is_last.then_some(StatusCode::OK)),
                     // A service in the same process stops at the same time.
-                    Err(problem) if lifecycle.stopping_token().is_cancelled() => stop::<S>(problem, &context),
-                    Err(problem) => failure(problem, &context),
+                    Err(End::Failed(problem)) if lifecycle.stopping_token().is_cancelled() => {
+                        stop::<S>(problem, &context)
+                    }
+                    Err(End::Failed(problem)) => failure(problem, &context),
+                    Err(End::Stopped(problem)) => stop::<S>(problem, &context),
                 },
                 problem = stopped.as_mut() => stop::<S>(problem, &context),
                 () = sender.closed() => return,

@@ -2,12 +2,12 @@
 
 use super::{
     Api,
-    event_stream::{Event, EventSource, respond},
+    event_stream::{End, Event, EventSource, respond},
 };
 use crate::{
     backend::ServerStream,
     caller::CallerExtension,
-    error::{Problem, SessionRefusals},
+    error::{Problem, SessionRefusals, is_shutdown},
     extract::{QueryParams, UserId},
     json::{WatchEvent, schemas},
 };
@@ -91,11 +91,12 @@ impl EventSource for Watched {
     /// The client misses nothing, so the stream is complete.
     const STOPPED_STATUS: Option<StatusCode> = Some(StatusCode::OK);
 
-    async fn next(&mut self) -> Result<Option<Event>, Problem> {
+    async fn next(&mut self) -> Result<Option<Event>, End> {
         let response = match timeout(EVENT_TIMEOUT, self.stream.message()).await {
-            Err(_) => return Err(Problem::watch_timeout()),
-            Ok(Err(status)) => return Err(status.into()),
-            Ok(Ok(None)) => return Err(Problem::watch_interrupted()),
+            Err(_) => return Err(Problem::watch_timeout().into()),
+            Ok(Err(status)) if is_shutdown(&status) => return Err(End::Stopped(status.into())),
+            Ok(Err(status)) => return Err(Problem::from(status).into()),
+            Ok(Ok(None)) => return Err(Problem::watch_interrupted().into()),
             Ok(Ok(Some(response))) => response,
         };
         // An event of a later version.

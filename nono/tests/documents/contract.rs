@@ -6,8 +6,6 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorProto, Fil
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Reasons that the gateway adds.
-const GATEWAY_REASONS: [&str; 1] = ["SERVICE_UNAVAILABLE"];
 /// Codes of gRPC and health statuses.
 const STANDARD: [&str; 10] = [
     "ALREADY_EXISTS",
@@ -47,7 +45,7 @@ fn reasons() -> BTreeSet<String> {
     let source = std::fs::read_to_string(super::root().join("proto/reason.rs")).unwrap();
     let constants = source.lines().filter_map(|line| line.strip_prefix("pub const "));
     let names = constants.map(|rest| rest.split(':').next().unwrap().to_owned());
-    names.filter(|name| name != "DOMAIN").chain(GATEWAY_REASONS.map(str::to_owned)).collect()
+    names.filter(|name| name != "DOMAIN").collect()
 }
 
 /// Returns the full names of services and methods.

@@ -3,11 +3,15 @@
 use super::{
     deployment::{Deployment, append},
     follower::{Follower, request},
+    say, words,
 };
 use crate::{app::App, chat::stream::Events};
 use nix::sys::signal::Signal;
-use std::time::{Duration, Instant};
-use testkit::Stopwatch;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+use testkit::{Behaviour, Stopwatch};
 use tokio::{task::JoinSet, time::sleep};
 
 /// Number of watchers.
@@ -89,13 +93,16 @@ async fn a_service_that_stops_ends_every_stream_with_a_checkpoint_and_an_error()
     let watchers = watchers(&deployment).await;
     assert!(watchers.into_iter().all(|count| count > 300), "the streams are balanced: {watchers:?}");
     let mut follower = Follower::open(deployment.first()).await;
+    let log = deployment.services[0].collect_log();
     let stopwatch = Stopwatch::start();
     deployment.services[0].signal(Signal::SIGTERM);
     assert_eq!(deployment.services[0].exit_code().await, Some(0));
     assert!(stopwatch.elapsed() < STOP_TIMEOUT, "{:?}", stopwatch.elapsed());
+    let calls = log.await.unwrap().into_iter().filter(|line| line.contains("\"code\":"));
+    assert_eq!(calls.filter(|line| line.contains("Unavailable")).next(), None, "a drain is no error");
     // The streams of the other service go on.
     append(deployment.first(), "after").await;
-    let mut ended = 0;
+    let (mut ended, mut delays) = (0, BTreeSet::new());
     for mut events in streams {
         // A checkpoint is also sent every 15 s.
         let (mut before, mut event) = (String::new(), events.next().await.unwrap());
@@ -103,8 +110,11 @@ async fn a_service_that_stops_ends_every_stream_with_a_checkpoint_and_an_error()
             (before, event) = (event.name, events.next().await.unwrap());
         }
         if event.name == "error" {
-            assert_eq!((before.as_str(), &event.data["reason"]), ("checkpoint", &"STORE_UNAVAILABLE".into()));
-            assert!(event.data["retry_after_ms"].as_u64().is_some_and(|delay| delay > 0), "{}", event.data);
+            assert_eq!(
+                (before.as_str(), &event.data["reason"]),
+                ("checkpoint", &"SERVICE_UNAVAILABLE".into())
+            );
+            delays.insert(event.data["retry_after_ms"].as_u64().unwrap());
             assert!(events.next().await.is_none(), "the error is the last event");
             ended += 1;
         } else {
@@ -112,6 +122,7 @@ async fn a_service_that_stops_ends_every_stream_with_a_checkpoint_and_an_error()
         }
     }
     assert_eq!(ended, watchers[0]);
+    assert!(delays.len() > 100, "clients do not all come back at once");
     // A client that continues misses nothing.
     while follower.seq < 1 {
         match follower.next().await {
@@ -119,6 +130,53 @@ async fn a_service_that_stops_ends_every_stream_with_a_checkpoint_and_an_error()
             None => follower.resume(deployment.first()).await,
         }
     }
+    let log = deployment.gateways[0].collect_log();
+    deployment.gateways[0].signal(Signal::SIGTERM);
+    let log = log.await.unwrap();
+    let statuses = |status: &str| {
+        log.iter().filter(|line| line.contains("/events\"") && line.contains(status)).count() as u64
+    };
+    assert!(statuses("\"status\":200") >= ended, "a drain is no error");
+    assert_eq!(statuses("\"status\":503"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_stops_sends_an_attached_caller_the_whole_reply() {
+    let mut deployment = Deployment::memory(&[]).await;
+    deployment.model.script(Behaviour::Gated(words(&["so far", " and on"])));
+    let mut first = Events::open(deployment.first(), "a", &say("hi", "r")).await;
+    deployment.model.release();
+    while first.next().await.unwrap().name != "delta" {}
+    let mut attached = Events::open(deployment.first(), "a", &say("hi", "r")).await;
+    while attached.next().await.unwrap().name != "delta" {}
+    let watching = Follower::open(deployment.first()).await;
+    deployment.services[0].signal(Signal::SIGTERM);
+    // The process has stopped once the streams of watchers have ended.
+    drop(ends(vec![watching.into_events()]).await);
+    deployment.model.release();
+    for mut events in [first, attached] {
+        let done = events.rest().await.pop().unwrap();
+        assert_eq!((done.name.as_str(), &done.data["message"]["content"]), ("done", &"so far and on".into()));
+    }
+    assert_eq!(deployment.services[0].exit_code().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_attached_to_a_turn_of_another_service_continues_there_after_the_drain() {
+    let mut deployment = Deployment::redis(&["--drain-timeout", "2s"]).await;
+    deployment.model.script(Behaviour::Gated(words(&["so far", " and on"])));
+    let mut first = Events::open(deployment.first(), "a", &say("hi", "r")).await;
+    deployment.model.release();
+    while first.next().await.unwrap().name != "delta" {}
+    let mut attached = Events::open(deployment.second(), "a", &say("hi", "r")).await;
+    while attached.next().await.unwrap().name != "delta" {}
+    deployment.stop_service(1).await;
+    let error = attached.rest().await.pop().unwrap();
+    assert_eq!((error.name.as_str(), &error.data["reason"]), ("error", &"SERVICE_UNAVAILABLE".into()));
+    let mut again = Events::open(deployment.first(), "a", &say("hi", "r")).await;
+    assert_eq!(again.next().await.unwrap().data["replayed"], true);
+    deployment.model.release();
+    assert_eq!(again.rest().await.pop().unwrap().data["message"]["content"], "so far and on");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -127,6 +127,11 @@ impl Follower {
         }
     }
 
+    /// Returns the events that were not read.
+    pub fn into_events(self) -> Events {
+        self.events
+    }
+
     /// Reads the events up to the end of the stream. Returns their names.
     pub async fn rest(&mut self) -> Vec<String> {
         let mut names = Vec::new();

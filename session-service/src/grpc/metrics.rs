@@ -56,7 +56,9 @@ pub(super) struct Method {
     pub(super) service: String,
     pub(super) name: String,
     pub(super) is_streaming: bool,
-    /// `true` if streams of the method end when the process stops. Chat turns may finish.
+    /// `true` if the method is one of the contract.
+    pub(super) is_ours: bool,
+    /// `true` if streams of the method end when the process stops, which is no failure. Chat turns may finish.
     pub(super) ends_at_shutdown: bool,
     /// Class of admission; `None` if the method is always admitted.
     pub(super) class: Option<Class>,
@@ -131,7 +133,8 @@ impl Families {
             seconds: seconds.get_or_create_owned(&labels),
             in_flight: self.in_flight.get_or_create_owned(&labels),
             class: admission::class(&rpc.service, &rpc.name),
-            ends_at_shutdown: rpc.is_streaming && !rpc.is_ours,
+            ends_at_shutdown: rpc.is_streaming && rpc.name != "Chat",
+            is_ours: rpc.is_ours,
             is_streaming: rpc.is_streaming,
             service: rpc.service,
             name: rpc.name,

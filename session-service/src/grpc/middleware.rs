@@ -57,7 +57,9 @@ pub(super) async fn observe_call(
     let span = if is_health { Span::none() } else { span_of(&method) };
     let context = RequestContext::begin(request.headers(), &span);
     let timeout = timeout_of(&method, request.headers());
-    let stopped = method.ends_at_shutdown.then(|| Box::pin(state.stopping.clone().cancelled_owned()));
+    // Watchers send a last event before they end.
+    let is_cut = method.ends_at_shutdown && !method.is_ours;
+    let stopped = is_cut.then(|| Box::pin(state.stopping.clone().cancelled_owned()));
     let stream = reserve_stream(&request, &state.memory);
     let has_memory = stream.is_some();
     let stream = stream.unwrap_or_else(|| state.memory.requests.empty());
@@ -246,6 +248,16 @@ struct RecordedBody {
 }
 
 impl RecordedBody {
+    /// Returns the code of a stream in metrics and logs. An endless one that ends with the process is complete.
+    fn outcome(&self, trailers: &HeaderMap) -> Code {
+        let ends_at_shutdown = self.record.as_ref().is_some_and(|record| record.method.ends_at_shutdown);
+        match Status::from_header_map(trailers) {
+            None => Code::Unknown,
+            Some(status) if ends_at_shutdown && status::is_shutdown(&status) => Code::Ok,
+            Some(status) => status.code(),
+        }
+    }
+
     /// Charges the data of a frame.
     fn charge(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
         match frame.into_data() {
@@ -276,9 +288,7 @@ impl HttpBody for RecordedBody {
             replace_library_status(trailers);
         }
         let code = match &frame {
-            Some(Ok(frame)) => frame.trailers_ref().map(|trailers| {
-                Status::from_header_map(trailers).map_or(Code::Unknown, |status| status.code())
-            }),
+            Some(Ok(frame)) => frame.trailers_ref().map(|trailers| self.outcome(trailers)),
             Some(Err(_)) => Some(Code::Unknown),
             None => Some(Code::Ok),
         };

@@ -15,7 +15,8 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 /// Retry delay while the store is unavailable.
 const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
-
+/// Mean retry delay of streams that end because the service shuts down.
+const SHUTDOWN_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Retry delay after a failure of the model, unless it names one.
 const MODEL_RETRY_DELAY: Duration = Duration::from_secs(2);
 /// Retry delay of a call that was rejected because of overload.
@@ -101,6 +102,9 @@ pub(super) fn from_turn(error: TurnError) -> Status {
         }
         TurnError::Orphaned => from_failure(TurnFailure::Orphaned),
         TurnError::ShuttingDown => from_failure(TurnFailure::ShuttingDown),
+        TurnError::Interrupted => {
+            shutting_down("the service is shutting down; the reply goes on: retry with the same request_id")
+        }
         TurnError::Failed(failure) => from_failure(failure),
         TurnError::Lost => incomplete(
             "the process that generated the reply stopped before it was complete; retry with the same request_id",
@@ -134,10 +138,7 @@ pub(super) fn from_watch(error: WatchError) -> Status {
         WatchError::Store(error) => from_store(error),
         WatchError::TooManyWatchers => too_many_watchers(),
         WatchError::ShuttingDown => {
-            let mut details = details(reason::STORE_UNAVAILABLE);
-            details.set_retry_info(Some(STORE_RETRY_DELAY));
-            let text = "the service is shutting down: continue with the last cursor";
-            Status::with_error_details(Code::Unavailable, text, details)
+            shutting_down("the service is shutting down: continue with the last cursor")
         }
     }
 }
@@ -225,9 +226,23 @@ fn incomplete(text: &str) -> Status {
 /// Returns the trailers of a stream that ends because the service shuts down.
 pub(super) fn shutdown_trailers() -> http::HeaderMap {
     let mut trailers = http::HeaderMap::new();
-    let status = Status::unavailable("the service is shutting down; reconnect");
+    let status = shutting_down("the service is shutting down; reconnect");
     status.add_header(&mut trailers).expect("the text is a header value");
     trailers
+}
+
+/// Returns the error of a stream that ends because the service shuts down. The delay differs between callers, so that they
+/// do not all come back at once.
+fn shutting_down(text: &str) -> Status {
+    let mut details = details(reason::SERVICE_UNAVAILABLE);
+    details.set_retry_info(Some(runtime::spread(SHUTDOWN_RETRY_DELAY)));
+    Status::with_error_details(Code::Unavailable, text, details)
+}
+
+/// Returns `true` for the error of a stream that ends because the service shuts down.
+pub(super) fn is_shutdown(status: &Status) -> bool {
+    let info = (status.code() == Code::Unavailable).then(|| status.get_details_error_info()).flatten();
+    info.is_some_and(|info| info.reason == reason::SERVICE_UNAVAILABLE)
 }
 
 /// Logs the cause of a bug and returns an error that does not reveal it.

@@ -8,6 +8,7 @@ use crate::{
 };
 use futures_util::stream;
 use std::{collections::VecDeque, sync::Arc};
+use tokio_util::sync::CancellationToken;
 
 /// A caller that is attached to a turn.
 struct Attached {
@@ -22,18 +23,19 @@ struct Attached {
     is_over: bool,
 }
 
-/// Attaches to a running turn of the same request.
+/// Attaches to a running turn of the same request, until `stopping` is cancelled.
 pub(super) async fn attach(
     store: Arc<dyn SessionStore>,
     watchers: &Watchers,
     owner: Owner,
     request: TurnRequest,
     turn: Turn,
+    stopping: CancellationToken,
 ) -> Result<Events, TurnError> {
     let Turn { session, message, running, .. } = turn;
     let tag = running.as_ref().map(TurnTag::from).ok_or(TurnError::Lost)?;
     let start = Start::After(Position { seq: message.seq, text: Some((tag.clone(), 0)) });
-    let watcher = watchers.watch(owner.clone(), request.user_id.clone(), &start).await?;
+    let watcher = watchers.watch_until(owner.clone(), request.user_id.clone(), &start, stopping).await?;
     let accepted = TurnEvent::Accepted(Box::new(Accepted { session, message, replayed: true }));
     let events = VecDeque::from([Ok(accepted)]);
     let attached = Attached { store, owner, request, tag, watcher, sent: 0, events, is_over: false };

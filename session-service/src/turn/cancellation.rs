@@ -1,10 +1,9 @@
 //! Cancellation of a running turn, in whichever process it runs.
 
-use super::{events::TurnError, running::RunningTurns};
+use super::{events::TurnError, runner::TurnContext, running::RunningTurns};
 use crate::{
     domain::{FinishReason, Message, Owner, RequestId, UserId},
-    store::SessionStore,
-    watch::{Start, TurnChange, TurnState, WatchEvent, Watcher, Watchers},
+    watch::{Start, TurnChange, TurnState, WatchError, WatchEvent, Watcher},
 };
 use std::time::Duration;
 use tokio::time::timeout;
@@ -23,20 +22,20 @@ pub(crate) struct Cancellation {
 
 /// Cancels the running turn of a session, or only that of a request, and waits for its reply.
 pub(super) async fn cancel(
-    store: &dyn SessionStore,
-    watchers: &Watchers,
+    context: &TurnContext,
     running: &RunningTurns,
     owner: Owner,
     user_id: UserId,
     request_id: Option<RequestId>,
 ) -> Result<Cancellation, TurnError> {
+    let TurnContext { store, watchers, lifecycle, .. } = context;
+    let stopping = lifecycle.force_shutdown_token();
     // The watcher comes first, so that it does not miss the end. Without one the turn is cancelled all the same.
-    let watcher =
-        match watchers.watch(owner.clone(), user_id.clone(), &Start::Now).await.map_err(TurnError::from) {
-            Ok(watcher) => Some(watcher),
-            Err(TurnError::TooManyWatchers) => None,
-            Err(error) => return Err(error),
-        };
+    let watcher = match watchers.watch_until(owner.clone(), user_id.clone(), &Start::Now, stopping).await {
+        Ok(watcher) => Some(watcher),
+        Err(WatchError::TooManyWatchers) => None,
+        Err(error) => return Err(error.into()),
+    };
     if store.cancel_turn(&owner, &user_id, request_id.as_ref()).await?.is_none() {
         return Ok(Cancellation::default());
     }

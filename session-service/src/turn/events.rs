@@ -65,6 +65,8 @@ pub(crate) enum TurnError {
     TooManyWatchers,
     /// The process stops before the reply is complete.
     ShuttingDown,
+    /// The process stops while it follows the turn of this request, which goes on.
+    Interrupted,
 }
 
 impl TurnError {
@@ -81,6 +83,7 @@ impl TurnError {
             Self::Lost => "attached_lost",
             Self::TooManyWatchers => "too_many_watchers",
             Self::ShuttingDown => "stopped",
+            Self::Interrupted => "interrupted",
         }
     }
 }
@@ -97,6 +100,7 @@ impl TurnError {
             Self::Failed(failure) => TurnOutcome::Failed(*failure),
             Self::Model(_)
             | Self::Lost
+            | Self::Interrupted
             | Self::Overloaded
             | Self::OwnerOverloaded
             | Self::TooManyWatchers => TurnOutcome::Failed(TurnFailure::Model),
@@ -109,7 +113,7 @@ impl From<WatchError> for TurnError {
         match error {
             WatchError::Store(error) => Self::Store(error),
             WatchError::TooManyWatchers => Self::TooManyWatchers,
-            WatchError::ShuttingDown => Self::ShuttingDown,
+            WatchError::ShuttingDown => Self::Interrupted,
         }
     }
 }

@@ -73,15 +73,15 @@ impl Turns {
         user_id: UserId,
         request_id: Option<RequestId>,
     ) -> Result<Cancellation, TurnError> {
-        let TurnContext { store, watchers, metrics, .. } = &*self.context;
-        let result = cancel(&**store, watchers, &self.running, owner, user_id, request_id).await?;
-        metrics.cancel(result.cancelled);
+        let result = cancel(&self.context, &self.running, owner, user_id, request_id).await?;
+        self.context.metrics.cancel(result.cancelled);
         Ok(result)
     }
 
     async fn attach(&self, owner: Owner, request: TurnRequest, turn: Turn) -> Result<Events, TurnError> {
-        let TurnContext { store, watchers, .. } = &*self.context;
-        attach(store.clone(), watchers, owner, request, turn).await
+        let TurnContext { store, watchers, lifecycle, .. } = &*self.context;
+        // Like the caller of a turn of this process, it is served until shortly before the process ends.
+        attach(store.clone(), watchers, owner, request, turn, lifecycle.force_shutdown_token()).await
     }
 
     /// Returns the events of a stored reply or a running turn, or the error of the limit if there is neither.

@@ -17,6 +17,7 @@ pub(super) struct Shared {
     pub(super) metrics: WatchMetrics,
     /// `true` while the heads cannot be read.
     pub(super) outage: watch::Sender<bool>,
+    /// Cancelled when the process stops.
     pub(super) stopping: CancellationToken,
     feeds: Mutex<HashMap<(Owner, UserId), Arc<Feed>>>,
     permits: Arc<Semaphore>,

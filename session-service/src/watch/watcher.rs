@@ -14,6 +14,7 @@ use crate::{
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 /// Time after which a watcher without an event sends a checkpoint.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(15);
@@ -34,7 +35,7 @@ pub(crate) enum WatchError {
     Store(StoreError),
     /// The process has the maximum number of watchers.
     TooManyWatchers,
-    /// The process is about to end.
+    /// The process stops.
     ShuttingDown,
 }
 
@@ -52,6 +53,7 @@ impl WatchError {
 /// A watcher of one session.
 pub(crate) struct Watcher {
     subscription: Subscription,
+    stopping: CancellationToken,
     track: Track,
     events: VecDeque<(WatchCursor, WatchEvent)>,
     clock: StoreClock,
@@ -82,7 +84,11 @@ enum End {
 }
 
 impl Watcher {
-    pub(super) async fn begin(mut subscription: Subscription, start: &Start) -> Result<Self, WatchError> {
+    pub(super) async fn begin(
+        mut subscription: Subscription,
+        start: &Start,
+        stopping: CancellationToken,
+    ) -> Result<Self, WatchError> {
         subscription.changes.mark_unchanged();
         let since = start.position();
         let mut changes = read(&subscription, since.cloned().unwrap_or(FROM_NOW)).await?;
@@ -105,6 +111,7 @@ impl Watcher {
             failing_since: None,
             end: None,
             subscription,
+            stopping,
         })
     }
 
@@ -133,10 +140,10 @@ impl Watcher {
     /// Waits for a change, or for an event that comes by itself.
     async fn wait(&mut self) {
         let deadline = self.checkpoint_at.min(self.notice_at()).min(self.ends_at());
-        let Subscription { changes, outage, shared, .. } = &mut self.subscription;
+        let Subscription { changes, outage, .. } = &mut self.subscription;
         let wake = tokio::select! {
             biased;
-            () = shared.stopping.cancelled() => Wake::Stopping,
+            () = self.stopping.cancelled() => Wake::Stopping,
             _ = changes.changed() => Wake::Changed,
             _ = outage.wait_for(|outage| *outage) => Wake::Outage,
             () = sleep_until(deadline) => Wake::Deadline,
@@ -189,9 +196,8 @@ impl Watcher {
         if since.elapsed() >= FAILING_MAX {
             return self.fail(error);
         }
-        let stopping = self.subscription.shared.stopping.clone();
         tokio::select! {
-            () = stopping.cancelled() => self.stop(),
+            () = self.stopping.cancelled() => self.stop(),
             () = sleep(RETRY_BACKOFF) => {}
         }
     }

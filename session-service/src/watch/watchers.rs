@@ -39,6 +39,17 @@ impl Watchers {
         user_id: UserId,
         start: &Start,
     ) -> Result<Watcher, WatchError> {
+        self.watch_until(owner, user_id, start, self.0.stopping.clone()).await
+    }
+
+    /// Watches a session until a token is cancelled.
+    pub(crate) async fn watch_until(
+        &self,
+        owner: Owner,
+        user_id: UserId,
+        start: &Start,
+        stopping: CancellationToken,
+    ) -> Result<Watcher, WatchError> {
         let Some(subscription) = self.0.try_subscribe(owner, user_id) else {
             self.0.metrics.rejected();
             return Err(WatchError::TooManyWatchers);
