@@ -1,4 +1,4 @@
-//! Turns whose caller has disconnected. They end after `--orphan-turn-max`.
+//! Turns whose caller has disconnected. They end after `--orphan-turn-max`, unless they are watched.
 
 use super::{
     failures::{start_service, stored},
@@ -94,6 +94,39 @@ async fn the_limit_starts_when_the_caller_disconnects() {
     stored(&limited.app, 2).await;
     assert_eq!(spoken(&limited.app, "a").await, ["user: hi", "assistant: one two three four"]);
     assert_eq!(limited.metric(ORPHANED).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_that_is_watched_is_not_ended() {
+    let limited = Limited::start(&["--orphan-turn-max", "500ms"]).await;
+    let watch = async || {
+        let mut events =
+            Events::of(limited.app.request(Method::GET, "/api/session/a/events").send().await.unwrap());
+        events.next().await.unwrap();
+        events
+    };
+    let pieces = words(&["one ", "two ", "three ", "four ", "five"]);
+    limited.model.script(Behaviour::Slow { pieces, pause: SHORT });
+    let mut events = watch().await;
+    abandon(&limited.app, "r", 1).await;
+    let reply = loop {
+        let event = events.next().await.unwrap();
+        if event.name == "message" && event.data["seq"] == 2 {
+            break event.data;
+        }
+    };
+    assert_eq!(
+        (&reply["content"], &reply["finish_reason"]),
+        (&json!("one two three four five"), &json!("stop"))
+    );
+    // It ends once the watcher is gone, too.
+    limited.model.script(Behaviour::Stall(words(&["so far"])));
+    abandon(&limited.app, "s", 1).await;
+    drop(events);
+    limited.model.idle().await;
+    stored(&limited.app, 4).await;
+    assert_eq!(spoken(&limited.app, "a").await[3], "assistant: so far");
+    assert_eq!(limited.metric(ORPHANED).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -97,7 +97,8 @@ pub struct ServiceSettings {
     )]
     pub max_watchers: u32,
 
-    /// Maximum duration of a turn after its caller disconnected. The reply so far is stored then.
+    /// Maximum duration of a turn that is not followed: its caller has disconnected, and no stream of this process watches its
+    /// session. The reply so far is stored then.
     #[arg(
         long, env = "NONO_ORPHAN_TURN_MAX", value_name = "DURATION", default_value = "10m", help_heading = "Model",
         value_parser = positive_duration

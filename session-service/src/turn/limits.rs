@@ -12,7 +12,7 @@ pub struct TurnLimits {
     pub max_turns: u32,
     /// Maximum number of running turns of an owner.
     pub max_turns_per_owner: Option<u32>,
-    /// Maximum duration of a turn after its caller disconnected.
+    /// Maximum duration of a turn after its caller, and then the last watcher of its session in this process, disconnected.
     pub orphan_turn_max: Duration,
 }
 

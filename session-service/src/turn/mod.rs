@@ -5,6 +5,7 @@ mod cancellation;
 mod events;
 mod limits;
 mod metrics;
+mod orphan;
 mod permits;
 mod reply_text;
 mod runner;

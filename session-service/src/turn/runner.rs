@@ -7,6 +7,7 @@ use super::{
     events::{Accepted, CANCELLED, EventSink, ORPHANED, TurnError, TurnEvent},
     limits::TurnLimits,
     metrics::TurnMetrics,
+    orphan::orphaned,
     permits::Permit,
     reply_text::{FlushEnd, ReplyText},
     running::RunningTurns,
@@ -28,7 +29,6 @@ use tokio::{
     sync::{oneshot, watch},
     time::{MissedTickBehavior, interval, sleep},
 };
-use tokio_util::sync::CancellationToken;
 
 /// Lease of a turn. The turn of a crashed process ends after it.
 const LEASE: Duration = Duration::from_secs(30);
@@ -155,7 +155,8 @@ impl TurnRunner {
     async fn generate_until_end(&mut self, session: &Session, text: &ReplyText) -> Result<End, TurnError> {
         let (context, owner, request) = (self.context.clone(), self.owner.clone(), self.request.clone());
         let running = self.running.begin(&owner, &request.user_id);
-        let orphaned = orphaned(self.events.disconnected(), context.limits.orphan_turn_max);
+        let is_watched = || context.watchers.is_watched(&owner, &request.user_id);
+        let orphaned = orphaned(self.events.disconnected(), context.limits.orphan_turn_max, is_watched);
         tokio::select! {
             finish = self.generate(session, text) => finish.map(End::Finished),
             end = text.flush(&*context.store, &owner, &request, &running.wake) => match end {
@@ -240,7 +241,7 @@ impl TurnRunner {
 enum End {
     Finished(FinishReason),
     Cancelled,
-    /// The caller had disconnected for too long.
+    /// The turn was not followed for too long.
     Orphaned,
 }
 
@@ -261,12 +262,6 @@ impl End {
             Self::Orphaned => ORPHANED,
         }
     }
-}
-
-/// Waits until a turn has run for `max` without its caller.
-async fn orphaned(disconnected: CancellationToken, max: Duration) {
-    disconnected.cancelled().await;
-    sleep(max).await;
 }
 
 /// Renews the lease until the turn is lost. Returns the reason.

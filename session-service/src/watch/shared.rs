@@ -78,6 +78,10 @@ impl Shared {
         }
     }
 
+    pub(super) fn is_watched(&self, owner: &Owner, user_id: &UserId) -> bool {
+        self.feeds().contains_key(&(owner.clone(), user_id.clone()))
+    }
+
     /// Returns all watched sessions.
     pub(super) fn watched(&self) -> Vec<Arc<Feed>> {
         self.feeds().values().cloned().collect()

@@ -32,7 +32,7 @@ impl Watchers {
         Self(shared)
     }
 
-    /// Watches a session.
+    /// Watches a session until the process stops.
     pub(crate) async fn watch(
         &self,
         owner: Owner,
@@ -54,7 +54,12 @@ impl Watchers {
             self.0.metrics.rejected();
             return Err(WatchError::TooManyWatchers);
         };
-        Watcher::begin(subscription, start).await
+        Watcher::begin(subscription, start, stopping).await
+    }
+
+    /// Returns `true` if this process has a watcher of the session.
+    pub(crate) fn is_watched(&self, owner: &Owner, user_id: &UserId) -> bool {
+        self.0.is_watched(owner, user_id)
     }
 
     /// Wakes the watchers of a session that this process changed.
