@@ -72,6 +72,8 @@ const DEV: &str = "kubernetes/overlays/dev/kustomization.yaml";
 const COMPONENT: &str = "kubernetes/components/tls/kustomization.yaml";
 const TLS: &str = "kubernetes/components/tls/gateway.yaml";
 const TLS_SERVICE: &str = "kubernetes/components/tls/session-service.yaml";
+const OIDC: &str = "kubernetes/components/oidc/network-policy.yaml";
+const OIDC_COMPONENT: &str = "kubernetes/components/oidc/kustomization.yaml";
 const PRODUCTION: &str = "kubernetes/overlays/production/kustomization.yaml";
 
 pub const EXAMPLES: &[Example] = &[
@@ -216,5 +218,14 @@ pub const EXAMPLES: &[Example] = &[
         "is no component",
     ),
     example(COMPONENT, "patches:", "images: []\npatches:", "images is not known"),
+    example(OIDC, "port: 443", "port: 8443", "no network policy permits https://idp.example.org"),
+    example(
+        OIDC,
+        "name: gateway\n  policyTypes",
+        "name: session-service\n  policyTypes",
+        "no network policy permits",
+    ),
+    example(OIDC, "169.254.0.0/16, ", "", "permits 169.254.0.0/16"),
+    example(OIDC_COMPONENT, "resources:\n  - network-policy.yaml\n", "", "not used by any kustomization"),
     example(PRODUCTION, "- ../../base", "- ../dev/../..", "has no kustomization"),
 ];

@@ -7,6 +7,7 @@ use super::{
     items,
     kustomize::{self, Overlay},
     pod::{self, Ports, environment, is_declared, text},
+    strings,
 };
 use serde_json::{Map, Value};
 use std::{
@@ -24,6 +25,7 @@ pub fn check(folder: &Path, programs: &Programs, stages: &Stages, faults: &mut F
             check_network_policy(&context, &policy["spec"], &pods, faults);
         }
         objects.check_callers(&services, faults);
+        objects.check_identity_providers(faults);
         objects.check_secrets(faults);
     }
 }
@@ -141,6 +143,36 @@ impl Objects<'_> {
         }
     }
 
+    /// Checks that network policies permit gateways to reach the URL of an identity provider.
+    fn check_identity_providers(&self, faults: &mut Faults) {
+        for (context, workload) in self.of(&["Deployment"]) {
+            let template = &workload["spec"]["template"];
+            for container in items(&template["spec"]["containers"]) {
+                let variables = environment(container);
+                let Some(keys) = variables.get("NONO_OIDC_JWKS").filter(|keys| keys.contains("://")) else {
+                    continue;
+                };
+                let url: http::Uri = keys.parse().unwrap();
+                let default = if url.scheme_str() == Some("https") { 443 } else { 80 };
+                let port = u64::from(url.port_u16().unwrap_or(default));
+                let is_reachable = self.external_ports(&template["metadata"]["labels"]).contains(&port);
+                faults.check(is_reachable, || format!("{context}: no network policy permits {keys}"));
+            }
+        }
+    }
+
+    /// Returns the ports outside of the cluster that policies permit to pods with some labels.
+    fn external_ports(&self, labels: &Value) -> BTreeSet<u64> {
+        let policies = self.of(&["NetworkPolicy"]).into_iter().map(|(_, policy)| &policy["spec"]);
+        let selecting = policies.filter(|policy| {
+            let selector = policy["podSelector"]["matchLabels"].as_object();
+            selector.is_some_and(|wanted| wanted.iter().all(|(name, value)| labels[name] == *value))
+        });
+        let rules = selecting.flat_map(|policy| items(&policy["egress"]));
+        let external = rules.filter(|rule| items(&rule["to"]).iter().any(|peer| !peer["ipBlock"].is_null()));
+        external.flat_map(|rule| items(&rule["ports"])).filter_map(|port| port["port"].as_u64()).collect()
+    }
+
     /// Returns `true` if a Deployment serves TLS.
     fn serves_tls(&self, name: &str) -> bool {
         let deployments = self.of(&["Deployment"]);
@@ -176,6 +208,19 @@ fn select<'a>(context: &str, selector: &Value, pods: &'a [Pod], faults: &mut Fau
     found
 }
 
+/// Checks that a policy that permits all addresses leaves out those of pods and of the cloud's metadata.
+fn check_block(context: &str, block: &Value, faults: &mut Faults) {
+    let private: &[&str] = match text(&block["cidr"]) {
+        "0.0.0.0/0" => &["10.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"],
+        "::/0" => &["fc00::/7", "fe80::/10"],
+        _ => &[],
+    };
+    let except = strings(&block["except"]);
+    for network in private {
+        faults.check(except.contains(network), || format!("{context}: permits {network}"));
+    }
+}
+
 fn check_network_policy(context: &str, spec: &Value, pods: &[Pod], faults: &mut Faults) {
     let selected = select(context, &spec["podSelector"]["matchLabels"], pods, faults);
     for rule in items(&spec["ingress"]) {
@@ -190,6 +235,7 @@ fn check_network_policy(context: &str, spec: &Value, pods: &[Pod], faults: &mut 
     }
     for rule in items(&spec["egress"]) {
         for peer in items(&rule["to"]) {
+            check_block(context, &peer["ipBlock"], faults);
             if !peer["namespaceSelector"].is_null() || peer["podSelector"].is_null() {
                 continue;
             }

@@ -22,7 +22,7 @@ const PARTS: [&str; 10] = [
 ];
 
 /// Parts of a component.
-const COMPONENT_PARTS: [&str; 3] = ["apiVersion", "kind", "patches"];
+const COMPONENT_PARTS: [&str; 4] = ["apiVersion", "kind", "patches", "resources"];
 
 /// A folder with a kustomization, rendered with its bases.
 pub struct Overlay {
@@ -77,7 +77,7 @@ impl Overlay {
         overlay
     }
 
-    /// Applies the patches of a component.
+    /// Adds the resources of a component and applies its patches.
     fn add_component(&mut self, name: &str, faults: &mut Faults) {
         let Some(folder) = self.find(name, faults) else { return };
         let path = folder.join("kustomization.yaml");
@@ -87,6 +87,9 @@ impl Overlay {
             let context = path.display();
             faults.check(component["kind"] == "Component", || format!("{context}: is no component"));
             faults.known(&keys(component), &COMPONENT_PARTS, &context.to_string());
+            for name in strings(&component["resources"]) {
+                self.add_resource(name, faults);
+            }
             for patch in items(&component["patches"]) {
                 self.apply_patch(patch, faults);
             }

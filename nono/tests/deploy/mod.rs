@@ -119,6 +119,7 @@ fn rendered_manifests_are_written_for_the_schema_check() {
         ("dev", "overlays/dev"),
         ("production", "overlays/production"),
         ("tls", "overlays/tls"),
+        ("oidc", "overlays/oidc"),
     ] {
         let overlay = kustomize::Overlay::read(&root().join("deploy/kubernetes").join(folder), &mut faults);
         written += overlay.objects.len();
