@@ -152,3 +152,6 @@ impl Refresher {
 async fn end_of(mut fetch: Fetch) {
     while fetch.changed().await.is_ok() {}
 }
+
+#[cfg(test)]
+mod tests;
