@@ -9,20 +9,29 @@ const COMMANDS: [(&str, &[&str]); 4] =
     [("nono", &[]), ("session-service", &[]), ("session-service", &["doctor"]), ("gateway", &[])];
 /// Variables of the build.
 const BUILD_VARIABLES: [&str; 1] = ["NONO_GIT_SHA"];
-/// Flags of other programs that the documents show: cargo, docker, kubectl, curl, node, redis-cli.
-const OTHER_FLAGS: [&str; 19] = [
+/// Flags of other programs that the documents show: cargo, docker, kubectl, curl, node, redis-cli, buf, and of the example client.
+const OTHER_FLAGS: [&str; 28] = [
     "--bench",
     "--build",
     "--build-arg",
+    "--ca",
     "--cacert",
+    "--cert",
+    "--client-cert",
+    "--client-key",
     "--detach",
     "--example",
     "--fail-with-body",
     "--follow",
     "--from-file",
+    "--key",
+    "--key-file",
     "--latency",
     "--max-time",
+    "--owner",
     "--pattern",
+    "--protocol",
+    "--reflect-header",
     "--release",
     "--scan",
     "--target",

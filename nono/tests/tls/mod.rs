@@ -82,6 +82,19 @@ impl Server {
         Self::start("nono", files, arguments).await
     }
 
+    /// Starts a program that requires client certificates of an authority.
+    pub async fn requiring_certificates(
+        program: &str,
+        authority: &Authority,
+        clients: &Authority,
+        arguments: &[&str],
+    ) -> Self {
+        let files = Files::new();
+        files.write_pair("server", &authority.issue(&LOCAL));
+        files.write("clients.pem", &clients.pem());
+        Self::start(program, files, arguments).await
+    }
+
     /// Starts a program with the certificates of the files, on free ports.
     async fn start(name: &str, files: Files, arguments: &[&str]) -> Self {
         let ports = match name {

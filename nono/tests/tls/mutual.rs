@@ -1,17 +1,9 @@
 //! Client certificates.
 
-use super::{Files, LOCAL, Server, TlsClient};
+use super::{Server, TlsClient};
 use nono_proto::session::v1::{self as pb, session_service_client::SessionServiceClient};
 use testkit::{Authority, CertificatePair};
 use tonic::Code;
-
-/// Starts a program that requires client certificates of an authority.
-async fn start(program: &str, authority: &Authority, clients: &Authority, arguments: &[&str]) -> Server {
-    let files = Files::new();
-    files.write_pair("server", &authority.issue(&LOCAL));
-    files.write("clients.pem", &clients.pem());
-    Server::start(program, files, arguments).await
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn grpc_requires_a_client_certificate_of_the_authority() {
@@ -19,7 +11,7 @@ async fn grpc_requires_a_client_certificate_of_the_authority() {
     let stranger = Authority::new("Other").issue(&["client"]);
     let client = |pair: &CertificatePair| TlsClient::with_certificate(&authority.pem(), pair);
     for (program, arguments) in [("nono", &[][..]), ("session-service", &["--store", "memory:"])] {
-        let server = start(program, &authority, &clients, arguments).await;
+        let server = Server::requiring_certificates(program, &authority, &clients, arguments).await;
         let grpc = server.address("grpc");
         assert!(client(&clients.issue(&["client"])).is_served(grpc).await);
         assert!(client(&clients.issue_client(&["spiffe://example.org/gateway"])).is_served(grpc).await);
@@ -38,9 +30,9 @@ async fn http_requires_a_client_certificate_in_the_program_gateway_only() {
     let anonymous = TlsClient::new(&authority.pem());
     let known = TlsClient::with_certificate(&authority.pem(), &clients.issue(&["client"]));
     let get = async |client: &TlsClient, url: &str| client.http(&["h2"]).get(url).send().await;
-    let nono = start("nono", &authority, &clients, &[]).await;
+    let nono = Server::requiring_certificates("nono", &authority, &clients, &[]).await;
     assert_eq!(get(&anonymous, &nono.url("http", "/")).await.unwrap().status(), 200);
-    let gateway = start("gateway", &authority, &clients, &[]).await;
+    let gateway = Server::requiring_certificates("gateway", &authority, &clients, &[]).await;
     assert_eq!(get(&known, &gateway.url("page", "/")).await.unwrap().status(), 200);
     assert!(get(&anonymous, &gateway.url("page", "/")).await.is_err());
     let admin = anonymous.http(&[]).get(gateway.url("admin", "/livez")).send().await.unwrap();
@@ -55,7 +47,7 @@ async fn the_name_in_a_client_certificate_identifies_the_caller() {
     std::fs::write(callers.path(), lines).unwrap();
     let path = callers.path().to_str().unwrap();
     let arguments = ["--store", "memory:", "--auth", "mtls", "--auth-clients-file", path];
-    let server = start("session-service", &authority, &clients, &arguments).await;
+    let server = Server::requiring_certificates("session-service", &authority, &clients, &arguments).await;
     let call = async |pair: &CertificatePair, owner: Option<&'static str>| {
         let channel = TlsClient::with_certificate(&authority.pem(), pair).channel(server.address("grpc"));
         let mut request = tonic::Request::new(pb::ListRequest::default());
