@@ -9,6 +9,7 @@ import { createRouter } from './core/router.js';
 import { browserDatabases, browserStorage, createStorage } from './core/storage.js';
 import { createTabs } from './core/tabs.js';
 import { browserTimers as timers } from './core/timers.js';
+import { THEMES } from './core/words/page.js';
 import { createAnnouncer } from './ui/announcer.js';
 import { createBanners } from './ui/banners.js';
 import { createColumnButton } from './ui/column-button.js';
@@ -19,7 +20,6 @@ import { createHeader } from './ui/header.js';
 import { createMessageLog } from './ui/message-log.js';
 import { createShortcuts } from './ui/shortcuts.js';
 import { createThemeButton } from './ui/theme.js';
-import { createToasts } from './ui/toasts.js';
 import { createWelcome } from './ui/welcome.js';
 
 const clock = createServerClock(timers);
@@ -40,11 +40,10 @@ const composer = createComposer({ chat });
 const dialogs = createDialogs({ chat, newId, onDone: composer.focus });
 
 createShortcuts({ chat, dialogs });
-createThemeButton(find('theme-button'));
+createThemeButton(find('theme-button'), THEMES);
 createHeader({ chat, dialogs, onFocusLost: composer.focus });
 createWelcome({ chat, dialogs, onChoose: composer.focus });
 createMessageLog({ chat, edit: composer.edit, onAction: composer.focus });
-createToasts({ chat, onFocusLost: composer.focus });
 createAnnouncer(chat);
 const { retryNow, recreateSession, reload, extendSession, signIn, dismissOwnerNotice, dismissNotice } = chat;
 const actions = {

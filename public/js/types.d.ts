@@ -30,6 +30,8 @@ interface Session {
 
 type Role = 'user' | 'assistant' | 'system';
 
+type Theme = 'system' | 'light' | 'dark';
+
 /** A stored message. */
 interface Message {
   seq: number;

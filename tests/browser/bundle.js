@@ -57,7 +57,7 @@ async function minifySheet(path) {
   return (await transform(sheet, { ...MINIFIED, loader: 'css' })).code;
 }
 
-/** Returns the index with the bundled files in place of their sources, and with the parts that the scripts import. */
+/** Returns the index with the bundled files in place of their sources, with the parts that the scripts import, and not indented. */
 function bundledIndex(index, sheets, scripts) {
   const [firstSheet, ...others] = sheets.map((sheet) => `    <link rel="stylesheet" href="${sheet}">\n`);
   let text = index.replace(firstSheet, '    <link rel="stylesheet" href="css/page.css">\n');
@@ -67,7 +67,7 @@ function bundledIndex(index, sheets, scripts) {
   const parts = new Set(entries.flatMap(({ imports }) => imports));
   for (const { fileName } of entries) parts.delete(fileName);
   const links = [...parts].sort().map((part) => `    <link rel="modulepreload" href="${part}">\n`);
-  return text.replace('  </head>', `${links.join('')}  </head>`);
+  return text.replace('  </head>', `${links.join('')}  </head>`).replace(/^ +/gm, '');
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,7 +1,7 @@
 // The error of a call, classified by what the user can do about it.
 // @ts-check
 
-import { FIELDS, KINDS, REASONS, reference, SIGNED_OUT, TOO_LARGE } from './words.js';
+import { FIELDS, KINDS, REASONS, reference, SIGNED_OUT, TOO_LARGE } from './words/errors.js';
 
 /** An unsuccessful call. Status 0 means that there was no response. */
 export class ApiError extends Error {
@@ -18,7 +18,7 @@ export class ApiError extends Error {
     requestId = '',
     loginUrl = null,
   }) {
-    super(detail || reason || `status ${status}`);
+    super(detail || reason || `status=${status}`);
     this.name = 'ApiError';
     this.status = status;
     this.reason = reason;

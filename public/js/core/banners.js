@@ -4,7 +4,9 @@
 import { formatSeconds } from './format-time.js';
 import { personaName } from './personas.js';
 import { describeSignedOut } from './sign-in.js';
-import { BANNERS, describeLifetime, LABELS, WAITS } from './words.js';
+import { WAITS } from './words/errors.js';
+import { BANNERS, LABELS } from './words/page.js';
+import { describeLifetime } from './words/units.js';
 
 /** @returns {Banner[]} */
 export function buildBanners(/** @type {State} */ state) {
@@ -94,4 +96,4 @@ export function describeWait(/** @type {Pick<Wait, 'kind' | 'reason'>} */ { kind
 
 /** Returns the time until the next attempt, as a phrase. It is empty while the browser is offline. */
 export const describeCountdown = (/** @type {number} */ until, /** @type {number} */ nowMs) =>
-  Number.isFinite(until) ? `Trying again in ${formatSeconds(until - nowMs)}` : '';
+  Number.isFinite(until) ? WAITS.countdown(formatSeconds(until - nowMs)) : '';

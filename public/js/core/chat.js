@@ -19,7 +19,7 @@ import { createSignIn } from './sign-in.js';
 import { initialState } from './state.js';
 import { createStore } from './store.js';
 import { createTurnController } from './turn-controller.js';
-import { NOTICES } from './words.js';
+import { NOTICES } from './words/errors.js';
 
 /** @param {ChatDeps} deps */
 export function createChat({ api, clock, tabs, storage, router, timers, newId, random = Math.random }) {

@@ -3,7 +3,7 @@
 
 import { pendingReplyKey } from './message-rows.js';
 import { unknownSession } from './state.js';
-import { NOTICES } from './words.js';
+import { NOTICES } from './words/errors.js';
 
 /** Messages per page. */
 export const PAGE_SIZE = 50;

@@ -1,8 +1,10 @@
-// The words and the actions of the dialog for all sessions, for each state of its task.
+// The sentences and the actions of the dialog for all sessions, for each state of its task.
 // @ts-check
 
 import { describeWait } from './banners.js';
-import { formatNumber as number } from './locale.js';
+import { ACTIONS, OPTIONS, OWNERS, TASKS, TITLES } from './words/data.js';
+import { LABELS } from './words/page.js';
+import { sessions } from './words/units.js';
 
 /** Phases in which no other task can be started. */
 const BUSY = ['listing', 'exporting', 'pending', 'deleting'];
@@ -11,12 +13,8 @@ const BUSY = ['listing', 'exporting', 'pending', 'deleting'];
 export function describeData(/** @type {string | undefined} */ auth, /** @type {number | null} */ count) {
   const isShared = auth === 'none' || auth === undefined;
   return {
-    title: auth === 'cookie' ? 'Your data in this browser' : 'Your data',
-    owner: isShared
-      ? 'All people who use this server share the sessions: they can read and delete them.'
-      : auth === 'cookie'
-        ? 'Your sessions belong to this browser. Other browsers and devices do not see them.'
-        : 'Other people do not see your sessions.',
+    title: auth === 'cookie' ? TITLES.browser : TITLES.own,
+    owner: isShared ? OWNERS.all : auth === 'cookie' ? OWNERS.browser : OWNERS.user,
     count: count === null ? '' : sessions(count),
     isShared,
   };
@@ -36,74 +34,67 @@ export function describeTask(state, isShared) {
   if (!view) return null;
   if (!state.wait) return view;
   // The countdown of a retry replaces the hint.
-  return { ...view, hint: describeWait(state.wait), actions: [...view.actions, action('retryNow', 'Try now')] };
+  return { ...view, hint: describeWait(state.wait), actions: [...view.actions, action('retryNow', LABELS.tryNow)] };
 }
 
 /** @type {Partial<Record<DataState['phase'], (state: DataState, isShared: boolean) => TaskView>>} */
 const DESCRIPTIONS = {
-  listing: () => ({ text: 'Reading the list of sessions…', actions: [action('cancel', 'Cancel')] }),
+  listing: () => ({ text: TASKS.listing, actions: [action('cancel', ACTIONS.cancel)] }),
   failed: ({ problem }) => ({
     tone: 'danger',
-    text: 'The list of sessions could not be read.',
+    text: TASKS.notListed,
     hint: problem?.explanation,
-    actions: [action('cancel', 'Dismiss')],
+    actions: [action('cancel', LABELS.dismiss)],
   }),
   exporting: ({ done, total }) => ({
-    text: `Exporting: ${number(done)} of ${number(total)}`,
+    text: TASKS.exporting(done, total),
     progress: { done, total },
-    actions: [action('cancel', 'Cancel')],
+    actions: [action('cancel', ACTIONS.cancel)],
   }),
   exported: ({ file, total }) => ({
-    text: `${saved(file?.sessions ?? 0)} in ${file?.name}.${endedNote(total - (file?.sessions ?? 0))}`,
-    actions: [action('save', 'Save again')],
+    text: TASKS.exported(file?.sessions ?? 0, file?.name, total - (file?.sessions ?? 0)),
+    actions: [action('save', ACTIONS.saveAgain)],
   }),
   incomplete: ({ failed, total, problem, file }) => ({
     tone: 'danger',
-    text: `${number(failed)} of ${sessions(total)} ${failed === 1 ? 'is' : 'are'} missing.`,
+    text: TASKS.incomplete(failed, total),
     hint: problem?.explanation,
     actions: [
-      action('retryExport', 'Try again'),
-      ...(file?.sessions ? [action('save', `Save the other ${number(file.sessions)}`)] : []),
+      action('retryExport', LABELS.tryAgain),
+      ...(file?.sessions ? [action('save', ACTIONS.saveOthers(file.sessions))] : []),
     ],
   }),
   confirming: ({ total }, isShared) => ({
     tone: 'warn',
-    text: `Delete ${all(total)}?`,
-    hint: `${isShared ? 'Other people use them too. ' : ''}To keep a copy, use Export all first.`,
-    actions: [action('cancel', 'Cancel'), { ...action('confirmDeletion', 'Delete all'), isDanger: true }],
+    text: TASKS.confirm(total),
+    hint: isShared ? TASKS.confirmSharedHint : TASKS.confirmHint,
+    actions: [action('cancel', ACTIONS.cancel), { ...action('confirmDeletion', OPTIONS.deleteAll), isDanger: true }],
   }),
   pending: ({ total }) => ({
     tone: 'warn',
-    text: `${capitalize(all(total))} will be deleted in`,
+    text: TASKS.pending(total),
     isCountdown: true,
-    hint: 'If you close this dialog or leave the page before, nothing is deleted.',
-    actions: [action('undoDeletion', 'Undo')],
+    hint: TASKS.pendingHint,
+    actions: [action('undoDeletion', LABELS.undo)],
   }),
-  kept: () => ({ text: 'Nothing was deleted.', actions: [] }),
+  kept: () => ({ text: TASKS.kept, actions: [] }),
   deleting: ({ done, total }) => ({
-    text: `Deleting: ${number(done)} of ${number(total)}`,
+    text: TASKS.deleting(done, total),
     progress: { done, total },
-    hint: 'If you leave the page now, the rest is not deleted.',
+    hint: TASKS.deletingHint,
     actions: [],
   }),
   deleted: ({ total }) => ({
-    text: `${sessions(total)} ${total === 1 ? 'was' : 'were'} deleted.`,
+    text: TASKS.deleted(total),
     actions: [],
   }),
   undeleted: ({ failed, total, problem }) => ({
     tone: 'danger',
-    text: `${number(failed)} of ${sessions(total)} could not be deleted.`,
+    text: TASKS.notDeleted(failed, total),
     hint: problem?.explanation,
-    actions: [action('retryDeletion', 'Try again')],
+    actions: [action('retryDeletion', LABELS.tryAgain)],
   }),
 };
 
 /** @returns {DataAction} */
 const action = (/** @type {DataActionId} */ id, /** @type {string} */ label) => ({ id, label });
-
-const sessions = (/** @type {number} */ count) => (count === 1 ? '1 session' : `${number(count)} sessions`);
-const all = (/** @type {number} */ count) => (count === 1 ? 'the only session' : `all ${sessions(count)}`);
-const saved = (/** @type {number} */ count) => `${sessions(count)} ${count === 1 ? 'was' : 'were'} saved`;
-const endedNote = (/** @type {number} */ count) =>
-  count > 0 ? ` ${sessions(count)} ended in the meantime and ${count === 1 ? 'is' : 'are'} not in it.` : '';
-const capitalize = (/** @type {string} */ words) => words[0].toUpperCase() + words.slice(1);

@@ -5,6 +5,7 @@
 import { automaticName, createUnderFreeName } from './automatic-name.js';
 import { NO_SESSION } from './drafts.js';
 import { unknownSession } from './state.js';
+import { NOTICES } from './words/errors.js';
 
 /** Prefix of the stored messages. A page that finds one does not begin with the first screen. */
 export const FIRST_MESSAGES = 'nono:first:';
@@ -73,7 +74,7 @@ export function createFirstMessages({
       creations.delete(requestId);
       if (signal.aborted) return;
       if (shownId() === requestId) show(message, problem);
-      else store.set({ notice: `Your first message could not be sent. ${problem.explanation}` });
+      else store.set({ notice: `${NOTICES.notSent} ${problem.explanation}` });
     }
   }
 

@@ -1,6 +1,8 @@
 // Formats ages and remaining times in words of the page's language. Absolute times are formatted by format-time.js.
 // @ts-check
 
+import { AGES, REMAINING } from './words/sessions.js';
+
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
@@ -11,21 +13,19 @@ const MAX_MINUTES = 90;
 export function formatAge(/** @type {string} */ iso, /** @type {number} */ nowMs) {
   const ageMs = nowMs - Date.parse(iso);
   if (Number.isNaN(ageMs)) return '';
-  if (ageMs < MINUTE_MS) return 'just now';
-  if (ageMs < HOUR_MS) return `${Math.floor(ageMs / MINUTE_MS)} min ago`;
-  if (ageMs < DAY_MS) return `${Math.floor(ageMs / HOUR_MS)} h ago`;
-  return `${formatDays(Math.floor(ageMs / DAY_MS))} ago`;
+  if (ageMs < MINUTE_MS) return AGES.now;
+  if (ageMs < HOUR_MS) return AGES.minutes(Math.floor(ageMs / MINUTE_MS));
+  if (ageMs < DAY_MS) return AGES.hours(Math.floor(ageMs / HOUR_MS));
+  return AGES.days(Math.floor(ageMs / DAY_MS));
 }
 
 /** `ends in 42 min`, `ends in 5 h`, `ends in 3 days` or `has ended`; empty for an invalid time */
 export function formatRemaining(/** @type {string} */ iso, /** @type {number} */ nowMs) {
   const leftMs = Date.parse(iso) - nowMs;
   if (Number.isNaN(leftMs)) return '';
-  if (leftMs <= 0) return 'has ended';
+  if (leftMs <= 0) return REMAINING.none;
   const minutes = Math.ceil(leftMs / MINUTE_MS);
-  if (minutes <= MAX_MINUTES) return `ends in ${minutes} min`;
-  if (leftMs < 2 * DAY_MS) return `ends in ${Math.round(leftMs / HOUR_MS)} h`;
-  return `ends in ${formatDays(Math.floor(leftMs / DAY_MS))}`;
+  if (minutes <= MAX_MINUTES) return REMAINING.minutes(minutes);
+  if (leftMs < 2 * DAY_MS) return REMAINING.hours(Math.round(leftMs / HOUR_MS));
+  return REMAINING.days(Math.floor(leftMs / DAY_MS));
 }
-
-const formatDays = (/** @type {number} */ days) => (days === 1 ? '1 day' : `${days} days`);

@@ -2,6 +2,7 @@
 // @ts-check
 
 import { HOURS, LOCALE } from './locale.js';
+import { PERIODS, shortSeconds } from './words/units.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const timeFormat = new Intl.DateTimeFormat(LOCALE, { hour: 'numeric', minute: '2-digit', hourCycle: HOURS });
@@ -28,8 +29,8 @@ export function formatPeriod(/** @type {string} */ iso, /** @type {number} */ no
   const days = daysBefore(iso, nowMs);
   if (Number.isNaN(days)) return '';
   if (days <= 1) return capitalize(relativeFormat.format(-Math.max(0, days), 'day'));
-  if (days < 7) return 'Last 7 days';
-  return days < 30 ? 'Last 30 days' : capitalize(monthFormat.format(new Date(iso)));
+  if (days < 7) return PERIODS.week;
+  return days < 30 ? PERIODS.month : capitalize(monthFormat.format(new Date(iso)));
 }
 
 /** `today, 10:42` */
@@ -43,7 +44,7 @@ export function formatMinutes(/** @type {number} */ ms) {
 }
 
 /** `5 s`, rounded up to whole seconds */
-export const formatSeconds = (/** @type {number} */ ms) => `${Math.max(0, Math.ceil(ms / 1000))} s`;
+export const formatSeconds = (/** @type {number} */ ms) => shortSeconds(Math.max(0, Math.ceil(ms / 1000)));
 
 function format(/** @type {Intl.DateTimeFormat} */ formatter, /** @type {string | undefined} */ iso) {
   const date = new Date(iso ?? '');

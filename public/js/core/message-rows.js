@@ -4,7 +4,8 @@
 import { formatDay, formatTime } from './format-time.js';
 import { isPending } from './pending-replies.js';
 import { personaName } from './personas.js';
-import { AUTHORS, FINISH_NOTES, REASONS, REPLIES } from './words.js';
+import { AUTHORS, FINISH_NOTES, REPLIES } from './words/conversation.js';
+import { REASONS } from './words/errors.js';
 
 /**
  * @param {Pick<State, 'messages' | 'unsent' | 'turn' | 'personas' | 'session' | 'view' | 'wait' | 'online' | 'signedOut'>} state
@@ -25,7 +26,7 @@ export function buildRows(state, nowMs) {
 
   function add(/** @type {MessageRow} */ row) {
     const rowDay = formatDay(row.timestamp, nowMs);
-    if (rowDay && rowDay !== day) rows.push({ key: `day ${rowDay}`, kind: 'day', content: rowDay });
+    if (rowDay && rowDay !== day) rows.push({ key: `day:${rowDay}`, kind: 'day', content: rowDay });
     day = rowDay || day;
     rows.push({ kind: 'message', author: authorName(row.role, persona), time: formatTime(row.timestamp), ...row });
   }
@@ -33,7 +34,7 @@ export function buildRows(state, nowMs) {
   messages.forEach((message, index) => {
     const { seq, role, content, timestamp, key, finish } = message;
     const isNewest = index === messages.length - 1;
-    const row = { key: key ?? `seq ${seq}`, role, content, timestamp };
+    const row = { key: key ?? `seq:${seq}`, role, content, timestamp };
     if (unanswered?.seq === seq && role === 'user') {
       add({ ...row, requestId: unanswered.requestId, retriable: !unanswered.isAnonymous, ...outcomeOf(unanswered) });
     } else {
@@ -56,9 +57,9 @@ export function buildRows(state, nowMs) {
 }
 
 /** Returns the key of a message's row. It does not change when the message is stored, so the row is not announced twice. */
-export const messageKey = (/** @type {string} */ requestId) => `sent ${requestId}`;
+export const messageKey = (/** @type {string} */ requestId) => `sent:${requestId}`;
 /** Returns the key of a reply's row, which does not change when the reply is stored. */
-export const replyKey = (/** @type {string} */ requestId) => `reply ${requestId}`;
+export const replyKey = (/** @type {string} */ requestId) => `reply:${requestId}`;
 
 /**
  * Returns the key of the row that shows the pending reply, if `message` is that reply and came without its request id.

@@ -2,7 +2,7 @@
 // @ts-check
 
 import { NO_SESSION } from './drafts.js';
-import { NOTICES } from './words.js';
+import { NOTICES } from './words/errors.js';
 
 /** @param {SessionActionsDeps} deps @returns {SessionActions} */
 export function createSessionActions({
@@ -102,7 +102,7 @@ export function createSessionActions({
         return true;
       } catch (problem) {
         if (problem.kind === 'gone') conversation.end(userId, problem);
-        else store.set({ notice: `The session could not be exported. ${problem.explanation}` });
+        else store.set({ notice: `${NOTICES.notExported} ${problem.explanation}` });
         return false;
       }
     },

@@ -2,8 +2,8 @@
 // @ts-check
 
 import { formatPeriod } from './format-time.js';
-import { formatNumber } from './locale.js';
 import { personaName } from './personas.js';
+import { COUNTS } from './words/sessions.js';
 
 /**
  * @param {Pick<ListState, 'items' | 'query' | 'limit'>} list
@@ -32,10 +32,9 @@ export function filterSessions({ items, query, limit }, personas, nowMs) {
  * @param {Pick<FilteredSessions, 'matching'>} filtered
  */
 export function describeCount({ count, query, status, items }, { matching }) {
-  const all = count === 1 ? '1 session' : `${formatNumber(count)} sessions`;
-  if (query.trim() === '') return all;
-  if (status === 'loading') return `Searching, ${formatNumber(items.length)} of ${all} so far`;
-  return `${formatNumber(matching)} of ${all}`;
+  if (query.trim() === '') return COUNTS.all(count);
+  if (status === 'loading') return COUNTS.searching(items.length, count);
+  return COUNTS.matching(matching, count);
 }
 
 function matches(

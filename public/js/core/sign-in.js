@@ -1,6 +1,8 @@
 // The access of this browser to the service: signed out from a call that is rejected with 401 to the next one that succeeds.
 // @ts-check
 
+import { NO_ACCESS } from './words/errors.js';
+
 /** @param {SignInDeps} deps */
 export function createSignIn({ api, store, router, drafts, onSignedIn }) {
   api.onAccess((problem) => {
@@ -28,9 +30,4 @@ export function createSignIn({ api, store, router, drafts, onSignedIn }) {
 
 /** Describes the state in sentences, and the action that ends it. */
 export const describeSignedOut = (/** @type {SignedOut} */ { loginUrl }) =>
-  loginUrl === null
-    ? {
-        text: 'This browser has no valid cookie for this server. Reload the page to continue; what you wrote is kept.',
-        label: 'Reload',
-      }
-    : { text: 'You are signed out. What you wrote is kept.', label: 'Sign in' };
+  loginUrl === null ? NO_ACCESS.noCookie : NO_ACCESS.signedOut;

@@ -6,7 +6,7 @@ import { messageKey, replyKey } from './message-rows.js';
 import { createOutbox } from './outbox.js';
 import { createPendingReplies, isPending } from './pending-replies.js';
 import { createWatchedTurn } from './watched-turn.js';
-import { NOTICES } from './words.js';
+import { NOTICES } from './words/errors.js';
 
 /** Failed attempts to read the event stream from which a reply counts as lost. Before, a service may be restarting. */
 const MAX_SILENT_ATTEMPTS = 4;

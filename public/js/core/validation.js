@@ -1,7 +1,7 @@
 // Validates names and messages before a call, which saves a round trip. The server decides.
 // @ts-check
 
-import { VALIDATION } from './words.js';
+import { VALIDATION } from './words/errors.js';
 
 /** @type {Limits} */
 const DEFAULT_LIMITS = { userIdMaxBytes: 128, messageContentMaxBytes: 32 * 1024 };

@@ -19,7 +19,7 @@ export function createWatchedTurn({ store, replies, isReading, onEnd }) {
   const isStored = (/** @type {number} */ seq) =>
     store.state.messages.some((message) => message.seq >= seq && message.role === 'assistant');
   /** Returns the id of a turn. A caller may have sent none. */
-  const idOf = (/** @type {{seq: number, requestId: string}} */ { seq, requestId }) => requestId || `turn ${seq}`;
+  const idOf = (/** @type {{seq: number, requestId: string}} */ { seq, requestId }) => requestId || `turn:${seq}`;
 
   /** Returns the pending turn if it has this id and this tab does not read its chat stream. */
   function watched(/** @type {string} */ requestId) {

@@ -1,6 +1,7 @@
 // Renders Markdown tokens as trees of plain objects. Tokens that are not listed here are rendered as text.
 // @ts-check
 
+import { image } from '../core/words/markdown.js';
 import { decodeReferences, safeUrl } from './links.js';
 
 /** Headings in a message are below the page's h1 and the h2 of each day. */
@@ -133,7 +134,7 @@ function renderInline(tokens = [], depth, isInLink = false) {
       case 'link':
         return renderLink(token.href, () => renderInline(token.tokens, depth + 1, true), isInLink);
       case 'image':
-        return renderLink(token.href, () => [`[image: ${decodeReferences(token.text) || 'no description'}]`], isInLink);
+        return renderLink(token.href, () => [image(decodeReferences(token.text))], isInLink);
       case 'checkbox':
         return [token.checked ? '☑ ' : '☐ '];
       case 'math':

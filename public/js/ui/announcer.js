@@ -1,7 +1,9 @@
 // Announces changes in a polite live region. Messages are announced by the conversation itself, which is a log.
 // @ts-check
 
+import { UNDO_MS } from '../core/deletions.js';
 import { personaName } from '../core/personas.js';
+import { ANNOUNCEMENTS } from '../core/words/page.js';
 import { find } from './dom.js';
 
 /** Announces a text. While dialogs are open, only the region in the top one, the last in the document, is read out. */
@@ -21,22 +23,19 @@ export function createAnnouncer(/** @type {Chat} */ chat) {
   });
 }
 
-const STOPPED = 'The reply was stopped.';
-
 function announcementFor(/** @type {State} */ before, /** @type {State} */ now) {
   const [was, is] = [before.turn?.state, now.turn?.state];
-  if (was !== 'streaming' && is === 'streaming') return 'Assistant is replying.';
-  if (is === 'failed' && was !== is && now.turn?.problem?.reason === 'TURN_CANCELLED') return STOPPED;
+  if (was !== 'streaming' && is === 'streaming') return ANNOUNCEMENTS.replying;
+  if (is === 'failed' && was !== is && now.turn?.problem?.reason === 'TURN_CANCELLED') return ANNOUNCEMENTS.stopped;
   // Errors are alerts in the conversation.
   if (was && !is && before.view === 'open' && now.view === 'open')
-    return now.messages.at(-1)?.finish === 'cancelled' ? STOPPED : 'The reply is complete.';
+    return now.messages.at(-1)?.finish === 'cancelled' ? ANNOUNCEMENTS.stopped : ANNOUNCEMENTS.complete;
   if (before.view !== 'open' && now.view === 'open' && now.session) {
     const { userId, persona, messageCount } = now.session;
-    const count = messageCount === 1 ? '1 message' : `${messageCount} messages`;
-    return `Session of ${userId} with ${personaName(now.personas, persona)} is open, ${count}.`;
+    return ANNOUNCEMENTS.opened(userId, personaName(now.personas, persona), messageCount);
   }
   if (now.deletions.length > before.deletions.length) {
-    return `Session of ${now.deletions.at(-1)?.userId} deleted. Undo is available for 10 seconds.`;
+    return ANNOUNCEMENTS.deleted(now.deletions.at(-1)?.userId, UNDO_MS / 1000);
   }
   return '';
 }

@@ -1,6 +1,7 @@
 // Scrolls the conversation: keeps a question that was just sent at the top, or the end in view, until the user scrolls away.
 // @ts-check
 
+import { JUMP_TO_NEW } from '../core/words/conversation.js';
 import { find } from './dom.js';
 
 /** Distance from the end, in pixels, that counts as the end. */
@@ -21,6 +22,7 @@ export function createAutoScroll(box, list) {
   const column = /** @type {HTMLElement} */ (list.parentElement);
   const button = find('jump');
   const label = find('jump-label');
+  const { title: jumpToEnd } = button;
   /** @type {Mode} */
   let mode = 'end';
   /** @type {HTMLElement | null} the first row below which there is room for a reply */
@@ -74,7 +76,7 @@ export function createAutoScroll(box, list) {
     button.hidden = box.hidden || distance <= NEAR_END_PX;
     hasNew &&= !button.hidden;
     label.hidden = !hasNew;
-    button.setAttribute('aria-label', hasNew ? 'New messages: jump to the end' : 'Jump to the end');
+    button.setAttribute('aria-label', hasNew ? JUMP_TO_NEW : jumpToEnd);
   }
 
   /** Scrolls to the end and keeps it in view. If there is room, a question is at the top then. */

@@ -1,8 +1,10 @@
 // A code block: its language, a Copy button, and its text, highlighted once the language is loaded.
 // @ts-check
 
+import { COPY } from '../core/words/conversation.js';
+import { CODE } from '../core/words/markdown.js';
 import { findLanguage, highlight, loadLanguage } from '../markdown/highlight.js';
-import { copyText } from './clipboard.js';
+import { copyShownText } from './clipboard.js';
 import { element, growText, setText } from './dom.js';
 import { keepSelection } from './grow.js';
 
@@ -13,10 +15,10 @@ const partsOf = new WeakMap();
 export function createCode() {
   const code = element('code');
   const name = element('span');
-  const copy = element('button', { type: 'button', class: 'button quiet small copy' }, 'Copy');
+  const copy = element('button', { type: 'button', class: 'button quiet small copy' }, COPY.label);
   copy.addEventListener(
     'click',
-    () => void copyText(code.textContent ?? '', { source: code, button: copy, what: 'Code' }),
+    () => void copyShownText(code.textContent ?? '', { source: code, button: copy, name: COPY.code }),
   );
   const pre = element('pre', { role: 'group', tabindex: '0' }, code);
   const node = element('div', { class: 'code', dir: 'ltr' }, element('div', { class: 'code-bar' }, name, copy), pre);
@@ -36,10 +38,10 @@ export function updateCode(node, text, label, complete) {
   const parts = partsOf.get(node);
   if (!parts) return;
   const { code, name, pre, copy } = parts;
-  const shown = label || 'text';
+  const shown = label || CODE.plain;
   setText(name, shown);
-  copy.setAttribute('aria-label', `Copy ${shown} code`);
-  pre.setAttribute('aria-label', `Code in ${shown}`);
+  copy.setAttribute('aria-label', CODE.copy(shown));
+  pre.setAttribute('aria-label', CODE.label(shown));
   if (code.textContent !== text) {
     parts.highlighted = '';
     const { firstChild } = code;

@@ -1,23 +1,23 @@
 // The button that shows and collapses the list of sessions next to the conversation. Its state is remembered.
 // @ts-check
 
+import { HEADER } from '../core/words/page.js';
 import { findButton } from './dom.js';
 
 /** Not a record of core/storage.js: first-paint.js reads it, before that one can. */
 const KEY = 'nono-column';
-/** The width from which css/layout.css shows the list. */
-const WIDE = '(min-width: 68.75rem)';
 
 /** @param {{chat: Chat, dialogs: Dialogs}} deps */
 export function createColumnButton({ chat, dialogs }) {
   const button = findButton('column-button');
   const { dataset } = document.documentElement;
-  const wide = matchMedia(WIDE);
+  /** From this width on, css/layout.css shows the list. */
+  const wide = matchMedia('(min-width: 68.75rem)');
 
   function update() {
     const isOpen = dataset.column === 'open';
     button.setAttribute('aria-expanded', String(isOpen));
-    button.title = isOpen ? 'Hide the list of sessions' : 'Show the list of sessions';
+    button.title = isOpen ? HEADER.hideColumn : HEADER.showColumn;
     const isShown = isOpen && wide.matches;
     if (chat.store.state.list.docked !== isShown) chat.showList('docked', isShown);
     if (isShown) dialogs.prepareSessions();

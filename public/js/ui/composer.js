@@ -5,11 +5,9 @@ import { NO_SESSION } from '../core/drafts.js';
 import { buildRows } from '../core/message-rows.js';
 import { disclaimerFor } from '../core/personas.js';
 import { resolveLimits, validateMessage } from '../core/validation.js';
+import { REPLYING_HINT } from '../core/words/conversation.js';
 import { find, findButton, findInput, setFieldError, setText } from './dom.js';
 import { createFileGuard } from './file-guard.js';
-
-const HINT = 'Enter sends, Shift+Enter starts a new line.';
-const REPLYING_HINT = 'A message that you send now waits until this reply is complete.';
 
 /** @param {{chat: Chat}} deps */
 export function createComposer({ chat }) {
@@ -17,6 +15,8 @@ export function createComposer({ chat }) {
   const field = findInput('message');
   const send = findButton('send');
   const stop = findButton('stop');
+  const hint = find('message-hint');
+  const idleHint = hint.textContent;
   /** On a touch screen, Enter starts a new line, and the field is not focused because that would open the keyboard. */
   const touch = matchMedia('(pointer: coarse)');
   const growsByItself = CSS.supports('field-sizing', 'content');
@@ -140,7 +140,7 @@ export function createComposer({ chat }) {
     const hadFocus = document.activeElement === send || document.activeElement === stop;
     stop.hidden = !replying;
     send.hidden = !canSend;
-    setText(find('message-hint'), replying ? REPLYING_HINT : HINT);
+    setText(hint, replying ? REPLYING_HINT : idleHint);
     if (hadFocus) focus();
   }
   chat.store.watch(['turn'], updateButtons);

@@ -3,7 +3,9 @@
 
 import { describeCountdown } from '../core/banners.js';
 import { describeData, describeTask, isBusy } from '../core/data-view.js';
+import { UNDO_MS } from '../core/deletions.js';
 import { formatSeconds } from '../core/format-time.js';
+import { OPTIONS, TASKS } from '../core/words/data.js';
 import { announce } from './announcer.js';
 import { element, everySecond, setText } from './dom.js';
 import { createSignedOutNotice } from './signed-out.js';
@@ -18,9 +20,9 @@ export function createDataDialog({ chat, data }) {
   const heading = element('h2', { id: 'data-heading' });
   const count = element('p', { class: 'hint', dir: 'auto' });
   const owner = element('p', { class: 'data-owner', dir: 'auto' });
-  const exportButton = button('Export all', () => void data.exportAll());
-  const deleteButton = button('Delete all', () => void data.requestDeletion(), 'button danger');
-  const close = button('Close', () => dialog.close());
+  const exportButton = button(OPTIONS.exportAll, () => void data.exportAll());
+  const deleteButton = button(OPTIONS.deleteAll, () => void data.requestDeletion(), 'button danger');
+  const close = button(OPTIONS.close, () => dialog.close());
   const task = createTask();
   const dialog = element(
     'dialog',
@@ -31,8 +33,8 @@ export function createDataDialog({ chat, data }) {
       element('div', { class: 'dialog-head' }, heading, count),
       owner,
       createSignedOutNotice(chat),
-      option('Keep a copy', 'One JSON file with every conversation.', exportButton),
-      option('Remove everything', 'Every session, with its drafts and unsent messages.', deleteButton),
+      option(OPTIONS.keep, OPTIONS.keepHint, exportButton),
+      option(OPTIONS.remove, OPTIONS.removeHint, deleteButton),
       task.node,
       element('p', { class: 'visually-hidden announcer', role: 'status' }),
       element('div', { class: 'dialog-actions' }, close),
@@ -88,7 +90,7 @@ export function createDataDialog({ chat, data }) {
     if (key === announced) return;
     announced = key;
     if (!view || !dialog.open) return;
-    const text = view.isCountdown ? `${view.text} 10 seconds.` : view.text;
+    const text = view.isCountdown ? TASKS.pendingFor(view.text, UNDO_MS / 1000) : view.text;
     announce(view.hint ? `${text} ${view.hint}` : text);
   }
 
@@ -104,7 +106,7 @@ export function createDataDialog({ chat, data }) {
 function createTask() {
   const text = element('span');
   const countdown = element('span', { class: 'countdown', role: 'timer', 'aria-live': 'off' });
-  const progress = element('progress', { 'aria-label': 'Progress' });
+  const progress = element('progress', { 'aria-label': OPTIONS.progress });
   const hint = element('p', { class: 'hint', dir: 'auto' });
   const retry = element('span', { class: 'countdown', role: 'timer', 'aria-live': 'off' });
   const buttons = element('div', { class: 'inline-actions' });
@@ -117,7 +119,7 @@ function createTask() {
   const runCountdown = everySecond(() => {
     const state = current();
     const isPending = state?.phase === 'pending';
-    setText(countdown, isPending ? `${formatSeconds(state.until - Date.now())}.` : '');
+    setText(countdown, isPending ? TASKS.countdown(formatSeconds(state.until - Date.now())) : '');
     setText(retry, state?.wait ? describeCountdown(state.wait.until, Date.now()) : '');
     return isPending || Boolean(state?.wait);
   });

@@ -2,12 +2,12 @@
 // time after the page, so that they open without a connection.
 // @ts-check
 
+import { NOT_LOADED } from '../core/words/errors.js';
 import { find } from './dom.js';
 import { loadSheet } from './style-sheet.js';
 
 /** Time after the start of the page at which the dialogs are loaded: after what the first message needs. */
 const LOAD_AFTER_MS = 2_000;
-const LOAD_ERROR = 'This part of the page could not be loaded. Please try again.';
 
 /** @param {DialogsDeps} deps @returns {Dialogs} */
 export function createDialogs({ chat, newId, onDone }) {
@@ -19,16 +19,19 @@ export function createDialogs({ chat, newId, onDone }) {
   });
 
   const sessions = once(async () => {
-    const [{ createSessionsDialog }, { createSessionColumn }, { openSessionMenu }] = await Promise.all([
-      import('./sessions-dialog.js'),
-      import('./session-column.js'),
-      import('./session-menu.js'),
-      sheet(),
-      loadSheet('../../css/sessions.css'),
-      loadSheet('../../css/column.css'),
-      loadSheet('../../css/menu.css'),
-    ]);
+    const [{ createSessionsDialog }, { createSessionColumn }, { openSessionMenu }, { createToasts }] =
+      await Promise.all([
+        import('./sessions-dialog.js'),
+        import('./session-column.js'),
+        import('./session-menu.js'),
+        import('./toasts.js'),
+        sheet(),
+        loadSheet('../../css/sessions.css'),
+        loadSheet('../../css/column.css'),
+        loadSheet('../../css/menu.css'),
+      ]);
     createSessionColumn({ chat, onOpen: onDone });
+    createToasts({ chat, onFocusLost: onDone });
     return { ...createSessionsDialog({ chat, openNew, onSwitch: onDone }), openSessionMenu };
   });
 
@@ -51,7 +54,7 @@ export function createDialogs({ chat, newId, onDone }) {
    * @param {(part: Part) => void} use
    */
   async function show(load, use) {
-    const part = await load().catch(() => chat.showNotice(LOAD_ERROR));
+    const part = await load().catch(() => chat.showNotice(NOT_LOADED));
     if (part) use(part);
   }
 

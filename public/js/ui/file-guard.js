@@ -1,7 +1,7 @@
 // Files cannot be sent: a dropped one does not replace the page, and a pasted one is refused with a reason.
 // @ts-check
 
-const REFUSED = 'Files and images cannot be sent, only text.';
+import { VALIDATION } from '../core/words/errors.js';
 
 /** `refuse` shows a reason at the message box. */
 export function createFileGuard(/** @type {HTMLElement} */ field, /** @type {(reason: string) => void} */ refuse) {
@@ -12,13 +12,13 @@ export function createFileGuard(/** @type {HTMLElement} */ field, /** @type {(re
       if (!hasFiles(event.dataTransfer)) return;
       event.preventDefault();
       if (event.dataTransfer) event.dataTransfer.dropEffect = 'none';
-      if (type === 'drop') refuse(REFUSED);
+      if (type === 'drop') refuse(VALIDATION.files);
     });
   field.addEventListener('paste', (event) => {
     const data = /** @type {ClipboardEvent} */ (event).clipboardData;
     // A copied part of a document may have a text and an image of it.
     if (!hasFiles(data) || data?.getData('text/plain')) return;
     event.preventDefault();
-    refuse(REFUSED);
+    refuse(VALIDATION.files);
   });
 }

@@ -1,6 +1,7 @@
 // Unfolds long messages of the user. Whether one is long depends on its width, so it is measured. Loaded with the first message.
 // @ts-check
 
+import { FOLD } from '../core/words/conversation.js';
 import { element, setText } from './dom.js';
 
 const sizes = new ResizeObserver((entries) => {
@@ -29,7 +30,7 @@ function setFolded(
 ) {
   body.classList.toggle('folded', isFolded);
   button.setAttribute('aria-expanded', String(!isFolded));
-  setText(button, isFolded ? 'Show more' : 'Show less');
+  setText(button, isFolded ? FOLD.more : FOLD.less);
 }
 
 /** Shows the button if a part of the message is hidden. */

@@ -1,6 +1,7 @@
 // Renders Markdown block by block, so that a growing reply updates its end only. Loaded when a reply first needs it.
 // @ts-check
 
+import { REASONING, TABLE } from '../core/words/markdown.js';
 import { renderBlock } from '../markdown/render.js';
 import { createReader } from '../markdown/tokens.js';
 import { createCode, updateCode } from './code.js';
@@ -15,7 +16,7 @@ const { grow, growChildren } = createGrower({
   },
   table: {
     create: () =>
-      element('div', { class: 'table', role: 'group', 'aria-label': 'Table', tabindex: '0' }, element('table')),
+      element('div', { class: 'table', role: 'group', 'aria-label': TABLE, tabindex: '0' }, element('table')),
     update(node, { attributes, children }, complete) {
       const table = /** @type {HTMLElement} */ (node.firstChild);
       setAttributes(table, attributes);
@@ -26,7 +27,7 @@ const { grow, growChildren } = createGrower({
     create: () => element('details', { class: 'reasoning' }, element('summary')),
     update(node, { children }, complete) {
       const summary = /** @type {HTMLElement} */ (node.firstChild);
-      setText(summary, complete ? 'Reasoning' : 'Reasoning…');
+      setText(summary, complete ? REASONING.complete : REASONING.growing);
       growChildren(node, children, complete, 1);
     },
   },

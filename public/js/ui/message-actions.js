@@ -1,6 +1,7 @@
 // The actions of a message, which appear while it is pointed at, focused or pressed for a while. Loaded with the first message.
 // @ts-check
 
+import { COPY } from '../core/words/conversation.js';
 import { element } from './dom.js';
 
 /** Time from which a touch is a long press, and the distance in pixels up to which the finger rests. */
@@ -15,10 +16,10 @@ export function fillActions(
   /** @type {HTMLElement} */ body,
   /** @type {() => string} */ getText,
 ) {
-  const copy = element('button', { type: 'button', class: 'button quiet muted tiny' }, 'Copy');
+  const copy = element('button', { type: 'button', class: 'button quiet muted tiny' }, COPY.label);
   copy.addEventListener('click', async () => {
-    const { copyText } = await import('./clipboard.js');
-    await copyText(getText().replace(REASONING, ''), { source: body, button: copy, what: 'Message' });
+    const { copyShownText } = await import('./clipboard.js');
+    await copyShownText(getText().replace(REASONING, ''), { source: body, button: copy, name: COPY.message });
   });
   actions.append(copy);
 }

@@ -3,7 +3,8 @@
 
 import { buildRows } from '../core/message-rows.js';
 import { personaName } from '../core/personas.js';
-import { describeLifetime } from '../core/words.js';
+import { LOADING_OLDER } from '../core/words/conversation.js';
+import { describeLifetime } from '../core/words/units.js';
 import { createAutoScroll } from './auto-scroll.js';
 import { find, findButton, reconcile, setText } from './dom.js';
 import { createRow, updateRow } from './message-row.js';
@@ -20,6 +21,7 @@ export function createMessageLog({ chat, edit, onAction }) {
   const box = find('log');
   const list = find('messages');
   const older = findButton('older');
+  const loadOlder = older.textContent;
   const scroll = createAutoScroll(box, list);
   /** @type {Map<string, {node: HTMLElement, row: Row}>} */
   let rendered = new Map();
@@ -120,7 +122,7 @@ export function createMessageLog({ chat, edit, onAction }) {
     find('conversation').hidden = view === 'welcome';
     box.setAttribute('aria-busy', String(view === 'loading' || loadingOlder || turn?.state === 'streaming'));
     older.hidden = !hasOlder;
-    setText(older, loadingOlder ? 'Loading earlier messages…' : 'Load earlier messages');
+    setText(older, loadingOlder ? LOADING_OLDER : loadOlder);
     find('loading').hidden = view !== 'loading';
     const isEmpty = view === 'open' && messages.length === 0 && unsent.length === 0 && !turn;
     find('empty').hidden = !isEmpty;

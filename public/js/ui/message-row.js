@@ -2,7 +2,8 @@
 // @ts-check
 
 import { formatFull } from '../core/format-time.js';
-import { LABELS, STATES } from '../core/words.js';
+import { STATES } from '../core/words/conversation.js';
+import { LABELS } from '../core/words/page.js';
 import { element, setText } from './dom.js';
 import { addActions, foldIfLong } from './message-extras.js';
 import { showProse } from './prose.js';

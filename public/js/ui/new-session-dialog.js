@@ -4,6 +4,7 @@
 import { automaticName, createUnderFreeName } from '../core/automatic-name.js';
 import { describeCountdown, describeWait } from '../core/banners.js';
 import { resolveLimits, validateName } from '../core/validation.js';
+import { nameInUse } from '../core/words/sessions.js';
 import { element, everySecond, find, findButton, findDialog, findInput, setFieldError, setText } from './dom.js';
 import { createSignedOutNotice } from './signed-out.js';
 
@@ -73,7 +74,7 @@ export function createNewSessionDialog({ chat, newId, onDone }) {
 
   function showProblem(/** @type {ApiError} */ problem) {
     if (problem.kind === 'exists' && !request?.isAutomatic) {
-      setText(find('exists-text'), `“${request?.userId}” is in use.`);
+      setText(find('exists-text'), nameInUse(request?.userId));
       find('exists').hidden = false;
       find('open-existing').focus();
       return;

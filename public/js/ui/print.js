@@ -1,9 +1,8 @@
 // Printing: loads the whole conversation first, or says on the paper that its beginning is missing.
 // @ts-check
 
+import { NOT_PRINTED } from '../core/words/conversation.js';
 import { setText } from './dom.js';
-
-const NOT_PRINTED = 'Earlier messages are not loaded, and not printed.';
 
 /** @param {{chat: Chat, older: HTMLElement}} deps `older` is the button that loads older messages */
 export function listenToPrint({ chat, older }) {

@@ -5,17 +5,13 @@ import { describeCountdown, describeWait } from '../core/banners.js';
 import { formatSeconds } from '../core/format-time.js';
 import { personaName } from '../core/personas.js';
 import { filterSessions } from '../core/session-filter.js';
+import { LABELS } from '../core/words/page.js';
+import { LIST } from '../core/words/sessions.js';
 import { element, everySecond, reconcile, setText } from './dom.js';
 import { openSessionMenu } from './session-menu.js';
 import { createDeletedRow, createSessionRow } from './session-row.js';
 import { createSignedOutNotice } from './signed-out.js';
 
-const COPY = {
-  search: 'Search sessions',
-  loading: 'Loading sessions…',
-  empty: 'There are no sessions yet. Start one, and it is listed here until it expires.',
-  more: 'Show more',
-};
 /** Interval in which relative times are updated. */
 const TIMES_INTERVAL_MS = 15_000;
 
@@ -25,12 +21,12 @@ const TIMES_INTERVAL_MS = 15_000;
  * @param {{chat: Chat, id: string, placeholder?: string, onOpen: () => void, onFocusLost: () => void}} deps
  * @returns {SessionListView}
  */
-export function createSessionListView({ chat, id, placeholder = COPY.search, onOpen, onFocusLost }) {
+export function createSessionListView({ chat, id, placeholder = LIST.search, onOpen, onFocusLost }) {
   const search = element('input', {
     type: 'search',
     dir: 'auto',
     placeholder,
-    'aria-label': COPY.search,
+    'aria-label': LIST.search,
     autocomplete: 'off',
     spellcheck: 'false',
     enterkeyhint: 'search',
@@ -44,11 +40,11 @@ export function createSessionListView({ chat, id, placeholder = COPY.search, onO
     error,
     element('div', { class: 'inline-actions' }, countdown, retry),
   );
-  const loading = element('p', { class: 'list-note', hidden: true }, COPY.loading);
+  const loading = element('p', { class: 'list-note', hidden: true }, LIST.loading);
   const noMatch = element('p', { class: 'list-note', dir: 'auto', hidden: true });
-  const empty = element('p', { class: 'list-note', hidden: true }, COPY.empty);
+  const empty = element('p', { class: 'list-note', hidden: true }, LIST.empty);
   const list = element('div', { class: 'session-list' });
-  const more = element('button', { type: 'button', class: 'button quiet', hidden: true }, COPY.more);
+  const more = element('button', { type: 'button', class: 'button quiet', hidden: true }, LIST.more);
   const signedOutNotice = createSignedOutNotice(chat);
   const nodes = [
     element('div', { class: 'search', role: 'search' }, search),
@@ -158,9 +154,11 @@ export function createSessionListView({ chat, id, placeholder = COPY.search, onO
 
   /** Moves the focus, whose row was replaced or removed, to the new row of the session, or else to the first row. */
   function restoreFocus(/** @type {HTMLElement} */ row) {
-    const selector = `[data-user="${CSS.escape(row.dataset.user ?? '')}"] :is(.session-open, .session-deleted ~ button)`;
+    const user = CSS.escape(row.dataset.user ?? '');
     /** @type {HTMLElement | null} */
-    const target = list.querySelector(selector) ?? list.querySelector('.session-open, button');
+    const same = list.querySelector(`[data-user="${user}"] :is(.session-open, .session-deleted ~ button)`);
+    /** @type {HTMLElement | null} */
+    const target = same ?? list.querySelector('.session-open, button');
     if (target) target.focus();
     else onFocusLost();
   }
@@ -184,12 +182,12 @@ export function createSessionListView({ chat, id, placeholder = COPY.search, onO
     list.setAttribute('aria-busy', String(status === 'loading'));
     empty.hidden = !(isReady && items.length === 0);
     noMatch.hidden = !(isReady && items.length > 0 && filtered.matching === 0);
-    setText(noMatch, `No session matches “${query.trim()}”.`);
+    setText(noMatch, LIST.noMatch(query.trim()));
     loading.hidden = !(status === 'loading' && items.length === 0 && !wait);
     more.hidden = !(filtered.matching > filtered.shown || (nextToken && !isSearching));
     problem.hidden = signedOut !== null || !(wait || failure);
     setText(error, wait ? describeWait(wait) : (failure?.explanation ?? ''));
-    setText(retry, wait ? 'Try now' : 'Try again');
+    setText(retry, wait ? LABELS.tryNow : LABELS.tryAgain);
     if (!wait) setText(countdown, '');
   }
 

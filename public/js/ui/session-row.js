@@ -3,10 +3,10 @@
 
 import { formatAge, formatRemaining } from '../core/format-relative.js';
 import { formatFull } from '../core/format-time.js';
-import { element, setText } from './dom.js';
-import { sessionMenuLabel } from './session-menu.js';
-
-const NO_MESSAGES = 'No messages yet';
+import { HEADER, LABELS } from '../core/words/page.js';
+import { ROW } from '../core/words/sessions.js';
+import { messages } from '../core/words/units.js';
+import { element, fillIn, setText } from './dom.js';
 
 /**
  * Creates the row of a session. `update` shows the times as they are at a time of the server's clock.
@@ -18,8 +18,8 @@ const NO_MESSAGES = 'No messages yet';
  */
 export function createSessionRow(session, { isCurrent, persona, href }, { open, openMenu }) {
   const { userId, messageCount, createdAt, lastActivity, expiresAt, preview } = session;
-  const count = messageCount === 1 ? '1 message' : `${messageCount} messages`;
-  const badge = isCurrent ? element('span', { class: 'badge' }, 'Current') : null;
+  const count = messages(messageCount);
+  const badge = isCurrent ? element('span', { class: 'badge' }, ROW.current) : null;
   const left = element('time', { class: 'session-left', datetime: expiresAt, title: formatFull(expiresAt) });
   const created = element('time', { datetime: createdAt, title: formatFull(createdAt) });
   const active = element('time', { datetime: lastActivity, title: formatFull(lastActivity) });
@@ -33,9 +33,9 @@ export function createSessionRow(session, { isCurrent, persona, href }, { open, 
     element(
       'span',
       { class: preview ? 'session-preview' : 'session-preview none', dir: 'auto' },
-      preview || NO_MESSAGES,
+      preview || ROW.noMessages,
     ),
-    element('span', { class: 'session-times' }, 'created ', created, ' · active ', active),
+    element('span', { class: 'session-times' }, ...fillIn(ROW.times, { created, active })),
   );
   link.addEventListener('click', (event) => {
     // Another tab or window is opened by the browser.
@@ -48,8 +48,8 @@ export function createSessionRow(session, { isCurrent, persona, href }, { open, 
     {
       type: 'button',
       class: 'button icon session-menu',
-      title: 'Copy link, export, delete',
-      'aria-label': sessionMenuLabel(userId),
+      title: ROW.menu,
+      'aria-label': HEADER.menu(userId),
       'aria-haspopup': 'menu',
       'aria-expanded': 'false',
     },
@@ -71,9 +71,9 @@ export function createDeletedRow(/** @type {Session} */ { userId }, /** @type {(
   const node = element(
     'li',
     { class: 'session deleted', 'data-user': userId },
-    element('span', { class: 'session-deleted' }, element('bdi', {}, userId), ' was deleted.'),
+    element('span', { class: 'session-deleted' }, ...fillIn(ROW.deleted, { name: element('bdi', {}, userId) })),
     element('span', { class: 'countdown', 'data-undo': userId, role: 'timer', 'aria-live': 'off' }),
-    element('button', { type: 'button', class: 'button small', on: { click: undo } }, 'Undo'),
+    element('button', { type: 'button', class: 'button small', on: { click: undo } }, LABELS.undo),
   );
   return { node, update: () => {} };
 }

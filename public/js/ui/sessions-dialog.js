@@ -2,6 +2,7 @@
 // @ts-check
 
 import { describeCount, filterSessions } from '../core/session-filter.js';
+import { LIST } from '../core/words/sessions.js';
 import { createDataButton } from './data-button.js';
 import { find, findDialog, setText } from './dom.js';
 import { createSessionListView } from './session-list-view.js';
@@ -14,7 +15,7 @@ export function createSessionsDialog({ chat, openNew, onSwitch }) {
   const view = createSessionListView({
     chat,
     id: 'sessions',
-    placeholder: 'Search by name, persona or text',
+    placeholder: LIST.searchAll,
     onOpen: () => {
       dialog.close();
       onSwitch();

@@ -1,16 +1,17 @@
 // Shortcuts of the keyboard for the whole page. The keys of the message box and of the lists are theirs.
 // @ts-check
 
+import { HEADER, SESSIONS_KEYS as KEYS } from '../core/words/page.js';
 import { find } from './dom.js';
 
 /** On Apple's systems, the Command key has the role of the Control key. */
 const isApple = /mac|iphone|ipad/i.test(navigator.platform);
 /** Name of the shortcut that opens the sessions. */
-export const SESSIONS_KEYS = isApple ? '⌘K' : 'Ctrl+K';
+export const SESSIONS_KEYS = isApple ? KEYS.apple : KEYS.other;
 
 /** @param {{chat: Chat, dialogs: Dialogs}} deps */
 export function createShortcuts({ chat, dialogs }) {
-  find('sessions-button').title = `Sessions (${SESSIONS_KEYS})`;
+  find('sessions-button').title = HEADER.sessions(SESSIONS_KEYS);
   find('keys-button').addEventListener('click', () => void dialogs.openKeys());
 
   document.addEventListener('keydown', (event) => {

@@ -10,10 +10,10 @@ const TOOLBAR_COLORS = { light: '#ffffff', dark: '#1d1f21' };
 let theme = readTheme();
 applyTheme();
 
-/** Makes a button switch between the themes. */
-export function createThemeButton(/** @type {HTMLElement} */ button) {
+/** Makes a button switch between the themes. The labels are passed in, because this module is loaded before all others. */
+export function createThemeButton(/** @type {HTMLElement} */ button, /** @type {Record<Theme, string>} */ labels) {
   const update = () => {
-    const label = `Theme: ${theme}`;
+    const label = labels[theme];
     button.setAttribute('aria-label', label);
     button.title = label;
     button.dataset.theme = theme;

@@ -2,7 +2,9 @@
 // @ts-check
 
 import { formatSeconds } from '../core/format-time.js';
-import { element, everySecond, find, reconcile, setText } from './dom.js';
+import { LABELS } from '../core/words/page.js';
+import { DELETED } from '../core/words/sessions.js';
+import { element, everySecond, fillIn, find, reconcile, setText } from './dom.js';
 
 /** @param {{chat: Chat, onFocusLost: () => void}} deps `onFocusLost` is called when the toast that had the focus was removed */
 export function createToasts({ chat, onFocusLost }) {
@@ -32,11 +34,11 @@ export function createToasts({ chat, onFocusLost }) {
 
   function createToast(/** @type {Deletion} */ { userId, until }) {
     const countdown = element('span', { class: 'countdown', role: 'timer', 'aria-live': 'off' });
-    const text = element('p', {}, 'Session of ', element('bdi', {}, userId), ' was deleted.');
+    const text = element('p', {}, ...fillIn(DELETED, { name: element('bdi', {}, userId) }));
     const undo = element(
       'button',
       { type: 'button', class: 'button small', on: { click: () => void chat.undoRemoval(userId) } },
-      'Undo',
+      LABELS.undo,
     );
     return { node: element('div', { class: 'toast' }, text, countdown, undo), countdown, until };
   }

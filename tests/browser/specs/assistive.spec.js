@@ -47,7 +47,7 @@ test('the accessibility tree of the New Session dialog is a form', async ({ page
       - heading "New Session" [level=2]
       - text: Display Name (optional)
       - textbox "Display Name (optional)"
-      - paragraph: Left empty, you get a name such as user_1729418400.
+      - paragraph: If you leave this empty, you get a name such as user_1729418400.
       - text: Persona
       - combobox "Persona":
         - option "Default Assistant" [selected]

@@ -10,7 +10,7 @@ test('all sessions are exported into one file', async ({ page, chat, request }) 
   await page.goto('/');
   const { dialog, task, exportAll } = await openDialog(chat);
   await expect(dialog.getByText('6 sessions', { exact: true })).toBeVisible();
-  await expect(dialog.getByText('All people who use this server share the sessions')).toBeVisible();
+  await expect(dialog.getByText('Everyone who uses this server shares the sessions')).toBeVisible();
   const [download] = await Promise.all([page.waitForEvent('download'), exportAll.click()]);
   expect(download.suggestedFilename()).toMatch(/^nono-sessions-\d{4}-\d{2}-\d{2}\.json$/);
   const file = JSON.parse(await readFile(await download.path(), 'utf8'));

@@ -65,7 +65,7 @@ test('after a reload, a reply whose process died can be requested again', async 
   await page.reload();
   await expect(chat.rows.last()).toHaveAttribute('data-state', 'streaming');
   open();
-  await expect(chat.rows.last().getByRole('alert')).toHaveText('No reply has come so far.');
+  await expect(chat.rows.last().getByRole('alert')).toHaveText('No reply has come yet.');
   await chat.rows.last().getByRole('button', { name: 'Try again' }).click();
   await chat.replied();
   await expect(chat.rows.locator('.body')).toHaveText(['Hello', 'Found']);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createApi } from '../../../public/js/core/api.js';
 import { parseRetryAfter } from '../../../public/js/core/wire.js';
-import { FIELDS, KINDS, REASONS } from '../../../public/js/core/words.js';
+import { FIELDS, KINDS, REASONS } from '../../../public/js/core/words/errors.js';
 import { eventResponse, fakeTimers, jsonResponse, scriptedFetch, settle } from './fakes.js';
 
 /** Returns the error of a call with this response. */

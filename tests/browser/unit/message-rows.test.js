@@ -72,7 +72,7 @@ test('a reply that broke off keeps its text, has an error and can be requested a
     rowsWithTurn({ state: 'failed', problem })[1].error,
     'The reply broke off. The model cannot be reached. Try again in a minute.',
   );
-  assert.equal(rowsWithTurn({ state: 'cut', text: '' })[1].error, 'No reply has come so far.');
+  assert.equal(rowsWithTurn({ state: 'cut', text: '' })[1].error, 'No reply has come yet.');
   assert.equal(rowsWithTurn({ state: 'cut' })[1].error, 'The reply broke off.');
 });
 

@@ -162,7 +162,7 @@ test('the title and the owner depend on the authentication', () => {
   ]);
   assert.deepEqual(words('none'), [
     'Your data',
-    'All people who use this server share the sessions: they can read and delete them.',
+    'Everyone who uses this server shares the sessions, and can read and delete them.',
     true,
   ]);
   assert.deepEqual(words('oidc'), ['Your data', 'Other people do not see your sessions.', false]);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '../../../public/js/core/api-error.js';
 import { buildRows } from '../../../public/js/core/message-rows.js';
-import { REASONS } from '../../../public/js/core/words.js';
+import { REASONS } from '../../../public/js/core/words/errors.js';
 import {
   acceptedEvent,
   apiWithHistory,

@@ -57,7 +57,7 @@ test('after a reload, the reply goes on growing where it was', async () => {
   await feed.current.send(stored(doneEvent('Hello'), 'stop'), ended('done'));
   assert.deepEqual(contents(), ['hi', 'Hello']);
   assert.equal(shown(), null);
-  assert.deepEqual(keys(page), [undefined, 'reply r1']);
+  assert.deepEqual(keys(page), [undefined, 'reply:r1']);
   assert.deepEqual(
     [...page.map.keys()].filter((key) => key.startsWith('nono:turn:')),
     [],
@@ -261,22 +261,22 @@ test('the tab that asked reads its chat stream, and ignores the event stream', a
   const { feed, add, shown, timers, contents } = page;
   await feed.current.send(stored(acceptedEvent('hi')), running(2, 'id-1'), delta(0, 'Hello'));
   assert.deepEqual([contents(), shown()], [['hi'], null]);
-  assert.deepEqual(keys(page), ['sent id-1']);
+  assert.deepEqual(keys(page), ['sent:id-1']);
   await add(acceptedEvent('hi'), { type: 'delta', text: 'He' });
   await timers.advance(16);
   await feed.current.send(delta(5, ' there'));
   assert.deepEqual(shown(), ['streaming', 'He']);
   await feed.current.send(stored(doneEvent('Hello there'), 'stop'), ended('done', { requestId: 'id-1' }));
-  assert.deepEqual(keys(page), ['sent id-1', 'reply id-1']);
+  assert.deepEqual(keys(page), ['sent:id-1', 'reply:id-1']);
   await add(doneEvent('Hello there'));
   assert.deepEqual([contents(), shown()], [['hi', 'Hello there'], null]);
-  assert.deepEqual(keys(page), ['sent id-1', 'reply id-1']);
+  assert.deepEqual(keys(page), ['sent:id-1', 'reply:id-1']);
 });
 
 test('a message with the same text from elsewhere does not keep the row of an own one', async () => {
   const page = await openSending();
   await page.feed.current.send(stored(acceptedEvent('hi')), running(2, 'other'));
-  assert.deepEqual(keys(page), ['sent id-1']);
+  assert.deepEqual(keys(page), ['sent:id-1']);
   await page.feed.current.send(stored(doneEvent('Hello'), 'stop'), ended('done', { requestId: 'other' }));
   await page.add(acceptedEvent('hi', 3));
   assert.deepEqual(page.contents(), ['hi', 'Hello', 'hi']);

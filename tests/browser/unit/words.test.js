@@ -5,7 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ApiError } from '../../../public/js/core/api-error.js';
-import { describeLifetime, KINDS, REASONS } from '../../../public/js/core/words.js';
+import { KINDS, REASONS } from '../../../public/js/core/words/errors.js';
+import { describeLifetime } from '../../../public/js/core/words/units.js';
 
 const DOCUMENT = readFileSync(new URL('../../../docs/api.md', import.meta.url), 'utf8');
 /** The rows of the table of reasons: reason and status. */

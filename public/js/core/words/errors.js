@@ -1,7 +1,7 @@
-// The copy of the page: every sentence that people read, by topic. Texts of the API are for programmers and are not shown.
+// Words about errors, in terms of what to do. Texts of the API are for programmers and are not shown.
 // @ts-check
 
-import { formatNumber } from './locale.js';
+import { characters } from './units.js';
 
 /** @type {Record<string, string>} what an error means and what to do, by its reason */
 export const REASONS = {
@@ -57,79 +57,31 @@ export const WAITS = {
   model: 'The model cannot be reached.',
   busy: 'The service is busy.',
   unavailable: 'The service is unavailable.',
+  countdown: (/** @type {string} */ time) => `Trying again in ${time}`,
 };
 
-export const BANNERS = {
-  offline: 'You are offline. Your messages are kept, and sent when the connection is back.',
-  ended: (/** @type {string} */ lifetime) =>
-    `This session has ended, and its messages are deleted. What you have not sent is safe.${lifetime && ` ${lifetime}`}`,
-  unknown: (/** @type {string} */ userId) =>
-    `There is no session of “${userId}”: it has ended, or it never existed. Check the address, or start one.`,
-  notLoaded: (/** @type {string} */ problem) => `The conversation could not be loaded. ${problem}`,
-  ending: (/** @type {string} */ persona) => `This session with ${persona} ends soon.`,
-  full: 'This session is full. Your message is kept below; start a new session to continue.',
-  owner: 'Your sessions belong to this browser. Other browsers and devices do not see them.',
-  startAgain: (/** @type {string} */ userId) => `Start again as ${userId}`,
-  start: (/** @type {string} */ userId) => `Start a session as ${userId}`,
-};
-
-export const LABELS = {
-  tryNow: 'Try now',
-  tryAgain: 'Try again',
-  keep: 'Keep this session',
-  newSession: 'New session',
-  gotIt: 'Got it',
-  dismiss: 'Dismiss',
-  edit: 'Edit',
-  takeBack: 'Take back',
-  remove: 'Remove',
+/** The state of a browser without access, and the action that ends it. */
+export const NO_ACCESS = {
+  noCookie: {
+    text: 'This browser has no valid cookie for this server. Reload the page to continue; what you wrote is kept.',
+    label: 'Reload',
+  },
+  signedOut: { text: `${SIGNED_OUT} What you wrote is kept.`, label: 'Sign in' },
 };
 
 /** Sentences about an action that has failed. Each is followed by the reason. */
 export const NOTICES = {
   notDeleted: (/** @type {string} */ userId) => `The session of ${userId} could not be deleted.`,
+  notSent: 'Your first message could not be sent.',
   notStarted: 'The session could not be started again.',
   notKept: 'The session could not be kept.',
+  notExported: 'The session could not be exported.',
   notStopped: 'The reply could not be stopped.',
   noOlder: 'Earlier messages could not be loaded.',
 };
 
-/** @type {Record<RowState, string>} the state of a message */
-export const STATES = {
-  sending: 'Sending…',
-  queued: 'Sends after this reply',
-  held: 'Waiting to be sent',
-  failed: 'Not sent',
-  sent: 'Sent',
-  stored: '',
-  unanswered: 'No reply',
-  cancelled: 'No reply',
-  streaming: 'Writing…',
-  stopping: 'Stopping…',
-  waiting: 'Waiting for the reply…',
-  stopped: 'Stopped',
-  cut: 'Incomplete',
-  shortened: 'Ended at the length limit',
-  filtered: 'Ended by the content filter',
-};
-
-/** @type {Partial<Record<RowState, string>>} sentences below the replies that did not end by themselves */
-export const FINISH_NOTES = {
-  shortened: 'The reply has reached the length limit of the model. Ask it to go on.',
-  filtered: 'The content filter of the model has ended the reply here.',
-  stopped: 'The reply was stopped here.',
-};
-
-export const REPLIES = {
-  none: 'Your message is stored, but no reply came.',
-  brokeOff: 'The reply broke off.',
-  notYet: 'No reply has come so far.',
-  connectionLost: 'The connection was lost before the reply was complete.',
-  notSent: 'The message could not be sent.',
-  earlierSession: 'The message was meant for an earlier session of this name.',
-};
-
-export const AUTHORS = { user: 'You', system: 'System' };
+/** An error of the page's own files, without a reason. */
+export const NOT_LOADED = 'This part of the page could not be loaded. Try again.';
 
 export const VALIDATION = {
   dots: 'A name needs more than dots.',
@@ -137,21 +89,5 @@ export const VALIDATION = {
   longName: (/** @type {number} */ excess) => `This name is ${characters(excess)} too long.`,
   longMessage: (/** @type {number} */ excess) =>
     `This message is ${characters(excess)} too long. Shorten it, or send it in parts.`,
+  files: 'Files and images cannot be sent, only text.',
 };
-
-const characters = (/** @type {number} */ count) => (count === 1 ? '1 character' : `${formatNumber(count)} characters`);
-
-const UNITS = /** @type {const} */ ([
-  [86_400, 'day'],
-  [3_600, 'hour'],
-  [60, 'minute'],
-  [1, 'second'],
-]);
-
-/** Returns the lifetime of a conversation as a sentence, or nothing if it is unknown. */
-export function describeLifetime(/** @type {number | undefined} */ seconds) {
-  const unit = UNITS.find(([length]) => Number(seconds) >= length && Number(seconds) % length === 0);
-  if (!unit) return '';
-  const count = Number(seconds) / unit[0];
-  return `Conversations are kept for ${formatNumber(count)} ${unit[1]}${count === 1 ? '' : 's'} after the last message.`;
-}
