@@ -16,10 +16,10 @@ import { createColumnButton } from './ui/column-button.js';
 import { createComposer } from './ui/composer.js';
 import { createDialogs } from './ui/dialogs.js';
 import { find } from './ui/dom.js';
+import { createThemeButton } from './ui/first-paint.js';
 import { createHeader } from './ui/header.js';
 import { createMessageLog } from './ui/message-log.js';
 import { createShortcuts } from './ui/shortcuts.js';
-import { createThemeButton } from './ui/theme.js';
 import { createWelcome } from './ui/welcome.js';
 
 const clock = createServerClock(timers);
@@ -27,7 +27,7 @@ const storage = createStorage(browserStorage(window), createMirror(browserDataba
 const chat = createChat({
   api: createApi({ fetch: (...call) => window.fetch(...call), onServerTime: clock.observe }),
   clock,
-  tabs: createTabs(window.BroadcastChannel),
+  tabs: createTabs(window.BroadcastChannel, navigator.locks),
   storage,
   router: createRouter({ scope: window, storage }),
   timers,

@@ -281,6 +281,7 @@ interface Router {
 interface Tabs {
   onChanged(listener: (sessionId: string) => void): void;
   notify(sessionId: string): void;
+  lock(name: string, options?: { ifFree?: boolean }): Promise<(() => void) | null>;
 }
 
 // ---- REST API
@@ -574,7 +575,8 @@ type FirstMessageDeps = Pick<
 
 interface FirstMessages {
   restore(): void;
-  resume(): boolean;
+  resume(isShown: boolean): Promise<boolean>;
+  showNext(): void;
   choosePersona(key: string): void;
   send(content: string): Promise<void>;
   has(requestId: string): boolean;

@@ -12,8 +12,10 @@ import { rollup } from 'rollup';
 export const PUBLIC = fileURLToPath(new URL('../../public/', import.meta.url));
 export const BUNDLE = join(PUBLIC, 'bundle');
 
-/** Scripts of the index. The first two run before the first paint. */
-const SCRIPTS = ['js/ui/theme.js', 'js/ui/first-paint.js', 'js/main.js'];
+/** Scripts of the index. The first one runs before the first paint. */
+const SCRIPTS = ['js/ui/first-paint.js', 'js/main.js'];
+/** A style sheet with a medium, as the index links it. In the bundle, it is a part of the sheet for all media. */
+const PRINT = ['css/print.css', '    <link rel="stylesheet" href="css/print.css" media="print">\n'];
 /** Folder of the bundled scripts, as deep as those whose relative paths to css/ and vendor/ they contain. */
 const SCRIPT_FOLDER = 'js/app/';
 const MINIFIED = { minify: true, target: 'es2022', legalComments: 'none' };
@@ -27,9 +29,10 @@ export async function bundlePage() {
   }
   const index = readFileSync(join(PUBLIC, 'index.html'), 'utf8');
   const first = [...index.matchAll(/<link rel="stylesheet" href="(css\/[^"]+)">/g)].map(([, path]) => path);
-  files.set('css/page.css', (await Promise.all(first.map(minifySheet))).join(''));
-  for (const name of readdirSync(join(PUBLIC, 'css'))) {
-    if (!first.includes(`css/${name}`)) files.set(`css/${name}`, await minifySheet(`css/${name}`));
+  const page = await Promise.all([...first.map((path) => minifySheet(path)), minifySheet(PRINT[0], 'print')]);
+  files.set('css/page.css', page.join(''));
+  for (const name of readdirSync(join(PUBLIC, 'css')).map((file) => `css/${file}`)) {
+    if (name !== PRINT[0] && !first.includes(name)) files.set(name, await minifySheet(name));
   }
   files.set('index.html', bundledIndex(index, first, scripts));
   return files;
@@ -52,15 +55,16 @@ async function bundleScripts() {
   return output;
 }
 
-async function minifySheet(path) {
-  const sheet = readFileSync(join(PUBLIC, path), 'utf8');
+async function minifySheet(path, medium) {
+  const text = readFileSync(join(PUBLIC, path), 'utf8');
+  const sheet = medium ? `@media ${medium} {${text}}` : text;
   return (await transform(sheet, { ...MINIFIED, loader: 'css' })).code;
 }
 
 /** Returns the index with the bundled files in place of their sources, with the parts that the scripts import, and not indented. */
 function bundledIndex(index, sheets, scripts) {
   const [firstSheet, ...others] = sheets.map((sheet) => `    <link rel="stylesheet" href="${sheet}">\n`);
-  let text = index.replace(firstSheet, '    <link rel="stylesheet" href="css/page.css">\n');
+  let text = index.replace(firstSheet, '    <link rel="stylesheet" href="css/page.css">\n').replace(PRINT[1], '');
   for (const sheet of others) text = text.replace(sheet, '');
   for (const script of SCRIPTS) text = text.replace(`src="${script}"`, `src="${SCRIPT_FOLDER}${basename(script)}"`);
   const entries = scripts.filter(({ isEntry }) => isEntry);

@@ -85,7 +85,7 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
   /** Shows the first screen, or a first message whose session is not created yet. */
   function close() {
     sessions.close();
-    firstMessages.resume();
+    firstMessages.showNext();
   }
 
   /** Removes a session that was deleted with all others. */
@@ -134,7 +134,7 @@ export function createChat({ api, clock, tabs, storage, router, timers, newId, r
 
   async function openFirst() {
     const inAddress = router.currentUserId();
-    if (inAddress === null && firstMessages.resume()) return;
+    if (await firstMessages.resume(inAddress === null)) return;
     const userId = inAddress ?? router.lastVisit()?.userId ?? null;
     if (userId !== null) await sessions.open(userId, { replace: true });
     else if (store.state.view === 'loading') store.set({ view: 'welcome' });

@@ -1,5 +1,6 @@
 // The first message on the first screen: creates a session under an automatic name and sends the message to it. Both request
-// ids are stored before the first request, so that a reload in between creates and sends nothing twice.
+// ids are stored before the first request, so that a reload in between creates and sends nothing twice. A lock for each message
+// keeps other tabs, which find it stored too, from doing the same.
 // @ts-check
 
 import { automaticName, createUnderFreeName } from './automatic-name.js';
@@ -10,6 +11,8 @@ import { NOTICES } from './words/errors.js';
 /** Prefix of the stored messages. A page that finds one does not begin with the first screen. */
 export const FIRST_MESSAGES = 'nono:first:';
 const PERSONA = 'nono:persona';
+/** Time that a tab has to be loaded again, before another one sends its messages. */
+const RELOAD_MS = 10_000;
 const TTL_MS = 7 * 24 * 60 * 60 * 1000;
 
 /** @param {FirstMessageDeps} deps @returns {FirstMessages} */
@@ -29,6 +32,8 @@ export function createFirstMessages({
 }) {
   /** @type {Map<string, FirstMessage>} request id to message */
   const messages = new Map();
+  /** @type {Map<string, () => void>} request id of each message to the function that releases its lock */
+  const locks = new Map();
   /** @type {Map<string, AbortController>} request id to the creation of its session */
   const creations = new Map();
 
@@ -44,6 +49,16 @@ export function createFirstMessages({
   function remove(/** @type {string} */ requestId) {
     messages.delete(requestId);
     storage.remove(FIRST_MESSAGES + requestId);
+    locks.get(requestId)?.();
+    locks.delete(requestId);
+  }
+
+  /** Takes over a stored message and its lock, unless another tab has sent or removed it in the meantime. */
+  function take(/** @type {FirstMessage} */ { requestId }, /** @type {() => void} */ release) {
+    const stored = storage.read(FIRST_MESSAGES + requestId);
+    if (stored === null) return release();
+    messages.set(requestId, stored);
+    locks.set(requestId, release);
   }
 
   /** Shows the message in a conversation whose session is being created. */
@@ -54,13 +69,17 @@ export function createFirstMessages({
     conversation.showStarting({ ...unknownSession(userId), persona }, /** @type {OutboxEntry} */ (entry));
   }
 
-  /** Creates the session and sends the message to it. */
-  async function run(/** @type {FirstMessage} */ message) {
+  /**
+   * Creates the session of a message. Returns null if that has failed. Without `isShown`, what is open remains.
+   *
+   * @param {FirstMessage} message
+   */
+  async function create(message, isShown = true) {
     const { requestId, creationId } = message;
     const creation = new AbortController();
     const { signal } = creation;
     creations.set(requestId, creation);
-    show(message);
+    if (isShown) show(message);
     try {
       const session = await createUnderFreeName(message.userId, (userId) => {
         const { persona } = message.userId === userId ? message : save({ ...message, userId });
@@ -69,13 +88,20 @@ export function createFirstMessages({
         return retrier.run(call, { signal, untilSignedIn: true });
       });
       signal.throwIfAborted();
-      await adopt(session, message);
+      return session;
     } catch (problem) {
       creations.delete(requestId);
-      if (signal.aborted) return;
+      if (signal.aborted) return null;
       if (shownId() === requestId) show(message, problem);
       else store.set({ notice: `${NOTICES.notSent} ${problem.explanation}` });
+      return null;
     }
+  }
+
+  /** Creates the session and sends the message to it. */
+  async function run(/** @type {FirstMessage} */ message) {
+    const session = await create(message);
+    if (session) await adopt(session, message);
   }
 
   /** Hands the message over to the outbox, which stores it, and shows its session unless another one was opened since. */
@@ -93,29 +119,64 @@ export function createFirstMessages({
     return sent;
   }
 
+  /** Sends messages one after another, without waiting for the replies. Only the first one may be shown. */
+  async function runAll(/** @type {FirstMessage[]} */ taken, /** @type {boolean} */ isShown) {
+    for (const [index, { requestId }] of taken.entries()) {
+      const message = messages.get(requestId);
+      const session = message && !creations.has(requestId) ? await create(message, isShown && index === 0) : null;
+      if (message && session) void adopt(session, message);
+    }
+  }
+
+  /** Sends the messages of an earlier visit, except those that another tab is sending. Returns true if one is shown. */
+  async function resume(/** @type {boolean} */ isShown) {
+    const taken = [];
+    for (const message of readStored()) {
+      const { requestId } = message;
+      if (messages.has(requestId)) continue;
+      const release = await tabs.lock(FIRST_MESSAGES + requestId, { ifFree: true });
+      if (release) take(message, release);
+      else void inherit(requestId);
+      if (messages.has(requestId)) taken.push(message);
+    }
+    void runAll(taken, isShown);
+    return isShown && taken.length > 0;
+  }
+
+  /** Sends a message that another tab is sending, if that tab is closed before. */
+  async function inherit(/** @type {string} */ requestId) {
+    (await tabs.lock(FIRST_MESSAGES + requestId))?.();
+    timers.set(() => void resume(false), RELOAD_MS);
+  }
+
+  /** Returns the messages of an earlier visit, oldest first, and removes old ones. */
+  function readStored() {
+    const stored = storage.keys(FIRST_MESSAGES).map((key) => [key, storage.read(key)]);
+    const isCurrent = (/** @type {any} */ message) => Date.parse(message?.createdAt) > timers.now() - TTL_MS;
+    for (const [key, message] of stored) if (!isCurrent(message)) storage.remove(key);
+    return stored
+      .map(([, message]) => message)
+      .filter(isCurrent)
+      .sort((a, b) => a.createdAt.localeCompare(b.createdAt));
+  }
+
   const chosenPersona = () => {
     const { personas, chosenPersona: key } = store.state;
     return personas.some((persona) => persona.key === key) ? key : personas[0].key;
   };
 
   return {
-    /** Reads the messages of an earlier visit and the persona that was chosen in it. */
-    restore() {
-      for (const key of storage.keys(FIRST_MESSAGES)) {
-        const stored = storage.read(key);
-        if (Date.parse(stored?.createdAt) > timers.now() - TTL_MS) messages.set(stored.requestId, stored);
-        else storage.remove(key);
-      }
-      store.set({ chosenPersona: storage.read(PERSONA) ?? '' });
-    },
+    /** Reads the persona that was chosen in an earlier visit. */
+    restore: () => store.set({ chosenPersona: storage.read(PERSONA) ?? '' }),
 
-    /** Goes on with a message whose session is not created yet. Returns false if there is none. */
-    resume() {
+    resume,
+
+    /** Shows the first message that is not sent yet, if there is one. */
+    showNext() {
       const message = messages.values().next().value;
-      if (!message) return false;
+      if (!message) return;
       if (creations.has(message.requestId)) show(message);
       else void run(message);
-      return true;
     },
 
     choosePersona(key) {
@@ -134,6 +195,7 @@ export function createFirstMessages({
         createdAt: new Date(timers.now()).toISOString(),
       };
       save(message);
+      void tabs.lock(FIRST_MESSAGES + message.requestId).then((release) => release && take(message, release));
       return run(message);
     },
 

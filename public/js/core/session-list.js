@@ -2,8 +2,8 @@
 // @ts-check
 
 const PAGE_SIZE = 100;
-/** Page size during a search: the maximum of the service. */
-const SEARCH_PAGE_SIZE = 1_000;
+/** Page size of a search, and of a list of which much is loaded: the maximum of the service. */
+const MAX_PAGE_SIZE = 1_000;
 /** Number of items after which a search loads no more. */
 const SEARCH_MAX_ITEMS = 10_000;
 
@@ -15,22 +15,30 @@ export function createSessionList({ api, store, retrier }) {
   const set = (/** @type {Partial<ListState>} */ patch) => store.set({ list: { ...get(), ...patch } });
   const isSearching = () => get().query.trim() !== '';
 
-  async function load(/** @type {string | null} */ pageToken) {
+  /**
+   * Loads the list from a page on: that page, up to `wanted` sessions, or all during a search. The rows that are loaded remain until
+   * as many are loaded again, so that a list that is scrolled does not jump.
+   */
+  async function load(/** @type {string | null} */ pageToken, wanted = 0) {
     loading.abort();
     loading = new AbortController();
     const { signal } = loading;
     set({ status: 'loading', problem: null, wait: null });
     try {
-      for (let token = pageToken; ; token = get().nextToken) {
-        const range = { pageSize: isSearching() ? SEARCH_PAGE_SIZE : PAGE_SIZE, pageToken: token };
+      let items = pageToken ? get().items : [];
+      for (let token = pageToken; ; ) {
+        const missing = isSearching() ? MAX_PAGE_SIZE : Math.max(PAGE_SIZE, wanted - items.length);
+        const range = { pageSize: Math.min(MAX_PAGE_SIZE, missing), pageToken: token };
         const page = await retrier.run(() => api.listSessions(range, signal), {
           signal,
           onWaitChange: (wait) => set({ wait }),
         });
         signal.throwIfAborted();
-        const items = token ? [...get().items, ...page.sessions] : page.sessions;
-        set({ items, count: page.count, nextToken: page.nextToken });
-        if (!page.nextToken || !isSearching() || items.length >= SEARCH_MAX_ITEMS) break;
+        token = page.nextToken;
+        items = [...items, ...page.sessions];
+        const isEnough = items.length >= (isSearching() ? SEARCH_MAX_ITEMS : wanted);
+        if (!token || items.length >= wanted) set({ items, count: page.count, nextToken: token });
+        if (!token || isEnough) break;
       }
       set({ status: 'ready' });
     } catch (problem) {
@@ -38,9 +46,11 @@ export function createSessionList({ api, store, retrier }) {
     }
   }
 
+  /** Loads the rows that are shown again. They remain in the meantime. */
+  const refresh = () => load(null, Math.min(get().items.length, get().limit));
+
   return {
-    /** Loads the first page again. The current rows are shown in the meantime. */
-    refresh: () => load(null),
+    refresh,
 
     /** Shows one page more, and loads it if necessary. */
     showMore() {
@@ -84,10 +94,9 @@ export function createSessionList({ api, store, retrier }) {
       if (get().shown || get().docked) void load(null);
     },
 
-    /** Loads a list that is in sight again, unless the user has loaded more than its first page. */
+    /** Loads a list that is in sight again. */
     refreshShown() {
-      const { shown, docked, items } = get();
-      if ((shown || docked) && items.length <= PAGE_SIZE) void load(null);
+      if (get().shown || get().docked) void refresh();
     },
   };
 }

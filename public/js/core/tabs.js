@@ -1,4 +1,5 @@
-// Notifications between the tabs of one browser. A notification names the session that changed; the receiver asks the server.
+// Notifications and locks between the tabs of one browser. A notification names the session that changed; the receiver asks the
+// server.
 // @ts-check
 
 const CHANNEL = 'nono:v1';
@@ -7,9 +8,10 @@ const SESSION_ID = 'session_id';
 
 /**
  * @param {typeof BroadcastChannel | undefined} Channel absent in old browsers; then tabs do not notify each other
+ * @param {Pick<LockManager, 'request'> | undefined} [locks] absent without https or localhost; then every tab gets each lock
  * @returns {Tabs}
  */
-export function createTabs(Channel) {
+export function createTabs(Channel, locks) {
   const channel = Channel ? new Channel(CHANNEL) : null;
 
   return {
@@ -22,5 +24,17 @@ export function createTabs(Channel) {
 
     /** Notifies the other tabs that a session has changed. */
     notify: (sessionId) => channel?.postMessage({ [SESSION_ID]: sessionId }),
+
+    /**
+     * Waits for a lock, which this tab holds until it is released or the tab is closed. Returns a function that releases it. With
+     * `ifFree`, it returns null if another tab holds the lock.
+     */
+    lock: (name, { ifFree = false } = {}) =>
+      new Promise((resolve, reject) => {
+        if (!locks) return resolve(() => {});
+        const hold = (/** @type {Lock | null} */ granted) =>
+          granted ? new Promise((release) => resolve(() => release(undefined))) : resolve(null);
+        locks.request(name, { ifAvailable: ifFree }, hold).catch(reject);
+      }),
   };
 }

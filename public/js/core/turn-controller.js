@@ -81,8 +81,9 @@ export function createTurnController({
     onEvent: follow,
   });
   const publishUnsent = () => {
-    const { session } = store.state;
-    store.set({ unsent: session ? outbox.list(session.userId) : [] });
+    const { session, view } = store.state;
+    // A first message is shown before the outbox has it.
+    if (view !== 'starting') store.set({ unsent: session ? outbox.list(session.userId) : [] });
   };
 
   const watched = createWatchedTurn({ store, replies, isReading: outbox.isDelivering, onEnd: retryQueued });

@@ -1,5 +1,8 @@
-// The first paint: blocks it until the page is known to show the first screen or a session, and focuses the message box.
+// The first paint, which waits for the theme, and until it is known whether a session is opened. Focuses the message box.
 // @ts-check
+
+// Exported here, so that the bundle has one file for both.
+export { createThemeButton } from './theme.js';
 
 const touch = matchMedia('(pointer: coarse)').matches;
 

@@ -97,3 +97,35 @@ test('a session that was deleted elsewhere is shown as ended, and the draft is k
   await expect(other.message).toHaveValue('unsent');
   await expect(other.sendButton).toBeDisabled();
 });
+
+test('of two tabs that are restored with an unsent first message, one creates its session and sends it', async ({
+  context,
+  page,
+  chat,
+  request,
+  expectedErrors,
+}) => {
+  expectedErrors.push(/ERR_FAILED|ERR_ABORTED/);
+  const calls = [];
+  let isHeld = true;
+  await context.route(/\/(session\/create|chat)$/, async (route) => {
+    if (isHeld) return route.abort();
+    calls.push(new URL(route.request().url()).pathname.split('/').at(-1));
+    return route.fallback();
+  });
+  await page.goto('/');
+  await chat.send('restored twice');
+  await expect(chat.banner('waiting')).toBeVisible();
+  // Both are blank until the connection is back, like the tabs of a browser that is started again.
+  await page.goto('about:blank');
+  const other = new Chat(await context.newPage(), expectedErrors);
+  isHeld = false;
+  await Promise.all([page.goto('/'), other.page.goto('/')]);
+  const sender = await Promise.any([chat, other].map((tab) => tab.replied().then(() => tab)));
+  const name = await sender.user.textContent();
+  await expect(sender.userMessage('restored twice')).toHaveCount(1);
+  const history = await request.get(`/api/session/${name}/history`);
+  expect((await history.json()).messages.map(({ role }) => role)).toEqual(['user', 'assistant']);
+  for (const tab of [chat, other]) await expect(tab.sendButton).toBeVisible();
+  expect(calls.sort()).toEqual(['chat', 'create']);
+});

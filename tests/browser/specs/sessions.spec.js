@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { createFilled, expect, pathOf, test } from '../support/fixture.js';
+import { waitForStableLayout } from '../support/stable-layout.js';
 
 test('the list is grouped by day and can be searched by name and persona', async ({ page, chat, name, request }) => {
   for (const [who, persona] of [
@@ -30,6 +31,25 @@ test('the list is grouped by day and can be searched by name and persona', async
   await expect(chat.row(`${name} Zoë`)).toBeVisible();
   await search.press('Escape');
   await expect(chat.sessionsDialog).toBeHidden();
+});
+
+test('a list of several pages is refreshed without moving what is in sight', async ({ page, chat, name, request }) => {
+  const names = Array.from({ length: 130 }, (_, index) => `${name} ${index}`);
+  for (const who of names) await request.post('/api/session/create', { data: { user_id: who } });
+  await page.goto(pathOf(names[0]));
+  await chat.sessionsButton.click();
+  await chat.sessionsDialog.getByRole('button', { name: 'Show more' }).click();
+  const middle = chat.link(names[20]);
+  await middle.scrollIntoViewIfNeeded();
+  await waitForStableLayout(page);
+  const { y } = await middle.boundingBox();
+  await request.post(`/api/session/${encodeURIComponent(names[0])}/messages`, {
+    data: { messages: [{ role: 'user', content: 'news from elsewhere' }] },
+  });
+  await expect(chat.row(names[0]).first().locator('.session-preview')).toHaveText('news from elsewhere');
+  await waitForStableLayout(page);
+  await expect.poll(() => middle.boundingBox().then((box) => Math.round(box.y - y))).toBe(0);
+  await expect(middle).toBeInViewport({ ratio: 1 });
 });
 
 test('a session that was found by a search can be opened', async ({ page, chat, name, request }) => {

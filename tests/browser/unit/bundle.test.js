@@ -17,8 +17,8 @@ test('public/bundle is the bundle of public/ (npm run bundle writes it)', async 
   for (const [path, text] of built) assert.ok(committed.get(path) === text, `${path} is out of date`);
 });
 
-test('the bundled page loads at most nine files before it can be used', () => {
+test('the bundled page loads at most six files before it can be used', () => {
   const index = committedFiles().get('index.html');
   const loaded = index.match(/(?:src|href)="(?:js|css)\/[^"]+"/g);
-  assert.ok(loaded.length >= 4 && loaded.length <= 9, `${loaded}`);
+  assert.ok(loaded.length >= 3 && loaded.length <= 6, `${loaded}`);
 });

@@ -6,6 +6,7 @@ import { describeTask } from '../../../public/js/core/data-view.js';
 import { createServerClock } from '../../../public/js/core/expiry.js';
 import { createRouter } from '../../../public/js/core/router.js';
 import { createStorage } from '../../../public/js/core/storage.js';
+import { createTabs } from '../../../public/js/core/tabs.js';
 import { countingIds, fakeLocalStorage, fakeTimers, settle } from './fakes.js';
 
 export const sessionGone = () => new ApiError({ status: 404, reason: 'SESSION_NOT_FOUND' });
@@ -129,8 +130,8 @@ export const stored = (event, finish) => ({
   message: finish ? { ...event.message, finish } : event.message,
 });
 
-/** Creates the core of a page at `search`. `map` holds the records of an earlier visit. */
-export function open(sessions = {}, { search = '', map = new Map(), api } = {}) {
+/** Creates the core of a page at `search`. `map` holds the records of an earlier visit, `locks` those of the other tabs. */
+export function open(sessions = {}, { search = '', map = new Map(), locks, api } = {}) {
   const timers = fakeTimers();
   const storage = createStorage(fakeLocalStorage(map));
   const location = { pathname: '/', search };
@@ -145,7 +146,11 @@ export function open(sessions = {}, { search = '', map = new Map(), api } = {}) 
   const chat = createChat({
     api: { ...fakeApi(sessions, timers), onAccess: (listener) => (reportAccess = listener), ...api },
     clock: createServerClock(timers),
-    tabs: { onChanged: (listener) => (notifyFromOtherTab = listener), notify: (id) => notified.push(id) },
+    tabs: {
+      ...createTabs(undefined, locks),
+      onChanged: (listener) => (notifyFromOtherTab = listener),
+      notify: (id) => notified.push(id),
+    },
     storage,
     router: createRouter({ scope, storage }),
     timers,

@@ -54,6 +54,41 @@ export function fakeLocalStorage(map = new Map()) {
   };
 }
 
+/** Creates the locks of a browser. `tab` returns the LockManager of a tab, whose locks `close` releases. */
+export function fakeLocks() {
+  /** Queues of requests by name. The first of each holds the lock. */
+  const queues = new Map();
+  const next = (name) => queues.get(name)?.[0]?.grant();
+  function drop(name, request) {
+    queues.set(
+      name,
+      queues.get(name).filter((other) => other !== request),
+    );
+    next(name);
+  }
+  return {
+    tab() {
+      const own = [];
+      return {
+        request(name, { ifAvailable }, callback) {
+          const queue = queues.get(name) ?? [];
+          if (ifAvailable && queue.length > 0) return Promise.resolve(callback(null));
+          const request = {
+            grant: () => void (request.granted ??= Promise.resolve(callback({ name })).then(() => drop(name, request))),
+          };
+          queues.set(name, [...queue, request]);
+          own.push([name, request]);
+          next(name);
+          return new Promise(() => {});
+        },
+        close() {
+          for (const [name, request] of own) drop(name, request);
+        },
+      };
+    },
+  };
+}
+
 export function countingIds() {
   let last = 0;
   return () => `id-${(last += 1)}`;

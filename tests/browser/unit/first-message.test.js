@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError } from '../../../public/js/core/api-error.js';
 import { acceptedEvent, doneEvent, gate, open } from './fake-service.js';
-import { settle } from './fakes.js';
+import { fakeLocks, settle } from './fakes.js';
 
 const NAME = `user_${Date.parse('2024-10-20T12:00:00Z') / 1000}`;
 
@@ -122,6 +122,91 @@ test('a reload while the session is created goes on with the same request ids', 
   await later.chat.start();
   await settle();
   assert.deepEqual(later.calls, []);
+});
+
+/** Opens a page without a service, and sends messages on its first screen. Returns the records that remain. */
+async function leaveUnsent(...contents) {
+  const map = new Map();
+  for (const content of contents) {
+    const page = openRecorded({ map: new Map(), create: () => new Promise(() => {}) });
+    await page.timers.advance(map.size * 1_000);
+    await page.chat.start();
+    void page.chat.send(content);
+    await settle();
+    const [[key, stored]] = [...page.map].filter(([name]) => name.startsWith('nono:first:'));
+    map.set(key.replace('id', content), stored.replaceAll('id-', `${content}-`));
+  }
+  return map;
+}
+
+test('all messages of an earlier visit are sent in order and once each, and the first is shown', async () => {
+  const map = await leaveUnsent('one', 'two', 'three');
+  const { chat, calls, contents } = openRecorded({ map });
+  await chat.start();
+  await settle();
+  const idsOf = (name) => calls.filter(([call]) => call === name).map(([, , requestId]) => requestId);
+  assert.deepEqual(idsOf('create'), ['one-2', 'two-2', 'three-2']);
+  assert.deepEqual(idsOf('chat'), ['one-1', 'two-1', 'three-1']);
+  assert.deepEqual(contents(), ['one', 'reply']);
+});
+
+test('a message of an earlier visit that fails holds the next one back no longer', async () => {
+  const map = await leaveUnsent('one', 'two');
+  const create = ({ requestId }) => {
+    if (requestId === 'one-2') throw new ApiError({ status: 500 });
+  };
+  const { chat, calls } = openRecorded({ map, create });
+  await chat.start();
+  await settle();
+  assert.deepEqual(calls.at(-1).slice(0, 1), ['chat']);
+  assert.deepEqual([chat.store.state.view, chat.store.state.unsent[0].content], ['starting', 'one']);
+});
+
+test('messages of an earlier visit are sent although another session is in the address, which remains open', async () => {
+  const map = await leaveUnsent('one');
+  const { chat, calls, contents } = openRecorded({ map, search: '?session=Ada', sessions: { Ada: ['a'] } });
+  await chat.start();
+  await settle();
+  assert.equal(calls.at(-1)[0], 'chat');
+  assert.deepEqual(contents(), ['a']);
+});
+
+test('of two tabs that find the same message, one sends it and the other shows the first screen', async () => {
+  const map = await leaveUnsent('one');
+  const locks = fakeLocks();
+  const { opened, open: release } = gate();
+  const first = openRecorded({ map, locks: locks.tab(), create: () => opened });
+  const second = openRecorded({ map, locks: locks.tab() });
+  await Promise.all([first.chat.start(), second.chat.start()]);
+  assert.deepEqual([first.chat.store.state.view, second.chat.store.state.view], ['starting', 'welcome']);
+  release();
+  await settle();
+  await second.timers.advance(60_000);
+  assert.deepEqual(first.contents(), ['one', 'reply']);
+  assert.deepEqual([first.calls.length, second.calls.length], [2, 0]);
+});
+
+test('a message is sent by another tab if the one that was sending it is closed, and not if it is loaded again', async () => {
+  const map = await leaveUnsent('one');
+  const locks = fakeLocks();
+  const create = () => new Promise(() => {});
+  const tab = locks.tab();
+  const first = openRecorded({ map, locks: tab, create });
+  const other = openRecorded({ map, locks: locks.tab() });
+  await Promise.all([first.chat.start(), other.chat.start()]);
+  tab.close();
+  const reloadedTab = locks.tab();
+  const reloaded = openRecorded({ map, locks: reloadedTab, create });
+  await reloaded.chat.start();
+  assert.equal(reloaded.chat.store.state.view, 'starting');
+  await other.timers.advance(10_000);
+  assert.equal(other.calls.length, 0);
+  reloadedTab.close();
+  await other.timers.advance(10_000);
+  assert.deepEqual(
+    other.calls.map(([call]) => call),
+    ['create', 'chat'],
+  );
 });
 
 test('a failed creation offers a retry with the same request ids', async () => {

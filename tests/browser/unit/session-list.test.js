@@ -108,6 +108,41 @@ test('a search ends at ten thousand sessions', async () => {
   assert.equal(store.state.list.items.length, 10_100);
 });
 
+test('a refresh loads all rows again that are shown, with few calls, and they remain in the meantime', async () => {
+  const { list, store, pageSizes } = setUp(2_500);
+  store.set({ list: { ...store.state.list, docked: true } });
+  await list.refresh();
+  for (let more = 0; more < 12; more += 1) {
+    list.showMore();
+    await settle();
+  }
+  const { items } = store.state.list;
+  assert.equal(items.length, 1_300);
+  const lengths = new Set();
+  store.watch(['list'], (state) => lengths.add(state.list.items.length));
+  pageSizes.length = 0;
+  list.refreshShown();
+  await settle();
+  assert.deepEqual(pageSizes, [1000, 300]);
+  assert.deepEqual([...lengths], [1_300]);
+  assert.notEqual(store.state.list.items, items);
+  assert.equal(store.state.list.status, 'ready');
+  list.showMore();
+  await settle();
+  assert.equal(store.state.list.items.at(-1).userId, 'n1399');
+});
+
+test('a refresh after a search loads the first rows only', async () => {
+  const { list, pageSizes } = setUp(2_500);
+  await list.refresh();
+  list.search('n2499');
+  await settle();
+  list.search('');
+  pageSizes.length = 0;
+  await list.refresh();
+  assert.deepEqual(pageSizes, [100]);
+});
+
 test('a list that is refreshed during a search is loaded to its end', async () => {
   const { list, store } = setUp(1_500);
   await list.refresh();
