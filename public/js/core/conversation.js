@@ -101,7 +101,7 @@ export function createConversation({ api, store, retrier }) {
     const ttlMs = Number(store.state.config?.sessionTtlSeconds) * 1000;
     const endMs = Math.max(Date.parse(timestamp) + ttlMs, Date.parse(session.expiresAt));
     const expiresAt = Number.isNaN(endMs) ? session.expiresAt : new Date(endMs).toISOString();
-    return { ...session, expiresAt, messageCount: Math.max(session.messageCount, seq) };
+    return { ...session, expiresAt, lastActivity: timestamp, messageCount: Math.max(session.messageCount, seq) };
   }
 
   /** Loads the page before the oldest message. */

@@ -34,9 +34,9 @@ export function element(tag, { on = {}, ...attributes } = {}, ...children) {
   return node;
 }
 
-/** Returns the parts of a sentence, with nodes in place of their names in braces: `fillIn('{name} was deleted.', { name: node })`. */
-export const fillIn = (/** @type {string} */ sentence, /** @type {Record<string, Node>} */ nodes) =>
-  sentence.split(/\{(\w+)\}/).map((part, index) => (index % 2 === 0 ? part : nodes[part]));
+/** Returns the parts of a sentence, with others in place of names in braces: `fillIn('{name} was deleted.', { name: node })`. */
+export const fillIn = (/** @type {string} */ sentence, /** @type {Record<string, Node | string>} */ others) =>
+  sentence.split(/\{(\w+)\}/).map((part, index) => (index % 2 === 0 ? part : others[part]));
 
 /** Sets the text of a node only if it differs, which preserves live regions and selections. */
 export function setText(/** @type {Node} */ node, /** @type {string} */ text) {

@@ -1,4 +1,4 @@
-// A menu of actions that opens at a button: with the keyboard of a menu, and closed by Escape or a click elsewhere.
+// A menu of actions that opens at a button, below a note. It has the keyboard of a menu, and Escape or a click elsewhere closes it.
 // @ts-check
 
 import { announce } from './announcer.js';
@@ -10,15 +10,26 @@ const RESULT_MS = 1_200;
 const GAP_PX = 4;
 const EDGE_PX = 8;
 
-/** Opens a menu at a button. While it is open, the button closes it. */
+/** Opens a menu at a button, with a note of several lines above its items. While it is open, the button closes it. */
 export function openMenu(
   /** @type {HTMLElement} */ button,
   /** @type {string} */ label,
+  /** @type {string[]} */ note,
   /** @type {MenuItem[]} */ items,
 ) {
-  const menu = element('div', { class: 'menu', role: 'menu', popover: 'auto', 'aria-label': label });
   const close = () => menu.isConnected && menu.hidePopover();
-  menu.append(...items.map((item) => createItem(item, close)));
+  const list = element(
+    'div',
+    { class: 'menu-items', role: 'menu', 'aria-label': label, 'aria-describedby': 'menu-note' },
+    ...items.map((item) => createItem(item, close)),
+  );
+  const lines = note.map((line) => element('span', { dir: 'auto' }, line));
+  const menu = element(
+    'div',
+    { class: 'menu', popover: 'auto' },
+    element('p', { class: 'menu-note', id: 'menu-note' }, ...lines),
+    list,
+  );
   // Everything outside an open dialog is inert.
   (button.closest('dialog') ?? document.body).append(menu);
   button.setAttribute('aria-expanded', 'true');
@@ -30,11 +41,11 @@ export function openMenu(
     button.setAttribute('aria-expanded', 'false');
     if (hadFocus && button.isConnected) button.focus();
   });
-  menu.addEventListener('keydown', (event) => onKey(event, menu, close));
+  menu.addEventListener('keydown', (event) => onKey(event, list, close));
   addEventListener('resize', close);
   menu.showPopover({ source: button });
   positionAt(button, menu);
-  /** @type {HTMLElement} */ (menu.firstElementChild).focus();
+  /** @type {HTMLElement} */ (list.firstElementChild).focus();
 }
 
 function createItem(/** @type {MenuItem} */ { label, act, hasResult, isDanger }, /** @type {() => void} */ close) {
@@ -52,8 +63,8 @@ function createItem(/** @type {MenuItem} */ { label, act, hasResult, isDanger },
   return item;
 }
 
-function onKey(/** @type {KeyboardEvent} */ event, /** @type {HTMLElement} */ menu, /** @type {() => void} */ close) {
-  const items = /** @type {HTMLElement[]} */ ([...menu.children]);
+function onKey(/** @type {KeyboardEvent} */ event, /** @type {HTMLElement} */ list, /** @type {() => void} */ close) {
+  const items = /** @type {HTMLElement[]} */ ([...list.children]);
   const at = items.indexOf(/** @type {HTMLElement} */ (document.activeElement));
   /** @type {Record<string, number>} */
   const targets = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 };

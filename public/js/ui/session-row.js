@@ -25,7 +25,7 @@ export function createSessionRow(session, { isCurrent, persona, href }, { open, 
   const active = element('time', { datetime: lastActivity, title: formatFull(lastActivity) });
   const link = element(
     'a',
-    { class: 'session-open', href, title: `${persona} · ${count}`, 'aria-current': isCurrent ? 'true' : null },
+    { class: 'session-open', href, title: ROW.facts(persona, messageCount), 'aria-current': isCurrent ? 'true' : null },
     element('span', { class: 'session-name', dir: 'auto', title: userId }, userId),
     badge,
     element('span', { class: 'session-persona' }, element('bdi', {}, persona), ' · ', element('bdi', {}, count)),

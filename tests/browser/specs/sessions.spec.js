@@ -109,11 +109,8 @@ test('a conversation can be exported as Markdown and as JSON', async ({ page, ch
   await expect(chat.sessionsDialog).toBeVisible();
 });
 
-test('a row shows the preview, the persona, the messages, the end and the times of a session', async ({
-  page,
-  chat,
-  name,
-}) => {
+/** Opens the Sessions dialog with one session. */
+async function listOne({ page, chat, name }) {
   const minutes = (count) => new Date(Date.now() + count * 60_000 - 30_000).toISOString();
   const session = {
     session_id: `session_${name}_1`,
@@ -128,7 +125,15 @@ test('a row shows the preview, the persona, the messages, the end and the times 
   await page.route('**/sessions?*', (route) => route.fulfill({ json: { sessions: [session], count: 1 } }));
   await page.goto('/');
   await chat.sessionsButton.click();
-  const row = chat.row(name);
+  return chat.row(name);
+}
+
+test('a row shows the preview, the persona, the messages, the end and the times of a session', async ({
+  page,
+  chat,
+  name,
+}) => {
+  const row = await listOne({ page, chat, name });
   await expect(row.locator('.session-preview')).toHaveText('The rain fell softly on the roof');
   await expect(row.locator('.session-persona')).toHaveText('Creative Writer · 7 messages');
   await expect(row.locator('.session-left')).toHaveText('ends in 42 min');
@@ -137,6 +142,26 @@ test('a row shows the preview, the persona, the messages, the end and the times 
     await expect(row.locator(time).first()).toHaveAttribute('title', /\d{4} at \d\d:\d\d:\d\d/);
   await chat.sessionsDialog.getByRole('searchbox').fill('softly');
   await expect(row).toBeVisible();
+});
+
+test('on a phone a row has two lines, and its menu has the persona, the messages and the times', async ({
+  page,
+  chat,
+  name,
+}) => {
+  await page.setViewportSize({ width: 360, height: 640 });
+  const row = await listOne({ page, chat, name });
+  await expect(row.getByRole('link')).toHaveText(/ends in 42 min.*The rain fell softly on the roof/);
+  const heightInLines = () =>
+    row.getByRole('link').evaluate((link) => {
+      const { lineHeight, paddingTop, paddingBottom } = getComputedStyle(link);
+      const [line, ...paddings] = [lineHeight, paddingTop, paddingBottom].map(Number.parseFloat);
+      return Math.round((link.clientHeight - paddings[0] - paddings[1]) / line);
+    });
+  await expect.poll(heightInLines).toBe(2);
+  const menu = await chat.openMenu(name);
+  await expect(menu).toHaveAccessibleDescription('Creative Writer · 7 messages created 2 h ago · active 18 min ago');
+  await expect(page.getByText('Creative Writer · 7 messages').last()).toBeVisible();
 });
 
 for (const [what, viewport, rows] of [

@@ -2,7 +2,7 @@
 // @ts-check
 
 import { formatNumber } from '../locale.js';
-import { days, sessions } from './units.js';
+import { days, messages, sessions } from './units.js';
 
 export const LIST = {
   search: 'Search sessions',
@@ -25,6 +25,7 @@ export const COUNTS = {
 export const ROW = {
   current: 'Current',
   noMessages: 'No messages yet',
+  facts: (/** @type {string} */ persona, /** @type {number} */ count) => `${persona} · ${messages(count)}`,
   times: 'created {created} · active {active}',
   deleted: '{name} was deleted.',
   menu: 'Copy link, export, delete',
