@@ -18,7 +18,17 @@ export function createConversation({ api, store, retrier }) {
   /** @type {Set<(session: Session) => void>} */
   const listeners = new Set();
 
-  const lastSeq = () => store.state.messages.at(-1)?.seq ?? 0;
+  /** Returns the `seq` up to which all messages are loaded, from the oldest loaded one on. */
+  function loadedTo() {
+    const { messages, hasOlder } = store.state;
+    let seq = hasOlder ? (messages[0]?.seq ?? 1) - 1 : 0;
+    for (const message of messages) {
+      if (message.seq > seq + 1) break;
+      seq = message.seq;
+    }
+    return seq;
+  }
+
   function publishOpened(/** @type {Session} */ session) {
     for (const listener of listeners) listener(session);
   }
@@ -75,9 +85,9 @@ export function createConversation({ api, store, retrier }) {
   /** Fetches the messages up to the end of the session in its current state. */
   async function load(/** @type {Session} */ current, /** @type {AbortSignal} */ signal) {
     store.set({ session: current });
-    for (let pages = 0; lastSeq() < current.messageCount; pages += 1) {
+    for (let pages = 0; loadedTo() < current.messageCount; pages += 1) {
       if (pages === MAX_CATCH_UP_PAGES) return await open(current.userId);
-      const page = await api.getHistory(current.userId, { limit: PAGE_SIZE, after: lastSeq() }, signal);
+      const page = await api.getHistory(current.userId, { limit: PAGE_SIZE, after: loadedTo() }, signal);
       signal.throwIfAborted();
       merge(page.messages);
       if (page.messages.length === 0) return;
@@ -158,13 +168,13 @@ export function createConversation({ api, store, retrier }) {
       reset({ view: 'welcome', session: null });
     },
 
-    /** Adds a message that was just stored, if its session is open. */
+    /** Adds a message that was just stored, if its session is open. Those that are missing before it are fetched. */
     add({ userId, sessionId }, message) {
       const { session, view } = store.state;
       if (view !== 'open' || session?.userId !== userId || session.sessionId !== sessionId) return;
-      if (message.seq > lastSeq() + 1) return void catchUp();
       merge([message]);
       store.set({ session: withActivity(session, message) });
+      if (loadedTo() < message.seq) void catchUp();
     },
 
     loadOlder,

@@ -95,6 +95,16 @@ export function createAutoScroll(box, list) {
   const sizes = new ResizeObserver(update);
   sizes.observe(box);
   sizes.observe(list);
+
+  /**
+   * Has `update` run with the next layout. A new row has an estimated height until it is laid out, and the list may then be as high
+   * as when it was last observed, which would not be reported.
+   */
+  function updateWithLayout() {
+    sizes.unobserve(list);
+    sizes.observe(list);
+  }
+
   button.addEventListener('click', () => {
     follow();
     box.focus();
@@ -128,6 +138,7 @@ export function createAutoScroll(box, list) {
       hasNew ||= mode === 'free' && isAdded;
       if (anchor?.isConnected) scrollTo(box.scrollTop + anchor.getBoundingClientRect().top - before);
       update();
+      updateWithLayout();
     },
   };
 }

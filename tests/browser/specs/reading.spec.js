@@ -62,6 +62,75 @@ test('a short reply leaves its question at the top, and the next question takes 
   await expect(chat.log.getByText('first question')).not.toBeInViewport();
 });
 
+/** Sends a question whose request has no response until the returned function is called. */
+async function askWithoutResponse({ page, chat }, text) {
+  const { opened, open } = gate();
+  await page.route('**/chat', async (route) => {
+    const response = await route.fetch();
+    await opened;
+    await route.fulfill({ response });
+  });
+  await chat.send(text);
+  return open;
+}
+
+const isAtTop = (chat, text) => async () => {
+  const [log, question] = await Promise.all([chat.log.boundingBox(), chat.userMessage(text).boundingBox()]);
+  return question.y >= log.y && question.y - log.y < 60;
+};
+
+test('a question whose message comes by the event stream before its request is accepted keeps its row, at the top', async ({
+  page,
+  chat,
+  name,
+  program,
+  request,
+}) => {
+  await createFilled(request, name, 30);
+  program.plan(name, { text: 'Short.' });
+  await page.goto(pathOf(name));
+  await expect(chat.rows).toHaveCount(30);
+  await expect.poll(() => program.events(name).count()).toBe(1);
+  const respond = await askWithoutResponse({ page, chat }, 'early question');
+  await chat.userMessage('early question').evaluate((row) => (row.isSameRow = true));
+  await expect(chat.userMessage('early question')).toHaveAttribute('data-state', 'stored');
+  await waitForStableLayout(page);
+  await expect.poll(isAtTop(chat, 'early question')).toBe(true);
+  respond();
+  await chat.replied();
+  await waitForStableLayout(page);
+  await expect.poll(() => chat.userMessage('early question').evaluate((row) => row.isSameRow === true)).toBe(true);
+  await expect.poll(isAtTop(chat, 'early question')).toBe(true);
+});
+
+test('a question keeps its row, at the top, when messages of others are loaded that came before it', async ({
+  page,
+  chat,
+  name,
+  program,
+  request,
+}) => {
+  await createFilled(request, name, 30);
+  program.plan(name, { text: 'Short.' });
+  await page.goto(pathOf(name));
+  await expect(chat.rows).toHaveCount(30);
+  await expect.poll(() => program.events(name).count()).toBe(1);
+  program.events(name).silence();
+  // The page learns of this message when the question is accepted.
+  await request.post(`/api/session/${encodeURIComponent(name)}/messages`, {
+    data: { messages: [{ role: 'assistant', content: 'from elsewhere' }] },
+  });
+  const respond = await askWithoutResponse({ page, chat }, 'late question');
+  await chat.userMessage('late question').evaluate((row) => (row.isSameRow = true));
+  respond();
+  await chat.replied();
+  await expect(chat.rows).toHaveCount(33);
+  await expect(chat.log.getByText('from elsewhere')).toBeAttached();
+  await expect.poll(() => chat.userMessage('late question').evaluate((row) => row.isSameRow === true)).toBe(true);
+  await waitForStableLayout(page);
+  await expect.poll(isAtTop(chat, 'late question')).toBe(true);
+});
+
 test('after a jump, the end of a reply stays in view', async ({ page, chat, name, program, request }) => {
   const open = await startLongReply({ page, chat, name, program, request });
   await jump(page).click();
