@@ -6,6 +6,7 @@
 import { automaticName, createUnderFreeName } from './automatic-name.js';
 import { NO_SESSION } from './drafts.js';
 import { unknownSession } from './state.js';
+import { readRecent } from './storage.js';
 import { NOTICES } from './words/errors.js';
 
 /** Prefix of the stored messages. A page that finds one does not begin with the first screen. */
@@ -108,6 +109,8 @@ export function createFirstMessages({
   function adopt(/** @type {Session} */ session, /** @type {FirstMessage} */ { requestId, content }) {
     const isShown = shownId() === requestId;
     creations.delete(requestId);
+    // It was removed when its session was just created.
+    if (!messages.has(requestId)) return Promise.resolve();
     if (isShown) drafts.move(NO_SESSION, session.userId);
     const sent = turns.send(session, content, requestId);
     remove(requestId);
@@ -131,7 +134,7 @@ export function createFirstMessages({
   /** Sends the messages of an earlier visit, except those that another tab is sending. Returns true if one is shown. */
   async function resume(/** @type {boolean} */ isShown) {
     const taken = [];
-    for (const message of readStored()) {
+    for (const message of readRecent(storage, FIRST_MESSAGES, timers.now() - TTL_MS)) {
       const { requestId } = message;
       if (messages.has(requestId)) continue;
       const release = await tabs.lock(FIRST_MESSAGES + requestId, { ifFree: true });
@@ -147,17 +150,6 @@ export function createFirstMessages({
   async function inherit(/** @type {string} */ requestId) {
     (await tabs.lock(FIRST_MESSAGES + requestId))?.();
     timers.set(() => void resume(false), RELOAD_MS);
-  }
-
-  /** Returns the messages of an earlier visit, oldest first, and removes old ones. */
-  function readStored() {
-    const stored = storage.keys(FIRST_MESSAGES).map((key) => [key, storage.read(key)]);
-    const isCurrent = (/** @type {any} */ message) => Date.parse(message?.createdAt) > timers.now() - TTL_MS;
-    for (const [key, message] of stored) if (!isCurrent(message)) storage.remove(key);
-    return stored
-      .map(([, message]) => message)
-      .filter(isCurrent)
-      .sort((a, b) => a.createdAt.localeCompare(b.createdAt));
   }
 
   const chosenPersona = () => {

@@ -4,6 +4,7 @@
 // @ts-check
 
 import { restoreError } from './api-error.js';
+import { readRecent } from './storage.js';
 
 const PREFIX = 'nono:outbox:';
 const TTL_MS = 7 * 24 * 60 * 60 * 1000;
@@ -94,17 +95,6 @@ export function createOutbox({ api, storage, retrier, timers, newId, untilIdle, 
 
   const list = (/** @type {string} */ userId) => [...entries.values()].filter((entry) => entry.userId === userId);
 
-  /** Returns the stored entries in the order in which they were written, which storage does not keep, and removes old ones. */
-  function readStored() {
-    const stored = storage.keys(PREFIX).map((key) => [key, storage.read(key)]);
-    const isCurrent = (/** @type {any} */ entry) => Date.parse(entry?.createdAt) > timers.now() - TTL_MS;
-    for (const [key, entry] of stored) if (!isCurrent(entry)) storage.remove(key);
-    return stored
-      .map(([, entry]) => entry)
-      .filter(isCurrent)
-      .sort((a, b) => a.createdAt.localeCompare(b.createdAt));
-  }
-
   /** Stops sending the messages of a session to which `isConcerned` applies. */
   function fail(
     /** @type {string} */ userId,
@@ -178,7 +168,7 @@ export function createOutbox({ api, storage, retrier, timers, newId, untilIdle, 
      */
     restore(session) {
       fail(session.userId, ({ sessionId }) => sessionId !== session.sessionId, null);
-      for (const stored of readStored()) {
+      for (const stored of readRecent(storage, PREFIX, timers.now() - TTL_MS)) {
         if (stored.userId !== session.userId || entries.has(stored.requestId)) continue;
         const isSame = stored.sessionId === session.sessionId;
         save({

@@ -74,6 +74,24 @@ export function createStorage(backing, mirror = null) {
   };
 }
 
+/**
+ * Returns the records whose key begins with `prefix` and that were created since `sinceMs`, oldest first, because storage does not keep
+ * their order. Removes older ones.
+ *
+ * @param {Records} storage
+ * @param {string} prefix
+ * @param {number} sinceMs
+ */
+export function readRecent(storage, prefix, sinceMs) {
+  const records = [];
+  for (const key of storage.keys(prefix)) {
+    const record = storage.read(key);
+    if (Date.parse(record?.createdAt) > sinceMs) records.push(record);
+    else storage.remove(key);
+  }
+  return records.sort((a, b) => a.createdAt.localeCompare(b.createdAt));
+}
+
 /** Returns localStorage, or null if access to it is denied. */
 export const browserStorage = (scope = globalThis) => attempt(() => scope.localStorage) ?? null;
 /** Returns IndexedDB, or undefined if access to it is denied. */

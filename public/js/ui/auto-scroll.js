@@ -52,16 +52,15 @@ export function createAutoScroll(box, list) {
     if (question && !question.isConnected)
       question = withDay([...list.querySelectorAll('article[data-role=user]')].at(-1));
     if (!question) return null;
-    const padding = Number.parseFloat(getComputedStyle(box).paddingBlockStart);
-    return question.getBoundingClientRect().top - box.getBoundingClientRect().top + box.scrollTop - padding;
+    return question.getBoundingClientRect().top - box.getBoundingClientRect().top + box.scrollTop;
   }
 
   /** Adapts the room, the scroll position and the button to the sizes of the rows. */
   function update() {
     const top = questionTop();
     const end = list.getBoundingClientRect().bottom - box.getBoundingClientRect().top + box.scrollTop;
-    const padding = Number.parseFloat(getComputedStyle(box).paddingBlockEnd);
-    const next = top === null ? 0 : Math.max(0, Math.round(top + box.clientHeight - padding - end));
+    const below = pixels(getComputedStyle(box).paddingBlockEnd) + pixels(getComputedStyle(list).marginBlockEnd);
+    const next = top === null ? 0 : Math.max(0, Math.round(top + box.clientHeight - below - end));
     if (next !== room) {
       room = next;
       column.style.paddingBlockEnd = room ? `${room}px` : '';
@@ -142,6 +141,8 @@ export function createAutoScroll(box, list) {
     },
   };
 }
+
+const pixels = (/** @type {string} */ length) => Number.parseFloat(length);
 
 /** Returns the day separator above a row, if there is one, and otherwise the row. */
 function withDay(/** @type {Element | undefined} */ row) {

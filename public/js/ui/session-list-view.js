@@ -10,18 +10,18 @@ import { LIST } from '../core/words/sessions.js';
 import { element, everySecond, reconcile, setText } from './dom.js';
 import { openSessionMenu } from './session-menu.js';
 import { createDeletedRow, createSessionRow } from './session-row.js';
-import { createSignedOutNotice } from './signed-out.js';
 
 /** Interval in which relative times are updated. */
 const TIMES_INTERVAL_MS = 15_000;
 
 /**
- * `onOpen` is called before a session is opened, `onFocusLost` if no row is left to take the focus of one that was removed.
+ * `notice` is shown below the search. `onOpen` is called before a session is opened, `onFocusLost` if no row is left to take the
+ * focus of one that was removed.
  *
- * @param {{chat: Chat, id: string, placeholder?: string, onOpen: () => void, onFocusLost: () => void}} deps
+ * @param {{chat: Chat, id: string, placeholder?: string, notice?: HTMLElement | null, onOpen: () => void, onFocusLost: () => void}} deps
  * @returns {SessionListView}
  */
-export function createSessionListView({ chat, id, placeholder = LIST.search, onOpen, onFocusLost }) {
+export function createSessionListView({ chat, id, placeholder = LIST.search, notice = null, onOpen, onFocusLost }) {
   const search = element('input', {
     type: 'search',
     dir: 'auto',
@@ -45,10 +45,9 @@ export function createSessionListView({ chat, id, placeholder = LIST.search, onO
   const empty = element('p', { class: 'list-note', hidden: true }, LIST.empty);
   const list = element('div', { class: 'session-list' });
   const more = element('button', { type: 'button', class: 'button quiet', hidden: true }, LIST.more);
-  const signedOutNotice = createSignedOutNotice(chat);
   const nodes = [
     element('div', { class: 'search', role: 'search' }, search),
-    signedOutNotice,
+    ...(notice ? [notice] : []),
     problem,
     loading,
     noMatch,

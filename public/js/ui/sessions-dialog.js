@@ -6,6 +6,7 @@ import { LIST } from '../core/words/sessions.js';
 import { createDataButton } from './data-button.js';
 import { find, findDialog, setText } from './dom.js';
 import { createSessionListView } from './session-list-view.js';
+import { createSignedOutNotice } from './signed-out.js';
 
 /** @param {{chat: Chat, openNew: () => void, onSwitch: () => void}} deps `onSwitch` is called when a session was selected */
 export function createSessionsDialog({ chat, openNew, onSwitch }) {
@@ -16,6 +17,7 @@ export function createSessionsDialog({ chat, openNew, onSwitch }) {
     chat,
     id: 'sessions',
     placeholder: LIST.searchAll,
+    notice: createSignedOutNotice(chat),
     onOpen: () => {
       dialog.close();
       onSwitch();
