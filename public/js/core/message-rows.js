@@ -98,8 +98,8 @@ const unsentRow = (
   state: entry.state === 'sending' ? (isBlocked ? 'queued' : isHeld ? 'held' : 'sending') : entry.state,
   requestId: entry.requestId,
   error: entry.state === 'failed' ? sendError(entry, session) : '',
-  // A session that has ended is created again first, which sends its failed messages.
-  retriable: view !== 'gone',
+  // A session that is full remains so. One that has ended is created again first, which sends its failed messages.
+  retriable: view !== 'gone' && entry.problem?.reason !== 'SESSION_FULL',
 });
 
 function sendError(/** @type {OutboxEntry} */ { problem, sessionId }, /** @type {Session | null} */ session) {

@@ -117,6 +117,14 @@ test('a message behind another one, or behind a turn in progress, is queued', ()
   assert.deepEqual(statesOf({ unsent: [{ ...ENTRY, state: 'failed' }, second] }), [undefined, 'failed', 'sending']);
 });
 
+test('a message that was not sent can be sent again, unless its session is full', () => {
+  const retriable = (reason) => {
+    const entry = { ...ENTRY, state: 'failed', problem: new ApiError({ status: 409, reason }) };
+    return buildRows({ ...OPEN_STATE, unsent: [entry] }, NOW).at(-1).retriable;
+  };
+  assert.deepEqual([retriable('INTERNAL'), retriable('SESSION_FULL')], [true, false]);
+});
+
 test('an unsent message that another tab has sent is not shown twice', () => {
   const turn = { ...TURN, requestId: 'r2', state: 'streaming' };
   assert.deepEqual(statesOf({ messages: [message(1, 'user')], turn, unsent: [ENTRY] }), [
