@@ -14,8 +14,8 @@ export const BUNDLE = join(PUBLIC, 'bundle');
 
 /** Scripts of the index. The first one runs before the first paint. */
 const SCRIPTS = ['js/ui/first-paint.js', 'js/main.js'];
-/** A style sheet with a medium, as the index links it. In the bundle, it is a part of the sheet for all media. */
-const PRINT = ['css/print.css', '    <link rel="stylesheet" href="css/print.css" media="print">\n'];
+/** Style sheets of the index, with their medium if they have one. */
+const SHEETS = / *<link rel="stylesheet" href="(css\/[^"]+)"(?: media="(\w+)")?>\n/g;
 /** Folder of the bundled scripts, as deep as those whose relative paths to css/ and vendor/ they contain. */
 const SCRIPT_FOLDER = 'js/app/';
 const MINIFIED = { minify: true, target: 'es2022', legalComments: 'none' };
@@ -28,13 +28,12 @@ export async function bundlePage() {
     files.set(fileName, (await transform(code, { ...MINIFIED, format: 'esm' })).code);
   }
   const index = readFileSync(join(PUBLIC, 'index.html'), 'utf8');
-  const first = [...index.matchAll(/<link rel="stylesheet" href="(css\/[^"]+)">/g)].map(([, path]) => path);
-  const page = await Promise.all([...first.map((path) => minifySheet(path)), minifySheet(PRINT[0], 'print')]);
-  files.set('css/page.css', page.join(''));
-  for (const name of readdirSync(join(PUBLIC, 'css')).map((file) => `css/${file}`)) {
-    if (name !== PRINT[0] && !first.includes(name)) files.set(name, await minifySheet(name));
+  const sheets = [...index.matchAll(SHEETS)].map(([link, path, medium]) => ({ link, path, medium }));
+  files.set('css/page.css', (await Promise.all(sheets.map(minifySheet))).join(''));
+  for (const path of readdirSync(join(PUBLIC, 'css')).map((name) => `css/${name}`)) {
+    if (!sheets.some((sheet) => sheet.path === path)) files.set(path, await minifySheet({ path }));
   }
-  files.set('index.html', bundledIndex(index, first, scripts));
+  files.set('index.html', bundledIndex(index, sheets, scripts));
   return files;
 }
 
@@ -55,7 +54,7 @@ async function bundleScripts() {
   return output;
 }
 
-async function minifySheet(path, medium) {
+async function minifySheet({ path, medium }) {
   const text = readFileSync(join(PUBLIC, path), 'utf8');
   const sheet = medium ? `@media ${medium} {${text}}` : text;
   return (await transform(sheet, { ...MINIFIED, loader: 'css' })).code;
@@ -63,9 +62,9 @@ async function minifySheet(path, medium) {
 
 /** Returns the index with the bundled files in place of their sources, with the parts that the scripts import, and not indented. */
 function bundledIndex(index, sheets, scripts) {
-  const [firstSheet, ...others] = sheets.map((sheet) => `    <link rel="stylesheet" href="${sheet}">\n`);
-  let text = index.replace(firstSheet, '    <link rel="stylesheet" href="css/page.css">\n').replace(PRINT[1], '');
-  for (const sheet of others) text = text.replace(sheet, '');
+  const [first, ...others] = sheets.map(({ link }) => link);
+  let text = index.replace(first, '    <link rel="stylesheet" href="css/page.css">\n');
+  for (const link of others) text = text.replace(link, '');
   for (const script of SCRIPTS) text = text.replace(`src="${script}"`, `src="${SCRIPT_FOLDER}${basename(script)}"`);
   const entries = scripts.filter(({ isEntry }) => isEntry);
   const parts = new Set(entries.flatMap(({ imports }) => imports));

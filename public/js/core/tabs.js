@@ -30,11 +30,12 @@ export function createTabs(Channel, locks) {
      * `ifFree`, it returns null if another tab holds the lock.
      */
     lock: (name, { ifFree = false } = {}) =>
-      new Promise((resolve, reject) => {
+      new Promise((resolve) => {
         if (!locks) return resolve(() => {});
         const hold = (/** @type {Lock | null} */ granted) =>
           granted ? new Promise((release) => resolve(() => release(undefined))) : resolve(null);
-        locks.request(name, { ifAvailable: ifFree }, hold).catch(reject);
+        // Access to locks can be denied, like that to storage.
+        locks.request(name, { ifAvailable: ifFree }, hold).catch(() => resolve(() => {}));
       }),
   };
 }

@@ -1,7 +1,7 @@
 // The committed bundle is that of the source.
 
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { BUNDLE, bundlePage } from '../bundle.js';
@@ -15,6 +15,16 @@ test('public/bundle is the bundle of public/ (npm run bundle writes it)', async 
   const [committed, built] = [committedFiles(), await bundlePage()];
   assert.deepEqual([...committed.keys()].sort(), [...built.keys()].sort());
   for (const [path, text] of built) assert.ok(committed.get(path) === text, `${path} is out of date`);
+});
+
+test('the bundled index links only files that exist', () => {
+  const paths = [
+    ...committedFiles()
+      .get('index.html')
+      .matchAll(/(?:src|href)="((?:js|css)\/[^"]+)"/g),
+  ];
+  assert.ok(paths.length >= 3);
+  for (const [, path] of paths) assert.ok(existsSync(join(BUNDLE, path)), path);
 });
 
 test('the bundled page loads at most six files before it can be used', () => {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createTabs } from '../../../public/js/core/tabs.js';
+import { fakeLocks } from './fakes.js';
 
 test('a notification contains the id of the session that changed and nothing else', () => {
   const posted = [];
@@ -24,4 +25,17 @@ test('a notification contains the id of the session that changed and nothing els
   assert.deepEqual(posted, [{ session_id: 's1' }]);
   assert.deepEqual(received, ['s2']);
   createTabs(undefined).notify('s1');
+});
+
+test('a lock is held by one tab until it is released, and every tab has it if there are none', async () => {
+  const locks = fakeLocks();
+  const [one, other] = [createTabs(undefined, locks.tab()), createTabs(undefined, locks.tab())];
+  const release = await one.lock('a');
+  assert.equal(await other.lock('a', { ifFree: true }), null);
+  const waiting = other.lock('a');
+  release();
+  assert.equal(typeof (await waiting), 'function');
+  const denied = createTabs(undefined, { request: async () => Promise.reject(new Error('denied')) });
+  for (const tabs of [createTabs(undefined), denied])
+    assert.equal(typeof (await tabs.lock('a', { ifFree: true })), 'function');
 });
