@@ -15,12 +15,12 @@ export function startProgram({ ttl = '1h' } = {}) {
 }
 
 /** Starts the program, also if other tests use `fake-server.js`. */
-export async function startNono({ ttl = '1h', auth = 'none' } = {}) {
+export async function startNono({ ttl = '1h', auth = 'none', publicDir } = {}) {
   if (!existsSync(BINARY))
     throw new Error(`${BINARY} does not exist: build it with cargo build, or set NONO_BIN or NONO_SCRIPTED=1`);
   const listen = ['--http-listen', '127.0.0.1:0', '--grpc-listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0'];
   const child = spawn(BINARY, [...listen, '--store', 'memory:', '--session-ttl', ttl, '--auth', auth], {
-    env: { ...process.env, NO_COLOR: '1', NONO_LOG_FORMAT: 'text' },
+    env: { ...process.env, NO_COLOR: '1', NONO_LOG_FORMAT: 'text', ...(publicDir && { NONO_PUBLIC_DIR: publicDir }) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = new Promise((resolve) => child.once('exit', resolve));
