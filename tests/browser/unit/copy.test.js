@@ -28,8 +28,8 @@ function isCopy(text) {
 
 /** Returns true if a literal is not shown: it is compared, names a property, or is an argument of a function of the browser. */
 function isHidden(node, parent) {
-  if (/^(BinaryExpression|SwitchCase|ImportDeclaration|ImportExpression|ExportNamedDeclaration)$/.test(parent.type))
-    return true;
+  if (parent.type === 'BinaryExpression') return parent.operator !== '+';
+  if (/^(SwitchCase|ImportDeclaration|ImportExpression|ExportNamedDeclaration)$/.test(parent.type)) return true;
   if (parent.type === 'Property') return parent.key === node || HIDDEN_PROPERTIES.includes(parent.key.name);
   if (!/^(Call|New)Expression$/.test(parent.type)) return false;
   return HIDDEN_ARGUMENTS.test(parent.callee.name ?? parent.callee.property?.name ?? '');
@@ -63,6 +63,7 @@ test('copy is found in assignments, attributes, arguments, templates and fragmen
     ["node.textContent = 'Copied';", 'Copied'],
     ["element('button', { title: 'Show the list' });", 'Show the list'],
     ["element('p', {}, name, ' was deleted.');", ' was deleted.'],
+    ["node.title = 'Theme: ' + theme;", 'Theme: '],
     [`setText(node, isMine ? \`Actions for \${name}\` : name);`, 'Actions for {}'],
     [`const age = \`\${count} min ago\`;`, '{} min ago'],
     ["const LABELS = { more: 'Show more' };", 'Show more'],
