@@ -78,7 +78,15 @@ async fn a_full_redis_serves_reads_and_deletions(harness: &mut impl Harness) {
     }
     store.create_session("a").await;
     store.append_texts("a", &["1", "2", "3", "4", "5"]).await.unwrap();
-    store.begin_turn(&Owner::open(), &turn("t"), LEASE).await.unwrap();
+    let (owner, a, token) = (Owner::open(), id("a"), turn("t").token);
+    store.begin_turn(&owner, &turn("t"), LEASE).await.unwrap();
+    let flush = async |text: &str| {
+        let flushed = store.flush_turn(&owner, &a, &token, 4, text).await.unwrap();
+        (flushed.stored, flushed.cancelled)
+    };
+    store.flush_turn(&owner, &a, &token, 0, "text").await.unwrap();
+    // The next flush has to set the expiry of the text again.
+    store.renew_turn(&owner, &a, &token, 2 * LEASE).await.unwrap();
 
     limit_memory(harness, "1");
     every_read_works(&store).await;
@@ -93,12 +101,10 @@ async fn a_full_redis_serves_reads_and_deletions(harness: &mut impl Harness) {
     every_write_is_refused(&store).await;
     assert_eq!(content(harness), before);
     store.delete_session("0").await.unwrap();
-    let flushed = store.flush_turn(&Owner::open(), &id("a"), &turn("t").token, 0, "text").await.unwrap();
-    assert_eq!((flushed.stored, flushed.cancelled), (0, false), "the turn goes on");
-    assert!(store.cancel_turn(&Owner::open(), &id("a"), None).await.unwrap().is_some());
-    let flushed = store.flush_turn(&Owner::open(), &id("a"), &turn("t").token, 0, "text").await.unwrap();
-    assert_eq!((flushed.stored, flushed.cancelled), (0, true));
-    store.release_turn(&Owner::open(), &id("a"), &turn("t").token, TurnOutcome::Cancelled).await.unwrap();
+    assert_eq!(flush(" more").await, (4, false), "the turn goes on");
+    assert!(store.cancel_turn(&owner, &a, None).await.unwrap().is_some());
+    assert_eq!(flush(" more").await, (4, true));
+    store.release_turn(&owner, &a, &token, TurnOutcome::Cancelled).await.unwrap();
     let head = store.heads(&[(Owner::open(), id("a"))]).await.unwrap().remove(0).unwrap();
     assert_eq!(head.ended_turn.unwrap().outcome, TurnOutcome::Cancelled);
     assert_matches!(store.get_session("0").await, Err(StoreError::NotFound));

@@ -6,7 +6,7 @@ use crate::{
 };
 use session_service::{
     domain::Owner,
-    store::{Policy, Position, TurnOutcome, redis::RedisStore},
+    store::{Policy, Position, StoreError, TurnOutcome, TurnToken, redis::RedisStore},
 };
 use std::{sync::Arc, time::Duration};
 use testkit::{Proxy, RedisServer};
@@ -59,6 +59,59 @@ async fn the_text_of_a_turn_expires_and_ends_on_one_server() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_text_of_a_turn_expires_and_ends_in_a_cluster() {
     the_text_expires_with_the_lease_and_ends_with_the_turn(&mut Cluster::default()).await;
+}
+
+#[tokio::test]
+async fn a_text_that_was_evicted_is_stored_again_with_an_expiry() {
+    let server = RedisServer::start();
+    let store: Store = Arc::new(RedisStore::from_url(&server.url(), Policy::default()).unwrap());
+    let (owner, a) = (Owner::open(), id("a"));
+    store.create_session("a").await;
+    let turn = turn("a", "hello", "r", "token");
+    store.begin_turn(&owner, &turn, LEASE).await.unwrap();
+    let flush =
+        async |offset, text| store.flush_turn(&owner, &a, &turn.token, offset, text).await.unwrap().stored;
+    assert_eq!(flush(0, "Hel").await, 3);
+    server.ask(&["DEL", TEXT]);
+    assert_eq!(flush(3, "lo").await, 0, "nothing is stored before it");
+    assert_eq!(expiry(&[&server]), -2, "there is no text");
+    assert_eq!(flush(0, "Hello").await, 5);
+    let left = expiry(&[&server]);
+    assert!((20_000..=30_000).contains(&left), "it expires in {left} ms");
+}
+
+#[tokio::test]
+async fn flushes_of_many_turns_share_round_trips_and_fail_alone() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port()).await;
+    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    let store: Store = Arc::new(RedisStore::from_url(&url, Policy::default()).unwrap());
+    let owner = Owner::open();
+    let names: Vec<_> = (0..150).map(|n| format!("s{n}")).collect();
+    for name in &names {
+        store.create_session(name).await;
+        let turn = turn(name, "hello", "r", &format!("token-of-{name}"));
+        store.begin_turn(&owner, &turn, LEASE).await.unwrap();
+    }
+    // A text of another type is foreign data, and a record of another type fails its own flush only.
+    server.ask(&["LPUSH", "chat_turn:{s1}", "x"]);
+    server.ask(&["DEL", "session:{s2}"]);
+    server.ask(&["SET", "session:{s2}", "x"]);
+    let before = proxy.round_trips();
+    let flushes = names.iter().map(|name| {
+        let (store, owner, name) = (store.clone(), owner.clone(), id(name));
+        let token = TurnToken(format!("token-of-{}", name.as_str()));
+        async move { store.flush_turn(&owner, &name, &token, 0, "Hello").await }
+    });
+    let flushed = futures_util::future::join_all(flushes).await;
+    for (name, flushed) in names.iter().zip(flushed) {
+        match name.as_str() {
+            "s2" => assert_matches!(flushed, Err(StoreError::Corrupt(_))),
+            _ => assert_eq!(flushed.unwrap().stored, 5, "{name}"),
+        }
+    }
+    let took = proxy.round_trips() - before;
+    assert!(took <= 6, "{took} round trips");
 }
 
 #[tokio::test]

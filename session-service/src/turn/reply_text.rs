@@ -6,12 +6,14 @@ use crate::{
 };
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::{sync::Notify, time::sleep};
 
 /// Interval in which new text is stored and a cancellation is noticed.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(250);
+/// Flushes begin at multiples of this by the clock, so that those of several turns are sent in one round trip.
+const FLUSH_STEP: Duration = Duration::from_millis(25);
 
 /// Text of a running reply.
 #[derive(Default)]
@@ -72,7 +74,7 @@ impl ReplyText {
         let (mut stored, mut has_failed) = (0, false);
         loop {
             tokio::select! {
-                () = sleep(FLUSH_INTERVAL) => {}
+                () = sleep(until_flush(since_epoch())) => {}
                 () = self.began.notified() => {}
                 () = wake.notified() => {}
             }
@@ -85,6 +87,32 @@ impl ReplyText {
                 Err(error @ (StoreError::TurnLost | StoreError::NotFound)) => return FlushEnd::Lost(error),
                 Err(error) => tracing::debug!(%error, "text of a reply not stored"),
             }
+        }
+    }
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Returns the time from now to the next flush, at most [`FLUSH_INTERVAL`].
+fn until_flush(now: Duration) -> Duration {
+    let step = FLUSH_STEP.as_nanos();
+    let late = u64::try_from(now.as_nanos() % step).unwrap_or_default();
+    FLUSH_INTERVAL - Duration::from_nanos(late)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flushes_begin_at_common_times_and_at_most_an_interval_apart() {
+        for micros in [0, 1, 24_999, 25_000, 1_700_000_000_013_700] {
+            let now = Duration::from_micros(micros);
+            let pause = until_flush(now);
+            assert!(pause <= FLUSH_INTERVAL && pause > FLUSH_INTERVAL - FLUSH_STEP, "{micros}: {pause:?}");
+            assert_eq!((now + pause).as_nanos() % FLUSH_STEP.as_nanos(), 0, "{micros}");
         }
     }
 }

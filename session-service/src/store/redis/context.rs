@@ -1,7 +1,7 @@
 //! The adapter's state, and what every operation starts with.
 
 use super::{
-    client::{Idempotency, RedisClient, RedisSettings, RedisUrl, Script, ScriptCall},
+    client::{Idempotency, RedisClient, RedisSettings, RedisUrl, Script, ScriptBatch, ScriptCall},
     corrupt::CorruptLog,
     keys, scripts,
 };
@@ -10,7 +10,7 @@ use crate::{
     store::{Policy, StoreError},
 };
 use futures_util::FutureExt;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
 /// Timeout of a call of the store, with all its retries.
@@ -23,7 +23,9 @@ const PLAIN_MESSAGES_MAX: usize = 6400;
 /// Sessions in Redis.
 pub struct RedisStore {
     pub(super) policy: Policy,
-    pub(super) client: RedisClient,
+    pub(super) client: Arc<RedisClient>,
+    /// Flushes of running turns.
+    pub(super) flushes: ScriptBatch,
     /// Client for pages, which may be large: other calls must not queue behind them.
     pub(super) bulk: RedisClient,
     /// One permit per message of a page that is read without the script.
@@ -34,11 +36,12 @@ pub struct RedisStore {
 impl RedisStore {
     /// Creates a store and starts connecting in the background. The error is one sentence about the settings.
     pub fn new(settings: &RedisSettings, policy: Policy) -> Result<Self, String> {
-        let client = RedisClient::new(settings, scripts::ALL)?;
+        let client = Arc::new(RedisClient::new(settings, scripts::ALL)?);
+        let flushes = ScriptBatch::new(client.clone());
         let bulk =
             RedisClient::new(&RedisSettings { min_replicas_ack: 0, ..settings.clone() }, scripts::ALL)?;
         let plain_messages = Semaphore::new(PLAIN_MESSAGES_MAX);
-        Ok(Self { policy, client, bulk, plain_messages, corrupt: CorruptLog::default() })
+        Ok(Self { policy, client, flushes, bulk, plain_messages, corrupt: CorruptLog::default() })
     }
 
     /// Creates a store with default settings for everything but the URL.

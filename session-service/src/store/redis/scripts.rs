@@ -25,7 +25,7 @@ scripts! {
     APPEND = "prelude.lua", "listings.lua", "session.lua", "requests.lua", "append.lua";
     BEGIN_TURN = "prelude.lua", "listings.lua", "session.lua", "requests.lua", "begin_turn.lua";
     RENEW_TURN = "prelude.lua", "renew_turn.lua";
-    FLUSH_TURN = "prelude.lua", "flush_turn.lua";
+    FLUSH_TURN = "flush_turn.lua";
     CANCEL_TURN = "prelude.lua", "cancel_turn.lua";
     FINISH_TURN = "prelude.lua", "listings.lua", "session.lua", "requests.lua", "turn_end.lua", "finish_turn.lua";
     RELEASE_TURN = "prelude.lua", "turn_end.lua", "release_turn.lua";

@@ -78,20 +78,15 @@ impl RedisStore {
         offset: u32,
         text: &str,
     ) -> Result<Flushed, StoreError> {
-        let mut call = if self.client.is_cluster() {
-            let mut keys = Vec::from(keys::session(owner, user_id));
-            if offset > 0 || !text.is_empty() {
-                keys.push(keys::turn_text(owner, user_id));
-            }
-            let mut call = self.prepare(&scripts::FLUSH_TURN, &keys);
-            call.arg(user_id.as_str());
-            call
-        } else {
-            self.prepare_change(&scripts::FLUSH_TURN, owner, user_id)
-        };
+        let [record, _] = keys::session(owner, user_id);
+        let mut keys = vec![record];
+        if !self.client.is_cluster() || offset > 0 || !text.is_empty() {
+            keys.push(keys::turn_text(owner, user_id));
+        }
+        let mut call = ScriptCall::new(&scripts::FLUSH_TURN, &keys);
         call.arg(&token.0).arg(offset).arg(text);
         // Watchers may miss a preview, so no replica has to acknowledge it.
-        let mut reply = Reply::new(self.client.eval_read(&call, Idempotency::Idempotent).await?)?;
+        let mut reply = Reply::new(self.flushes.eval_read(call).await?)?;
         reply.status()?;
         let stored = reply.next()?;
         let cancelled = reply.next::<u8>()? == 1;

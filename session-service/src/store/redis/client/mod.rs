@@ -1,5 +1,6 @@
 //! Client for all topologies: retries, redirects and the wait for replicas. Knows no session.
 
+mod batch;
 mod classify;
 mod cluster;
 mod cluster_failure;
@@ -30,6 +31,7 @@ use tokio::time::sleep;
 use topology::Topology;
 use value::{first, into_result};
 
+pub(super) use batch::ScriptBatch;
 pub(super) use script::{Script, ScriptCall, Scripts, Source};
 pub use tls::{RedisTls, SentinelCredentials};
 pub use url::{RedisSettings, RedisUrl};
