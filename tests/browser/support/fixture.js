@@ -37,6 +37,8 @@ export const test = base.extend({
   context: async ({ context, consoleErrors }, use) => {
     await collectErrors(context, consoleErrors);
     await use(context);
+    // A handler may still wait for a response, which is of no use when the test has ended.
+    for (const routed of [context, ...context.pages()]) await routed.unrouteAll({ behavior: 'ignoreErrors' });
   },
 
   /** A browser with a profile on disk, which a test can kill and start again. */
