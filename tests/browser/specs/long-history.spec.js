@@ -45,7 +45,7 @@ test('a thousand messages are loaded page by page, preserve the scroll position 
   name,
   request,
 }) => {
-  test.setTimeout(120_000);
+  test.setTimeout(240_000);
   await createStored(request, name, TALK);
   await page.goto(pathOf(name));
   await expect(chat.rows.last()).toBeInViewport();

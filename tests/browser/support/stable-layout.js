@@ -2,6 +2,9 @@
 
 import { expect } from '@playwright/test';
 
+/** Ends a test whose layout never becomes stable. With a thousand messages, one comparison takes seconds on a busy machine. */
+const STABLE_TIMEOUT_MS = 30_000;
+
 /** Init script that keeps real animation frames available, because a test may replace and stop the clock. */
 export function keepFrames() {
   const request = window.requestAnimationFrame.bind(window);
@@ -13,7 +16,8 @@ export function keepFrames() {
  * has changed for two frames. Fails with the first element that still changes.
  */
 export async function waitForStableLayout(page) {
-  await expect.poll(() => page.evaluate(firstChange), { message: 'the layout is stable' }).toBeNull();
+  const limits = { message: 'the layout is stable', timeout: STABLE_TIMEOUT_MS };
+  await expect.poll(() => page.evaluate(firstChange), limits).toBeNull();
 }
 
 /** Waits for a stable layout and measures once, for values that must not occur even briefly. */
