@@ -1,7 +1,7 @@
 //! The cost of relaying a reply, compared with calling the model directly: delay and throughput of the pieces.
 //!
-//! `cargo build --release && cargo bench --bench relay`. The model and the clients are in this process. The programs are
-//! release builds in separate processes. Direct and relayed rounds are interleaved; the table has their medians.
+//! `cargo build --profile dist && cargo bench --profile dist --bench relay`. The model and the clients are in this process. The
+//! programs are builds of the same profile in separate processes. Direct and relayed rounds are interleaved; the table has their medians.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use serde_json::json;

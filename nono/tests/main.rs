@@ -15,6 +15,7 @@ mod example;
 mod grpc;
 mod grpc_errors;
 mod import_cycles;
+mod instructions;
 mod live;
 mod memory;
 mod network;

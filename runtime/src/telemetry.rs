@@ -18,6 +18,7 @@ use std::{
     env, fmt,
     io::{self, BufWriter, IsTerminal, Write},
     sync::OnceLock,
+    thread,
     time::Duration,
 };
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
@@ -37,6 +38,9 @@ const FLUSH_MAX: Duration = Duration::from_secs(3);
 /// calls.
 const LINES_WAITING_MAX: usize = 10_000;
 
+/// Pause of the writer thread after each batch. A thread that waits for every line costs the callers a wake-up per line.
+const BATCH_PAUSE: Duration = Duration::from_millis(10);
+
 /// Writes log lines in batches. Write errors are ignored: after one, the writer thread would not notice its shutdown.
 struct BatchedWriter<W: Write>(BufWriter<W>);
 
@@ -47,6 +51,8 @@ impl<W: Write> Write for BatchedWriter<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         let _ = self.0.flush();
+        #[expect(clippy::disallowed_methods, reason = "it is a thread of its own")]
+        thread::sleep(BATCH_PAUSE);
         Ok(())
     }
 }

@@ -45,14 +45,14 @@ if (selected.length === 0) report.write();
 if (report.missed.length > 0) fail(`missed: ${report.missed.join('; ')}`);
 process.exit(0);
 
-/** Builds the programs and the baseline with the profile of the images, and the benchmarks in Rust with that of releases. */
+/** Builds the programs, the baseline and the benchmarks in Rust with the profile of the images. */
 function build() {
   const cargo = (...args) => execFileSync('cargo', args, { cwd: ROOT, stdio: 'inherit' });
   cargo('build', '--locked', '--profile', 'dist', '-p', 'nono', '-p', 'session-service', '-p', 'gateway');
   cargo('build', '--locked', '--profile', 'dist', '-p', 'nono', '--example', 'baseline');
   const inRust = ['store', 'relay', 'overload', 'watch'];
   if (selected.length > 0 && !selected.some((name) => inRust.includes(name))) return;
-  cargo('bench', '--locked', '--no-run', '-p', 'nono', '-p', 'session-service', '--benches');
+  cargo('bench', '--locked', '--profile', 'dist', '--no-run', '-p', 'nono', '-p', 'session-service', '--benches');
 }
 
 function fail(message) {

@@ -43,8 +43,12 @@ export function median(figures) {
   return sorted[Math.floor(sorted.length / 2)];
 }
 
-/** Returns the median of the ratios of the rounds, with their minimum and maximum. */
+/** Returns the median of figures, with their minimum and maximum. */
+export function spread(figures) {
+  return { value: median(figures), min: Math.min(...figures), max: Math.max(...figures) };
+}
+
+/** Returns the ratios of the rounds, as `spread` does. */
 export function ratio(variant, baseline) {
-  const ratios = variant.rates.map((rate, round) => rate / baseline.rates[round]);
-  return { value: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) };
+  return spread(variant.rates.map((rate, round) => rate / baseline.rates[round]));
 }

@@ -59,7 +59,7 @@ export async function overload(report) {
 /** Runs a benchmark and returns the tables that it prints. */
 function bench(crate, name, report, variables = {}) {
   const env = { ...process.env, NONO_BENCH_PROGRAMS: PROGRAMS, ...variables };
-  const args = ['bench', '--locked', '--quiet', '--package', crate, '--bench', name];
+  const args = ['bench', '--locked', '--quiet', '--profile', 'dist', '--package', crate, '--bench', name];
   const child = spawn('cargo', args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.setEncoding('utf8');

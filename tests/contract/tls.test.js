@@ -21,7 +21,9 @@ let address;
 
 /** Returns the commands of a document that contain a text, each in one line. */
 function commands(document, text) {
-  const lines = readFileSync(path(`../../docs/${document}`), 'utf8').replaceAll('\\\n', ' ').split('\n');
+  const lines = readFileSync(path(`../../docs/${document}`), 'utf8')
+    .replaceAll('\\\n', ' ')
+    .split('\n');
   const found = lines.filter((line) => line.startsWith('$ ') && line.includes(text)).map((line) => line.slice(2));
   assert.ok(found.length > 0, `${document} has no command with ${text}`);
   return found;

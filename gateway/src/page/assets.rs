@@ -9,7 +9,7 @@
 use super::folder::{self, OpenFile};
 use axum::body::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use rust_embed::RustEmbed;
+use rust_embed::{EmbeddedFile, RustEmbed};
 use sha2::{Digest, Sha256};
 use std::{
     borrow::Cow,
@@ -111,33 +111,45 @@ pub(super) enum Found {
 
 impl Bundle {
     fn new() -> Self {
-        let mut files = served_files();
-        let index = files.get(INDEX_HTML).and_then(|bytes| std::str::from_utf8(bytes).ok());
-        let index = index.expect("the page has an index").to_owned();
+        let sources = served_files();
         let mut all = Sha256::new();
-        for (name, bytes) in &files {
+        for (name, file) in &sources {
             all.update(name);
-            all.update(Sha256::digest(bytes));
+            all.update(file.metadata.sha256_hash());
         }
         let version = short(&all.finalize());
-        files.insert(INDEX_HTML.to_owned(), with_version(&index, &version).into());
-        let asset = |(name, bytes): (String, Bytes)| {
-            let asset = Asset::new(&name, bytes);
+        let asset = |(name, file): (String, EmbeddedFile)| {
+            let asset = if name == INDEX_HTML {
+                let index = std::str::from_utf8(&file.data).expect("the index is text");
+                let index = with_version(index, &version);
+                let digest = Sha256::digest(&index);
+                Asset::new(&name, index.into(), &digest)
+            } else {
+                Asset::new(&name, bytes(file.data), &file.metadata.sha256_hash())
+            };
             (name, Arc::new(asset))
         };
-        Self { files: files.into_iter().map(asset).collect(), version }
+        Self { files: sources.into_iter().map(asset).collect(), version }
     }
 }
 
-/// Returns the embedded files as they are served, apart from the links in the index.
-fn served_files() -> BTreeMap<String, Bytes> {
+/// Returns the embedded files that are served.
+fn served_files() -> BTreeMap<String, EmbeddedFile> {
     let names: Vec<_> = Embedded::iter().filter(|name| !name.ends_with(TYPES)).collect();
     let (bundled, sources): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| name.starts_with(BUNDLE));
     let read = |name: Cow<'static, str>| {
-        let data = Embedded::get(&name).expect("it was just named").data;
-        (name.trim_start_matches(BUNDLE).to_owned(), Bytes::from(data.into_owned()))
+        let file = Embedded::get(&name).expect("it was just named");
+        (name.trim_start_matches(BUNDLE).to_owned(), file)
     };
     sources.into_iter().chain(bundled).map(read).collect()
+}
+
+/// Returns the content of a file without a copy: at the start of a program, its files are not even read.
+fn bytes(data: Cow<'static, [u8]>) -> Bytes {
+    match data {
+        Cow::Borrowed(data) => Bytes::from_static(data),
+        Cow::Owned(data) => data.into(),
+    }
 }
 
 /// Inserts the version into the links of the index.
@@ -148,12 +160,11 @@ fn with_version(index: &str, version: &str) -> String {
 }
 
 impl Asset {
-    fn new(name: &str, plain: Bytes) -> Self {
-        let etag = short(&Sha256::digest(&plain));
+    fn new(name: &str, plain: Bytes, digest: &[u8]) -> Self {
         let (of_brotli, of_gzip) = (plain.clone(), plain.clone());
         Self {
             content_type: with_charset(mime_guess::from_path(name).first_or_octet_stream().as_ref()),
-            etag,
+            etag: short(digest),
             plain,
             brotli: LazyLock::new(Box::new(move || brotli(&of_brotli))),
             gzip: LazyLock::new(Box::new(move || gzip(&of_gzip))),

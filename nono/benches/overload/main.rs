@@ -1,8 +1,8 @@
 //! Overload: throughput and latency of a service, alone and behind a gateway, at up to four times their peak, and with up to
 //! 2000 readers of large pages.
 //!
-//! `cargo build --release && cargo bench --bench overload`, on Linux. Calls start at times that are fixed in advance, however
-//! long others take. The load generator runs on the last core, and Redis and the programs on all others. A row counts as a
+//! `cargo build --profile dist && cargo bench --profile dist --bench overload`, on Linux. Calls start at times that are fixed
+//! in advance, however long others take. The load generator runs on the last core, and Redis and the programs on all others. A row counts as a
 //! measurement only if the generator was not the bottleneck, which its last column says.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints its results")]
 

@@ -1,8 +1,9 @@
 //! Watchers: the delay of an event, the cost of many watchers and of running turns, and the memory of a watcher.
 //!
-//! `cargo build --release && cargo bench --bench watch`, on Linux. Two services run over one Redis. Sessions are changed through
-//! the first one; its own watchers are woken, and those of the second one find out by reading. With the path of an earlier
-//! build of the service in NONO_BENCH_BASELINE, the cost of an append and of a turn is compared with it. NONO_BENCH_WATCHERS selects one number of watchers.
+//! `cargo build --profile dist && cargo bench --profile dist --bench watch`, on Linux. Two services run over one Redis.
+//! Sessions are changed through the first one; its own watchers are woken, and those of the second one find out by reading.
+//! With the path of an earlier build of the service in NONO_BENCH_BASELINE, the cost of an append and of a turn is compared
+//! with it. NONO_BENCH_WATCHERS selects one number of watchers.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints its results")]
 
 mod service;

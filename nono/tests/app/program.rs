@@ -17,7 +17,7 @@ use tokio::{
 };
 
 /// Timeout for the start and the end of a program.
-const TIMEOUT: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running program, which is killed when it is dropped.
 pub struct Program {
@@ -44,6 +44,17 @@ impl Program {
     pub fn start_in(network: &Path, name: &str, arguments: &[&str]) -> Self {
         let mut command = configured(Command::new("nsenter"), &[]);
         command.arg(format!("--net={}", network.display())).arg(path(name)).args(arguments);
+        Self::spawn(command)
+    }
+
+    /// Starts a program of the workspace under Callgrind, which writes its dumps to `output` with their numbers.
+    pub fn start_counted(output: &Path, name: &str, arguments: &[&str]) -> Self {
+        let mut command = configured(Command::new("valgrind"), &[("TOKIO_WORKER_THREADS", "1")]);
+        command
+            .args(["--tool=callgrind", "--dump-line=no", "--quiet"])
+            .arg(format!("--callgrind-out-file={}", output.display()))
+            .arg(path(name))
+            .args(arguments);
         Self::spawn(command)
     }
 

@@ -1,7 +1,7 @@
 //! Cost of calls over a real Redis on this machine, its growth with the amount of data, and the memory of the data.
 //!
-//! `cargo bench --bench store`. Client, service and Redis share the machine, so only the ratios are meaningful. The rounds of
-//! compared variants alternate, and the table has their medians.
+//! `cargo bench --profile dist --bench store`. Client, service and Redis share the machine, so only the ratios are meaningful.
+//! The rounds of compared variants alternate, and the table has their medians.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark is for the person who runs it")]
 
 mod calls;

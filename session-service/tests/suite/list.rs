@@ -2,7 +2,10 @@
 
 use super::{harness::*, turns::turn};
 use session_service::{
-    domain::Owner,
+    domain::{
+        Metadata, NewSession, Owner,
+        limits::{LIST_PAGE_MIN_ITEMS, METADATA_MAX_BYTES, PREVIEW_MAX_CHARS},
+    },
     store::{ListPage, SessionPage, StoreError},
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -219,4 +222,23 @@ pub async fn sessions_have_a_preview_of_their_newest_message(harness: &mut impl 
     }
     store.delete_session("a").await.unwrap();
     assert_eq!(store.create_session("a").await.preview.as_str(), "");
+}
+
+pub async fn sessions_of_maximum_size_are_all_listed(harness: &mut impl Harness) {
+    let store = harness.store_with_defaults();
+    let metadata = format!(r#"{{"a":"{}"}}"#, "x".repeat(METADATA_MAX_BYTES - r#"{"a":""}"#.len()));
+    let preview = "🦀".repeat(PREVIEW_MAX_CHARS);
+    let count = LIST_PAGE_MIN_ITEMS + 3;
+    for number in 0..count {
+        let name = format!("{number:02}");
+        let metadata = Metadata::try_from(metadata.clone()).unwrap();
+        store.try_create_session(NewSession { metadata, ..new(&name) }).await.unwrap();
+        store.append_texts(&name, &[&preview]).await.unwrap();
+    }
+    let first = store.list_first_page(1000).await;
+    assert_eq!((first.sessions.len(), first.total_count as usize), (LIST_PAGE_MIN_ITEMS, count));
+    assert_eq!(first.sessions[0].preview.as_str(), preview);
+    let second = store.list_next_page(1000, &first).await;
+    let listed: BTreeSet<_> = [&first, &second].iter().flat_map(|page| user_ids(&page.sessions)).collect();
+    assert_eq!((listed.len(), second.sessions.len(), second.next), (count, 3, None));
 }

@@ -77,7 +77,8 @@ store_suite! {
         moves_of_earlier_listings_do_not_shorten_pages
         a_listing_of_a_lost_store_is_rejected
         total_count_counts_live_sessions_only
-        sessions_have_a_preview_of_their_newest_message;
+        sessions_have_a_preview_of_their_newest_message
+        sessions_of_maximum_size_are_all_listed;
     owners:
         owners_do_not_see_each_others_sessions
         every_owner_has_its_own_limit
