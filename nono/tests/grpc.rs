@@ -238,6 +238,7 @@ fn every_reason_is_documented_in_the_contract() {
         nono_proto::reason::INTERNAL,
         nono_proto::reason::UNIMPLEMENTED,
         nono_proto::reason::TURN_CANCELLED,
+        nono_proto::reason::SERVICE_UNAVAILABLE,
     ];
     let documented: Vec<_> = (1..).map_while(|number| ErrorReason::try_from(number).ok()).collect();
     let documented: Vec<_> =

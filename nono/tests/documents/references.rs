@@ -13,10 +13,11 @@ const EXTENSIONS: [&str; 12] =
 const NO_PATHS: [&str; 6] =
     ["application/", "text/", "nono/gateway", "nono/session-service", "nono.", "grpc."];
 /// Files and folders that programs create.
-const CREATED: [&str; 7] = [
+const CREATED: [&str; 8] = [
     "long.json",
     "results/",
     "screenshots/",
+    "speed.json",
     "target/python",
     "tests/browser/node_modules",
     "tests/contract/node_modules",

@@ -10,7 +10,7 @@ const COMMANDS: [(&str, &[&str]); 4] =
 /// Variables of the build.
 const BUILD_VARIABLES: [&str; 1] = ["NONO_GIT_SHA"];
 /// Flags of other programs that the documents show: cargo, docker, kubectl, curl, node, redis-cli, buf, and of the example client.
-const OTHER_FLAGS: [&str; 28] = [
+const OTHER_FLAGS: [&str; 29] = [
     "--bench",
     "--build",
     "--build-arg",
@@ -30,6 +30,7 @@ const OTHER_FLAGS: [&str; 28] = [
     "--max-time",
     "--owner",
     "--pattern",
+    "--profile",
     "--protocol",
     "--reflect-header",
     "--release",
