@@ -26,42 +26,29 @@ local function stored_bytes()
   return 0
 end
 
--- Puts the addition at its offset into the text before it, after a write was lost or repeated. A gap is not filled.
-local function overwrite(before)
-  local text = before
-  if #before >= offset then
-    text = string.sub(before, 1, offset) .. addition .. string.sub(before, offset + #addition + 1)
-  end
-  if text == '' then
+-- Puts the addition at its offset into the text of this turn, also after a write was lost or repeated. A gap is not filled.
+-- Returns the number of stored bytes, true if the text changed, and true if it has to be given an expiry. A full Redis stores
+-- nothing, and the turn goes on.
+local function put()
+  local before = stored_bytes()
+  if before > 0 and not expiry then
+    -- What is left of an earlier turn is removed.
     redis.call('DEL', TEXT)
-  else
-    redis.call('SET', TEXT, text)
+    before = 0
   end
-  return #text
-end
-
--- Adds to the text of this turn. Returns the number of stored bytes, true if it changed, and true if the text has to be given
--- an expiry. A full Redis stores nothing, and the turn goes on.
-local function append()
-  if not expiry then
-    -- What is left of an earlier turn is replaced.
-    local reply = offset == 0 and redis.pcall('SET', TEXT, addition)
-    local is_stored = reply and reply.ok
-    return is_stored and #addition or 0, is_stored, true
+  if before < offset then
+    return before, false, false
   end
-  local stored = redis.pcall('APPEND', TEXT, addition)
+  local stored = redis.pcall('SETRANGE', TEXT, offset, addition)
   if type(stored) ~= 'number' then
-    return stored_bytes(), false, false
+    return before, false, false
   end
-  if stored == offset + #addition then
-    return stored, true, offset == 0
-  end
-  return overwrite(string.sub(redis.call('GET', TEXT), 1, stored - #addition)), true, true
+  return stored, true, before == 0
 end
 
 local stored, is_changed, is_new = 0, false, false
 if addition ~= '' then
-  stored, is_changed, is_new = append()
+  stored, is_changed, is_new = put()
 elseif expiry and TEXT then
   stored = stored_bytes()
 end
