@@ -31,6 +31,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, body::Body};
 
+/// Time without a response to a call after which the health of its endpoint is checked.
+const CHECK_AFTER: Duration = Duration::from_millis(500);
 /// Time without a response after which a call counts as a failure of its endpoint.
 const STALL_TIMEOUT: Duration = Duration::from_secs(1);
 /// Number of consecutive failures that eject an endpoint.
@@ -68,7 +70,7 @@ pub(super) struct Endpoint {
     /// Number of calls that must still succeed before the endpoint is trusted again.
     probation: AtomicU32,
     eject: Notify,
-    /// Notified when a call gets no response in time.
+    /// Notified when a call has no response yet after `CHECK_AFTER`.
     stalled: Notify,
     retry_now: Notify,
     /// Notified after every change of the health and every failed attempt to connect.
@@ -163,15 +165,7 @@ impl Endpoint {
                 return Err(TransportError::unsent(error));
             }
         };
-        let mut sending = std::pin::pin!(connection.send(request));
-        let result = match timeout(wait + STALL_TIMEOUT, sending.as_mut()).await {
-            Ok(result) => result,
-            Err(_) => {
-                self.failed();
-                self.stalled.notify_one();
-                sending.await
-            }
-        };
+        let result = self.watched(connection.send(request), wait).await;
         match &result {
             Ok(response) if is_unavailable(response) => self.failed(),
             Ok(_) => {
@@ -190,6 +184,20 @@ impl Endpoint {
                 frame
             }))
         }))
+    }
+
+    /// Waits for the response to a call, and notes when it is late. It may take `wait` before it counts as late.
+    async fn watched<T>(&self, call: impl Future<Output = T>, wait: Duration) -> T {
+        let mut call = std::pin::pin!(call);
+        if let Ok(response) = timeout(wait + CHECK_AFTER, call.as_mut()).await {
+            return response;
+        }
+        self.stalled.notify_one();
+        if let Ok(response) = timeout(STALL_TIMEOUT - CHECK_AFTER, call.as_mut()).await {
+            return response;
+        }
+        self.failed();
+        call.await
     }
 
     fn succeeded(&self) {
@@ -362,6 +370,21 @@ mod tests {
         let target = Target { address: name.into(), tls: None };
         let metrics = BackendMetrics::register(&mut Registry::default());
         Endpoint::start(target, Arc::new(watch::Sender::new(())), metrics, CancellationToken::new())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_response_starts_a_check_before_it_counts_as_a_failure() {
+        let endpoint = endpoint("127.0.0.1:1");
+        let wait = Duration::from_secs(2);
+        let signs = async |waited: Duration| {
+            assert!(timeout(waited, endpoint.watched(std::future::pending::<()>(), wait)).await.is_err());
+            let is_checked = timeout(Duration::ZERO, endpoint.stalled.notified()).await.is_ok();
+            (is_checked, endpoint.failures.load(Ordering::Relaxed))
+        };
+        let moment = Duration::from_millis(5);
+        assert_eq!(signs(wait + CHECK_AFTER - moment).await, (false, 0));
+        assert_eq!(signs(wait + CHECK_AFTER + moment).await, (true, 0));
+        assert_eq!(signs(wait + STALL_TIMEOUT + moment).await, (true, 1));
     }
 
     #[tokio::test]
