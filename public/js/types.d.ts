@@ -409,6 +409,16 @@ interface Deps {
 
 type WaitListener = (wait: Wait | null) => void;
 
+/** The time between two attempts of a call. It can be ended, or made to end at a time. */
+type Pause = {
+  wait: Wait;
+  startedMs: number;
+  isStalled: boolean;
+  onOwnWait?: WaitListener;
+  end: () => void;
+  endAt: (untilMs: number) => void;
+};
+
 interface RetrierDeps {
   timers: Timers;
   random?: () => number;

@@ -5,7 +5,7 @@
 /** Attempts per call before the heartbeat. Attempts made while offline do not count. */
 export const MAX_ATTEMPTS = 6;
 export const HEARTBEAT_MS = 60_000;
-/** Age from which a pause of the heartbeat ends early when another call succeeds: a call can fail while others succeed. */
+/** Duration of a pause of the heartbeat during which another call succeeds: a call can fail while others succeed. */
 const MIN_PAUSE_MS = 5_000;
 const FIRST_BACKOFF_MS = 1_000;
 const MAX_BACKOFF_MS = 30_000;
@@ -41,7 +41,7 @@ const isTurnInProgress = (/** @type {ApiError} */ error) => error.reason === 'TU
 
 /** @param {RetrierDeps} deps @returns {Retrier} */
 export function createRetrier({ timers, random = Math.random, isOnline = () => true, onWaitChange }) {
-  /** @type {Set<{wait: Wait, startedMs: number, isStalled: boolean, onOwnWait?: WaitListener, end: () => void}>} */
+  /** @type {Set<Pause>} */
   const pauses = new Set();
 
   /** Returns the wait as it is shown. While the browser is offline, the time of the next attempt is unknown. */
@@ -66,10 +66,25 @@ export function createRetrier({ timers, random = Math.random, isOnline = () => t
   function pause({ kind, reason }, ms, isStalled, signal, onOwnWait) {
     return new Promise((resolve, reject) => {
       const startedMs = timers.now();
-      const wait = { kind, reason, until: startedMs + ms };
-      const pause = { wait, startedMs, isStalled, onOwnWait, end: () => finish(resolve) };
+      /** @type {unknown} */
+      let timer = null;
+      /** @type {Pause} */
+      const pause = {
+        wait: { kind, reason, until: Infinity },
+        startedMs,
+        isStalled,
+        onOwnWait,
+        end: () => finish(resolve),
+        endAt,
+      };
       const abort = () => finish(() => reject(signal?.reason));
-      const timer = Number.isFinite(ms) ? timers.set(pause.end, ms) : null;
+      function endAt(/** @type {number} */ until) {
+        timers.clear(timer);
+        timer = Number.isFinite(until) ? timers.set(pause.end, until - timers.now()) : null;
+        pause.wait = { kind, reason, until };
+        if (onOwnWait) onOwnWait(visible(pause.wait));
+        else publish();
+      }
       function finish(/** @type {() => void} */ settle) {
         timers.clear(timer);
         signal?.removeEventListener('abort', abort);
@@ -80,14 +95,18 @@ export function createRetrier({ timers, random = Math.random, isOnline = () => t
       }
       signal?.addEventListener('abort', abort);
       pauses.add(pause);
-      if (onOwnWait) onOwnWait(visible(wait));
-      else publish();
+      endAt(startedMs + ms);
     });
   }
 
-  /** Ends the pauses of the heartbeat that have lasted for `ageMs`. */
-  function wake(ageMs = 0) {
-    for (const { isStalled, startedMs, end } of [...pauses]) if (isStalled && timers.now() - startedMs >= ageMs) end();
+  /** Ends the pauses of the heartbeat, each after it has lasted for `minMs`. */
+  function wake(minMs = 0) {
+    for (const { wait, isStalled, startedMs, end, endAt } of [...pauses]) {
+      const until = startedMs + minMs;
+      if (!isStalled || until >= wait.until) continue;
+      if (until <= timers.now()) end();
+      else endAt(until);
+    }
   }
 
   return {
