@@ -7,13 +7,20 @@ const LINES = Array.from({ length: 80 }, (_, index) => `line${index + 1}`).join(
 
 const jump = (page) => page.getByRole('button', { name: /jump to the end/i });
 const fromEnd = (chat) => chat.log.evaluate((log) => log.scrollHeight - log.scrollTop - log.clientHeight);
-/** Opens a session with some messages and starts a long reply, which stops in the middle. */
-async function startLongReply({ page, chat, name, program, request }) {
-  const { opened, open } = gate();
+
+/** Opens a session with 30 messages. The model has these replies for it. */
+async function openFilled({ page, chat, name, program, request }, ...replies) {
   await createFilled(request, name, 30);
-  program.plan(name, { text: LINES, wordMs: 1, after: 40, gate: opened });
+  program.plan(name, ...replies);
   await page.goto(pathOf(name));
   await expect(chat.rows).toHaveCount(30);
+}
+
+/** Opens a session with some messages and starts a long reply, which stops in the middle. */
+async function startLongReply(fixtures) {
+  const { chat } = fixtures;
+  const { opened, open } = gate();
+  await openFilled(fixtures, { text: LINES, wordMs: 1, after: 40, gate: opened });
   await chat.send('Tell me everything');
   await expect(chat.reply('line40')).toBeAttached();
   return open;
@@ -48,10 +55,7 @@ test('a short reply leaves its question at the top, and the next question takes 
   program,
   request,
 }) => {
-  await createFilled(request, name, 30);
-  program.plan(name, { text: 'Short.' }, { text: 'Shorter.' });
-  await page.goto(pathOf(name));
-  await expect(chat.rows).toHaveCount(30);
+  await openFilled({ page, chat, name, program, request }, { text: 'Short.' }, { text: 'Shorter.' });
   for (const text of ['first question', 'second question']) {
     await chat.say(text);
     await waitForStableLayout(page);
@@ -86,10 +90,7 @@ test('a question whose message comes by the event stream before its request is a
   program,
   request,
 }) => {
-  await createFilled(request, name, 30);
-  program.plan(name, { text: 'Short.' });
-  await page.goto(pathOf(name));
-  await expect(chat.rows).toHaveCount(30);
+  await openFilled({ page, chat, name, program, request }, { text: 'Short.' });
   await expect.poll(() => program.events(name).count()).toBe(1);
   const respond = await askWithoutResponse({ page, chat }, 'early question');
   await chat.userMessage('early question').evaluate((row) => (row.isSameRow = true));
@@ -110,10 +111,7 @@ test('a question keeps its row, at the top, when messages of others are loaded t
   program,
   request,
 }) => {
-  await createFilled(request, name, 30);
-  program.plan(name, { text: 'Short.' });
-  await page.goto(pathOf(name));
-  await expect(chat.rows).toHaveCount(30);
+  await openFilled({ page, chat, name, program, request }, { text: 'Short.' });
   await expect.poll(() => program.events(name).count()).toBe(1);
   program.events(name).silence();
   // The page learns of this message when the question is accepted.

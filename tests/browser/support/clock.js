@@ -1,5 +1,7 @@
 // Control of the page's clock, so that no expectation depends on the speed of the machine.
 
+import { expect } from '@playwright/test';
+
 /** Time of the page between reading its clock and stopping it. Doubled after each failure. */
 const FIRST_LEAD_MS = 250;
 const MAX_LEAD_MS = 10_000;
@@ -31,11 +33,28 @@ export async function withSlowClock(page, task) {
   return result;
 }
 
+/** Requests to the API without a response yet, by context. Event streams are open for as long as a session. */
+const inFlight = new WeakMap();
+
+/** Follows the requests of a context, for `holdEvents`. */
+export function followRequests(context) {
+  const requests = new Set();
+  inFlight.set(context, requests);
+  context.on('request', (request) => {
+    if (/\/api\/(?!.*\/events)/.test(request.url())) requests.add(request);
+  });
+  for (const end of ['requestfinished', 'requestfailed']) context.on(end, (request) => requests.delete(request));
+}
+
 /**
- * Leaves new event streams of the page, and lists of sessions, without a response. A clock that is set forward ends the open stream,
- * and the server's time in the next response would correct it.
+ * Leaves new event streams of the page, and lists of sessions, without a response, and waits for the responses to earlier requests.
+ * A clock that is set forward ends the open stream, and the server's time in the next response would correct it.
  */
 export async function holdEvents(page) {
-  await page.route('**/events*', () => {});
-  await page.route('**/sessions?*', () => {});
+  const held = new Set();
+  const hold = (route) => void held.add(route.request());
+  await page.route('**/events*', hold);
+  await page.route('**/sessions?*', hold);
+  const earlier = () => [...inFlight.get(page.context())].filter((request) => !held.has(request));
+  await expect.poll(() => earlier().map((request) => request.url())).toEqual([]);
 }

@@ -2,6 +2,7 @@
 
 import { test as base, expect } from '@playwright/test';
 import { startFakeServer } from '../fake-server.js';
+import { followRequests } from './clock.js';
 import { createKillableBrowser } from './killable-browser.js';
 import { startNono, startProgram } from './program.js';
 import { keepFrames, waitForStableLayout } from './stable-layout.js';
@@ -36,6 +37,7 @@ export const test = base.extend({
 
   context: async ({ context, consoleErrors }, use) => {
     await collectErrors(context, consoleErrors);
+    followRequests(context);
     await use(context);
     // A handler may still wait for a response, which is of no use when the test has ended.
     for (const routed of [context, ...context.pages()]) await routed.unrouteAll({ behavior: 'ignoreErrors' });
