@@ -113,6 +113,29 @@ fn allow(server: &RedisServer, words: &[String]) {
     }
 }
 
+/// Returns the commands of Redis in a script: the names in capitals that are the first argument of a function.
+fn commands(script: &str) -> impl Iterator<Item = &str> {
+    let names = script.split("('").skip(1).filter_map(|rest| rest.split('\'').next());
+    names.filter(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase()))
+}
+
+#[test]
+fn the_documented_acl_has_every_command_of_the_scripts() {
+    let words = restricted();
+    let (mut checked, mut missing) = (0, Vec::new());
+    for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/redis/scripts")).unwrap() {
+        let path = file.unwrap().path();
+        for command in commands(&fs::read_to_string(&path).unwrap()) {
+            checked += 1;
+            if !words.contains(&format!("+{}", command.to_lowercase())) {
+                missing.push(format!("{}: {command}", path.display()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "commands that are not allowed: {missing:?}");
+    assert!(checked > 50, "only {checked} commands were found");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_documented_acl_is_sufficient_and_minimal() {
     let server = RedisServer::start();
