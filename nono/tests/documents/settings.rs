@@ -10,8 +10,9 @@ const COMMANDS: [(&str, &[&str]); 4] =
 /// Variables of the build.
 const BUILD_VARIABLES: [&str; 1] = ["NONO_GIT_SHA"];
 /// Flags of other programs that the documents show: cargo, docker, kubectl, curl, node, redis-cli, buf, and of the example client.
-const OTHER_FLAGS: [&str; 29] = [
+const OTHER_FLAGS: [&str; 30] = [
     "--bench",
+    "--bin",
     "--build",
     "--build-arg",
     "--ca",
