@@ -18,24 +18,30 @@ import { element, fillIn, setText } from './dom.js';
  */
 export function createSessionRow(session, { isCurrent, persona, href }, { open, openMenu }) {
   const { userId, messageCount, createdAt, lastActivity, expiresAt, preview } = session;
-  const count = messages(messageCount);
   const badge = isCurrent ? element('span', { class: 'badge' }, ROW.current) : null;
   const left = element('time', { class: 'session-left', datetime: expiresAt, title: formatFull(expiresAt) });
   const created = element('time', { datetime: createdAt, title: formatFull(createdAt) });
   const active = element('time', { datetime: lastActivity, title: formatFull(lastActivity) });
+  const name = element('span', { class: 'session-name', dir: 'auto', title: userId }, userId);
+  const facts = [element('bdi', {}, persona), ' · ', element('bdi', {}, messages(messageCount))];
+  const previewClass = preview ? 'session-preview' : 'session-preview none';
   const link = element(
     'a',
     { class: 'session-open', href, title: ROW.facts(persona, messageCount), 'aria-current': isCurrent ? 'true' : null },
-    element('span', { class: 'session-name', dir: 'auto', title: userId }, userId),
-    badge,
-    element('span', { class: 'session-persona' }, element('bdi', {}, persona), ' · ', element('bdi', {}, count)),
-    left,
     element(
       'span',
-      { class: preview ? 'session-preview' : 'session-preview none', dir: 'auto' },
-      preview || ROW.noMessages,
+      { class: 'session-line' },
+      name,
+      badge,
+      element('span', { class: 'session-persona' }, ...facts),
+      left,
     ),
-    element('span', { class: 'session-times' }, ...fillIn(ROW.times, { created, active })),
+    element(
+      'span',
+      { class: 'session-line' },
+      element('span', { class: previewClass, dir: 'auto' }, preview || ROW.noMessages),
+      element('span', { class: 'session-times' }, ...fillIn(ROW.times, { created, active })),
+    ),
   );
   link.addEventListener('click', (event) => {
     // Another tab or window is opened by the browser.

@@ -133,9 +133,11 @@ test('a row shows the preview, the persona, the messages, the end and the times 
   chat,
   name,
 }) => {
-  const row = await listOne({ page, chat, name });
+  const row = await listOne({ page, chat, name: `${name} of Lovelace and Byron` });
   await expect(row.locator('.session-preview')).toHaveText('The rain fell softly on the roof');
   await expect(row.locator('.session-persona')).toHaveText('Creative Writer · 7 messages');
+  const isCut = (node) => node.scrollWidth > node.clientWidth;
+  expect(await row.locator('.session-persona').evaluate(isCut)).toBe(false);
   await expect(row.locator('.session-left')).toHaveText('ends in 42 min');
   await expect(row.locator('.session-times')).toHaveText('created 2 h ago · active 18 min ago');
   for (const time of ['.session-left', '.session-times time'])
