@@ -5,7 +5,7 @@ import { fastapi } from './fastapi.js';
 import { gateway } from './gateway.js';
 import { ROOT } from './programs.js';
 import { Report } from './report.js';
-import { overload, relay, store, watch } from './rust.js';
+import { IN_RUST, overload, relay, store, watch } from './rust.js';
 import { size } from './size.js';
 
 const PARTS = { size, gateway, fastapi, store, relay, overload, watch };
@@ -49,10 +49,10 @@ process.exit(0);
 function build() {
   const cargo = (...args) => execFileSync('cargo', args, { cwd: ROOT, stdio: 'inherit' });
   cargo('build', '--locked', '--profile', 'dist', '-p', 'nono', '-p', 'session-service', '-p', 'gateway');
-  cargo('build', '--locked', '--profile', 'dist', '-p', 'nono', '--example', 'baseline');
+  cargo('build', ...IN_RUST, '--example', 'baseline');
   const inRust = ['store', 'relay', 'overload', 'watch'];
   if (selected.length > 0 && !selected.some((name) => inRust.includes(name))) return;
-  cargo('bench', '--locked', '--profile', 'dist', '--no-run', '-p', 'nono', '-p', 'session-service', '--benches');
+  cargo('bench', ...IN_RUST, '--no-run', '--benches');
 }
 
 function fail(message) {

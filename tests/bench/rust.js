@@ -3,9 +3,12 @@
 import { spawn } from 'node:child_process';
 import { PROGRAMS, ROOT } from './programs.js';
 
+/** Always the same packages: Cargo compiles the dependencies of another selection with other features. */
+export const IN_RUST = ['--locked', '--profile', 'dist', '--package', 'nono', '--package', 'session-service'];
+
 /** Costs of calls, their growth with the amount of data, and memory. */
 export async function store(report) {
-  const [calls, replicas, growth, memory] = await bench('session-service', 'store', report);
+  const [calls, replicas, growth, memory] = await bench('store', report);
   report.table('gRPC over Redis', calls.columns, calls.rows);
   report.table('Waiting for a replica', replicas.columns, replicas.rows);
   report.table('Growth', growth.columns, growth.rows);
@@ -23,7 +26,7 @@ export async function store(report) {
 
 /** Chat through the gateway and through nono, against the model called directly. */
 export async function relay(report) {
-  const [paced, unpaced] = await bench('nono', 'relay', report);
+  const [paced, unpaced] = await bench('relay', report);
   report.table('Chat relay, paced', paced.columns, paced.rows);
   report.table('Chat relay, unpaced', unpaced.columns, unpaced.rows);
   const column = paced.columns.find((name) => name.startsWith('first piece'));
@@ -35,7 +38,7 @@ export async function relay(report) {
 
 /** Watchers: delays, memory and costs. */
 export async function watch(report) {
-  const [watchers, turns] = await bench('nono', 'watch', report, { NONO_BENCH_WATCHERS: '10000' });
+  const [watchers, turns] = await bench('watch', report, { NONO_BENCH_WATCHERS: '10000' });
   report.table('Watchers', watchers.columns, watchers.rows);
   report.table('Running turns', turns.columns, turns.rows);
   const idle = (column) => figure(watchers, { watchers: '10000', of: 'the same service' }, column);
@@ -46,7 +49,7 @@ export async function watch(report) {
 
 /** Open-loop load at multiples of the peak, and readers of large pages. */
 export async function overload(report) {
-  const [loads, readers] = await bench('nono', 'overload', report);
+  const [loads, readers] = await bench('overload', report);
   report.table('Overload', loads.columns, loads.rows);
   report.table('Readers of large pages', readers.columns, readers.rows);
   for (const target of ['service', 'gateway']) {
@@ -57,10 +60,13 @@ export async function overload(report) {
 }
 
 /** Runs a benchmark and returns the tables that it prints. */
-function bench(crate, name, report, variables = {}) {
+function bench(name, report, variables = {}) {
   const env = { ...process.env, NONO_BENCH_PROGRAMS: PROGRAMS, ...variables };
-  const args = ['bench', '--locked', '--quiet', '--profile', 'dist', '--package', crate, '--bench', name];
-  const child = spawn('cargo', args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn('cargo', ['bench', ...IN_RUST, '--quiet', '--bench', name], {
+    cwd: ROOT,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let output = '';
   child.stdout.setEncoding('utf8');
   child.stdout.on('data', (text) => {
