@@ -26,8 +26,8 @@ pub struct LimiterSettings {
     pub initial: usize,
     /// Latency above which the limit decreases.
     pub target: Duration,
-    /// Maximum number of calls that wait at the limit, as a multiple of it.
-    pub queue_factor: usize,
+    /// Maximum number of calls that wait at the limit. It does not depend on the limit, which is low at first.
+    pub queue: usize,
 }
 
 impl LimiterSettings {
@@ -154,9 +154,8 @@ impl Limiter {
 
     /// Takes a position in the queue; `None` if it is full.
     fn wait_in_queue(&self) -> Option<Waiting<'_>> {
-        let max = self.limit() * self.0.settings.queue_factor;
         let waiting = Waiting(&self.0.waiting);
-        (self.0.waiting.fetch_add(1, Ordering::Relaxed) < max).then_some(waiting)
+        (self.0.waiting.fetch_add(1, Ordering::Relaxed) < self.0.settings.queue).then_some(waiting)
     }
 
     fn try_admit(&self, timeout: Option<Duration>) -> Result<Permit, Rejected> {

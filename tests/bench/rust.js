@@ -1,10 +1,23 @@
 // The benchmarks in Rust: their tables, and the figures that have targets.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { PROGRAMS, ROOT } from './programs.js';
 
 /** Always the same packages: Cargo compiles the dependencies of another selection with other features. */
 export const IN_RUST = ['--locked', '--profile', 'dist', '--package', 'nono', '--package', 'session-service'];
+
+/** Paths of the benchmarks by name. */
+const executables = {};
+
+/** Builds the benchmarks in Rust. */
+export function buildBenchmarks() {
+  const args = ['bench', ...IN_RUST, '--no-run', '--benches', '--message-format=json-render-diagnostics'];
+  const output = execFileSync('cargo', args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  for (const line of output.split('\n').filter(Boolean)) {
+    const { target, executable } = JSON.parse(line);
+    if (executable && target.kind.includes('bench')) executables[target.name] = executable;
+  }
+}
 
 /** Costs of calls, their growth with the amount of data, and memory. */
 export async function store(report) {
@@ -62,11 +75,7 @@ export async function overload(report) {
 /** Runs a benchmark and returns the tables that it prints. */
 function bench(name, report, variables = {}) {
   const env = { ...process.env, NONO_BENCH_PROGRAMS: PROGRAMS, ...variables };
-  const child = spawn('cargo', ['bench', ...IN_RUST, '--quiet', '--bench', name], {
-    cwd: ROOT,
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(executables[name], ['--bench'], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.setEncoding('utf8');
   child.stdout.on('data', (text) => {

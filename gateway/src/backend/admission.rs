@@ -19,14 +19,14 @@ fn limits(class: Class) -> LimiterSettings {
             initial: 2048,
             max: 2048,
             target: Duration::from_millis(100),
-            queue_factor: 1,
+            queue: 2048,
         },
         Class::Page | Class::List => LimiterSettings {
             min: 16,
             initial: 128,
             max: 128,
             target: Duration::from_millis(200),
-            queue_factor: 4,
+            queue: 512,
         },
     }
 }

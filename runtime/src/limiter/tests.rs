@@ -9,7 +9,7 @@ fn limiter(min: usize, max: usize) -> Limiter {
         max,
         initial: max,
         target: Duration::from_millis(2),
-        queue_factor: 1,
+        queue: max,
     })
 }
 
@@ -112,7 +112,7 @@ async fn in_an_overload_calls_are_rejected_at_once_until_it_is_over() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_wait_are_admitted_in_the_order_of_their_arrival() {
-    let limiter = Limiter::new(LimiterSettings { queue_factor: 8, ..limiter(1, 1).0.settings });
+    let limiter = Limiter::new(LimiterSettings { queue: 8, ..limiter(1, 1).0.settings });
     let first = limiter.admit(None).await.unwrap();
     let order = Arc::new(Mutex::new(Vec::new()));
     let mut callers = tokio::task::JoinSet::new();
@@ -134,7 +134,7 @@ async fn calls_that_wait_are_admitted_in_the_order_of_their_arrival() {
 #[tokio::test(start_paused = true)]
 async fn calls_that_wait_for_a_short_time_are_no_overload() {
     let target = Duration::from_millis(40);
-    let settings = LimiterSettings { queue_factor: 2, target, ..limiter(64, 64).0.settings };
+    let settings = LimiterSettings { queue: 128, target, ..limiter(64, 64).0.settings };
     let limiter = Limiter::new(settings);
     let start = Instant::now();
     let mut callers = tokio::task::JoinSet::new();
@@ -150,4 +150,24 @@ async fn calls_that_wait_for_a_short_time_are_no_overload() {
     }
     callers.join_all().await;
     assert!(start.elapsed() > 10 * BURST_MAX);
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_beyond_a_low_initial_limit_wait_while_it_grows() {
+    let target = Duration::from_millis(40);
+    let settings = LimiterSettings { min: 4, initial: 16, max: 64, target, queue: 256 };
+    let limiter = Limiter::new(settings);
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..128 {
+        let limiter = limiter.clone();
+        callers.spawn(async move {
+            for _ in 0..250 {
+                let permit = limiter.admit(None).await.unwrap();
+                tokio::time::sleep(target / 40).await;
+                permit.record_latency();
+            }
+        });
+    }
+    callers.join_all().await;
+    assert_eq!(limiter.limit(), 64);
 }

@@ -20,14 +20,14 @@ fn limits(class: Class) -> LimiterSettings {
             initial: 1024,
             max: 1024,
             target: Duration::from_millis(50),
-            queue_factor: 1,
+            queue: 1024,
         },
         Class::Page | Class::List => LimiterSettings {
             min: 4,
             initial: 16,
             max: 64,
             target: Duration::from_millis(100),
-            queue_factor: 4,
+            queue: 256,
         },
     }
 }
