@@ -16,8 +16,12 @@ pub(crate) struct RequestMemory(Arc<Mutex<Reservation>>);
 
 impl RequestMemory {
     /// Runs a future that handles a request.
-    pub(crate) async fn scope<F: Future>(budget: &MemoryBudget, future: F) -> F::Output {
-        CURRENT.scope(Self(Arc::new(Mutex::new(budget.empty()))), future).await
+    pub(crate) fn scope<F: Future>(
+        budget: &MemoryBudget,
+        future: F,
+    ) -> impl Future<Output = F::Output> + use<F> {
+        // Not an async function, which would store the future twice.
+        CURRENT.scope(Self(Arc::new(Mutex::new(budget.empty()))), future)
     }
 
     /// Returns the memory of the current request, if there is one. A call that outlives its request keeps it.

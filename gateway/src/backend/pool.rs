@@ -31,16 +31,17 @@ impl Pool {
     /// Returns an open connection, or a new one.
     pub(super) async fn connect(&self, target: &Target) -> Result<Connection, ConnectError> {
         let existing = self.lock().iter().find(|connection| !connection.is_closed()).cloned();
-        match existing {
-            Some(connection) => Ok(connection),
-            None => self.open(target).await,
+        if let Some(connection) = existing {
+            return Ok(connection);
         }
-    }
-
-    async fn open(&self, target: &Target) -> Result<Connection, ConnectError> {
-        let connection = Connection::open(target, self.kind.stream_window()).await?;
+        let connection = self.open(target).await?;
         self.lock().push(connection.clone());
         Ok(connection)
+    }
+
+    /// Opens a connection. The future is on the heap: with its 7 KB for the handshake of TLS it would be part of every call.
+    async fn open(&self, target: &Target) -> Result<Connection, ConnectError> {
+        Box::pin(Connection::open(target, self.kind.stream_window())).await
     }
 
     /// Returns a connection and a permit for a stream on it. Opens a connection if the others are at their limit.
@@ -55,7 +56,7 @@ impl Pool {
         if let Some(acquired) = self.try_acquire() {
             return Ok(acquired);
         }
-        let connection = Connection::open(target, self.kind.stream_window()).await?;
+        let connection = self.open(target).await?;
         let permit =
             connection.try_acquire().ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionReset))?;
         self.lock().push(connection.clone());

@@ -4,13 +4,7 @@ use super::*;
 use tokio::time::advance;
 
 fn limiter(min: usize, max: usize) -> Limiter {
-    Limiter::new(LimiterSettings {
-        min,
-        max,
-        initial: max,
-        target: Duration::from_millis(2),
-        queue: max,
-    })
+    Limiter::new(LimiterSettings { min, max, initial: max, target: Duration::from_millis(2), queue: max })
 }
 
 #[test]

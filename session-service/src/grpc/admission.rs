@@ -22,13 +22,9 @@ fn limits(class: Class) -> LimiterSettings {
             target: Duration::from_millis(50),
             queue: 1024,
         },
-        Class::Page | Class::List => LimiterSettings {
-            min: 4,
-            initial: 16,
-            max: 64,
-            target: Duration::from_millis(100),
-            queue: 256,
-        },
+        Class::Page | Class::List => {
+            LimiterSettings { min: 4, initial: 16, max: 64, target: Duration::from_millis(100), queue: 256 }
+        }
     }
 }
 
