@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Folders that hold no sources of ours.
-const FOREIGN: [&str; 4] = [".git", "node_modules", "target", "vendor"];
+const FOREIGN: [&str; 5] = [".git", "node_modules", "target", "test-results", "vendor"];
 
 /// A document, or the comments of a deployment file.
 struct Document {
