@@ -53,9 +53,7 @@ function build() {
   const cargo = (...args) => execFileSync('cargo', args, { cwd: ROOT, stdio: 'inherit' });
   cargo('build', ...IN_RUST, '--example', 'baseline');
   const inRust = ['store', 'relay', 'overload', 'watch'];
-  if (selected.length === 0 || selected.some((name) => inRust.includes(name))) {
-    buildBenchmarks();
-  }
+  if (selected.length === 0 || selected.some((name) => inRust.includes(name))) buildBenchmarks();
   cargo('build', '--locked', '--profile', 'dist', '-p', 'nono', '-p', 'session-service', '-p', 'gateway');
 }
 
