@@ -70,8 +70,8 @@ fn resolve(settings: Settings, files: &SettingFiles) -> Result<Resolved, String>
 }
 
 async fn run(settings: Resolved, process: Process) -> Result<()> {
-    let http = listen(settings.http_listen).await?;
-    let admin = listen(settings.admin_listen).await?;
+    let http = listen(settings.http_listen)?;
+    let admin = listen(settings.admin_listen)?;
     let mut registry = process.registry("gateway");
     let ResolvedBackend { addresses, tls, key, has_certificate } = settings.backend;
     if let Some(tls) = &tls {

@@ -97,9 +97,9 @@ fn resolve(settings: Settings, files: &SettingFiles) -> Result<Resolved, String>
 }
 
 async fn run(settings: Resolved, process: Process) -> Result<()> {
-    let http = listen(settings.http_listen).await?;
-    let grpc = listen(settings.grpc_listen).await?;
-    let admin = listen(settings.admin_listen).await?;
+    let http = listen(settings.http_listen)?;
+    let grpc = listen(settings.grpc_listen)?;
+    let admin = listen(settings.admin_listen)?;
     let is_in_memory = matches!(settings.service.store, ResolvedStore::Memory);
     let mut registry = process.registry("nono");
     let dependencies = settings.service.build(&process.reload, &mut registry).map_err(anyhow::Error::msg)?;

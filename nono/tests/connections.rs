@@ -82,7 +82,7 @@ async fn silent_connections_do_not_block_other_clients() {
     let (_program, ports) = nono(&[]).await;
     for address in [&ports.http, &ports.grpc, &ports.admin] {
         let mut silent = Vec::new();
-        for _ in 0..1500 {
+        for _ in 0..4500 {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(b"P").await.unwrap();
             silent.push(stream);
@@ -102,6 +102,26 @@ async fn silent_connections_do_not_block_other_clients() {
     }
     let evicted = ports.metric("nono_connections_rejected_total{port=\"http\",reason=\"evicted\"}").await;
     assert!(evicted >= 400, "{evicted}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_that_connect_at_once_are_all_served() {
+    let (_program, ports) = nono(&[]).await;
+    let mut clients = JoinSet::new();
+    for _ in 0..2000 {
+        let address = ports.http.clone();
+        clients.spawn(async move {
+            let mut stream = TcpStream::connect(address).await?;
+            let request = b"GET /api/config HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n";
+            stream.write_all(request).await?;
+            let mut response = String::new();
+            stream.read_to_string(&mut response).await?;
+            std::io::Result::Ok(response.starts_with("HTTP/1.1 200 "))
+        });
+    }
+    let outcomes = clients.join_all().await;
+    let failures: Vec<_> = outcomes.iter().filter(|outcome| !matches!(outcome, Ok(true))).collect();
+    assert!(failures.is_empty(), "{} of {}: {:?}", failures.len(), outcomes.len(), failures[0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

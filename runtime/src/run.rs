@@ -15,7 +15,11 @@ use anyhow::{Context, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use prometheus_client::{metrics::info::Info, registry::Registry};
 use std::{net::SocketAddr, panic::PanicHookInfo, process::ExitCode, time::Duration};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
+
+/// Maximum number of connections of a port that wait to be accepted. The kernel has a limit of its own (on Linux
+/// `net.core.somaxconn`, 4096 by default), beyond which it resets some.
+const BACKLOG: u32 = 4096;
 
 /// The running process.
 #[derive(Debug)]
@@ -151,9 +155,16 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     tracing::error!(location, "panic");
 }
 
-/// Binds an address.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+/// Binds an address, inside a runtime.
+pub fn listen(address: SocketAddr) -> Result<TcpListener> {
+    let bind = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A program that is started again uses the port of connections that the kernel still closes.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    bind().with_context(|| format!("cannot listen on {address}"))
 }
 
 /// Raises the soft limit of open files to the hard limit: shells often set it below the number of connections allowed.

@@ -139,8 +139,8 @@ async fn serve_sessions(
     service: ResolvedService,
     process: Process,
 ) -> Result<()> {
-    let grpc = listen(grpc_listen).await?;
-    let admin = listen(admin_listen).await?;
+    let grpc = listen(grpc_listen)?;
+    let admin = listen(admin_listen)?;
     let mut registry = process.registry("session-service");
     let store = service.store.to_string();
     let dependencies = service.build(&process.reload, &mut registry).map_err(anyhow::Error::msg)?;

@@ -17,8 +17,8 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 /// Maximum number of connections without a complete request. When one more arrives, the oldest of them is closed, so
-/// that silent clients cannot keep others out.
-const MAX_PENDING: usize = 1024;
+/// that silent clients cannot keep others out. Clients that all come back at once should not evict each other.
+const MAX_PENDING: usize = 4096;
 
 /// Limits on the connections of one port.
 #[derive(Clone, Copy, Debug)]
