@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 const ROUNDS: usize = 3;
 /// Streams, pieces per stream, and milliseconds between pieces: realistic rates, at most 2000 pieces per second.
-const PACED: [(usize, usize, u64); 3] = [(1, 100, 10), (100, 40, 50), (1000, 10, 500)];
+const PACED: [(usize, usize, u64); 3] = [(1, 100, 10), (100, 30, 50), (1000, 6, 500)];
 /// Streams and pieces per stream, without pauses.
 const UNPACED: [(usize, usize); 3] = [(1, 1500), (100, 300), (1000, 60)];
 

@@ -61,7 +61,7 @@ export async function fastapi(report) {
 
 /** A scan of all sessions takes seconds, so fewer clients wait for it for longer. */
 function slowList(port) {
-  return rest(port, '/api/sessions?page_size=50', undefined, { connections: 4, seconds: 8 });
+  return rest(port, '/api/sessions?page_size=50', undefined, { connections: 4, seconds: 5 });
 }
 
 function install(report) {

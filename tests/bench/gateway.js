@@ -22,7 +22,7 @@ export async function gateway(report) {
 
   const variants = {
     'Health/Check over gRPC': { load: grpc(service.port, 'grpc.health.v1.Health/Check', message({})) },
-    'axum, a constant': { load: rest(baseline.port, '/constant') },
+    'axum, a constant': { load: rest(baseline.port, '/constant'), pids: { gateway: baseline.pid } },
     'axum, Health/Check by a tonic client': { load: rest(baseline.port, '/health'), pids: { gateway: baseline.pid } },
     'Redis: HMGET': { load: redisCommand(redis.port, 'HMGET', 'session:{bench}', 'persona', 'created_at') },
   };

@@ -12,11 +12,12 @@ mod writes;
 use nono_proto::session::v1::{WatchResponse, watch_response::Event};
 use service::{Client, Service, append, chat, connect, create};
 use std::{
+    collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
 use testkit::{Behaviour, ModelServer, RedisServer, bench_variable, cpu_seconds};
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tonic::Streaming;
 
 /// The allocator of the programs.
@@ -29,12 +30,19 @@ const WATCHERS: [usize; 3] = [1, 1000, 10_000];
 const STREAMS: usize = 150;
 /// Appends of which the delay is measured.
 const APPENDS: usize = 300;
+/// Interval between appends. Each is to another session, if there are enough.
+const APPEND_INTERVAL: Duration = Duration::from_millis(20);
+/// Timeout for the event of an append.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Duration of a measurement of CPU time.
 const MEASURED: Duration = Duration::from_secs(15);
 /// Time after which a session without a change is read less often.
 const INACTIVE: Duration = Duration::from_secs(62);
 /// Number of running turns.
 const TURNS: usize = 1000;
+
+/// A session, and the time of an event of it.
+type SeenAt = (usize, Instant);
 
 #[tokio::main]
 async fn main() {
@@ -66,12 +74,7 @@ async fn watchers(count: usize) {
         let (sender, mut events) = mpsc::channel(APPENDS);
         let watching = watch(&service.address, count, &sender).await;
         let memory = (service.resident_kibibytes() - before) / count as f64;
-        let mut delays = Vec::new();
-        for n in 0..APPENDS {
-            let start = Instant::now();
-            append(&mut writer, &(n * 7 % count).to_string()).await;
-            delays.push(events.recv().await.unwrap().duration_since(start).as_secs_f64() * 1000.0);
-        }
+        let mut delays = delays(&mut writer, count, &mut events).await;
         tokio::time::sleep(INACTIVE).await;
         let cpu = [service.cpu_seconds(), cpu_seconds(redis.pid())];
         tokio::time::sleep(MEASURED).await;
@@ -88,8 +91,27 @@ async fn watchers(count: usize) {
     }
 }
 
+/// Appends to `count` sessions in turn. Returns the milliseconds from each append to its event.
+async fn delays(writer: &mut Client, count: usize, events: &mut mpsc::Receiver<SeenAt>) -> Vec<f64> {
+    let mut begun = vec![VecDeque::new(); count];
+    let mut ticks = tokio::time::interval(APPEND_INTERVAL);
+    for n in (0..APPENDS).map(|n| n * 7 % count) {
+        ticks.tick().await;
+        begun[n].push_back(Instant::now());
+        append(writer, &n.to_string()).await;
+    }
+    let mut delays = Vec::new();
+    for _ in 0..APPENDS {
+        let (n, at) = timeout(EVENT_TIMEOUT, events.recv()).await.expect("an event in time").unwrap();
+        // The events of a session come in the order of its appends.
+        let start = begun[n].pop_front().unwrap();
+        delays.push(at.duration_since(start).as_secs_f64() * 1000.0);
+    }
+    delays
+}
+
 /// Watches sessions 0 to `count`. Each message is reported with the time of its event.
-async fn watch(address: &str, count: usize, sender: &mpsc::Sender<Instant>) -> JoinSet<()> {
+async fn watch(address: &str, count: usize, sender: &mpsc::Sender<SeenAt>) -> JoinSet<()> {
     let mut watching = JoinSet::new();
     let (ready, mut begun) = mpsc::channel(1);
     for first in (0..count).step_by(STREAMS) {
@@ -104,12 +126,12 @@ async fn watch(address: &str, count: usize, sender: &mpsc::Sender<Instant>) -> J
     watching
 }
 
-async fn follow(mut client: Client, n: usize, sender: mpsc::Sender<Instant>, ready: mpsc::Sender<()>) {
+async fn follow(mut client: Client, n: usize, sender: mpsc::Sender<SeenAt>, ready: mpsc::Sender<()>) {
     let mut stream: Streaming<WatchResponse> = service::watch(&mut client, &n.to_string()).await;
     ready.send(()).await.unwrap();
     while let Ok(Some(response)) = stream.message().await {
         if let Some(Event::Message(_)) = response.event {
-            let _ = sender.try_send(Instant::now());
+            let _ = sender.try_send((n, Instant::now()));
         }
     }
 }

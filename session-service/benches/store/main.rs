@@ -29,6 +29,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(1);
+const CONTENT: &str = "hello, this is a message of about fifty characters";
 
 #[tokio::main]
 async fn main() {
@@ -147,25 +148,47 @@ async fn memory() {
     let redis = RedisServer::start();
     let store = store(&redis.url(), 0);
     store.time().await.unwrap();
-    let used = || -> f64 {
-        let info = redis.ask(&["INFO", "memory"]);
-        info.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap().trim().parse().unwrap()
-    };
     let (sessions, messages) = (20_000, 50_u32);
-    let before = used();
+    let before = used_memory(&redis);
     make(&store, 0, sessions).await;
-    let per_session = (used() - before) / sessions as f64;
-    let before = used();
-    let content = "hello, this is a message of about fifty characters".len();
+    let per_session = (used_memory(&redis) - before) / sessions as f64;
+    let before = used_memory(&redis);
     for n in 0..1000 {
         for _ in 0..messages / 10 {
             store.append(&Owner::open(), &id(&format!("user {n}")), &batch(10), None).await.unwrap();
         }
     }
-    let per_message = (used() - before) / f64::from(1000 * messages);
+    let per_message = (used_memory(&redis) - before) / f64::from(1000 * messages);
     println!("\n| of Redis | bytes |\n|---|---|");
     println!("| a session with its index entry | {per_session:.0} |");
-    println!("| a message beyond its content | {:.0} |", per_message - content as f64);
+    println!("| a message beyond its content | {:.0} |", per_message - CONTENT.len() as f64);
+    for limit in ["64", "512"] {
+        let bytes = with_message(limit).await;
+        println!(
+            "| a session with a message of 100 characters, hash-max-listpack-value {limit} | {bytes:.0} |"
+        );
+    }
+}
+
+/// Returns the memory of a session with one message, whose preview is longer than 64 bytes. Redis stores a hash as a table once
+/// a value has more bytes than the limit.
+async fn with_message(limit: &str) -> f64 {
+    let redis = RedisServer::start();
+    redis.ask(&["CONFIG", "SET", "hash-max-listpack-value", limit]);
+    let store = store(&redis.url(), 0);
+    store.time().await.unwrap();
+    let (sessions, message) = (2_000, batch_of(&CONTENT.repeat(2), 1));
+    let before = used_memory(&redis);
+    make(&store, 0, sessions).await;
+    for n in 0..sessions {
+        store.append(&Owner::open(), &id(&format!("user {n}")), &message, None).await.unwrap();
+    }
+    (used_memory(&redis) - before) / sessions as f64
+}
+
+fn used_memory(redis: &RedisServer) -> f64 {
+    let info = redis.ask(&["INFO", "memory"]);
+    info.lines().find_map(|line| line.strip_prefix("used_memory:")).unwrap().trim().parse().unwrap()
 }
 
 fn session(name: &str) -> NewSession {
@@ -183,7 +206,11 @@ fn id(name: &str) -> UserId {
 }
 
 fn batch(messages: usize) -> Batch {
-    let content = Content::try_from("hello, this is a message of about fifty characters").unwrap();
+    batch_of(CONTENT, messages)
+}
+
+fn batch_of(content: &str, messages: usize) -> Batch {
+    let content = Content::try_from(content).unwrap();
     let message = NewMessage { role: Role::User, content, metadata: Metadata::default() };
     Batch::try_from(vec![message; messages]).unwrap()
 }
