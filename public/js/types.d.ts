@@ -281,7 +281,7 @@ interface Router {
 interface Tabs {
   onChanged(listener: (sessionId: string) => void): void;
   notify(sessionId: string): void;
-  lock(name: string, options?: { ifFree?: boolean }): Promise<(() => void) | null>;
+  lock(name: string, options?: { ifFree?: boolean; signal?: AbortSignal }): Promise<(() => void) | null>;
 }
 
 // ---- REST API
@@ -471,7 +471,7 @@ interface Conversation {
  */
 type DeliveryEvent = ChatEvent | { type: 'cut' | 'failed'; problem: ApiError };
 
-type OutboxDeps = Pick<Deps, 'api' | 'storage' | 'retrier' | 'timers' | 'newId'> & {
+type OutboxDeps = Pick<Deps, 'api' | 'storage' | 'retrier' | 'timers' | 'newId' | 'tabs'> & {
   /** Resolves when a message can be sent. */
   untilIdle: (delivery: Delivery) => Promise<unknown>;
   onChange: () => void;

@@ -6,7 +6,7 @@
 import { automaticName, createUnderFreeName } from './automatic-name.js';
 import { NO_SESSION } from './drafts.js';
 import { unknownSession } from './state.js';
-import { readRecent } from './storage.js';
+import { readRecent, VISIBLE_MS } from './storage.js';
 import { NOTICES } from './words/errors.js';
 
 /** Prefix of the stored messages. A page that finds one does not begin with the first screen. */
@@ -50,7 +50,8 @@ export function createFirstMessages({
   function remove(/** @type {string} */ requestId) {
     messages.delete(requestId);
     storage.remove(FIRST_MESSAGES + requestId);
-    locks.get(requestId)?.();
+    const release = locks.get(requestId);
+    if (release) timers.set(release, VISIBLE_MS);
     locks.delete(requestId);
   }
 

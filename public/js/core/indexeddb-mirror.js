@@ -2,14 +2,14 @@
 // newest records; a transaction of IndexedDB is with the operating system once it is committed.
 // @ts-check
 
+import { VISIBLE_MS } from './storage.js';
+
 const DATABASE = 'nono';
 const STORE = 'kept';
 /** Key of the copy's revision. No record has a number as its key. */
 const REVISION = 0;
 /** Timeout for reading the copy when the page starts. Writes are not limited. */
 const READ_TIMEOUT_MS = 1_000;
-/** Time in which a record in localStorage becomes visible to other tabs, which takes some milliseconds. */
-const SETTLE_MS = 100;
 
 /**
  * @param {IDBFactory | undefined} factory absent or refused in some private modes; then there is no second copy
@@ -62,7 +62,7 @@ export function createMirror(factory, timers) {
     },
 
     /** Waits until records that other tabs have just written are visible in localStorage. */
-    settle: () => new Promise((resolve) => timers.set(() => resolve(undefined), SETTLE_MS)),
+    settle: () => new Promise((resolve) => timers.set(() => resolve(undefined), VISIBLE_MS)),
 
     /** Replaces the copy, unless it has this revision or a newer one. */
     replace: (revision, entries) =>

@@ -4,13 +4,15 @@
 // @ts-check
 
 import { restoreError } from './api-error.js';
-import { readRecent } from './storage.js';
+import { readRecent, VISIBLE_MS } from './storage.js';
 
 const PREFIX = 'nono:outbox:';
 const TTL_MS = 7 * 24 * 60 * 60 * 1000;
+/** Time to wait for a tab that sends a message. After that this one sends it too, which the request id makes safe. */
+const LOCK_MS = 10_000;
 
 /** @param {OutboxDeps} deps @returns {Outbox} */
-export function createOutbox({ api, storage, retrier, timers, newId, untilIdle, onChange, onEvent }) {
+export function createOutbox({ api, storage, retrier, timers, newId, tabs, untilIdle, onChange, onEvent }) {
   /** @type {Map<string, OutboxEntry>} request id to entry */
   const entries = new Map();
   /** @type {Map<string, Promise<void>>} user id to its last delivery: one at a time keeps messages in order */
@@ -32,15 +34,28 @@ export function createOutbox({ api, storage, retrier, timers, newId, untilIdle, 
     onChange();
   }
 
-  function enqueue(/** @type {Delivery} */ delivery, /** @type {() => boolean} */ isWanted) {
+  function enqueue(/** @type {Delivery} */ delivery, /** @type {() => Promise<void>} */ task) {
     enqueued.add(delivery.requestId);
     const previous = queues.get(delivery.userId) ?? Promise.resolve();
-    const next = previous.then(() => deliver(delivery, isWanted));
+    const next = previous.then(task);
     queues.set(delivery.userId, next);
     return next;
   }
 
-  const enqueueEntry = (/** @type {OutboxEntry} */ entry) => enqueue(entry, () => isUnsent(entry.requestId));
+  const enqueueEntry = (/** @type {OutboxEntry} */ entry) =>
+    enqueue(entry, async () => {
+      const release = await lock(entry.requestId);
+      await deliver(entry, () => isUnsent(entry.requestId)).finally(release);
+    });
+
+  /** Waits until no other tab sends a message, but not for long. Returns a function that lets one send it if it is still stored. */
+  async function lock(/** @type {string} */ requestId) {
+    const wait = new AbortController();
+    const timer = timers.set(() => wait.abort(), LOCK_MS);
+    const release = await tabs.lock(PREFIX + requestId, { signal: wait.signal });
+    timers.clear(timer);
+    return () => void timers.set(() => release?.(), VISIBLE_MS);
+  }
 
   /** Returns true if a message is still to be sent. Another tab may have sent or removed it, if it was restored in both. */
   function isUnsent(/** @type {string} */ requestId) {
@@ -138,7 +153,7 @@ export function createOutbox({ api, storage, retrier, timers, newId, untilIdle, 
     },
 
     /** Requests the reply to a stored message again, with the message's request id, while `isWanted` returns true. */
-    requestReply: (turn, isWanted) => enqueue(turn, isWanted),
+    requestReply: (turn, isWanted) => enqueue(turn, () => deliver(turn, isWanted)),
 
     /** Removes the entries of a session that another tab has sent or removed. */
     sync(userId) {

@@ -2,6 +2,8 @@
 // @ts-check
 
 const PREFIX = 'nono:';
+/** Time in which a record in localStorage becomes visible to other tabs, which takes some milliseconds. */
+export const VISIBLE_MS = 100;
 /** Key of a counter of changes, by which the newer of two copies is known. */
 const REVISION = 'nono:revision';
 

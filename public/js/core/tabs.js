@@ -27,15 +27,15 @@ export function createTabs(Channel, locks) {
 
     /**
      * Waits for a lock, which this tab holds until it is released or the tab is closed. Returns a function that releases it. With
-     * `ifFree`, it returns null if another tab holds the lock.
+     * `ifFree`, it returns null if another tab holds the lock. When `signal` is aborted, it returns without the lock.
      */
-    lock: (name, { ifFree = false } = {}) =>
+    lock: (name, { ifFree = false, signal } = {}) =>
       new Promise((resolve) => {
         if (!locks) return resolve(() => {});
         const hold = (/** @type {Lock | null} */ granted) =>
           granted ? new Promise((release) => resolve(() => release(undefined))) : resolve(null);
         // Access to locks can be denied, like that to storage.
-        locks.request(name, { ifAvailable: ifFree }, hold).catch(() => resolve(() => {}));
+        locks.request(name, { ifAvailable: ifFree, signal }, hold).catch(() => resolve(() => {}));
       }),
   };
 }

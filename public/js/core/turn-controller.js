@@ -76,6 +76,7 @@ export function createTurnController({
     retrier,
     timers,
     newId,
+    tabs,
     untilIdle,
     onChange: () => publishUnsent(),
     onEvent: follow,

@@ -70,7 +70,7 @@ export function fakeLocks() {
     tab() {
       const own = [];
       return {
-        request(name, { ifAvailable }, callback) {
+        request(name, { ifAvailable, signal }, callback) {
           const queue = queues.get(name) ?? [];
           if (ifAvailable && queue.length > 0) return Promise.resolve(callback(null));
           const request = {
@@ -79,7 +79,13 @@ export function fakeLocks() {
           queues.set(name, [...queue, request]);
           own.push([name, request]);
           next(name);
-          return new Promise(() => {});
+          return new Promise((_, reject) => {
+            signal?.addEventListener('abort', () => {
+              if (request.granted) return;
+              drop(name, request);
+              reject(signal.reason);
+            });
+          });
         },
         close() {
           for (const [name, request] of own) drop(name, request);

@@ -6,12 +6,13 @@ import { ApiError } from '../../../public/js/core/api-error.js';
 import { createOutbox } from '../../../public/js/core/outbox.js';
 import { createRetrier } from '../../../public/js/core/retry.js';
 import { createStorage } from '../../../public/js/core/storage.js';
-import { countingIds, fakeLocalStorage, fakeTimers, settle } from './fakes.js';
+import { createTabs } from '../../../public/js/core/tabs.js';
+import { countingIds, fakeLocalStorage, fakeLocks, fakeTimers, settle } from './fakes.js';
 
 const SESSION = { userId: 'Ada', sessionId: 'session_Ada_1' };
 
-/** Creates an outbox. `chat` replaces the API's call; it receives the message and the number of the call. */
-function setUp(chat, map = new Map()) {
+/** Creates an outbox. `chat` replaces the API's call; it receives the message and the number of the call. `locks` are those of its tab. */
+function setUp(chat, map = new Map(), locks = undefined) {
   const timers = fakeTimers();
   const sent = [];
   const events = [];
@@ -29,8 +30,8 @@ function setUp(chat, map = new Map()) {
     reached.add(entry.sessionId);
   };
   const untilIdle = async () => {};
-  const deps = { api, storage, retrier, timers, newId: countingIds(), untilIdle, onChange: () => {}, onEvent };
-  const outbox = createOutbox(deps);
+  const [newId, tabs] = [countingIds(), createTabs(undefined, locks)];
+  const outbox = createOutbox({ api, storage, retrier, timers, newId, tabs, untilIdle, onChange: () => {}, onEvent });
   return { timers, sent, events, reached, map, outbox };
 }
 
@@ -132,6 +133,48 @@ test('a later visit sends the messages in the order in which they were written, 
     next.sent.map(({ content }) => content),
     ['one', 'two', 'three'],
   );
+});
+
+/** Returns a call whose message is accepted once `accepting` is resolved. */
+const acceptAfter = (accepting) =>
+  async function* (message, call) {
+    await accepting;
+    yield* accept(message, call);
+  };
+
+test('of two tabs that have a message, one sends it, and the other one waits', async () => {
+  const [map, locks] = [new Map(), fakeLocks()];
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  const first = setUp(acceptAfter(held), map, locks.tab());
+  const second = setUp(accept, map, locks.tab());
+  void first.outbox.add(SESSION, 'hello');
+  second.outbox.restore(SESSION);
+  await settle();
+  assert.deepEqual([first.sent.length, second.sent.length], [1, 0]);
+  release();
+  await settle();
+  assert.equal(second.timers.pending, 1);
+  // Until the second tab sees that the message is removed.
+  await first.timers.advance(100);
+  assert.deepEqual([second.sent.length, second.outbox.list('Ada')], [0, []]);
+});
+
+test('a tab sends the message of another one that is closed, or that does not come to an end', async () => {
+  for (const end of [({ tab }) => tab.close(), ({ second }) => second.timers.advance(10_000)]) {
+    const [map, locks] = [new Map(), fakeLocks()];
+    const tab = locks.tab();
+    const first = setUp(acceptAfter(new Promise(() => {})), map, tab);
+    const second = setUp(accept, map, locks.tab());
+    void first.outbox.add(SESSION, 'hello');
+    second.outbox.restore(SESSION);
+    await settle();
+    assert.equal(second.sent.length, 0);
+    await end({ tab, second });
+    await settle();
+    assert.deepEqual(second.sent, first.sent);
+    assert.equal(map.size, 0);
+  }
 });
 
 test('a message for an earlier session of the same name is not sent automatically', async () => {

@@ -27,7 +27,7 @@ test('a notification contains the id of the session that changed and nothing els
   createTabs(undefined).notify('s1');
 });
 
-test('a lock is held by one tab until it is released, and every tab has it if there are none', async () => {
+test('a lock is held by one tab until it is released, and a tab goes on without it if there are none or it waits too long', async () => {
   const locks = fakeLocks();
   const [one, other] = [createTabs(undefined, locks.tab()), createTabs(undefined, locks.tab())];
   const release = await one.lock('a');
@@ -35,6 +35,7 @@ test('a lock is held by one tab until it is released, and every tab has it if th
   const waiting = other.lock('a');
   release();
   assert.equal(typeof (await waiting), 'function');
+  assert.equal(typeof (await one.lock('a', { signal: AbortSignal.timeout(1) })), 'function');
   const denied = createTabs(undefined, { request: async () => Promise.reject(new Error('denied')) });
   for (const tabs of [createTabs(undefined), denied])
     assert.equal(typeof (await tabs.lock('a', { ifFree: true })), 'function');
