@@ -142,6 +142,8 @@ async fn calls_about_turns_take_one_round_trip_and_heads_two() {
     count("changes", 1);
     store.heads(&vec![(owner.clone(), a.clone()); 500]).await.unwrap();
     count("heads", 2);
+    store.head_versions(&vec![(owner.clone(), a.clone()); 500]).await.unwrap();
+    count("head_versions", 1);
     store.renew_turn(&owner, &a, &hello.token, LEASE).await.unwrap();
     count("renew_turn", 1);
     store.cancel_turn(&owner, &a, Some(&request("other"))).await.unwrap();

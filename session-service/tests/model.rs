@@ -217,6 +217,12 @@ impl<H: Harness + Default> Both<H> {
             Ok(heads)
         };
         self.compare(heads, |_| None);
+        let versions = async |store: &Store| {
+            let mut versions = store.head_versions(&[(owner.clone(), user_id.clone())]).await?;
+            versions.iter_mut().flatten().for_each(|version| version.incarnation = incarnation.clone());
+            Ok(versions)
+        };
+        self.compare(versions, |_| None);
     }
 
     fn next_page(&mut self) {

@@ -70,10 +70,13 @@ async fn a_cursor_of_a_record_without_live_fields_stays_valid_after_the_next_wri
     store.append_texts("a", &["one"]).await.unwrap();
     assert_eq!(server.ask(&["HDEL", "session:{a}", "incarnation", "revision"]), ":2\r\n");
     let head = || async { store.heads(&[(Owner::open(), id("a"))]).await.unwrap().remove(0).unwrap() };
+    let version = || async { store.head_versions(&[(Owner::open(), id("a"))]).await.unwrap().remove(0) };
     let before = head().await;
+    assert_eq!(version().await, None);
     assert_eq!((before.revision, before.message_count), (0, 1));
     store.append_texts("a", &["two"]).await.unwrap();
     let after = head().await;
+    assert_eq!(version().await, Some(after.version()));
     assert_eq!((after.incarnation, after.revision, after.message_count), (before.incarnation, 1, 2));
     assert_eq!(server.ask(&["HEXISTS", "session:{a}", "incarnation"]), ":1\r\n");
 }

@@ -5,7 +5,7 @@ import { freePort, ROOT, start, startGateway, startNono, startRedis, startServic
 import { interleave, median, ratio, spread } from './rounds.js';
 import { appendHundred, post } from './sessions.js';
 
-const ROUNDS = 5;
+const ROUNDS = 9;
 const SERVICE = 'nono.session.v1.SessionService';
 const CALLS = ['Get', 'Create', 'History'];
 

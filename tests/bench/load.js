@@ -12,7 +12,7 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 let files = 0;
 
 /** Duration of one load in seconds. */
-export const SECONDS = 2;
+export const SECONDS = 1;
 /** Connections and concurrent streams of each for gRPC. */
 const GRPC = ['-c8', '-m16'];
 

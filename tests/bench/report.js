@@ -7,7 +7,7 @@ import { overloadChart } from './chart.js';
 import { ROOT } from './programs.js';
 import { TARGETS, verdict } from './targets.js';
 
-const WORDS = { met: 'met', recorded: 'floor recorded', missed: '**missed**' };
+const WORDS = { met: 'met', recorded: 'floor recorded', missed: '**missed**', unmeasured: '**not measured**' };
 
 export class Report {
   figures = new Map();
@@ -46,16 +46,18 @@ export class Report {
       rows: [...this.figures].map(([id, { value, min, max, verdict: result }]) => {
         const { what, least, most, unit = '', recorded } = TARGETS[id];
         const bound = least === undefined ? `at most ${most}` : `at least ${least}`;
-        const spread = min === max ? '' : `${short(min)} to ${short(max)}`;
+        const spread = !(min < max) ? '' : `${short(min)} to ${short(max)}`;
         const record = result === 'recorded' ? ` ([record](${recorded.where}))` : '';
-        return [what, `${short(value)} ${unit}`.trim(), spread, `${bound} ${unit}`.trim(), WORDS[result] + record];
+        const measured = result === 'unmeasured' ? '' : `${short(value)} ${unit}`.trim();
+        return [what, measured, spread, `${bound} ${unit}`.trim(), WORDS[result] + record];
       }),
     };
     return [targets, ...this.tables].map(render).join('\n');
   }
 
   get missed() {
-    return [...this.figures].filter(([, figure]) => figure.verdict === 'missed').map(([id]) => TARGETS[id].what);
+    const fails = ['missed', 'unmeasured'];
+    return [...this.figures].filter(([, figure]) => fails.includes(figure.verdict)).map(([id]) => TARGETS[id].what);
   }
 
   /** Writes docs/benchmarks.md and its chart. */

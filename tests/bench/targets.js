@@ -101,8 +101,9 @@ export const TARGETS = {
   },
 };
 
-/** Returns 'met', 'recorded' or 'missed' for the figure of a target. */
+/** Returns 'met', 'recorded', 'missed' or 'unmeasured' for the figure of a target. Not a number: a load was no measurement. */
 export function verdict(id, figure) {
+  if (Number.isNaN(figure)) return 'unmeasured';
   const { least, recorded } = TARGETS[id];
   const reaches = (bound) => (least === undefined ? figure <= bound : figure >= bound);
   if (reaches(least ?? TARGETS[id].most)) return 'met';

@@ -125,18 +125,30 @@ impl Deployment {
 }
 
 impl Used {
+    /// Returns the share of a core that the load generator used.
+    fn generator(&self) -> f64 {
+        self.cpu_seconds.last().unwrap() / self.seconds
+    }
+
+    /// Returns `true` if the load generator was the bottleneck. `lateness` is that of the calls in milliseconds.
+    pub(super) fn is_bottleneck(&self, lateness: f64) -> bool {
+        self.generator() > GENERATOR_MAX || lateness > LATENESS_MAX
+    }
+
     /// Returns the columns of memory, CPU time and validity. `lateness` is that of the calls in milliseconds.
     pub(super) fn columns(&self, lateness: f64) -> String {
         let memory: Vec<_> = self.peak_mebibytes.iter().map(u64::to_string).collect();
         let cpu: Vec<_> = self.cpu_seconds.iter().map(|seconds| format!("{seconds:.1}")).collect();
-        let share = self.cpu_seconds.last().unwrap() / self.seconds;
-        let is_bottleneck = share > GENERATOR_MAX || lateness > LATENESS_MAX;
-        let verdict = if is_bottleneck { "THE BOTTLENECK, not a measurement" } else { "not the bottleneck" };
+        let verdict = if self.is_bottleneck(lateness) {
+            "THE BOTTLENECK, not a measurement"
+        } else {
+            "not the bottleneck"
+        };
         format!(
             "{} | {} | {:.0} % of its core, {lateness:.1} ms late: {verdict}",
             memory.join(", "),
             cpu.join(", "),
-            100.0 * share
+            100.0 * self.generator()
         )
     }
 }

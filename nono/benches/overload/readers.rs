@@ -18,7 +18,7 @@ use tokio::{
 /// Numbers of readers.
 const READERS: [usize; 4] = [100, 400, 1000, 2000];
 /// Duration of a load.
-const DURATION: Duration = Duration::from_secs(6);
+const DURATION: Duration = Duration::from_secs(4);
 /// Pause of a reader after a rejection or a failure: the delay in the response, jittered.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Interval between the calls of the other caller.

@@ -1,8 +1,8 @@
 //! Decorator of a store: a span and a duration per operation, and the reachability of the store in metrics and log.
 
 use super::{
-    Appended, Changes, Created, FinishedTurn, Flushed, Head, History, ListPage, Position, SessionPage,
-    SessionStore, StoreError, Turn, TurnOutcome, TurnRequest, TurnTag, TurnToken,
+    Appended, Changes, Created, FinishedTurn, Flushed, Head, HeadVersion, History, ListPage, Position,
+    SessionPage, SessionStore, StoreError, Turn, TurnOutcome, TurnRequest, TurnTag, TurnToken,
     reachability::ReachabilityLog,
 };
 use crate::domain::{Batch, HistoryPage, NewReply, NewSession, Owner, RequestId, Session, Timestamp, UserId};
@@ -229,6 +229,13 @@ impl SessionStore for InstrumentedStore {
 
     async fn heads(&self, sessions: &[(Owner, UserId)]) -> Result<Vec<Option<Head>>, StoreError> {
         self.instrument("heads", self.inner.heads(sessions)).await
+    }
+
+    async fn head_versions(
+        &self,
+        sessions: &[(Owner, UserId)],
+    ) -> Result<Vec<Option<HeadVersion>>, StoreError> {
+        self.instrument("head_versions", self.inner.head_versions(sessions)).await
     }
 
     async fn changes(

@@ -128,6 +128,28 @@ pub struct Head {
     pub ended_turn: Option<EndedTurn>,
 }
 
+impl Head {
+    /// Returns its version.
+    pub fn version(&self) -> HeadVersion {
+        HeadVersion {
+            incarnation: self.incarnation.clone(),
+            revision: self.revision,
+            last_activity: self.last_activity,
+        }
+    }
+}
+
+/// Part of a head that differs after every change, except when a turn ends because its lease does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeadVersion {
+    /// Life of the session's name.
+    pub incarnation: Incarnation,
+    /// Number of changes.
+    pub revision: u64,
+    /// Time of the last activity, which changes of older versions set, too.
+    pub last_activity: Timestamp,
+}
+
 /// Part of a session that a watcher knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {

@@ -31,7 +31,9 @@ use async_trait::async_trait;
 use std::time::Duration;
 
 pub use error::{Cause, StoreError, Unreachable};
-pub use live::{Changes, EndedTurn, Flushed, Head, Position, RunningTurn, TurnFailure, TurnOutcome, TurnTag};
+pub use live::{
+    Changes, EndedTurn, Flushed, Head, HeadVersion, Position, RunningTurn, TurnFailure, TurnOutcome, TurnTag,
+};
 pub use types::{
     Appended, Created, FinishedTurn, History, ListPage, Policy, SessionPage, Turn, TurnRequest, TurnToken,
 };
@@ -159,6 +161,16 @@ pub trait SessionStore: Send + Sync + 'static {
     ///
     /// A head MUST differ after every change of the session. No read MUST extend a lifetime.
     async fn heads(&self, sessions: &[(Owner, UserId)]) -> Result<Vec<Option<Head>>, StoreError>;
+
+    /// Returns the versions of the heads of sessions in this order, like [`heads`](Self::heads) at a lower cost; `None` also
+    /// for a session whose head has to be read.
+    async fn head_versions(
+        &self,
+        sessions: &[(Owner, UserId)],
+    ) -> Result<Vec<Option<HeadVersion>>, StoreError> {
+        let heads = self.heads(sessions).await?;
+        Ok(heads.iter().map(|head| head.as_ref().map(Head::version)).collect())
+    }
 
     /// Returns a live session, its head and what is new since a position, all from one state of the session.
     ///

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{Owner, UserId},
-    store::{Changes, Head, Position, SessionStore, StoreError},
+    store::{Changes, Head, HeadVersion, Position, SessionStore, StoreError},
 };
 use futures_util::{
     FutureExt,
@@ -77,6 +77,11 @@ impl Feed {
         if is_new {
             self.wake();
         }
+    }
+
+    /// Returns the version of the head that was read last; `None` if another one with the same version may follow.
+    pub(super) fn version(&self) -> Option<HeadVersion> {
+        self.state().head.as_ref().filter(|head| head.turn.is_none()).map(Head::version)
     }
 
     /// Returns `true` if the session changed shortly before, or if a turn is running.

@@ -4,8 +4,8 @@ use super::watchers::Watchers;
 use crate::{
     domain::{Batch, HistoryPage, NewReply, NewSession, Owner, RequestId, Session, Timestamp, UserId},
     store::{
-        Appended, Changes, Created, FinishedTurn, Flushed, Head, History, ListPage, Position, SessionPage,
-        SessionStore, StoreError, Turn, TurnOutcome, TurnRequest, TurnTag, TurnToken,
+        Appended, Changes, Created, FinishedTurn, Flushed, Head, HeadVersion, History, ListPage, Position,
+        SessionPage, SessionStore, StoreError, Turn, TurnOutcome, TurnRequest, TurnTag, TurnToken,
     },
 };
 use async_trait::async_trait;
@@ -134,6 +134,13 @@ impl SessionStore for NotifyingStore {
 
     async fn heads(&self, sessions: &[(Owner, UserId)]) -> Result<Vec<Option<Head>>, StoreError> {
         self.inner.heads(sessions).await
+    }
+
+    async fn head_versions(
+        &self,
+        sessions: &[(Owner, UserId)],
+    ) -> Result<Vec<Option<HeadVersion>>, StoreError> {
+        self.inner.head_versions(sessions).await
     }
 
     async fn changes(

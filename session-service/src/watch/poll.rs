@@ -1,6 +1,10 @@
 //! Regular reads of the heads of all watched sessions.
 
 use super::{feed::Feed, shared::Shared};
+use crate::{
+    domain::{Owner, UserId},
+    store::StoreError,
+};
 use std::{
     sync::{Arc, Weak},
     time::{Duration, Instant},
@@ -31,7 +35,7 @@ async fn run(shared: Weak<Shared>) {
         if due.is_empty() {
             continue;
         }
-        let is_outage = match read(&shared, &due).await {
+        let is_outage = match read(&shared, due).await {
             true => {
                 failing_since = None;
                 false
@@ -51,19 +55,34 @@ fn due(feeds: Vec<Arc<Feed>>, tick: usize) -> Vec<Arc<Feed>> {
 }
 
 /// Reads the heads. Returns `false` if the store is unavailable.
-async fn read(shared: &Shared, feeds: &[Arc<Feed>]) -> bool {
-    let sessions: Vec<_> = feeds.iter().map(|feed| (feed.owner.clone(), feed.user_id.clone())).collect();
-    shared.metrics.heads_read(sessions.len());
-    match shared.store.heads(&sessions).await {
-        Ok(heads) => {
-            for (feed, head) in feeds.iter().zip(heads) {
-                feed.observe(head);
-            }
-            true
-        }
+async fn read(shared: &Shared, feeds: Vec<Arc<Feed>>) -> bool {
+    let sessions = feeds.len();
+    shared.metrics.heads_read(sessions);
+    match try_read(shared, feeds).await {
+        Ok(()) => true,
         Err(error) => {
-            tracing::debug!(%error, sessions = sessions.len(), "heads not read");
+            tracing::debug!(%error, sessions, "heads not read");
             false
         }
     }
+}
+
+/// Reads the heads of which not only the version can have changed, and those with another version than before.
+async fn try_read(shared: &Shared, feeds: Vec<Arc<Feed>>) -> Result<(), StoreError> {
+    let (versioned, mut due): (Vec<_>, Vec<_>) = feeds.into_iter().partition(|feed| feed.version().is_some());
+    if !versioned.is_empty() {
+        let versions = shared.store.head_versions(&sessions(&versioned)).await?;
+        let changed =
+            versioned.into_iter().zip(versions).filter(|(feed, version)| feed.version() != *version);
+        due.extend(changed.map(|(feed, _)| feed));
+    }
+    if !due.is_empty() {
+        let heads = shared.store.heads(&sessions(&due)).await?;
+        due.iter().zip(heads).for_each(|(feed, head)| feed.observe(head));
+    }
+    Ok(())
+}
+
+fn sessions(feeds: &[Arc<Feed>]) -> Vec<(Owner, UserId)> {
+    feeds.iter().map(|feed| (feed.owner.clone(), feed.user_id.clone())).collect()
 }

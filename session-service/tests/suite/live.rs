@@ -4,8 +4,8 @@ use super::{harness::*, turns::turn};
 use session_service::{
     domain::{FinishReason, HistoryRange, Owner, limits},
     store::{
-        Changes, Head, Policy, Position, StoreError, TurnFailure, TurnOutcome, TurnRequest, TurnTag,
-        TurnToken,
+        Changes, Head, HeadVersion, Policy, Position, StoreError, TurnFailure, TurnOutcome, TurnRequest,
+        TurnTag, TurnToken,
     },
 };
 use std::time::Duration;
@@ -41,11 +41,16 @@ async fn flush(store: &Store, token: &TurnToken, offset: u32, text: &str) -> (u3
     (flushed.stored, flushed.cancelled)
 }
 
-pub async fn every_change_changes_the_head_and_no_read_does(harness: &mut impl Harness) {
+async fn version(store: &Store, user_id: &str) -> Option<HeadVersion> {
+    store.head_versions(&[(Owner::open(), id(user_id))]).await.unwrap().remove(0)
+}
+
+pub async fn every_change_changes_the_head_and_its_version_and_no_read_does(harness: &mut impl Harness) {
     let store = harness.store_with_defaults();
     let owner = Owner::open();
     store.create_session("a").await;
     let mut heads = vec![head(&store, "a").await];
+    let mut versions = vec![version(&store, "a").await];
     let hello = turn("a", "hello", "r", "t1");
     let again = turn("a", "hello", "r", "t2");
     for step in 0..7 {
@@ -65,7 +70,11 @@ pub async fn every_change_changes_the_head_and_no_read_does(harness: &mut impl H
         store.list_first_page(10).await;
         assert_eq!(changes(&store, 0, None).await.head, changed, "step {step}");
         assert_eq!(head(&store, "a").await, changed, "step {step}");
+        let next = version(&store, "a").await;
+        assert_eq!(next, Some(changed.version()), "step {step}");
+        assert!(!versions.contains(&next), "step {step}: {next:?}");
         heads.push(changed);
+        versions.push(next);
     }
 }
 
@@ -81,11 +90,15 @@ pub async fn heads_are_those_of_the_sessions_in_order(harness: &mut impl Harness
     let heads = store.heads(&asked).await.unwrap();
     let counts: Vec<_> = heads.iter().map(|head| head.as_ref().map(|head| head.message_count)).collect();
     assert_eq!(counts, [Some(2), None, Some(0), Some(1), Some(2)]);
+    let versions: Vec<_> = heads.iter().map(|head| head.as_ref().map(Head::version)).collect();
+    assert_eq!(store.head_versions(&asked).await.unwrap(), versions);
     let many: Vec<_> = (0..1201).map(|n| (Owner::open(), id(if n % 2 == 0 { "a" } else { "b" }))).collect();
     let heads = store.heads(&many).await.unwrap();
     assert_eq!(heads.len(), many.len());
     assert_eq!(heads[1200].as_ref().unwrap().message_count, 0);
+    assert_eq!(store.head_versions(&many).await.unwrap().len(), many.len());
     assert_eq!(store.heads(&[]).await.unwrap(), []);
+    assert_eq!(store.head_versions(&[]).await.unwrap(), []);
 }
 
 pub async fn changes_are_what_is_new_since_a_position(harness: &mut impl Harness) {

@@ -98,7 +98,7 @@ store_suite! {
         a_turn_requires_room_for_its_reply
         append_works_during_a_turn;
     live:
-        every_change_changes_the_head_and_no_read_does
+        every_change_changes_the_head_and_its_version_and_no_read_does
         heads_are_those_of_the_sessions_in_order
         changes_are_what_is_new_since_a_position
         a_page_of_changes_is_bounded

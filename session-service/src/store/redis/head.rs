@@ -3,7 +3,7 @@
 use super::{RedisStore, client::read, keys, reply::number, scripts::IMPLICIT_TTL_MILLISECONDS};
 use crate::{
     domain::{Incarnation, Owner, Timestamp, UserId},
-    store::{EndedTurn, Head, RunningTurn, StoreError, TurnOutcome, TurnTag},
+    store::{EndedTurn, Head, HeadVersion, RunningTurn, StoreError, TurnOutcome, TurnTag},
 };
 use bb8_redis::redis::{Cmd, Value, cmd};
 use std::time::Duration;
@@ -22,6 +22,8 @@ const HEAD_FIELDS: [&str; 11] = [
     "turn_request",
     "turn_ended",
 ];
+/// Fields of the version of a head.
+const VERSION_FIELDS: [&str; 3] = ["incarnation", "revision", "last_activity"];
 /// Number of heads that are read in one round trip, to bound the time for which others wait.
 const HEADS_PER_REQUEST: usize = 500;
 
@@ -30,23 +32,50 @@ impl RedisStore {
         &self,
         sessions: &[(Owner, UserId)],
     ) -> Result<Vec<Option<Head>>, StoreError> {
-        let mut heads = Vec::with_capacity(sessions.len());
         let now = self.server_time().await?;
+        self.read_fields(sessions, &HEAD_FIELDS, |fields| head(fields, now).unwrap_or_default()).await
+    }
+
+    pub(super) async fn read_head_versions(
+        &self,
+        sessions: &[(Owner, UserId)],
+    ) -> Result<Vec<Option<HeadVersion>>, StoreError> {
+        self.read_fields(sessions, &VERSION_FIELDS, version).await
+    }
+
+    /// Reads fields of records. A record that cannot be read has none.
+    async fn read_fields<T>(
+        &self,
+        sessions: &[(Owner, UserId)],
+        fields: &[&str],
+        decode: impl Fn(Value) -> Option<T>,
+    ) -> Result<Vec<Option<T>>, StoreError> {
+        let mut decoded = Vec::with_capacity(sessions.len());
         for part in sessions.chunks(HEADS_PER_REQUEST) {
-            let commands = part.iter().map(|(owner, user_id)| read_head(owner, user_id)).collect();
-            for fields in self.bulk.query_many(commands).await? {
-                heads.push(fields.and_then(|fields| head(fields, now)).unwrap_or_default());
+            let commands = part.iter().map(|(owner, user_id)| read_record(owner, user_id, fields)).collect();
+            for values in self.bulk.query_many(commands).await? {
+                decoded.push(values.ok().and_then(&decode));
             }
         }
-        Ok(heads)
+        Ok(decoded)
     }
 }
 
-fn read_head(owner: &Owner, user_id: &UserId) -> Cmd {
+fn read_record(owner: &Owner, user_id: &UserId, fields: &[&str]) -> Cmd {
     let [record, ..] = keys::session(owner, user_id);
     let mut command = cmd("HMGET");
-    command.arg(record).arg(&HEAD_FIELDS);
+    command.arg(record).arg(fields);
     command
+}
+
+/// Decodes [`VERSION_FIELDS`]; `None` if a field is missing, as in records of older versions.
+fn version(fields: Value) -> Option<HeadVersion> {
+    let [incarnation, revision, last_activity] = read::<Vec<Value>>(fields).ok()?.try_into().ok()?;
+    Some(HeadVersion {
+        incarnation: Incarnation::stored(&text(incarnation)?),
+        revision: lenient(revision),
+        last_activity: Timestamp::from_millis(number(Some(last_activity), "last_activity").ok()?),
+    })
 }
 
 /// Decodes [`HEAD_FIELDS`]; `None` if the session is not live.

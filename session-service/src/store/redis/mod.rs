@@ -21,8 +21,8 @@ mod sessions;
 mod turns;
 
 use super::{
-    Appended, Changes, Created, FinishedTurn, Flushed, Head, History, ListPage, Position, SessionPage,
-    SessionStore, StoreError, Turn, TurnOutcome, TurnRequest, TurnTag, TurnToken,
+    Appended, Changes, Created, FinishedTurn, Flushed, Head, HeadVersion, History, ListPage, Position,
+    SessionPage, SessionStore, StoreError, Turn, TurnOutcome, TurnRequest, TurnTag, TurnToken,
 };
 use crate::domain::{Batch, HistoryPage, NewReply, NewSession, Owner, RequestId, Session, Timestamp, UserId};
 use async_trait::async_trait;
@@ -133,6 +133,13 @@ impl SessionStore for RedisStore {
 
     async fn heads(&self, sessions: &[(Owner, UserId)]) -> Result<Vec<Option<Head>>, StoreError> {
         with_timeout(self.read_heads(sessions)).await
+    }
+
+    async fn head_versions(
+        &self,
+        sessions: &[(Owner, UserId)],
+    ) -> Result<Vec<Option<HeadVersion>>, StoreError> {
+        with_timeout(self.read_head_versions(sessions)).await
     }
 
     async fn changes(
