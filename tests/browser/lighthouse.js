@@ -35,6 +35,8 @@ async function score(url, name) {
     LIGHTHOUSE,
     url,
     '--quiet',
+    // Applied to the connection, not computed from a fast one.
+    '--throttling-method=devtools',
     '--output=json',
     `--output-path=${file}`,
     `--only-categories=${Object.keys(MIN_SCORES)}`,
