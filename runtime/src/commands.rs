@@ -4,7 +4,7 @@
 use crate::{health, output, settings::without_empty_variables};
 use clap::{Arg, CommandFactory, Subcommand, builder::OsStringValueParser};
 use clap_complete::Shell;
-use std::{ffi::OsString, io, net::SocketAddr, process::ExitCode};
+use std::{ffi::OsString, io, net::SocketAddr, panic::resume_unwind, process::ExitCode, thread};
 
 /// Id of the setting with the address of the admin port.
 const ADMIN_LISTEN: &str = "admin_listen";
@@ -34,7 +34,13 @@ pub enum Command {
 
 /// Runs a command of every program, if the arguments name one. Returns its exit code, and `None` for everything else:
 /// arguments that are not valid are left to the parser of the settings, which reports them.
+///
+/// They are parsed by a thread of their own, which leaves its memory to others when it ends.
 pub fn run<S: CommandFactory>() -> Option<ExitCode> {
+    thread::scope(|scope| scope.spawn(run_here::<S>).join()).unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+fn run_here<S: CommandFactory>() -> Option<ExitCode> {
     let matches = relaxed(without_empty_variables(S::command())).try_get_matches().ok()?;
     match matches.subcommand()? {
         (HEALTH, arguments) => {

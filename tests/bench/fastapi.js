@@ -7,7 +7,7 @@ import { freePort, ROOT, start, startGateway, startRedis, startService } from '.
 import { interleave, median, ratio } from './rounds.js';
 import { appendHundred, post } from './sessions.js';
 
-const ROUNDS = 5;
+const ROUNDS = 7;
 const SLOW_ROUNDS = 3;
 const WORKERS = 2;
 const FEW_SESSIONS = 50;

@@ -5,7 +5,8 @@ import { freePort, ROOT, start, startGateway, startNono, startRedis, startServic
 import { interleave, median, ratio, spread } from './rounds.js';
 import { appendHundred, post } from './sessions.js';
 
-const ROUNDS = 9;
+const ROUNDS = 20;
+const BASELINE_ROUNDS = 5;
 const SERVICE = 'nono.session.v1.SessionService';
 const CALLS = ['Get', 'Create', 'History'];
 
@@ -20,23 +21,26 @@ export async function gateway(report) {
   await appendHundred(separate.port, 'bench');
   const pids = { gateway: separate.pid, service: service.pid, Redis: redis.pid };
 
-  const variants = {
-    'Health/Check over gRPC': { load: grpc(service.port, 'grpc.health.v1.Health/Check', message({})) },
+  const baselines = {
     'axum, a constant': { load: rest(baseline.port, '/constant'), pids: { gateway: baseline.pid } },
     'axum, Health/Check by a tonic client': { load: rest(baseline.port, '/health'), pids: { gateway: baseline.pid } },
     'Redis: HMGET': { load: redisCommand(redis.port, 'HMGET', 'session:{bench}', 'persona', 'created_at') },
+  };
+  const variants = {
+    'Health/Check over gRPC': { load: grpc(service.port, 'grpc.health.v1.Health/Check', message({})) },
   };
   for (const call of CALLS) {
     variants[`${call} over gRPC`] = { load: overGrpc(call, service.port), pids };
     variants[`${call} through the gateway`] = { load: overRest(call, separate.port), pids };
     variants[`${call} through nono`] = { load: overRest(call, nono.port), pids: { nono: nono.pid, Redis: redis.pid } };
   }
+  const minimal = await interleave(baselines, BASELINE_ROUNDS, report.progress);
   const results = await interleave(variants, ROUNDS, report.progress);
 
   report.table(
     'REST and gRPC',
     ['variant', 'calls/s', 'µs gateway', 'µs service', 'µs nono', 'µs Redis'],
-    Object.entries(results).map(([name, { rates, micros }]) => [
+    Object.entries({ ...minimal, ...results }).map(([name, { rates, micros }]) => [
       name,
       median(rates).toFixed(0),
       ...['gateway', 'service', 'nono', 'Redis'].map((process) =>

@@ -11,8 +11,10 @@ const folder = mkdtempSync(join(tmpdir(), 'nono-bench-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 let files = 0;
 
-/** Duration of one load in seconds. */
-export const SECONDS = 1;
+/** Duration of one load in seconds. It is short, because the speed of a machine changes within seconds. */
+export const SECONDS = 0.5;
+/** Duration of one load of wrk, which knows only whole seconds. */
+const WRK_SECONDS = 1;
 /** Connections and concurrent streams of each for gRPC. */
 const GRPC = ['-c8', '-m16'];
 
@@ -57,13 +59,13 @@ export function creations(port) {
 /** Returns a function that runs plain commands of Redis, without pipelining. */
 export function redisCommand(port, ...command) {
   return async () => {
-    const { stdout } = await run('redis-benchmark', ['-p', `${port}`, '-c', '64', '-n', '60000', '--csv', ...command]);
+    const { stdout } = await run('redis-benchmark', ['-p', `${port}`, '-c', '64', '-n', '30000', '--csv', ...command]);
     return Number(stdout.trim().split('\n').at(-1).split('","')[1]);
   };
 }
 
 async function h2load(args, seconds = SECONDS) {
-  const { stdout } = await run('h2load', ['-t1', `-D${seconds}`, ...args]);
+  const { stdout } = await run('h2load', ['-t1', `-D${seconds * 1000}ms`, ...args]);
   const [, rate] = stdout.match(/finished in [^,]+, ([\d.]+) req\/s/);
   const [, failed, errored] = stdout.match(/(\d+) failed, (\d+) errored/);
   const [, succeeded] = stdout.match(/status codes: (\d+) 2xx/);
@@ -74,7 +76,7 @@ async function h2load(args, seconds = SECONDS) {
 }
 
 async function wrk(args) {
-  const { stdout } = await run('wrk', [`-d${SECONDS}`, ...args]);
+  const { stdout } = await run('wrk', [`-d${WRK_SECONDS}`, ...args]);
   if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`calls have failed:\nwrk ${args.join(' ')}\n${stdout}`);
   return Number(stdout.match(/Requests\/sec:\s+([\d.]+)/)[1]);
 }

@@ -1,4 +1,4 @@
-// Interleaved rounds: each variant runs once per round, so that a slow minute of the machine slows all of them.
+// Interleaved rounds: each variant runs once per round, because the speed of a machine changes within seconds.
 
 import { SECONDS } from './load.js';
 import { cpuMicros, delay } from './programs.js';

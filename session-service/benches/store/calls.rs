@@ -1,7 +1,7 @@
 //! Cost of calls in the released program, relative to a health check, which does nothing; and with a store that takes no time,
 //! which is the lower bound for any store.
 
-use super::{CALL_ROUNDS, ROUND, ROUNDS, median};
+use super::median;
 use nono_proto::session::v1::{
     AppendRequest, CreateRequest, GetRequest, HistoryRequest, IfExists, NewMessage, Role,
     session_service_client::SessionServiceClient,
@@ -23,6 +23,13 @@ const STREAMS: usize = 16;
 const CALLERS: usize = CONNECTIONS * STREAMS;
 /// Number of sessions to append to in rotation, because one has at most 10 000 messages.
 const APPENDED: usize = 4000;
+/// Number of programs that are started for each call over Redis, and with a store in memory.
+const ROUNDS: usize = 5;
+const ROUNDS_IN_MEMORY: usize = 2;
+/// Number of times that a call is compared with a health check of the same program, in turn: the speed of a machine changes within
+/// seconds.
+const SLICES: usize = 4;
+const SLICE: Duration = Duration::from_millis(250);
 /// Timeout for the start of the program.
 const START_MAX: Duration = Duration::from_secs(10);
 
@@ -60,9 +67,9 @@ pub(super) async fn table() {
     let redis = RedisServer::start();
     let mut over_redis: [Figures; CALLS.len()] = Default::default();
     let mut over_memory: [Figures; CALLS.len()] = Default::default();
-    for number in 0..CALL_ROUNDS {
+    for number in 0..ROUNDS {
         round(&redis, &redis.url(), &mut over_redis).await;
-        if number < ROUNDS {
+        if number < ROUNDS_IN_MEMORY {
             round(&redis, "memory:", &mut over_memory).await;
         }
     }
@@ -80,9 +87,8 @@ pub(super) async fn table() {
     }
 }
 
-/// Runs each call for [`ROUND`] against a new program with an empty store.
+/// Runs each call, in turn with health checks, against a new program with an empty store.
 async fn round(redis: &RedisServer, store: &str, figures: &mut [Figures]) {
-    let mut health = None;
     for ((_, call), figures) in CALLS.iter().zip(figures) {
         redis.ask(&["FLUSHALL"]);
         let (service, address) = start(store);
@@ -92,14 +98,22 @@ async fn round(redis: &RedisServer, store: &str, figures: &mut [Figures]) {
         }
         make(&channels[0], if *call == Call::Append { APPENDED } else { CALLERS }).await;
         let pids = [service.0.id(), redis.pid(), std::process::id()];
-        let before = used(pids);
-        let (calls, took) = load(&channels, *call).await;
-        for ((costs, after), before) in figures.costs.iter_mut().zip(used(pids)).zip(before) {
-            costs.push((after - before) / calls);
+        let (mut total, mut costs) = (0.0, [0.0; 3]);
+        for _ in 0..SLICES {
+            let (checks, checking) = load(&channels, Call::Health).await;
+            let before = used(pids);
+            let (calls, took) = load(&channels, *call).await;
+            for ((cost, after), before) in costs.iter_mut().zip(used(pids)).zip(before) {
+                *cost += after - before;
+            }
+            total += calls;
+            let rate = calls / took.as_secs_f64();
+            figures.rates.push(rate);
+            figures.ratios.push(rate / (checks / checking.as_secs_f64()));
         }
-        let rate = calls / took.as_secs_f64();
-        figures.rates.push(rate);
-        figures.ratios.push(rate / *health.get_or_insert(rate));
+        for (all, cost) in figures.costs.iter_mut().zip(costs) {
+            all.push(cost / total);
+        }
     }
 }
 
@@ -107,7 +121,7 @@ async fn round(redis: &RedisServer, store: &str, figures: &mut [Figures]) {
 #[derive(Default)]
 struct Figures {
     rates: Vec<f64>,
-    /// Rate relative to the health checks of the same round.
+    /// Rate relative to the health checks before.
     ratios: Vec<f64>,
     /// CPU time in microseconds per call of service, Redis and load generator.
     costs: [Vec<f64>; 3],
@@ -150,7 +164,7 @@ async fn make(channel: &Channel, sessions: usize) {
     }
 }
 
-/// Makes calls for one round. Returns their number and the duration.
+/// Makes calls for [`SLICE`]. Returns their number and the duration.
 async fn load(channels: &[Channel], call: Call) -> (f64, Duration) {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let begun = Instant::now();
@@ -158,7 +172,7 @@ async fn load(channels: &[Channel], call: Call) -> (f64, Duration) {
     for (n, channel) in (0..CALLERS).zip(channels.iter().cycle().cloned()) {
         callers.spawn(async move {
             let mut count = 0_usize;
-            while begun.elapsed() < ROUND {
+            while begun.elapsed() < SLICE {
                 ask(&channel, call, n, NEXT.fetch_add(1, Ordering::Relaxed)).await;
                 count += 1;
             }

@@ -27,8 +27,6 @@ use tokio::task::JoinSet;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Rounds of calls over Redis, which are compared with targets, and of all others.
-const CALL_ROUNDS: usize = 9;
 const ROUNDS: usize = 3;
 const ROUND: Duration = Duration::from_secs(1);
 const CONTENT: &str = "hello, this is a message of about fifty characters";
