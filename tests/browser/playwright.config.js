@@ -39,7 +39,8 @@ export default defineConfig({
   expect: { timeout: 10_000 },
   reporter: [['list']],
   use: {
-    locale: 'en-GB',
+    // NONO_LOCALE=de takes the screenshots of a browser in another language.
+    locale: process.env.NONO_LOCALE ?? 'en-GB',
     timezoneId: zoneAtNoon(),
     actionTimeout: 10_000,
     navigationTimeout: 20_000,

@@ -43,7 +43,7 @@ const OTHER_FLAGS: [&str; 30] = [
     "--workspace",
 ];
 /// Variables of the tests.
-const TEST_VARIABLES: [&str; 2] = ["NONO_BIN", "NONO_SCRIPTED"];
+const TEST_VARIABLES: [&str; 3] = ["NONO_BIN", "NONO_LOCALE", "NONO_SCRIPTED"];
 /// Variables that are no setting of a flag: each names the file of a secret.
 const FILE_VARIABLES: [&str; 4] = [
     "NONO_STORE_FILE",

@@ -3,7 +3,9 @@
 import { waitForStableLayout } from './stable-layout.js';
 
 const FOLDER = new URL('../screenshots/', import.meta.url).pathname;
-const WIDTHS = [1280, 768, 360];
+const WIDTHS = [1280, 1100, 768, 360];
+/** Language of a browser other than that of the suite, for the names of files. */
+const LOCALE = process.env.NONO_LOCALE ? `${process.env.NONO_LOCALE}-` : '';
 const HEIGHT = 760;
 
 export const TALK = [
@@ -25,7 +27,7 @@ export async function takeScreenshots(page, state, colorScheme, widths = WIDTHS)
   for (const width of widths) {
     await page.setViewportSize({ width, height: HEIGHT });
     await waitForStableLayout(page);
-    await page.screenshot({ path: `${FOLDER}${state}-${colorScheme}-${width}.png` });
+    await page.screenshot({ path: `${FOLDER}${LOCALE}${state}-${colorScheme}-${width}.png` });
   }
   await page.setViewportSize({ width: WIDTHS[0], height: HEIGHT });
 }
