@@ -11,6 +11,8 @@ const MAX_DEPTH = 24;
 const RIGHT_TO_LEFT =
   /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
 
+/** A flag in inline code. A longer one may have to be broken on a phone. */
+const FLAG = /(\B--?\w[\w-]{0,23}(?![\w-]))/;
 /** Letters that do not tell the direction of a text: those of tasks, code and addresses. */
 const NOT_TEXT =
   /^[ >]*(?:[-*+]|\d+[.)])[ \t]+\[[xX]\]|(\x60{3,})[\s\S]*?(?:\1|$)|\x60[^\x60\n]+\x60|\]\([^)\s]*\)|https?:\S+/gm;
@@ -128,7 +130,7 @@ function renderInline(tokens = [], depth, isInLink = false) {
       case 'del':
         return [node(token.type, {}, children())];
       case 'codespan':
-        return [node('code', { dir: 'ltr' }, token.text)];
+        return [node('code', { dir: 'ltr' }, renderCode(token.text))];
       case 'br':
         return [node('br', {})];
       case 'link':
@@ -150,6 +152,10 @@ function renderInline(tokens = [], depth, isInLink = false) {
     }
   });
 }
+
+/** Keeps flags such as `--model-url` on one line, which browsers break after a hyphen. */
+const renderCode = (/** @type {string} */ text) =>
+  text.split(FLAG).map((part, index) => (index % 2 === 0 ? part : node('span', { class: 'flag' }, part)));
 
 /** Renders a link that opens in a new tab, sends no referrer and shows its target in a tooltip. */
 function renderLink(/** @type {string} */ href, /** @type {() => Tree[]} */ children, /** @type {boolean} */ isInLink) {

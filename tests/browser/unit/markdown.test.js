@@ -21,6 +21,11 @@ for (const [what, text, expected] of [
   ['tasks', '- [x] a\n- [ ] b', '<ul><li class="task">☑ a</li><li class="task">☐ b</li></ul>'],
   ['quotes', '> a', '<blockquote><p>a</p></blockquote>'],
   ['inline code, as it is written', '`a <b> &amp;`', '<p><code>a <b> &amp;</code></p>'],
+  [
+    'flags in code',
+    '`-l --a-b=1 a-b`',
+    '<p><code><span class="flag">-l</span> <span class="flag">--a-b</span>=1 a-b</code></p>',
+  ],
   ['a code block and its language', '```js x\na < b\n```', '<pre js>a < b</pre>'],
   ['a code block that is still open', '```\na', '<pre >a</pre>'],
   ['a hard break', 'a  \nb<br>c', '<p>a<br></br>b<br></br>c</p>'],
