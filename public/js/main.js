@@ -3,6 +3,7 @@
 
 import { createApi } from './core/api.js';
 import { createChat } from './core/chat.js';
+import { earlyRequests } from './core/early-requests.js';
 import { createServerClock } from './core/expiry.js';
 import { createMirror } from './core/indexeddb-mirror.js';
 import { createRouter } from './core/router.js';
@@ -16,16 +17,19 @@ import { createColumnButton } from './ui/column-button.js';
 import { createComposer } from './ui/composer.js';
 import { createDialogs } from './ui/dialogs.js';
 import { find } from './ui/dom.js';
-import { createThemeButton } from './ui/first-paint.js';
+// It is loaded already. Imported here, so that the bundle has one file for it and what both need.
+import './ui/first-paint.js';
 import { createHeader } from './ui/header.js';
 import { createMessageLog } from './ui/message-log.js';
+import { loadRenderer } from './ui/prose.js';
 import { createShortcuts } from './ui/shortcuts.js';
+import { createThemeButton } from './ui/theme.js';
 import { createWelcome } from './ui/welcome.js';
 
 const clock = createServerClock(timers);
 const storage = createStorage(browserStorage(window), createMirror(browserDatabases(window), timers));
 const chat = createChat({
-  api: createApi({ fetch: (...call) => window.fetch(...call), onServerTime: clock.observe }),
+  api: createApi({ fetch: earlyRequests.fetch, onServerTime: clock.observe }),
   clock,
   tabs: createTabs(window.BroadcastChannel, navigator.locks),
   storage,
@@ -58,8 +62,13 @@ const actions = {
 };
 createBanners({ chat, actions, onFocusLost: composer.focus });
 
+// A conversation is likely to need it, and its messages are awaited anyway.
+if (chat.store.state.view === 'loading') loadRenderer();
 const column = createColumnButton({ chat, dialogs });
-void chat.start().then(() => timers.whenIdle(column.update));
+void chat.start().then(() => {
+  earlyRequests.clear();
+  timers.whenIdle(column.update);
+});
 
 /** Returns a random id. `crypto.randomUUID` exists only on https and localhost, and the page may be served over plain http. */
 function newId() {

@@ -376,6 +376,15 @@ interface Api {
   ): AsyncGenerator<LiveEvent & { cursor: string }>;
 }
 
+interface EarlyRequests {
+  /** Requests a session and its newest messages. */
+  requestSession(userId: string): void;
+  /** `fetch`, but the response to an early request is returned once, to the first call for it. */
+  fetch(url: string, options: RequestInit): Promise<Response>;
+  /** Forgets the responses that no call has taken, before they are out of date. */
+  clear(): void;
+}
+
 interface SessionPage {
   sessions: Session[];
   count: number;

@@ -14,8 +14,8 @@ export const BUNDLE = join(PUBLIC, 'bundle');
 
 /** Scripts of the index. The first one runs before the first paint. */
 const SCRIPTS = ['js/ui/first-paint.js', 'js/main.js'];
-/** Style sheets of the index, with their medium if they have one. */
-const SHEETS = / *<link rel="stylesheet" href="(css\/[^"]+)"(?: media="(\w+)")?>\n/g;
+/** Style sheets of the index. */
+const SHEETS = / *<link rel="stylesheet" href="(css\/[^"]+)">\n/g;
 /** Folder of the bundled scripts, as deep as those whose relative paths to css/ and vendor/ they contain. */
 const SCRIPT_FOLDER = 'js/app/';
 const MINIFIED = { minify: true, target: 'es2022', legalComments: 'none' };
@@ -28,7 +28,7 @@ export async function bundlePage() {
     files.set(fileName, (await transform(code, { ...MINIFIED, format: 'esm' })).code);
   }
   const index = readFileSync(join(PUBLIC, 'index.html'), 'utf8');
-  const sheets = [...index.matchAll(SHEETS)].map(([link, path, medium]) => ({ link, path, medium }));
+  const sheets = [...index.matchAll(SHEETS)].map(([link, path]) => ({ link, path }));
   files.set('css/page.css', (await Promise.all(sheets.map(minifySheet))).join(''));
   for (const path of readdirSync(join(PUBLIC, 'css')).map((name) => `css/${name}`)) {
     if (!sheets.some((sheet) => sheet.path === path)) files.set(path, await minifySheet({ path }));
@@ -54,10 +54,8 @@ async function bundleScripts() {
   return output;
 }
 
-async function minifySheet({ path, medium }) {
-  const text = readFileSync(join(PUBLIC, path), 'utf8');
-  const sheet = medium ? `@media ${medium} {${text}}` : text;
-  return (await transform(sheet, { ...MINIFIED, loader: 'css' })).code;
+async function minifySheet({ path }) {
+  return (await transform(readFileSync(join(PUBLIC, path), 'utf8'), { ...MINIFIED, loader: 'css' })).code;
 }
 
 /** Returns the index with the bundled files in place of their sources, with the parts that the scripts import, and not indented. */

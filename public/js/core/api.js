@@ -1,7 +1,8 @@
-// Calls of the REST API: paths, bodies, timeouts and errors. The only file that names a path of the API.
+// Calls of the REST API: bodies, timeouts and errors.
 // @ts-check
 
 import { ApiError } from './api-error.js';
+import { BASE, CALL_TIMEOUT_MS, historyPath, query, sessionPath } from './paths.js';
 import { createIdleTimeout, isJson, readBlob, readJson } from './response-body.js';
 import { readEvents } from './sse.js';
 import { browserTimers } from './timers.js';
@@ -18,18 +19,16 @@ import {
   readSession,
 } from './wire.js';
 
-/** Timeout of a call. The service itself gives up after 5 s. */
-const CALL_TIMEOUT_MS = 10_000;
 /** Timeout between two chunks of a chat stream or an export. The service sends a heartbeat every 15 s. */
 const STREAM_IDLE_TIMEOUT_MS = 45_000;
 /** Timeout between two chunks of an event stream, which has a checkpoint every 15 s. Silence over 20 s is a fault. */
 const EVENTS_IDLE_TIMEOUT_MS = 20_000;
 
 /**
- * @param {{fetch: typeof globalThis.fetch, base?: string, timers?: Timers, onServerTime?: (serverMs: number) => void}} deps
+ * @param {{fetch: EarlyRequests['fetch'], base?: string, timers?: Timers, onServerTime?: (serverMs: number) => void}} deps
  * @returns {Api}
  */
-export function createApi({ fetch, base = 'api', timers = browserTimers, onServerTime = () => {} }) {
+export function createApi({ fetch, base = BASE, timers = browserTimers, onServerTime = () => {} }) {
   /** @type {Set<AccessListener>} */
   const listeners = new Set();
   function reportAccess(/** @type {ApiError | null} */ problem) {
@@ -142,10 +141,8 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
     getSession: async (userId, signal) => readSession(await call('GET', sessionPath(userId), { signal })),
 
     /** Returns a page of messages, oldest first. `before` and `after` are exclusive. */
-    async getHistory(userId, { limit, before, after }, signal) {
-      return readHistory(
-        await call('GET', `${sessionPath(userId)}/history${query({ limit, before, after })}`, { signal }),
-      );
+    async getHistory(userId, range, signal) {
+      return readHistory(await call('GET', historyPath(userId, range), { signal }));
     },
 
     /** Extends a session's lifetime. */
@@ -211,12 +208,4 @@ export function createApi({ fetch, base = 'api', timers = browserTimers, onServe
   };
 }
 
-const sessionPath = (/** @type {string} */ userId) => `session/${encodeURIComponent(userId)}`;
-
 const unreachable = () => new ApiError({ status: 0, detail: 'the service cannot be reached' });
-
-/** Returns the query string of the parameters that have a value. */
-function query(/** @type {Record<string, unknown>} */ parameters) {
-  const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== null);
-  return given.length ? `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}` : '';
-}

@@ -2,11 +2,10 @@
 // @ts-check
 
 import { pendingReplyKey } from './message-rows.js';
+import { PAGE_SIZE } from './paths.js';
 import { unknownSession } from './state.js';
 import { NOTICES } from './words/errors.js';
 
-/** Messages per page. */
-export const PAGE_SIZE = 50;
 /** Messages per page of a whole conversation, which is loaded with few calls. */
 const LARGE_PAGE_SIZE = 500;
 /** Pages that are fetched to catch up before the conversation is loaded from scratch instead. */

@@ -29,6 +29,7 @@ export function createDialogs({ chat, newId, onDone }) {
         loadSheet('../../css/sessions.css'),
         loadSheet('../../css/column.css'),
         loadSheet('../../css/menu.css'),
+        loadSheet('../../css/toasts.css'),
       ]);
     createSessionColumn({ chat, onOpen: onDone });
     createToasts({ chat, onFocusLost: onDone });

@@ -1,17 +1,21 @@
-// The controls of messages that the first paint does not need: they are loaded when the first message is shown.
+// What the first paint of a message does not need: its controls, and the style sheet for printing. Loaded with the first message.
 // @ts-check
+
+import { loadSheet } from './style-sheet.js';
 
 /** Lines and characters up to which a message need not be measured. */
 const SURELY_SHORT = { lines: 12, characters: 240 };
 
-/** @type {Promise<[typeof import('./message-actions.js'), typeof import('./fold.js')]> | null} */
+const SHEETS = ['../../css/message-actions.css', '../../css/print.css'];
+
+/** @type {Promise<[typeof import('./message-actions.js'), typeof import('./fold.js'), ...unknown[]]> | null} */
 let loading = null;
 
 /** Runs `task` with the modules. If they cannot be loaded, the next message tries again. */
 function withExtras(
   /** @type {(actions: typeof import('./message-actions.js'), fold: typeof import('./fold.js')) => void} */ task,
 ) {
-  loading ??= Promise.all([import('./message-actions.js'), import('./fold.js')]);
+  loading ??= Promise.all([import('./message-actions.js'), import('./fold.js'), ...SHEETS.map(loadSheet)]);
   loading.then(
     ([actions, fold]) => task(actions, fold),
     () => (loading = null),

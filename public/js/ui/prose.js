@@ -28,8 +28,16 @@ export function showProse(
   showPlain(body, text);
   if (!hasMarkdown(text)) return;
   waiting.set(body, [text, complete]);
+  loadRenderer();
+}
+
+/** Loads the renderer before a reply needs it. */
+export function loadRenderer() {
   if (loading !== null) return;
-  loading = Promise.all([import('./markdown.js'), ...SHEETS.map(loadSheet)]).then(renderWaiting, giveUp);
+  // The modules were just evaluated. Rendering is another task, so that input in between does not wait for both.
+  loading = Promise.all([import('./markdown.js'), ...SHEETS.map(loadSheet)]).then(([markdown]) => {
+    setTimeout(renderWaiting, 0, markdown);
+  }, giveUp);
 }
 
 /** Shows a plain text, which may grow while something in it is selected. */
@@ -39,8 +47,7 @@ function showPlain(/** @type {HTMLElement} */ body, /** @type {string} */ text) 
   else setText(body, text);
 }
 
-function renderWaiting(/** @type {any[]} */ [markdown]) {
-  const { renderMarkdown } = markdown;
+function renderWaiting(/** @type {any} */ { renderMarkdown }) {
   render = renderMarkdown;
   for (const [body, [text, complete]] of waiting) renderMarkdown(body, text, complete);
   waiting.clear();

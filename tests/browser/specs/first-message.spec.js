@@ -152,26 +152,27 @@ test('no key is lost that is typed while the page or a session is loading', asyn
   context,
 }) => {
   await createFilled(request, name, 2);
-  const held = [];
-  const hold = (pattern) =>
-    page.route(pattern, async (route) => {
+  /** Holds back requests, and returns a function that waits for one and lets it pass. */
+  async function hold(pattern) {
+    const held = [];
+    await page.route(pattern, async (route) => {
       await new Promise((resolve) => held.push(resolve));
       await route.fallback();
     });
-  const release = () => {
-    for (const resolve of held.splice(0)) resolve();
-  };
-  await hold('**/main.js');
+    return async () => {
+      await expect.poll(() => held.length).toBe(1);
+      held[0]();
+    };
+  }
+  const releaseMain = await hold('**/main.js');
+  const releaseHistory = await hold('**/history*');
   await page.goto(pathOf(name), { waitUntil: 'commit' });
   await expect(chat.message).toBeFocused();
   await page.keyboard.type('one ');
-  await hold('**/history*');
-  await expect.poll(() => held.length).toBe(1);
-  release();
+  await releaseMain();
   await expect(page.getByText('Loading the conversation…')).toBeVisible();
   await page.keyboard.type('two ');
-  await expect.poll(() => held.length).toBe(1);
-  release();
+  await releaseHistory();
   await expect(chat.rows).toHaveCount(2);
   await expect(chat.message).toBeFocused();
   await page.keyboard.type('three');

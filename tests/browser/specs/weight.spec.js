@@ -1,8 +1,8 @@
-// The bytes that are transferred for a first visit and for a reply with code, and that nothing is transferred twice.
+// The bytes that are transferred for a first visit and for a reply with code, and that nothing is transferred twice or late.
 // The measurements are written to results/weight.json.
 
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createStored, expect, test } from '../support/fixture.js';
+import { createStored, expect, pathOf, test } from '../support/fixture.js';
 
 const RESULTS = new URL('../results/', import.meta.url);
 /** Factor of the limits if the server does not compress, as measured with Brotli. They still detect an unwanted library. */
@@ -95,4 +95,31 @@ test('a second visit transfers only what has changed', async ({ page }) => {
   await page.reload({ waitUntil: 'networkidle' });
   await transfers.ended();
   expect(transfers.bytes()).toBeLessThan(20_000);
+});
+
+test('a session in the address is requested once, before the main script is loaded', async ({
+  page,
+  chat,
+  name,
+  request,
+}) => {
+  await createStored(request, name, [['user', 'Here before']]);
+  const requested = [];
+  page.on('request', (sent) => {
+    const path = decodeURIComponent(new URL(sent.url()).pathname);
+    if (path.startsWith(`/api/session/${name}`) && !path.endsWith('/events')) requested.push(path);
+  });
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await page.route('**/main.js', async (route) => {
+    await held;
+    await route.fallback();
+  });
+  const opened = page.goto(pathOf(name));
+  const early = [`/api/session/${name}`, `/api/session/${name}/history`];
+  await expect.poll(() => requested).toEqual(early);
+  release();
+  await opened;
+  await expect(chat.userMessage('Here before')).toBeVisible();
+  expect(requested).toEqual(early);
 });

@@ -30,6 +30,10 @@ test('ui does not call the service', () => {
   forbid('js/ui/', /\bfetch\b|XMLHttpRequest|WebSocket|EventSource/);
 });
 
+test('no module creates a format when it is loaded, which takes a slow phone 150 ms', () => {
+  forbid('js/', /^(?:export )?(?:const|let) .*= new Intl\./m);
+});
+
 test('core and markdown import neither each other nor ui, and main is not imported', () => {
   forbid('js/core/', /from '(?!\.\/|\.\.\/locale\.js)/);
   forbid('js/core/words/', /from '(?!\.\/[a-z]+\.js|\.\.\/locale\.js)/);
@@ -93,9 +97,9 @@ const MARKDOWN =
 const DATA = /^js\/(core\/(session-data|data-view|words\/data)|ui\/data-dialog)\.js|^css\/data\.css/;
 /** Files that are loaded when a dialog is first opened, or when the list next to the conversation is shown. */
 const DIALOGS =
-  /^js\/(core\/(session-filter|format-relative|words\/(sessions|keys))|ui\/(new-session-dialog|keys-dialog|session(s-dialog|-[a-z-]+)|menu|toasts|data-button|signed-out))\.js|^css\/(dialogs|sessions|column|menu|keys)\.css/;
+  /^js\/(core\/(session-filter|format-relative|words\/(sessions|keys))|ui\/(new-session-dialog|keys-dialog|session(s-dialog|-[a-z-]+)|menu|toasts|data-button|signed-out))\.js|^css\/(dialogs|sessions|column|menu|toasts|keys)\.css/;
 /** Files that are loaded when the first message is shown. */
-const MESSAGES = /^js\/ui\/(message-actions|fold)\.js/;
+const MESSAGES = /^js\/ui\/(message-actions|fold)\.js|^css\/(message-actions|print)\.css/;
 /** The page for an unknown address has its own style sheet. */
 const NOT_FOUND = /^css\/not-found\.css$/;
 const isLazy = (name) => [MARKDOWN, DATA, DIALOGS, MESSAGES, NOT_FOUND].some((lazy) => lazy.test(name));

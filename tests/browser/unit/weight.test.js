@@ -13,7 +13,8 @@ const first = ['index.html', ...linked];
 /** Languages of a typical reply. Every other language is loaded when a reply needs it. */
 const languages = ['javascript', 'python', 'bash'].map((language) => `vendor/highlight/languages/${language}.js`);
 const markdown = ['js/app/markdown.js', 'css/prose.css', 'css/code.css', 'vendor/marked/marked.js'];
-const whole = [...first, ...markdown, 'vendor/highlight/core.js', ...languages];
+const controls = ['css/message-actions.css', 'css/print.css'];
+const whole = [...first, ...controls, ...markdown, 'vendor/highlight/core.js', ...languages];
 
 /** The gateway compresses with this quality. */
 const brotli = (bytes) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } });
