@@ -5,7 +5,8 @@ import { freePort, ROOT, start, startGateway, startNono, startRedis, startServic
 import { interleave, median, ratio, spread } from './rounds.js';
 import { appendHundred, post } from './sessions.js';
 
-const ROUNDS = 20;
+const ROUNDS = 16;
+const CALIBRATION_SECONDS = 0.2;
 const BASELINE_ROUNDS = 5;
 const SERVICE = 'nono.session.v1.SessionService';
 const CALLS = ['Get', 'Create', 'History'];
@@ -26,26 +27,26 @@ export async function gateway(report) {
     'axum, Health/Check by a tonic client': { load: rest(baseline.port, '/health'), pids: { gateway: baseline.pid } },
     'Redis: HMGET': { load: redisCommand(redis.port, 'HMGET', 'session:{bench}', 'persona', 'created_at') },
   };
-  const variants = {
-    'Health/Check over gRPC': { load: grpc(service.port, 'grpc.health.v1.Health/Check', message({})) },
-  };
+  const health = (seconds) => grpc(service.port, 'grpc.health.v1.Health/Check', message({}), seconds);
+  const variants = { 'Health/Check over gRPC': { load: health() } };
   for (const call of CALLS) {
     variants[`${call} over gRPC`] = { load: overGrpc(call, service.port), pids };
     variants[`${call} through the gateway`] = { load: overRest(call, separate.port), pids };
     variants[`${call} through nono`] = { load: overRest(call, nono.port), pids: { nono: nono.pid, Redis: redis.pid } };
   }
   const minimal = await interleave(baselines, BASELINE_ROUNDS, report.progress);
-  const results = await interleave(variants, ROUNDS, report.progress);
+  const results = await interleave(variants, ROUNDS, report.progress, health(CALIBRATION_SECONDS));
 
   report.table(
     'REST and gRPC',
-    ['variant', 'calls/s', 'µs gateway', 'µs service', 'µs nono', 'µs Redis'],
+    ['variant', 'calls/s', 'µs gateway', 'µs service', 'µs nono', 'µs Redis', 'turns'],
     Object.entries({ ...minimal, ...results }).map(([name, { rates, micros }]) => [
       name,
       median(rates).toFixed(0),
       ...['gateway', 'service', 'nono', 'Redis'].map((process) =>
         micros[process] ? median(micros[process]).toFixed(1) : '',
       ),
+      rates.filter((rate) => !Number.isNaN(rate)).length,
     ]),
   );
   for (const call of CALLS) {
@@ -53,10 +54,10 @@ export async function gateway(report) {
     report.check(`gateway.${call}`, ratio(results[`${call} through the gateway`], direct));
     report.check(`nono.${call}`, ratio(results[`${call} through nono`], direct));
   }
-  const health = results['Health/Check over gRPC'].rates;
+  const checks = results['Health/Check over gRPC'].rates;
   const { micros } = results['Get through the gateway'];
   for (const program of ['gateway', 'service']) {
-    report.check(`${program}.CPU`, spread(micros[program].map((used, round) => (used * health[round]) / 1e6)));
+    report.check(`${program}.CPU`, spread(micros[program].map((used, round) => (used * checks[round]) / 1e6)));
   }
   for (const program of [redis, service, separate, nono, baseline]) await program.stop();
 }

@@ -19,12 +19,12 @@ const WRK_SECONDS = 1;
 const GRPC = ['-c8', '-m16'];
 
 /** Returns a function that sends one gRPC request repeatedly, and returns calls per second. */
-export function grpc(port, method, message) {
+export function grpc(port, method, message, seconds = SECONDS) {
   const frame = Buffer.alloc(5 + message.length);
   frame.writeUInt32BE(message.length, 1);
   message.copy(frame, 5);
   const headers = ['-H', 'content-type: application/grpc', '-H', 'te: trailers'];
-  return () => h2load([...GRPC, ...headers, '-d', file(frame), `http://127.0.0.1:${port}/${method}`]);
+  return () => h2load([...GRPC, ...headers, '-d', file(frame), `http://127.0.0.1:${port}/${method}`], seconds);
 }
 
 /**

@@ -109,9 +109,10 @@ function cell({ columns, rows }, values, column) {
   return rows.find(matches)?.[columns.indexOf(column)];
 }
 
-/** Returns the number at the beginning of a cell. */
+/** Returns the number at the beginning of a cell. `NaN` is a figure that could not be measured. */
 function figure(table, values, column) {
-  const found = Number.parseFloat(cell(table, values, column));
-  if (Number.isNaN(found)) throw new Error(`no ${column} for ${JSON.stringify(values)}`);
+  const text = cell(table, values, column);
+  const found = Number.parseFloat(text);
+  if (Number.isNaN(found) && text !== 'NaN') throw new Error(`no ${column} for ${JSON.stringify(values)}`);
   return found;
 }

@@ -25,11 +25,16 @@ const CALLERS: usize = CONNECTIONS * STREAMS;
 const APPENDED: usize = 4000;
 /// Number of programs that are started for each call over Redis, and with a store in memory.
 const ROUNDS: usize = 5;
-const ROUNDS_IN_MEMORY: usize = 2;
-/// Number of times that a call is compared with a health check of the same program, in turn: the speed of a machine changes within
-/// seconds.
+const ROUNDS_IN_MEMORY: usize = 3;
+/// Number of times that a call is compared with the health checks of the same program before and after: the speed of a machine
+/// changes within seconds.
 const SLICES: usize = 4;
 const SLICE: Duration = Duration::from_millis(250);
+/// Rate of health checks, of the fastest of the run, from which the machine is at its usual speed. Others share it, and slow it
+/// down by almost a half for some seconds. Slices next to slower health checks are left out.
+const QUIET: f64 = 0.75;
+/// Number of slices without which there is no figure.
+const SLICES_MIN: usize = 5;
 /// Timeout for the start of the program.
 const START_MAX: Duration = Duration::from_secs(10);
 
@@ -65,31 +70,48 @@ impl Drop for Running {
 
 pub(super) async fn table() {
     let redis = RedisServer::start();
-    let mut over_redis: [Figures; CALLS.len()] = Default::default();
-    let mut over_memory: [Figures; CALLS.len()] = Default::default();
+    let mut over_redis: [Vec<Slice>; CALLS.len()] = Default::default();
+    let mut over_memory: [Vec<Slice>; CALLS.len()] = Default::default();
     for number in 0..ROUNDS {
         round(&redis, &redis.url(), &mut over_redis).await;
         if number < ROUNDS_IN_MEMORY {
             round(&redis, "memory:", &mut over_memory).await;
         }
     }
+    let (over_redis, over_memory) = (quiet(over_redis), quiet(over_memory));
+    let slices = ROUNDS * SLICES;
     println!(
-        "| {CONNECTIONS} connections of {STREAMS} streams | calls/s | ratio | without Redis | us: service | Redis | load |"
+        "| {CONNECTIONS} connections of {STREAMS} streams | calls/s | ratio | without Redis | us: service | Redis | load | of {slices} slices |"
     );
-    println!("|---|---|---|---|---|---|---|");
-    for (((name, _), figures), without) in CALLS.iter().zip(&mut over_redis).zip(&mut over_memory) {
-        let (rate, ratio) = (median(&mut figures.rates), median(&mut figures.ratios));
-        let without = median(&mut without.ratios);
-        let [service, redis, load] = figures.costs.each_mut().map(|costs| median(costs));
+    println!("|---|---|---|---|---|---|---|---|");
+    for (((name, _), slices), without) in CALLS.iter().zip(&over_redis).zip(&over_memory) {
+        let (rate, ratio) = (figure(slices, |slice| slice.rate), figure(slices, Slice::ratio));
+        let without = figure(without, Slice::ratio);
+        let [service, redis, load] = [0, 1, 2].map(|process| figure(slices, |slice| slice.costs[process]));
+        let kept = slices.len();
         println!(
-            "| {name} | {rate:.0} | {ratio:.2} | {without:.2} | {service:.1} | {redis:.1} | {load:.1} |"
+            "| {name} | {rate:.0} | {ratio:.2} | {without:.2} | {service:.1} | {redis:.1} | {load:.1} | {kept} |"
         );
     }
 }
 
+/// Returns the slices of each call in which the machine was at its usual speed.
+fn quiet(figures: [Vec<Slice>; CALLS.len()]) -> [Vec<Slice>; CALLS.len()] {
+    let fastest = figures.iter().flatten().flat_map(|slice| slice.checks).fold(0.0, f64::max);
+    figures.map(|mut slices| {
+        slices.retain(|slice| slice.checks.iter().all(|rate| *rate >= QUIET * fastest));
+        slices
+    })
+}
+
+/// Returns the median of a figure, or no number if there are too few slices.
+fn figure(slices: &[Slice], of: impl Fn(&Slice) -> f64) -> f64 {
+    if slices.len() < SLICES_MIN { f64::NAN } else { median(&mut slices.iter().map(of).collect::<Vec<_>>()) }
+}
+
 /// Runs each call, in turn with health checks, against a new program with an empty store.
-async fn round(redis: &RedisServer, store: &str, figures: &mut [Figures]) {
-    for ((_, call), figures) in CALLS.iter().zip(figures) {
+async fn round(redis: &RedisServer, store: &str, figures: &mut [Vec<Slice>]) {
+    for ((_, call), slices) in CALLS.iter().zip(figures) {
         redis.ask(&["FLUSHALL"]);
         let (service, address) = start(store);
         let mut channels = Vec::new();
@@ -98,33 +120,46 @@ async fn round(redis: &RedisServer, store: &str, figures: &mut [Figures]) {
         }
         make(&channels[0], if *call == Call::Append { APPENDED } else { CALLERS }).await;
         let pids = [service.0.id(), redis.pid(), std::process::id()];
-        let (mut total, mut costs) = (0.0, [0.0; 3]);
+        let mut checks = load(&channels, Call::Health).await.rate();
         for _ in 0..SLICES {
-            let (checks, checking) = load(&channels, Call::Health).await;
             let before = used(pids);
-            let (calls, took) = load(&channels, *call).await;
-            for ((cost, after), before) in costs.iter_mut().zip(used(pids)).zip(before) {
-                *cost += after - before;
-            }
-            total += calls;
-            let rate = calls / took.as_secs_f64();
-            figures.rates.push(rate);
-            figures.ratios.push(rate / (checks / checking.as_secs_f64()));
-        }
-        for (all, cost) in figures.costs.iter_mut().zip(costs) {
-            all.push(cost / total);
+            let calls = load(&channels, *call).await;
+            let (before, after) = (before.into_iter(), used(pids).into_iter());
+            let costs = before.zip(after).map(|(before, after)| (after - before) / calls.number);
+            let costs = costs.collect::<Vec<_>>().try_into().unwrap();
+            let next = load(&channels, Call::Health).await.rate();
+            slices.push(Slice { checks: [checks, next], rate: calls.rate(), costs });
+            checks = next;
         }
     }
 }
 
-/// Results of the rounds of one call.
-#[derive(Default)]
-struct Figures {
-    rates: Vec<f64>,
-    /// Rate relative to the health checks before.
-    ratios: Vec<f64>,
+/// Calls for [`SLICE`], between two slices of health checks.
+struct Slice {
+    /// Rates of the health checks before and after.
+    checks: [f64; 2],
+    rate: f64,
     /// CPU time in microseconds per call of service, Redis and load generator.
-    costs: [Vec<f64>; 3],
+    costs: [f64; 3],
+}
+
+impl Slice {
+    fn ratio(&self) -> f64 {
+        let [before, after] = self.checks;
+        self.rate / f64::midpoint(before, after)
+    }
+}
+
+/// Calls that were made, and their duration.
+struct Load {
+    number: f64,
+    took: Duration,
+}
+
+impl Load {
+    fn rate(&self) -> f64 {
+        self.number / self.took.as_secs_f64()
+    }
 }
 
 /// Starts the program on free ports with default settings and its log in a file.
@@ -164,8 +199,8 @@ async fn make(channel: &Channel, sessions: usize) {
     }
 }
 
-/// Makes calls for [`SLICE`]. Returns their number and the duration.
-async fn load(channels: &[Channel], call: Call) -> (f64, Duration) {
+/// Makes calls for [`SLICE`].
+async fn load(channels: &[Channel], call: Call) -> Load {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let begun = Instant::now();
     let mut callers = JoinSet::new();
@@ -180,7 +215,7 @@ async fn load(channels: &[Channel], call: Call) -> (f64, Duration) {
         });
     }
     let calls: usize = callers.join_all().await.into_iter().sum();
-    (calls as f64, begun.elapsed())
+    Load { number: calls as f64, took: begun.elapsed() }
 }
 
 /// Makes one call: of the caller `own` for its own session, or for a new one with the unique number `next`.
