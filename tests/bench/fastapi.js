@@ -2,12 +2,12 @@
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { creations, rest } from './load.js';
+import { CALIBRATION_SECONDS, creations, rest } from './load.js';
 import { freePort, ROOT, start, startGateway, startRedis, startService } from './programs.js';
 import { interleave, median, ratio } from './rounds.js';
 import { appendHundred, post } from './sessions.js';
 
-const ROUNDS = 7;
+const ROUNDS = 10;
 const SLOW_ROUNDS = 3;
 const WORKERS = 2;
 const FEW_SESSIONS = 50;
@@ -31,7 +31,8 @@ export async function fastapi(report) {
     variants[`${name} of 50, FastAPI`] = { load: load(theirs.port) };
     variants[`${name} of 50, Nono`] = { load: load(ours.port) };
   }
-  const few = await interleave(variants, ROUNDS, report.progress);
+  const calibrate = rest(ours.port, '/api/config', undefined, { seconds: CALIBRATION_SECONDS });
+  const few = await interleave(variants, ROUNDS, report.progress, calibrate);
   for (const { port } of [ours, theirs]) await create(port, FEW_SESSIONS, MANY_SESSIONS);
   const many = await interleave(
     {
@@ -40,12 +41,14 @@ export async function fastapi(report) {
     },
     SLOW_ROUNDS,
     report.progress,
+    calibrate,
   );
   // Last, because it creates further sessions.
   const created = await interleave(
     { 'Create, FastAPI': { load: creations(theirs.port) }, 'Create, Nono': { load: creations(ours.port) } },
     ROUNDS,
     report.progress,
+    calibrate,
   );
   const results = { ...few, ...many, ...created };
   report.table(

@@ -6,10 +6,10 @@ import { cpuMicros, delay } from './programs.js';
 const PAUSE_MS = 50;
 
 /**
- * Speed of the machine, of the fastest in the run, from which it is the usual one. Others share it, and slow it down by almost a half
- * for some seconds. Turns next to a slower calibration are left out.
+ * Difference from the median speed of the machine up to which a turn counts. Others share the machine, and its speed changes by almost
+ * a half for some seconds.
  */
-const QUIET = 0.75;
+const USUAL = 0.25;
 /** Number of turns without which there is no figure. */
 const TURNS_MIN = 5;
 
@@ -21,7 +21,8 @@ const TURNS_MIN = 5;
  * @param {number} rounds
  * @param {(name: string) => void} progress
  * @param {() => Promise<number>} [calibrate]
- * @returns the rates of each variant by round, and its CPU microseconds per call by process. Not a number: it was left out
+ * @returns of the turns of each variant that count: the rates, the same relative to the speed of the machine, the CPU microseconds
+ *   per call by process, and whether there are enough
  */
 export async function interleave(variants, rounds, progress, calibrate = async () => 1) {
   for (const [name, { load }] of Object.entries(variants)) {
@@ -38,42 +39,42 @@ export async function interleave(variants, rounds, progress, calibrate = async (
       const rate = await load();
       const used = Object.entries(pids).map(([process, pid], index) => [process, cpuMicros(pid) - before[index]]);
       const next = await calibrate();
-      turns.push({ name, rate, used, speed: Math.min(speed, next) });
+      turns.push({ name, rate, used, speeds: [speed, next] });
       speed = next;
       await delay(PAUSE_MS);
     }
   }
-  const usual = QUIET * Math.max(...turns.map((turn) => turn.speed));
-  return Object.fromEntries(Object.keys(variants).map((name) => [name, figures(name, turns, usual)]));
+  const usual = median(turns.flatMap(({ speeds }) => speeds));
+  const counted = turns.filter(({ speeds }) => speeds.every((speed) => Math.abs(speed / usual - 1) <= USUAL));
+  return Object.fromEntries(Object.keys(variants).map((name) => [name, figures(name, counted, rounds)]));
 }
 
-function figures(name, turns, usual) {
-  const rates = [];
+function figures(name, counted, rounds) {
+  const turns = counted.filter((turn) => turn.name === name);
   const micros = {};
-  for (const { rate, used, speed } of turns.filter((turn) => turn.name === name)) {
-    const isQuiet = speed >= usual;
-    rates.push(isQuiet ? rate : Number.NaN);
-    for (const [process, time] of used) {
-      micros[process] ??= [];
-      micros[process].push(isQuiet ? time / (rate * SECONDS) : Number.NaN);
-    }
+  for (const { rate, used } of turns) {
+    for (const [process, time] of used) (micros[process] ??= []).push(time / (rate * SECONDS));
   }
-  return { rates, micros };
+  return {
+    rates: turns.map(({ rate }) => rate),
+    relative: turns.map(({ rate, speeds: [before, after] }) => rate / (before + after)),
+    micros,
+    hasEnough: turns.length >= Math.min(TURNS_MIN, rounds),
+  };
 }
 
 export function median(figures) {
-  const sorted = figures.filter((figure) => !Number.isNaN(figure)).sort((a, b) => a - b);
+  const sorted = [...figures].sort((a, b) => a - b);
   return sorted.length === 0 ? Number.NaN : sorted[Math.floor(sorted.length / 2)];
 }
 
-/** Returns the median of figures, with their minimum and maximum. Those that were left out do not count. */
+/** Returns the median of figures, with their minimum and maximum. */
 export function spread(figures) {
-  const measured = figures.filter((figure) => !Number.isNaN(figure));
-  const value = measured.length < Math.min(TURNS_MIN, figures.length) ? Number.NaN : median(measured);
-  return { value, min: Math.min(...measured), max: Math.max(...measured) };
+  return { value: median(figures), min: Math.min(...figures), max: Math.max(...figures) };
 }
 
-/** Returns the ratios of the rounds, as `spread` does. */
+/** Returns what a variant reaches of another one, as `spread` does. Not a number: too few of their turns count. */
 export function ratio(variant, baseline) {
-  return spread(variant.rates.map((rate, round) => rate / baseline.rates[round]));
+  const whole = variant.hasEnough && baseline.hasEnough ? median(baseline.relative) : Number.NaN;
+  return spread(variant.relative.map((rate) => rate / whole));
 }
