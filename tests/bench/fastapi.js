@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { CALIBRATION_SECONDS, creations, rest } from './load.js';
+import { creations, rest } from './load.js';
 import { freePort, ROOT, start, startGateway, startRedis, startService } from './programs.js';
 import { interleave, median, ratio } from './rounds.js';
 import { appendHundred, post } from './sessions.js';
@@ -31,8 +31,8 @@ export async function fastapi(report) {
     variants[`${name} of 50, FastAPI`] = { load: load(theirs.port) };
     variants[`${name} of 50, Nono`] = { load: load(ours.port) };
   }
-  const calibrate = rest(ours.port, '/api/config', undefined, { seconds: CALIBRATION_SECONDS });
-  const few = await interleave(variants, ROUNDS, report.progress, calibrate);
+  // Without calibrations: FastAPI goes on with its requests after the load has ended.
+  const few = await interleave(variants, ROUNDS, report.progress);
   for (const { port } of [ours, theirs]) await create(port, FEW_SESSIONS, MANY_SESSIONS);
   const many = await interleave(
     {
@@ -41,14 +41,12 @@ export async function fastapi(report) {
     },
     SLOW_ROUNDS,
     report.progress,
-    calibrate,
   );
   // Last, because it creates further sessions.
   const created = await interleave(
     { 'Create, FastAPI': { load: creations(theirs.port) }, 'Create, Nono': { load: creations(ours.port) } },
     ROUNDS,
     report.progress,
-    calibrate,
   );
   const results = { ...few, ...many, ...created };
   report.table(
