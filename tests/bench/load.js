@@ -13,8 +13,6 @@ let files = 0;
 
 /** Duration of one load in seconds. It is short, because the speed of a machine changes within seconds. */
 export const SECONDS = 0.5;
-/** Duration of a load that measures the speed of the machine. */
-export const CALIBRATION_SECONDS = 0.2;
 /** Duration of one load of wrk, which knows only whole seconds. */
 const WRK_SECONDS = 1;
 /** Connections and concurrent streams of each for gRPC. */

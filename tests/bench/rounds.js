@@ -14,8 +14,8 @@ const USUAL = 0.25;
 const TURNS_MIN = 5;
 
 /**
- * Runs variants in turn, each once before to warm up. A variant has the function `load`, which returns calls per second, and names processes in `pids` whose CPU
- * time per call is measured. `calibrate` returns the speed of the machine.
+ * Runs variants in turn, each once before to warm up. A variant has the function `load`, which returns calls per second, and names
+ * processes in `pids` whose CPU time per call is measured. `calibrate` returns the speed of the machine.
  *
  * @param {Record<string, { load: () => Promise<number>, pids?: Record<string, number> }>} variants
  * @param {number} rounds
