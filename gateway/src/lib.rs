@@ -22,3 +22,5 @@ pub mod server;
 pub mod settings;
 mod strict_json;
 mod unread_body;
+
+pub use routes::write_openapi_document;

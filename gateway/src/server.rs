@@ -7,7 +7,8 @@ use crate::{
     observe::{HttpMetrics, observe},
     origin::{AllowedHosts, HostSettings},
     page::{self, Files},
-    routes::{self, ApiState},
+    routes::{self, ApiState, OPENAPI_DOCUMENT},
+    rules::Rules,
     settings::GatewaySettings,
 };
 use axum::{
@@ -56,7 +57,8 @@ impl Gateway {
         let pages = Router::new().fallback(page::serve).with_state(files);
         let allowed_hosts = AllowedHosts::new(hosts);
         let access = settings.access.build(reload, registry);
-        let (router, rules) = routes::router(Arc::new(api));
+        let router = routes::router(Arc::new(api));
+        let rules = Rules::new(OPENAPI_DOCUMENT);
         let admission = Admission { hosts: allowed_hosts, access, rules, memory: memory.requests.clone() };
         let metrics = HttpMetrics::register(registry);
         let router = with_middleware(router.fallback_service(pages), &hosts.origins, admission, metrics);

@@ -101,7 +101,7 @@ fn only_one_file_per_protocol_builds_an_error() {
     must_not_name(
         "gateway/src",
         &["application/problem", "StatusCode::BAD", "StatusCode::CONFLICT"],
-        &["gateway/src/error", "gateway/src/routes/mod.rs"],
+        &["gateway/src/error", "gateway/src/routes/document.rs"],
     );
 }
 

@@ -2,6 +2,7 @@
 
 mod chat;
 mod config;
+mod document;
 mod event_stream;
 mod events;
 mod export;
@@ -10,44 +11,28 @@ mod render;
 mod security;
 mod sessions;
 
+pub(crate) use document::OPENAPI_DOCUMENT;
+pub use document::write_openapi_document;
 pub(crate) use events::LAST_EVENT_ID;
 
-use crate::{
-    backend::Backend,
-    error::Problem,
-    extract::CREATE,
-    json::{Checkpoint, Ended, Expiring, ReplyDelta, Snapshot, TurnState, schemas},
-    rules::Rules,
-};
+use crate::{backend::Backend, error::Problem, extract::CREATE};
 use axum::{
     Router,
-    body::Bytes,
     extract::Request,
     http::{
         HeaderValue,
         header::{ALLOW, CONTENT_TYPE},
     },
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{MethodRouter, get},
 };
 use runtime::{Lifecycle, memory::MemoryBudget};
-use security::{Security, without_credential};
 use std::sync::Arc;
-use utoipa::{
-    OpenApi,
-    openapi::{RefOr, Required},
-};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// Path of the page to try the API.
 pub(crate) const DOCS: &str = "/docs";
-
-/// Path of the health of the dependencies, which needs no credential.
-const HEALTH: &str = "/health";
-
-/// Path of Cancel, which needs no body.
-const CANCEL: &str = "/api/session/{user_id}/chat/cancel";
 
 /// State of the handlers. axum copies it several times for every request.
 pub(crate) type Api = Arc<ApiState>;
@@ -61,71 +46,45 @@ pub(crate) struct ApiState {
     pub(crate) responses: MemoryBudget,
 }
 
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Nono",
-        description = "Chat sessions that expire after their last activity.\n\nTimes are RFC 3339 in UTC with milliseconds. \
-                       Errors are `application/problem+json` (RFC 9457) with a stable `reason`. Unknown fields and \
-                       parameters are rejected. Every response carries `x-request-id` and `x-trace-id`.",
-        license(name = "Apache-2.0", identifier = "Apache-2.0")
-    ),
-    components(schemas(
-        Problem,
-        Checkpoint,
-        Ended,
-        Expiring,
-        ReplyDelta,
-        Snapshot,
-        TurnState,
-        schemas::MetadataValue,
-        schemas::ExportFormat,
-        schemas::PageSize,
-        schemas::Seq
-    )),
-    modifiers(&Security)
-)]
-struct Document;
+/// Declares the operations of the API: for the router, and for the document. Tests walk the document, so they find a path or a
+/// method that is not that of the handler.
+macro_rules! operations {
+    ($($path:literal => { $($method:ident: $module:ident::$handler:ident),+ })+) => {
+        #[derive(OpenApi)]
+        #[openapi(paths($($($module::$handler),+),+))]
+        struct Operations;
 
-/// Returns the routes of the API, including the document that describes them, and the rules in that document.
-pub(crate) fn router(api: Api) -> (Router, Rules) {
-    let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
-        .routes(routes!(sessions::create))
-        .routes(routes!(sessions::list))
-        .routes(routes!(sessions::get, sessions::delete))
-        .routes(routes!(sessions::history))
-        .routes(routes!(export::export))
-        .routes(routes!(sessions::append))
-        .routes(routes!(sessions::touch))
-        .routes(routes!(events::events))
-        .routes(routes!(chat::chat))
-        .routes(routes!(chat::cancel))
-        .routes(routes!(config::personas))
-        .routes(routes!(config::config))
-        .routes(routes!(health::health))
-        .split_for_parts();
-    without_credential(&mut document, HEALTH);
-    optional_body(&mut document, CANCEL);
-    let rules = Rules::new(&document);
-    // Encoded once, so that clients that do not read it share its memory.
-    let document = Bytes::from(serde_json::to_vec(&document).expect("strings become JSON"));
-    let document = ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], document);
-    let router = router
+        fn operations() -> Router<Api> {
+            Router::new()$(.route($path, MethodRouter::new()$(.$method($module::$handler))+))+
+        }
+    };
+}
+
+operations! {
+    "/api/session/create" => { post: sessions::create }
+    "/api/sessions" => { get: sessions::list }
+    "/api/session/{user_id}" => { get: sessions::get, delete: sessions::delete }
+    "/api/session/{user_id}/history" => { get: sessions::history }
+    "/api/session/{user_id}/export" => { get: export::export }
+    "/api/session/{user_id}/messages" => { post: sessions::append }
+    "/api/session/{user_id}/touch" => { post: sessions::touch }
+    "/api/session/{user_id}/events" => { get: events::events }
+    "/api/session/{user_id}/chat" => { post: chat::chat }
+    "/api/session/{user_id}/chat/cancel" => { post: chat::cancel }
+    "/api/personas" => { get: config::personas }
+    "/api/config" => { get: config::config }
+    "/health" => { get: health::health }
+}
+
+/// Returns the routes of the API, including the document that describes them.
+pub(crate) fn router(api: Api) -> Router {
+    let document = ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], OPENAPI_DOCUMENT);
+    operations()
         .route(CREATE, get(sessions::get).delete(sessions::delete))
         .route("/openapi.json", get(move || std::future::ready(document.clone())))
         .merge(SwaggerUi::new(DOCS).config(Config::from("/openapi.json").try_it_out_enabled(true)))
         .method_not_allowed_fallback(wrong_method)
-        .with_state(api);
-    (router, rules)
-}
-
-/// Marks the body of an operation as optional. The attribute of an optional type would also permit the body `null`.
-fn optional_body(document: &mut utoipa::openapi::OpenApi, path: &str) {
-    let operation = document.paths.paths.get_mut(path).and_then(|item| item.post.as_mut());
-    let body = operation.and_then(|operation| operation.request_body.as_mut());
-    if let Some(RefOr::T(body)) = body {
-        body.required = Some(Required::False);
-    }
+        .with_state(api)
 }
 
 /// Rejects a method. The path of Create allows one method of its own; the others belong to the session of this name.

@@ -7,7 +7,7 @@ use super::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 #[derive(Default)]
@@ -104,9 +104,10 @@ pub fn check(stages: &Stages, programs: &Programs, faults: &mut Faults) {
     }
 }
 
-/// Checks that the build context contains every member of the workspace, and nothing that does not exist.
+/// Checks that the build context contains every member of the workspace and every file that their programs include, and nothing
+/// that does not exist.
 pub fn check_context(deploy: &Path, faults: &mut Faults) {
-    let repository = super::root();
+    let repository = super::root().canonicalize().unwrap();
     let ignore = fs::read_to_string(deploy.join("Dockerfile.dockerignore")).unwrap();
     let included: BTreeSet<_> = ignore.lines().filter_map(|line| line.strip_prefix('!')).collect();
     for name in &included {
@@ -121,5 +122,28 @@ pub fn check_context(deploy: &Path, faults: &mut Faults) {
         faults.check(included.contains(member), || {
             format!("Dockerfile.dockerignore: leaves out the workspace member {member}")
         });
+        for path in included_files(&repository.join(member).join("src")) {
+            let is_included = included.iter().any(|name| path == repository.join(name));
+            let is_own = path.starts_with(repository.join(member));
+            faults.check(is_included || is_own, || {
+                format!("Dockerfile.dockerignore: leaves out {}, which {member} includes", path.display())
+            });
+        }
     }
+}
+
+/// Returns the files that the sources in a folder include as text.
+fn included_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(included_files(&path));
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let names = text.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        files.extend(names.map(|name| folder.join(name).canonicalize().unwrap()));
+    }
+    files
 }

@@ -103,6 +103,7 @@ pub const EXAMPLES: &[Example] = &[
     example(COMPOSE, "/usr/local/bin/gateway, health", "/bin/true", "gateway: its health check must be"),
     example("Dockerfile", "rust:1.95.0-slim-bookworm", "rust", "rust has no version"),
     example("Dockerfile.dockerignore", "!runtime\n", "", "leaves out the workspace member runtime"),
+    example("Dockerfile.dockerignore", "!docs/openapi.json\n", "", "openapi.json, which gateway includes"),
     example("Dockerfile.dockerignore", "!nono", "!nono\n!process", "process does not exist"),
     example(COMPOSE, "name: nono", "name: nono\nsecret: {}", "secret is not known"),
     example(COMPOSE, "user: \"", "usr: \"", "compose.yaml, redis: usr is not known"),
