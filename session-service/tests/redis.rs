@@ -114,6 +114,24 @@ async fn all_keys_are_documented_and_expire() {
     assert_eq!(message.lines().nth(1), Some(json.as_str()));
 }
 
+/// Only the newest entry is checked by every append.
+#[tokio::test]
+async fn a_retry_whose_entry_is_corrupt_appends_nothing() {
+    let server = RedisServer::start();
+    let store = hour_at(server.port());
+    store.create_session("a").await;
+    for request_id in ["older", "newer"] {
+        store.append_texts_with_id("a", &["hello"], request_id).await.unwrap();
+    }
+    let requests = server.ask(&["HGET", "session:{a}", "recent_requests"]);
+    let corrupt = requests.lines().nth(1).unwrap().replacen("0001010000", "zzzzzzzzzz", 1);
+    server.ask(&["HSET", "session:{a}", "recent_requests", &corrupt]);
+    let retry = store.append_texts_with_id("a", &["hello"], "older").await;
+    assert_matches!(retry, Err(StoreError::Corrupt(_)));
+    assert_eq!(server.ask(&["LLEN", "chat_history:{a}"]).trim(), ":2");
+    store.append_texts_with_id("a", &["hello"], "newest").await.unwrap();
+}
+
 #[tokio::test]
 async fn no_key_is_left_after_the_last_session_expired() {
     let server = RedisServer::start();

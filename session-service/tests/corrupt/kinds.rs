@@ -147,9 +147,11 @@ fn message_kinds() -> Vec<Kind> {
         let name: String = message.chars().take(60).collect();
         kinds.push(kind(&format!("message {name}"), HISTORY, &lua, Fails::History, finding));
     }
-    for (name, value) in [("broken off", "x"), ("not text", &"\\255".repeat(34))] {
+    for (name, value) in
+        [("broken off", "x"), ("not text", &"\\255".repeat(34)), ("without digits", &"z".repeat(34))]
+    {
         let lua = format!("redis.call('HSET', KEYS[1], 'recent_requests', '{value}')");
-        let finding = "recent_requests has incomplete entries";
+        let finding = "recent_requests has corrupt entries";
         kinds.push(kind(&format!("recent_requests {name}"), RECORD, &lua, Fails::Appends, finding));
     }
     let lua = "redis.call('HSET', KEYS[1], 'message_count', '1')";

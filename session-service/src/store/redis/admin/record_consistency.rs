@@ -19,6 +19,8 @@ use bb8_redis::redis::{Value, cmd};
 const CHUNK: u32 = 100;
 /// Width of an entry of recent_requests, as in scripts/requests.lua.
 const REQUEST_WIDTH: usize = 34;
+/// Width of the digits at its end.
+const REQUEST_DIGITS: usize = 10;
 
 impl RedisStore {
     /// Returns the key with corrupt data and the reason; `None` if the session is readable or absent.
@@ -76,9 +78,20 @@ fn check_record(user_id: &UserId, fields: Value, requests: Value) -> Result<bool
         Err(error) => return Err(error.to_string()),
     }
     match requests {
-        Value::BulkString(requests) if requests.len() % REQUEST_WIDTH != 0 || !requests.is_ascii() => {
-            Err("recent_requests has incomplete entries".into())
+        Value::BulkString(requests) if !requests.chunks(REQUEST_WIDTH).all(is_request) => {
+            Err("recent_requests has corrupt entries".into())
         }
         _ => Ok(true),
     }
+}
+
+/// Returns whether this is an entry of recent_requests.
+fn is_request(entry: &[u8]) -> bool {
+    let is_digest = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let digits = entry.split_at_checked(REQUEST_WIDTH - REQUEST_DIGITS);
+    digits.is_some_and(|(digests, digits)| {
+        digests.iter().all(is_digest)
+            && digits.len() == REQUEST_DIGITS
+            && digits.iter().all(u8::is_ascii_hexdigit)
+    })
 }

@@ -5,17 +5,22 @@
 
 local DIGEST_WIDTH = 12
 local ENTRY_WIDTH = 2 * DIGEST_WIDTH + 10
+local ENTRY = '^[%w_-]*%x%x%x%x%x%x%x%x%x%x$'
 
--- Returns the field of a record, empty if there is none. Fails if it is corrupt.
+-- Returns the field of a record, empty if there is none. Fails if its newest entry is corrupt: a search of all of them takes
+-- longer than the rest of an append.
 local function check_requests(requests)
-  requests = requests or ''
-  if #requests % ENTRY_WIDTH ~= 0 or string.find(requests, '[^%w_-]') then
+  if not requests or requests == '' then
+    return ''
+  end
+  if #requests % ENTRY_WIDTH ~= 0 or not string.find(requests, ENTRY, -ENTRY_WIDTH) then
     error('recent_requests is corrupt')
   end
   return requests
 end
 
--- Returns the request with this digest: position, fingerprint, first_seq, count and reply_seq; nil if there is none.
+-- Returns the request with this digest: position, fingerprint, first_seq, count and reply_seq; nil if there is none. Fails if
+-- its entry is corrupt.
 local function find_request(requests, digest)
   local position = digest ~= '' and string.find(requests, digest, 1, true)
   while position and (position - 1) % ENTRY_WIDTH ~= 0 do
@@ -25,12 +30,16 @@ local function find_request(requests, digest)
     return nil
   end
   local digits = position + 2 * DIGEST_WIDTH
+  local first_seq, count, reply_seq = string.match(requests, '^(%x%x%x%x)(%x%x)(%x%x%x%x)', digits)
+  if not first_seq then
+    error('recent_requests is corrupt')
+  end
   return {
     position = position,
     fingerprint = string.sub(requests, position + DIGEST_WIDTH, digits - 1),
-    first_seq = tonumber(string.sub(requests, digits, digits + 3), 16),
-    count = tonumber(string.sub(requests, digits + 4, digits + 5), 16),
-    reply_seq = tonumber(string.sub(requests, digits + 6, digits + 9), 16),
+    first_seq = tonumber(first_seq, 16),
+    count = tonumber(count, 16),
+    reply_seq = tonumber(reply_seq, 16),
   }
 end
 
