@@ -73,6 +73,11 @@ export function spread(figures) {
   return { value: median(figures), min: Math.min(...figures), max: Math.max(...figures) };
 }
 
+/** Returns what a variant reaches of another one in the same rounds, of which all turns count, as `spread` does. */
+export function pairedRatio(variant, baseline) {
+  return spread(variant.rates.map((rate, round) => rate / baseline.rates[round]));
+}
+
 /** Returns what a variant reaches of another one, as `spread` does. Not a number: too few of their turns count. */
 export function ratio(variant, baseline) {
   const whole = variant.hasEnough && baseline.hasEnough ? median(baseline.relative) : Number.NaN;
