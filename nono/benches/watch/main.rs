@@ -61,33 +61,58 @@ async fn main() {
     writes::compare().await;
 }
 
-/// Measures delays and costs of idle watchers in the service that changes sessions, and in another one.
-async fn watchers(count: usize) {
-    let redis = RedisServer::start();
-    let services = [Service::start(&redis.url(), None), Service::start(&redis.url(), None)];
-    let mut writer = connect(&services[0].address).await;
-    for n in 0..count {
-        create(&mut writer, &n.to_string()).await;
-    }
-    for (name, service) in ["the same service", "another service"].into_iter().zip(&services) {
-        let before = service.resident_kibibytes();
+/// Watchers of sessions, and what was measured before they are idle.
+struct Watchers {
+    name: &'static str,
+    /// Part of the row of the table.
+    figures: String,
+    redis: RedisServer,
+    services: [Service; 2],
+    /// Number of the service that is watched. The first one changes sessions.
+    watched: usize,
+    _streams: JoinSet<()>,
+}
+
+impl Watchers {
+    /// Measures the memory of watchers and the delays of their events.
+    async fn start(name: &'static str, watched: usize, count: usize) -> Self {
+        let redis = RedisServer::start();
+        let services = [Service::start(&redis.url(), None), Service::start(&redis.url(), None)];
+        let mut writer = connect(&services[0].address).await;
+        for n in 0..count {
+            create(&mut writer, &n.to_string()).await;
+        }
+        let before = services[watched].resident_kibibytes();
         let (sender, mut events) = mpsc::channel(APPENDS);
-        let watching = watch(&service.address, count, &sender).await;
-        let memory = (service.resident_kibibytes() - before) / count as f64;
+        let streams = watch(&services[watched].address, count, &sender).await;
+        let memory = (services[watched].resident_kibibytes() - before) / count as f64;
         let mut delays = delays(&mut writer, count, &mut events).await;
-        tokio::time::sleep(INACTIVE).await;
-        let cpu = [service.cpu_seconds(), cpu_seconds(redis.pid())];
-        tokio::time::sleep(MEASURED).await;
-        let share = |before: f64, after: f64| 100.0 * (after - before) / MEASURED.as_secs_f64();
-        let (of_service, of_redis) =
-            (share(cpu[0], service.cpu_seconds()), share(cpu[1], cpu_seconds(redis.pid())));
         delays.sort_by(f64::total_cmp);
-        println!(
-            "| {count} | {name} | {:.1} | {:.1} | {memory:.1} | {of_service:.1} | {of_redis:.1} |",
-            delays[APPENDS / 2],
-            delays[APPENDS * 99 / 100],
-        );
-        drop(watching);
+        let (median, p99) = (delays[APPENDS / 2], delays[APPENDS * 99 / 100]);
+        let figures = format!("{median:.1} | {p99:.1} | {memory:.1}");
+        Self { name, figures, redis, services, watched, _streams: streams }
+    }
+
+    fn cpu_seconds(&self) -> [f64; 2] {
+        [self.services[self.watched].cpu_seconds(), cpu_seconds(self.redis.pid())]
+    }
+}
+
+/// Measures delays and costs of idle watchers in the service that changes sessions, and in another one. Each has a Redis of its
+/// own, so that both are idle at the same time.
+async fn watchers(count: usize) {
+    let all = [
+        Watchers::start("the same service", 0, count).await,
+        Watchers::start("another service", 1, count).await,
+    ];
+    tokio::time::sleep(INACTIVE).await;
+    let before = all.each_ref().map(Watchers::cpu_seconds);
+    tokio::time::sleep(MEASURED).await;
+    for (watchers, before) in all.iter().zip(before) {
+        let [before, after] = [before, watchers.cpu_seconds()];
+        let [service, redis] = [0, 1].map(|n| 100.0 * (after[n] - before[n]) / MEASURED.as_secs_f64());
+        let Watchers { name, figures, .. } = watchers;
+        println!("| {count} | {name} | {figures} | {service:.1} | {redis:.1} |");
     }
 }
 

@@ -1,7 +1,6 @@
 //! Cost of calls in the released program, relative to a health check, which does nothing; and with a store that takes no time,
 //! which is the lower bound for any store.
 
-use super::median;
 use nono_proto::session::v1::{
     AppendRequest, CreateRequest, GetRequest, HistoryRequest, IfExists, NewMessage, Role,
     session_service_client::SessionServiceClient,
@@ -23,20 +22,13 @@ const STREAMS: usize = 16;
 const CALLERS: usize = CONNECTIONS * STREAMS;
 /// Number of sessions to append to in rotation, because one has at most 10 000 messages.
 const APPENDED: usize = 4000;
-/// Maximum number of programs that are started for each call over Redis, and number of those with a store in memory.
-const ROUNDS_MAX: usize = 12;
-const ROUNDS_IN_MEMORY: usize = 3;
-/// Number of times that a call is compared with the health checks of the same program before and after: the speed of a machine
-/// changes within seconds.
-const SLICES: usize = 4;
-const SLICE: Duration = Duration::from_millis(250);
-/// Rate of health checks, of the fastest of the run, from which the machine is at its usual speed. Others share it, and slow it
-/// down by almost a half for some seconds. Slices next to slower health checks are left out.
-const QUIET: f64 = 0.75;
-/// Number of slices without which there is no figure.
-const SLICES_MIN: usize = 5;
-/// Number of slices of each call from which no further round is needed.
-const SLICES_ENOUGH: usize = 8;
+/// Number of programs that are started for each call over Redis, and with a store in memory.
+const ROUNDS: usize = 8;
+const ROUNDS_IN_MEMORY: usize = 2;
+/// Number of times that a call takes turns with health checks of the same program. The speed of a machine that is shared with
+/// others changes within seconds, so turns are short.
+const TURNS: usize = 10;
+const TURN: Duration = Duration::from_millis(100);
 /// Timeout for the start of the program.
 const START_MAX: Duration = Duration::from_secs(10);
 
@@ -72,50 +64,29 @@ impl Drop for Running {
 
 pub(super) async fn table() {
     let redis = RedisServer::start();
-    let mut over_redis: [Vec<Slice>; CALLS.len()] = Default::default();
-    let mut over_memory: [Vec<Slice>; CALLS.len()] = Default::default();
-    for _ in 0..ROUNDS_IN_MEMORY {
+    let (mut over_redis, mut over_memory) = ([Sums::default(); CALLS.len()], [Sums::default(); CALLS.len()]);
+    for number in 0..ROUNDS {
         round(&redis, &redis.url(), &mut over_redis).await;
-        round(&redis, "memory:", &mut over_memory).await;
+        if number < ROUNDS_IN_MEMORY {
+            round(&redis, "memory:", &mut over_memory).await;
+        }
     }
-    let has_enough = |slices: &Vec<Slice>| slices.len() >= SLICES_ENOUGH;
-    let mut rounds = ROUNDS_IN_MEMORY;
-    while rounds < ROUNDS_MAX && !quiet(&over_redis).iter().all(has_enough) {
-        round(&redis, &redis.url(), &mut over_redis).await;
-        rounds += 1;
-    }
-    let (over_redis, over_memory) = (quiet(&over_redis), quiet(&over_memory));
-    let slices = rounds * SLICES;
     println!(
-        "| {CONNECTIONS} connections of {STREAMS} streams | calls/s | ratio | without Redis | us: service | Redis | load | of {slices} slices |"
+        "| {CONNECTIONS} connections of {STREAMS} streams | calls/s | ratio | without Redis | us: service | Redis | load |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
-    for (((name, _), slices), without) in CALLS.iter().zip(&over_redis).zip(&over_memory) {
-        let (rate, ratio) = (figure(slices, |slice| slice.rate), figure(slices, Slice::ratio));
-        let without = figure(without, Slice::ratio);
-        let [service, redis, load] = [0, 1, 2].map(|process| figure(slices, |slice| slice.costs[process]));
-        let kept = slices.len();
+    println!("|---|---|---|---|---|---|---|");
+    for (((name, _), sums), without) in CALLS.iter().zip(&over_redis).zip(&over_memory) {
+        let (rate, ratio, without) = (sums.calls.rate(), sums.ratio(), without.ratio());
+        let [service, redis, load] = sums.used.map(|used| used / sums.calls.number);
         println!(
-            "| {name} | {rate:.0} | {ratio:.2} | {without:.2} | {service:.1} | {redis:.1} | {load:.1} | {kept} |"
+            "| {name} | {rate:.0} | {ratio:.2} | {without:.2} | {service:.1} | {redis:.1} | {load:.1} |"
         );
     }
 }
 
-/// Returns the slices of each call in which the machine was at its usual speed.
-fn quiet(figures: &[Vec<Slice>; CALLS.len()]) -> [Vec<Slice>; CALLS.len()] {
-    let fastest = figures.iter().flatten().flat_map(|slice| slice.checks).fold(0.0, f64::max);
-    let is_quiet = |slice: &&Slice| slice.checks.iter().all(|rate| *rate >= QUIET * fastest);
-    figures.each_ref().map(|slices| slices.iter().filter(is_quiet).copied().collect())
-}
-
-/// Returns the median of a figure, or no number if there are too few slices.
-fn figure(slices: &[Slice], of: impl Fn(&Slice) -> f64) -> f64 {
-    if slices.len() < SLICES_MIN { f64::NAN } else { median(&mut slices.iter().map(of).collect::<Vec<_>>()) }
-}
-
 /// Runs each call, in turn with health checks, against a new program with an empty store.
-async fn round(redis: &RedisServer, store: &str, figures: &mut [Vec<Slice>]) {
-    for ((_, call), slices) in CALLS.iter().zip(figures) {
+async fn round(redis: &RedisServer, store: &str, sums: &mut [Sums]) {
+    for ((_, call), sums) in CALLS.iter().zip(sums) {
         redis.ask(&["FLUSHALL"]);
         let (service, address) = start(store);
         let mut channels = Vec::new();
@@ -124,44 +95,47 @@ async fn round(redis: &RedisServer, store: &str, figures: &mut [Vec<Slice>]) {
         }
         make(&channels[0], if *call == Call::Append { APPENDED } else { CALLERS }).await;
         let pids = [service.0.id(), redis.pid(), std::process::id()];
-        let mut checks = load(&channels, Call::Health).await.rate();
-        for _ in 0..SLICES {
+        // Connections and caches get ready.
+        load(&channels, *call).await;
+        for _ in 0..TURNS {
+            sums.checks.add(&load(&channels, Call::Health).await);
             let before = used(pids);
-            let calls = load(&channels, *call).await;
-            let (before, after) = (before.into_iter(), used(pids).into_iter());
-            let costs = before.zip(after).map(|(before, after)| (after - before) / calls.number);
-            let costs = costs.collect::<Vec<_>>().try_into().unwrap();
-            let next = load(&channels, Call::Health).await.rate();
-            slices.push(Slice { checks: [checks, next], rate: calls.rate(), costs });
-            checks = next;
+            sums.calls.add(&load(&channels, *call).await);
+            for ((sum, before), after) in sums.used.iter_mut().zip(before).zip(used(pids)) {
+                *sum += after - before;
+            }
         }
     }
 }
 
-/// Calls for [`SLICE`], between two slices of health checks.
-#[derive(Clone, Copy)]
-struct Slice {
-    /// Rates of the health checks before and after.
-    checks: [f64; 2],
-    rate: f64,
-    /// CPU time in microseconds per call of service, Redis and load generator.
-    costs: [f64; 3],
+/// All turns of a call and of its health checks.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    checks: Load,
+    calls: Load,
+    /// CPU time in microseconds of service, Redis and load generator.
+    used: [f64; 3],
 }
 
-impl Slice {
+impl Sums {
     fn ratio(&self) -> f64 {
-        let [before, after] = self.checks;
-        self.rate / f64::midpoint(before, after)
+        self.calls.rate() / self.checks.rate()
     }
 }
 
 /// Calls that were made, and their duration.
+#[derive(Clone, Copy, Default)]
 struct Load {
     number: f64,
     took: Duration,
 }
 
 impl Load {
+    fn add(&mut self, other: &Self) {
+        self.number += other.number;
+        self.took += other.took;
+    }
+
     fn rate(&self) -> f64 {
         self.number / self.took.as_secs_f64()
     }
@@ -204,7 +178,7 @@ async fn make(channel: &Channel, sessions: usize) {
     }
 }
 
-/// Makes calls for [`SLICE`].
+/// Makes calls for [`TURN`].
 async fn load(channels: &[Channel], call: Call) -> Load {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let begun = Instant::now();
@@ -212,7 +186,7 @@ async fn load(channels: &[Channel], call: Call) -> Load {
     for (n, channel) in (0..CALLERS).zip(channels.iter().cycle().cloned()) {
         callers.spawn(async move {
             let mut count = 0_usize;
-            while begun.elapsed() < SLICE {
+            while begun.elapsed() < TURN {
                 ask(&channel, call, n, NEXT.fetch_add(1, Ordering::Relaxed)).await;
                 count += 1;
             }
