@@ -5,7 +5,7 @@ import { freePort, ROOT, start, startGateway, startNono, startRedis, startServic
 import { interleave, median, ratio, spread } from './rounds.js';
 import { appendHundred, post } from './sessions.js';
 
-const ROUNDS = 16;
+const ROUNDS = 14;
 /** Duration of a load that measures the speed of the machine. */
 const CALIBRATION_SECONDS = 0.2;
 const BASELINE_ROUNDS = 5;
