@@ -3,8 +3,9 @@
 //!
 //! `cargo build --profile dist && cargo bench --profile dist --bench overload`, on Linux. Calls start at times that are fixed
 //! in advance, however long others take. The load generator runs on the last core, and Redis and the programs on all others. The loads
-//! alternate, and a row is the round with the median throughput of those in which the generator was not the bottleneck. If it was in
-//! all of them, the last column says so, and the row is no measurement.
+//! alternate, each directly after a measurement of the peak, because the speed of a machine that is shared with others changes within
+//! seconds. A row is the round with the median part of the peak of those in which the generator was not the bottleneck. If it was in all
+//! of them, the last column says so, and the row is no measurement.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints its results")]
 
 mod deployment;
@@ -34,8 +35,6 @@ const FIRST_RATE: f64 = 500.0;
 const STEP: f64 = 1.25;
 /// Duration of a step.
 const STEP_DURATION: Duration = Duration::from_millis(1500);
-/// Number of steps at the highest rate, of which the median is the peak: the machine may have been fast for a second.
-const PEAK_STEPS: usize = 5;
 /// Share of accepted calls below which a rate is above the peak.
 const ACCEPTED_MIN: f64 = 0.9;
 /// Loads as multiples of the peak.
@@ -47,6 +46,8 @@ const DURATION: Duration = Duration::from_secs(4);
 
 /// A load, and what it used.
 struct Round {
+    /// Peak before it, in calls per second.
+    peak: f64,
     outcome: Outcome,
     used: Used,
 }
@@ -69,32 +70,37 @@ async fn main() {
 async fn overload(target: Target) {
     let deployment = Deployment::start(target).await;
     let load = Load::new(&deployment).await;
-    let peak = peak(&load).await;
+    let highest = highest_rate(&load).await;
     let mut rounds = FACTORS.map(|_| Vec::new());
     for _ in 0..ROUNDS {
         for (factor, rounds) in FACTORS.iter().zip(&mut rounds) {
+            let peak = accepted(&load, highest).await;
             let before = deployment.begin();
             let outcome = load.offer(peak * factor, DURATION).await;
-            rounds.push(Round { outcome, used: deployment.used_since(&before) });
+            rounds.push(Round { peak, outcome, used: deployment.used_since(&before) });
         }
     }
     for (factor, rounds) in FACTORS.iter().zip(rounds) {
-        print_row(target, *factor, peak, &median(rounds));
+        print_row(target, *factor, &median(rounds));
     }
 }
 
-/// Returns the round with the median throughput of those that are measurements, if there are any.
+/// Returns the round with the median part of the peak of those that are measurements, if there are any.
 fn median(rounds: Vec<Round>) -> Round {
     let (bottleneck, mut rounds): (Vec<_>, Vec<_>) = rounds.into_iter().partition(Round::is_bottleneck);
     if rounds.is_empty() {
         rounds = bottleneck;
     }
-    rounds.sort_by_key(|round| round.outcome.accepted.len());
+    rounds.sort_by(|one, other| one.part_of_peak().total_cmp(&other.part_of_peak()));
     let middle = rounds.len() / 2;
     rounds.swap_remove(middle)
 }
 
 impl Round {
+    fn part_of_peak(&self) -> f64 {
+        self.outcome.accepted.len() as f64 / DURATION.as_secs_f64() / self.peak
+    }
+
     /// 99th percentile of the time from which a call was due until it was sent, in milliseconds.
     fn lateness(&self) -> f64 {
         percentile(&self.outcome.lateness, 99)
@@ -106,8 +112,8 @@ impl Round {
     }
 }
 
-/// Raises the rate until calls are rejected. Returns the median of the accepted calls per second at the highest rate before.
-async fn peak(load: &Load) -> f64 {
+/// Raises the rate until calls are rejected. Returns the most accepted calls per second of a step.
+async fn highest_rate(load: &Load) -> f64 {
     let (mut rate, mut highest, mut steps_above) = (FIRST_RATE, 0.0_f64, 0);
     while steps_above < 2 {
         let accepted = accepted(load, rate).await;
@@ -115,12 +121,7 @@ async fn peak(load: &Load) -> f64 {
         steps_above = if accepted < rate * ACCEPTED_MIN { steps_above + 1 } else { 0 };
         rate *= STEP;
     }
-    let mut peaks = [0.0; PEAK_STEPS];
-    for peak in &mut peaks {
-        *peak = accepted(load, highest).await;
-    }
-    peaks.sort_by(f64::total_cmp);
-    peaks[PEAK_STEPS / 2]
+    highest
 }
 
 /// Offers calls for a step. Returns the number of accepted calls per second.
@@ -128,8 +129,8 @@ async fn accepted(load: &Load, rate: f64) -> f64 {
     load.offer(rate, STEP_DURATION).await.accepted.len() as f64 / STEP_DURATION.as_secs_f64()
 }
 
-fn print_row(target: Target, factor: f64, peak: f64, round: &Round) {
-    let Round { outcome, used } = round;
+fn print_row(target: Target, factor: f64, round: &Round) {
+    let Round { peak, outcome, used } = round;
     let seconds = DURATION.as_secs_f64();
     let rate = |count: usize| count as f64 / seconds;
     let accepted = rate(outcome.accepted.len());
@@ -138,7 +139,7 @@ fn print_row(target: Target, factor: f64, peak: f64, round: &Round) {
         "| {} | {factor:.0}x | {:.0} | {accepted:.0} | {:.2} | {:.1} | {:.1} | {:.0} | {:.1} | {delay:.0} % | {:.1} | {:.0} | {} |",
         target.name(),
         peak * factor,
-        accepted / peak,
+        round.part_of_peak(),
         percentile(&outcome.accepted, 50),
         percentile(&outcome.accepted, 99),
         rate(outcome.rejected.len()),
