@@ -49,7 +49,7 @@ pub(crate) struct ApiState {
 /// Declares the operations of the API: for the router, and for the document. Tests walk the document, so they find a path or a
 /// method that is not that of the handler.
 macro_rules! operations {
-    ($($path:literal => { $($method:ident: $module:ident::$handler:ident),+ })+) => {
+    ($($path:expr => { $($method:ident: $module:ident::$handler:ident),+ })+) => {
         #[derive(OpenApi)]
         #[openapi(paths($($($module::$handler),+),+))]
         struct Operations;
@@ -61,7 +61,7 @@ macro_rules! operations {
 }
 
 operations! {
-    "/api/session/create" => { post: sessions::create }
+    CREATE => { post: sessions::create }
     "/api/sessions" => { get: sessions::list }
     "/api/session/{user_id}" => { get: sessions::get, delete: sessions::delete }
     "/api/session/{user_id}/history" => { get: sessions::history }

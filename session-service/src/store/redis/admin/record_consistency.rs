@@ -88,10 +88,10 @@ fn check_record(user_id: &UserId, fields: Value, requests: Value) -> Result<bool
 /// Returns whether this is an entry of recent_requests.
 fn is_request(entry: &[u8]) -> bool {
     let is_digest = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let digits = entry.split_at_checked(REQUEST_WIDTH - REQUEST_DIGITS);
-    digits.is_some_and(|(digests, digits)| {
-        digests.iter().all(is_digest)
-            && digits.len() == REQUEST_DIGITS
+    let parts = entry.split_last_chunk::<REQUEST_DIGITS>();
+    parts.is_some_and(|(digests, digits)| {
+        entry.len() == REQUEST_WIDTH
+            && digests.iter().all(is_digest)
             && digits.iter().all(u8::is_ascii_hexdigit)
     })
 }
