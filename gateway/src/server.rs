@@ -48,7 +48,7 @@ impl Gateway {
         let api = ApiState {
             backend: backend.clone(),
             title: settings.title.as_str().into(),
-            auth: settings.access.auth.into(),
+            auth: settings.access.auth,
             lifecycle: lifecycle.clone(),
             responses: memory.responses.clone(),
         };

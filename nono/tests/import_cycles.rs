@@ -23,7 +23,7 @@ type ModulePath = Vec<String>;
 /// Imports of a module.
 #[derive(Default)]
 struct Module {
-    /// Paths of the imports, and paths in the code that begin with `crate` or `super`.
+    /// Paths of the imports, and paths in the code, such as `a::f` for an item of the module `a` declared here.
     paths: Vec<String>,
     /// Paths by the names under which they are re-exported.
     exports: BTreeMap<String, String>,
@@ -59,12 +59,7 @@ impl Module {
         }
         let words: Vec<&str> =
             rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':').collect();
-        module.paths.extend(
-            words
-                .iter()
-                .filter(|word| word.starts_with("crate::") || word.starts_with("super::"))
-                .map(|word| (*word).to_owned()),
-        );
+        module.paths.extend(words.iter().filter(|word| word.contains("::")).map(|word| (*word).to_owned()));
         for path in exports {
             let name = path.rsplit("::").next().unwrap().to_owned();
             // A re-exported item that the module itself uses is an import, too.
@@ -198,6 +193,10 @@ fn a_cycle_is_found_and_a_facade_is_none() {
         ("a::c", "use super::B;"),
     ];
     assert_eq!(cyclic(&modules(&facade)), BTreeMap::new());
+    let child = [("", ""), ("a", "mod b;\nfn f() -> T { b::g() }"), ("a::b", "use super::T;")];
+    let found = cyclic(&modules(&child));
+    assert_eq!(found[&path("a")], [path("a::b")].into());
+    assert_eq!(found[&path("a::b")], [path("a")].into());
     let cycle = [
         ("", ""),
         ("a", "use super::b::{self, c::{D, E as F}};"),

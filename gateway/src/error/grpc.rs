@@ -1,6 +1,6 @@
 //! Mapping of gRPC errors of the service to HTTP problems.
 
-use super::{Problem, json_name};
+use super::{Problem, SERVICE_RETRY_DELAY};
 use crate::backend::TransportError;
 use axum::http::StatusCode;
 use nono_proto::{OMITTED, Violations, reason, session::v1 as pb};
@@ -44,6 +44,21 @@ impl From<Status> for Problem {
     }
 }
 
+impl Problem {
+    /// Returns the problem of a call that did not reach the service or whose response did not arrive.
+    fn unreachable(status: &Status, is_unsent: bool) -> Self {
+        tracing::debug!(cause = describe(status), is_unsent, "session service unreachable");
+        let detail = if is_unsent {
+            "the session service cannot be reached, and the request was not sent to it: retry"
+        } else {
+            "the session service did not respond; the request may or may not have been applied: retry"
+        };
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
+            .with_reason(reason::SERVICE_UNAVAILABLE)
+            .retry_after(SERVICE_RETRY_DELAY)
+    }
+}
+
 /// Converts the error with which a turn ended, as its watchers receive it.
 impl From<pb::Problem> for Problem {
     fn from(problem: pb::Problem) -> Self {
@@ -64,7 +79,7 @@ pub(crate) fn is_shutdown(status: &Status) -> bool {
 }
 
 /// Returns the code of a status and its causes. The message and the metadata are not ours, and may quote a request.
-pub(super) fn describe(status: &Status) -> String {
+fn describe(status: &Status) -> String {
     let mut text = format!("{:?}", status.code());
     let causes = std::iter::successors(status.source(), |&cause| cause.source());
     causes.for_each(|cause| text.extend([": ", &cause.to_string()]));
@@ -114,6 +129,15 @@ fn unavailable(reason: Option<&str>) -> &'static str {
         Some(reason::STORE_UNAVAILABLE) => "Store unavailable",
         Some(reason::MODEL_UNAVAILABLE) => "Model unavailable",
         _ => "Unavailable",
+    }
+}
+
+/// Returns the JSON name of a field, which differs from its gRPC name for two of them.
+fn json_name(field: &str) -> &str {
+    match field {
+        "before_seq" => "before",
+        "after_seq" => "after",
+        same => same,
     }
 }
 

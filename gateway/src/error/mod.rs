@@ -26,7 +26,6 @@ use nono_proto::{
 use runtime::context::RequestContext;
 use serde::Serialize;
 use std::{fmt::Display, time::Duration};
-use tonic::Status;
 use utoipa::ToSchema;
 
 /// Retry delay while the session service is unreachable.
@@ -326,19 +325,6 @@ impl Problem {
         let detail = "an internal error; the gateway's log has its cause beside the request id";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal error", detail).with_reason(reason::INTERNAL)
     }
-
-    /// Returns the problem of a call that did not reach the service or whose response did not arrive.
-    fn unreachable(status: &Status, is_unsent: bool) -> Self {
-        tracing::debug!(cause = grpc::describe(status), is_unsent, "session service unreachable");
-        let detail = if is_unsent {
-            "the session service cannot be reached, and the request was not sent to it: retry"
-        } else {
-            "the session service did not respond; the request may or may not have been applied: retry"
-        };
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
-            .with_reason(reason::SERVICE_UNAVAILABLE)
-            .retry_after(SERVICE_RETRY_DELAY)
-    }
 }
 
 impl IntoResponse for Problem {
@@ -364,13 +350,4 @@ impl IntoResponse for Problem {
 /// Returns the beginning of a text that the caller chose.
 fn shortened(text: &str) -> &str {
     &text[..text.floor_char_boundary(200)]
-}
-
-/// Returns the JSON name of a field, which differs from its gRPC name for two of them.
-fn json_name(field: &str) -> &str {
-    match field {
-        "before_seq" => "before",
-        "after_seq" => "after",
-        same => same,
-    }
 }

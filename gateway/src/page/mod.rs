@@ -3,7 +3,7 @@
 mod assets;
 pub(crate) mod folder;
 
-use crate::{error::Problem, header_list, routes::DOCS};
+use crate::{error::Problem, header_list};
 use assets::{Asset, Encoding, Found, INDEX_HTML, NOT_FOUND_HTML, with_charset};
 use axum::{
     body::Body,
@@ -27,6 +27,9 @@ pub(crate) use assets::Files;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
                       connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; \
                       frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// Path of the page to try the API.
+pub(crate) const DOCS: &str = "/docs";
 
 /// Policy of the page to try the API, which is a third-party application with inline styles.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \

@@ -64,7 +64,7 @@ pub(super) async fn personas(
 /// Authentication of clients.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum AuthKind {
+enum AuthKind {
     /// All clients share all sessions.
     None,
     /// Each browser has sessions of its own.
@@ -141,7 +141,7 @@ pub(super) async fn config(State(api): State<Api>, caller: CallerExtension) -> R
     Ok(Json(Config {
         title: api.title.to_string(),
         powered_by: response.powered_by,
-        auth: api.auth,
+        auth: api.auth.into(),
         session_ttl_seconds: seconds(ttl),
         server_time: rfc3339(response.server_time),
         limits: limits(

@@ -2,7 +2,7 @@
 //! takes a megabyte, which the allocator keeps (docs/performance.md). A test compares both.
 
 use super::{
-    Operations,
+    operations::Operations,
     security::{Security, without_credential},
 };
 use crate::{

@@ -11,13 +11,13 @@ use super::{
     server::start_together,
     wait::{ensure, until},
 };
+use nodes::PRIMARIES;
 use std::{
     thread,
     time::{Duration, Instant},
 };
 use view::{RESPONSE_TIMEOUT, View};
 
-const PRIMARIES: usize = 3;
 const NODES: usize = 2 * PRIMARIES;
 /// Time after which a failover that was not granted has been given up.
 const FAILOVER_TIMEOUT: Duration = Duration::from_secs(6);

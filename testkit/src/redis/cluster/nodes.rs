@@ -3,7 +3,9 @@
 //! `redis-cli --cluster create` waits until the nodes have discovered each other, which takes some seconds. Here each node
 //! starts with the file in which it would keep this knowledge over a restart.
 
-use super::{PRIMARIES, view::SLOTS};
+use super::view::SLOTS;
+
+pub(super) const PRIMARIES: usize = 3;
 
 /// Returns the file of a node. An address consists of the port and the bus port.
 pub(super) fn file(ids: &[String], addresses: &[(u16, u16)], myself: usize) -> String {
