@@ -1,6 +1,6 @@
 //! The programs under load, with their sessions.
 
-use super::process;
+use super::{median, process};
 use nono_proto::session::v1::{
     AppendRequest, CreateRequest, NewMessage, Role, session_service_client::SessionServiceClient,
 };
@@ -125,6 +125,18 @@ impl Deployment {
 }
 
 impl Used {
+    /// Returns the median CPU time and the largest memory of measurements of the same programs.
+    pub(super) fn of_rounds(rounds: &[&Self]) -> Self {
+        let cpu_seconds = |index: usize| median(rounds.iter().map(|used| used.cpu_seconds[index]));
+        let peak_mebibytes =
+            |index: usize| rounds.iter().map(|used| used.peak_mebibytes[index]).max().unwrap_or_default();
+        Self {
+            seconds: median(rounds.iter().map(|used| used.seconds)),
+            cpu_seconds: (0..rounds[0].cpu_seconds.len()).map(cpu_seconds).collect(),
+            peak_mebibytes: (0..rounds[0].peak_mebibytes.len()).map(peak_mebibytes).collect(),
+        }
+    }
+
     /// Returns the share of a core that the load generator used.
     fn generator(&self) -> f64 {
         self.cpu_seconds.last().unwrap() / self.seconds

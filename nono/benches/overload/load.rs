@@ -35,6 +35,9 @@ pub(super) struct Load {
 pub(super) struct Outcome {
     pub(super) accepted: Vec<u32>,
     pub(super) rejected: Vec<u32>,
+    /// Accepted and rejected calls that ended before the load did. The others would make a short load look faster.
+    pub(super) accepted_in_time: usize,
+    pub(super) rejected_in_time: usize,
     /// Rejections with a delay for the next attempt.
     pub(super) with_delay: usize,
     pub(super) failed: usize,
@@ -112,7 +115,7 @@ impl Driver {
             tokio::task::spawn_local(async move {
                 let reply = send(sender, call).await;
                 in_progress.set(in_progress.get() - 1);
-                outcome.borrow_mut().record(reply, micros_since(due));
+                outcome.borrow_mut().record(reply, micros_since(due), Instant::now() < end);
             });
         }
     }
@@ -129,11 +132,15 @@ async fn send(sender: SendRequest<Bytes>, call: Call) -> Reply {
 }
 
 impl Outcome {
-    fn record(&mut self, reply: Reply, micros: u32) {
+    fn record(&mut self, reply: Reply, micros: u32, is_in_time: bool) {
         match reply {
-            Reply::Accepted => self.accepted.push(micros),
+            Reply::Accepted => {
+                self.accepted.push(micros);
+                self.accepted_in_time += usize::from(is_in_time);
+            }
             Reply::Rejected { has_delay } => {
                 self.rejected.push(micros);
+                self.rejected_in_time += usize::from(is_in_time);
                 self.with_delay += usize::from(has_delay);
             }
             Reply::Failed => self.failed += 1,

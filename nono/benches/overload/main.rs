@@ -3,9 +3,10 @@
 //!
 //! `cargo build --profile dist && cargo bench --profile dist --bench overload`, on Linux. Calls start at times that are fixed
 //! in advance, however long others take. The load generator runs on the last core, and Redis and the programs on all others. The loads
-//! alternate, each directly after a measurement of the peak, because the speed of a machine that is shared with others changes within
-//! seconds. A row is the round with the median part of the peak of those in which the generator was not the bottleneck. If it was in all
-//! of them, the last column says so, and the row is no measurement.
+//! alternate, and the peak is measured before and after each of them, because the speed of a machine that is shared with others changes
+//! within seconds: a load is compared with the mean of both. A row has the medians of the rounds in which the generator was not the
+//! bottleneck, the largest memory, and the means of the calls that failed or were not sent. If the generator was the bottleneck in all
+//! rounds, the last column says so, and the row is no measurement. Rates count the calls that ended before the load did.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints its results")]
 
 mod deployment;
@@ -30,23 +31,25 @@ const READERS_COLUMNS: &str = "| through | readers | pages/s | rejected/s | fail
                                | CPU s | generator |";
 
 /// Rate of the first step in the search for the peak, in calls per second.
-const FIRST_RATE: f64 = 500.0;
+const FIRST_RATE: f64 = 1000.0;
 /// Factor between the rates of two steps.
 const STEP: f64 = 1.25;
 /// Duration of a step.
-const STEP_DURATION: Duration = Duration::from_millis(1500);
+const STEP_DURATION: Duration = Duration::from_secs(1);
 /// Share of accepted calls below which a rate is above the peak.
 const ACCEPTED_MIN: f64 = 0.9;
 /// Loads as multiples of the peak.
 const FACTORS: [f64; 3] = [1.0, 2.0, 4.0];
 /// Number of times that each load is offered.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 /// Duration of a load.
-const DURATION: Duration = Duration::from_secs(4);
+const DURATION: Duration = Duration::from_secs(2);
 
 /// A load, and what it used.
 struct Round {
-    /// Peak before it, in calls per second.
+    /// Offered calls per second.
+    offered: f64,
+    /// Mean of the peaks before and after it, in calls per second.
     peak: f64,
     outcome: Outcome,
     used: Used,
@@ -70,35 +73,33 @@ async fn main() {
 async fn overload(target: Target) {
     let deployment = Deployment::start(target).await;
     let load = Load::new(&deployment).await;
-    let highest = highest_rate(&load).await;
     let mut rounds = FACTORS.map(|_| Vec::new());
+    let mut rate = FIRST_RATE;
+    let mut before = peak(&load, &mut rate).await;
     for _ in 0..ROUNDS {
         for (factor, rounds) in FACTORS.iter().zip(&mut rounds) {
-            let peak = accepted(&load, highest).await;
-            let before = deployment.begin();
-            let outcome = load.offer(peak * factor, DURATION).await;
-            rounds.push(Round { peak, outcome, used: deployment.used_since(&before) });
+            let (offered, begin) = (before * factor, deployment.begin());
+            let outcome = load.offer(offered, DURATION).await;
+            let used = deployment.used_since(&begin);
+            let after = peak(&load, &mut rate).await;
+            rounds.push(Round { offered, peak: f64::midpoint(before, after), outcome, used });
+            before = after;
         }
     }
     for (factor, rounds) in FACTORS.iter().zip(rounds) {
-        print_row(target, *factor, &median(rounds));
+        print_row(target, *factor, &measurements(rounds));
     }
 }
 
-/// Returns the round with the median part of the peak of those that are measurements, if there are any.
-fn median(rounds: Vec<Round>) -> Round {
-    let (bottleneck, mut rounds): (Vec<_>, Vec<_>) = rounds.into_iter().partition(Round::is_bottleneck);
-    if rounds.is_empty() {
-        rounds = bottleneck;
-    }
-    rounds.sort_by(|one, other| one.part_of_peak().total_cmp(&other.part_of_peak()));
-    let middle = rounds.len() / 2;
-    rounds.swap_remove(middle)
+/// Returns the rounds in which the load generator was not the bottleneck, or all rounds if it always was.
+fn measurements(rounds: Vec<Round>) -> Vec<Round> {
+    let (bottleneck, measurements): (Vec<_>, Vec<_>) = rounds.into_iter().partition(Round::is_bottleneck);
+    if measurements.is_empty() { bottleneck } else { measurements }
 }
 
 impl Round {
-    fn part_of_peak(&self) -> f64 {
-        self.outcome.accepted.len() as f64 / DURATION.as_secs_f64() / self.peak
+    fn accepted(&self) -> f64 {
+        per_second(self.outcome.accepted_in_time, DURATION)
     }
 
     /// 99th percentile of the time from which a call was due until it was sent, in milliseconds.
@@ -112,42 +113,53 @@ impl Round {
     }
 }
 
-/// Raises the rate until calls are rejected. Returns the most accepted calls per second of a step.
-async fn highest_rate(load: &Load) -> f64 {
-    let (mut rate, mut highest, mut steps_above) = (FIRST_RATE, 0.0_f64, 0);
-    while steps_above < 2 {
-        let accepted = accepted(load, rate).await;
+/// Raises the rate until it is above the peak. Returns the peak, which is the most accepted calls per second of a step.
+async fn peak(load: &Load, rate: &mut f64) -> f64 {
+    let mut highest = 0.0_f64;
+    loop {
+        let step = load.offer(*rate, STEP_DURATION).await;
+        let accepted = per_second(step.accepted_in_time, STEP_DURATION);
         highest = highest.max(accepted);
-        steps_above = if accepted < rate * ACCEPTED_MIN { steps_above + 1 } else { 0 };
-        rate *= STEP;
+        if accepted < *rate * ACCEPTED_MIN {
+            return highest;
+        }
+        *rate *= STEP;
     }
-    highest
 }
 
-/// Offers calls for a step. Returns the number of accepted calls per second.
-async fn accepted(load: &Load, rate: f64) -> f64 {
-    load.offer(rate, STEP_DURATION).await.accepted.len() as f64 / STEP_DURATION.as_secs_f64()
-}
-
-fn print_row(target: Target, factor: f64, round: &Round) {
-    let Round { peak, outcome, used } = round;
-    let seconds = DURATION.as_secs_f64();
-    let rate = |count: usize| count as f64 / seconds;
-    let accepted = rate(outcome.accepted.len());
-    let delay = 100.0 * outcome.with_delay as f64 / outcome.rejected.len().max(1) as f64;
+fn print_row(target: Target, factor: f64, rounds: &[Round]) {
+    let of = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure));
+    let total =
+        |count: fn(&Outcome) -> usize| rounds.iter().map(|round| count(&round.outcome)).sum::<usize>();
+    let mean = |count| per_second(total(count), DURATION) / rounds.len() as f64;
+    let rejected = total(|outcome| outcome.rejected.len()).max(1) as f64;
+    let used: Vec<_> = rounds.iter().map(|round| &round.used).collect();
     println!(
-        "| {} | {factor:.0}x | {:.0} | {accepted:.0} | {:.2} | {:.1} | {:.1} | {:.0} | {:.1} | {delay:.0} % | {:.1} | {:.0} | {} |",
+        "| {} | {factor:.0}x | {:.0} | {:.0} | {:.2} | {:.1} | {:.1} | {:.0} | {:.1} | {:.0} % | {:.1} | {:.0} | {} |",
         target.name(),
-        peak * factor,
-        round.part_of_peak(),
-        percentile(&outcome.accepted, 50),
-        percentile(&outcome.accepted, 99),
-        rate(outcome.rejected.len()),
-        percentile(&outcome.rejected, 99),
-        rate(outcome.failed),
-        rate(outcome.unsent),
-        used.columns(round.lateness()),
+        of(|round| round.offered),
+        of(Round::accepted),
+        of(|round| round.accepted() / round.peak),
+        of(|round| percentile(&round.outcome.accepted, 50)),
+        of(|round| percentile(&round.outcome.accepted, 99)),
+        of(|round| per_second(round.outcome.rejected_in_time, DURATION)),
+        of(|round| percentile(&round.outcome.rejected, 99)),
+        100.0 * total(|outcome| outcome.with_delay) as f64 / rejected,
+        mean(|outcome| outcome.failed),
+        mean(|outcome| outcome.unsent),
+        Used::of_rounds(&used).columns(of(Round::lateness)),
     );
+}
+
+fn per_second(calls: usize, duration: Duration) -> f64 {
+    calls as f64 / duration.as_secs_f64()
+}
+
+/// Returns the median of numbers, which is the mean of two for an even count.
+fn median(numbers: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<_> = numbers.collect();
+    sorted.sort_by(f64::total_cmp);
+    f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2])
 }
 
 /// Returns a percentile in milliseconds of durations in microseconds.
