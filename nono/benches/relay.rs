@@ -15,8 +15,10 @@ use testkit::{Behaviour, ModelServer, bench_program, micros, sent_at};
 use tokio::task::JoinSet;
 
 const ROUNDS: usize = 3;
-/// Streams, pieces per stream, and milliseconds between pieces: realistic rates, at most 2000 pieces per second.
-const PACED: [(usize, usize, u64); 3] = [(1, 100, 10), (100, 30, 50), (1000, 6, 500)];
+/// Streams, pieces per stream, milliseconds between pieces, and rounds: realistic rates, at most 2000 pieces per second. A single stream
+/// has one first piece in a round.
+const PACED: [(usize, usize, u64, usize); 3] =
+    [(1, 20, 10, 15), (100, 30, 50, ROUNDS), (1000, 6, 500, ROUNDS)];
 /// Streams and pieces per stream, without pauses.
 const UNPACED: [(usize, usize); 3] = [(1, 1500), (100, 300), (1000, 60)];
 
@@ -62,8 +64,8 @@ async fn main() {
         "| streams | pieces/s asked for | through | first piece, median ms | a piece, median ms | p99 ms |"
     );
     println!("|---|---|---|---|---|---|");
-    for (streams, pieces, pause) in PACED {
-        let rounds = rounds(&model, &targets, streams, pieces, Duration::from_millis(pause)).await;
+    for (streams, pieces, pause, count) in PACED {
+        let rounds = rounds(&model, &targets, streams, pieces, Duration::from_millis(pause), count).await;
         for (target, mut rounds) in targets.iter().zip(rounds) {
             let mut median = |figure: fn(&mut Round) -> u64| {
                 let mut figures: Vec<_> = rounds.iter_mut().map(figure).collect();
@@ -81,7 +83,7 @@ async fn main() {
     }
     println!("\n| streams | through | pieces/s | ratio |\n|---|---|---|---|");
     for (streams, pieces) in UNPACED {
-        let rounds = rounds(&model, &targets, streams, pieces, Duration::ZERO).await;
+        let rounds = rounds(&model, &targets, streams, pieces, Duration::ZERO, ROUNDS).await;
         let mut direct = None;
         for (target, rounds) in targets.iter().zip(rounds) {
             let mut rates: Vec<_> =
@@ -100,9 +102,10 @@ async fn rounds(
     streams: usize,
     pieces: usize,
     pause: Duration,
+    count: usize,
 ) -> [Vec<Round>; 3] {
     let mut rounds = [Vec::new(), Vec::new(), Vec::new()];
-    for round in 0..=ROUNDS {
+    for round in 0..=count {
         for (target, rounds) in targets.iter().zip(&mut rounds) {
             for _ in 0..streams {
                 model.script(Behaviour::Clock { pieces, pause });

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { creations, rest } from './load.js';
 import { freePort, ROOT, start, startGateway, startRedis, startService } from './programs.js';
-import { interleave, median, pairedRatio } from './rounds.js';
+import { interleave, median, ratio } from './rounds.js';
 import { appendHundred, post } from './sessions.js';
 
 const ROUNDS = 10;
@@ -31,7 +31,6 @@ export async function fastapi(report) {
     variants[`${name} of 50, FastAPI`] = { load: load(theirs.port) };
     variants[`${name} of 50, Nono`] = { load: load(ours.port) };
   }
-  // Without calibrations: FastAPI goes on with its requests after the load has ended.
   const few = await interleave(variants, ROUNDS, report.progress);
   for (const { port } of [ours, theirs]) await create(port, FEW_SESSIONS, MANY_SESSIONS);
   const many = await interleave(
@@ -55,7 +54,7 @@ export async function fastapi(report) {
     Object.entries(results).map(([name, { rates }]) => [name, median(rates).toFixed(0)]),
   );
   for (const operation of ['Create', 'List of 50', 'History of 50', 'List of 50 of 10 000']) {
-    report.check(`fastapi.${operation}`, pairedRatio(results[`${operation}, Nono`], results[`${operation}, FastAPI`]));
+    report.check(`fastapi.${operation}`, ratio(results[`${operation}, Nono`], results[`${operation}, FastAPI`]));
   }
   await ours.stop();
   await theirs.stop();

@@ -5,9 +5,9 @@ import { freePort, ROOT, start, startGateway, startNono, startRedis, startServic
 import { interleave, median, ratio, spread } from './rounds.js';
 import { appendHundred, post } from './sessions.js';
 
-const ROUNDS = 14;
-/** Duration of a load that measures the speed of the machine. */
-const CALIBRATION_SECONDS = 0.2;
+const ROUNDS = 30;
+/** Duration of a load in seconds. Three that are compared take a second together, in which the speed of a machine seldom changes. */
+const SECONDS = 0.25;
 const BASELINE_ROUNDS = 5;
 const SERVICE = 'nono.session.v1.SessionService';
 const CALLS = ['Get', 'Create', 'History'];
@@ -28,26 +28,26 @@ export async function gateway(report) {
     'axum, Health/Check by a tonic client': { load: rest(baseline.port, '/health'), pids: { gateway: baseline.pid } },
     'Redis: HMGET': { load: redisCommand(redis.port, 'HMGET', 'session:{bench}', 'persona', 'created_at') },
   };
-  const health = (seconds) => grpc(service.port, 'grpc.health.v1.Health/Check', message({}), seconds);
-  const variants = { 'Health/Check over gRPC': { load: health() } };
+  const health = grpc(service.port, 'grpc.health.v1.Health/Check', message({}), SECONDS);
+  const variants = { 'Health/Check over gRPC': { load: health } };
+  const together = { nono: nono.pid, Redis: redis.pid };
   for (const call of CALLS) {
-    variants[`${call} over gRPC`] = { load: overGrpc(call, service.port), pids };
-    variants[`${call} through the gateway`] = { load: overRest(call, separate.port), pids };
-    variants[`${call} through nono`] = { load: overRest(call, nono.port), pids: { nono: nono.pid, Redis: redis.pid } };
+    variants[`${call} over gRPC`] = { load: overGrpc(call, service.port), seconds: SECONDS, pids };
+    variants[`${call} through the gateway`] = { load: overRest(call, separate.port), seconds: SECONDS, pids };
+    variants[`${call} through nono`] = { load: overRest(call, nono.port), seconds: SECONDS, pids: together };
   }
   const minimal = await interleave(baselines, BASELINE_ROUNDS, report.progress);
-  const results = await interleave(variants, ROUNDS, report.progress, health(CALIBRATION_SECONDS));
+  const results = await interleave(variants, ROUNDS, report.progress);
 
   report.table(
     'REST and gRPC',
-    ['variant', 'calls/s', 'µs gateway', 'µs service', 'µs nono', 'µs Redis', 'turns'],
+    ['variant', 'calls/s', 'µs gateway', 'µs service', 'µs nono', 'µs Redis'],
     Object.entries({ ...minimal, ...results }).map(([name, { rates, micros }]) => [
       name,
       median(rates).toFixed(0),
       ...['gateway', 'service', 'nono', 'Redis'].map((process) =>
         micros[process] ? median(micros[process]).toFixed(1) : '',
       ),
-      rates.length,
     ]),
   );
   for (const call of CALLS) {
@@ -55,23 +55,26 @@ export async function gateway(report) {
     report.check(`gateway.${call}`, ratio(results[`${call} through the gateway`], direct));
     report.check(`nono.${call}`, ratio(results[`${call} through nono`], direct));
   }
-  const checks = results['Health/Check over gRPC'];
-  const gets = results['Get through the gateway'];
-  const perMicro = checks.hasEnough && gets.hasEnough ? median(checks.rates) / 1e6 : Number.NaN;
+  const checks = results['Health/Check over gRPC'].rates;
+  const gets = results['Get through the gateway'].micros;
   for (const program of ['gateway', 'service']) {
-    report.check(`${program}.CPU`, spread((gets.micros[program] ?? []).map((used) => used * perMicro)));
+    report.check(`${program}.CPU`, spread(gets[program].map((used, round) => (used * checks[round]) / 1e6)));
   }
   for (const program of [redis, service, separate, nono, baseline]) await program.stop();
 }
 
 function overGrpc(call, port) {
   const requests = { Get: { 1: 'bench' }, Create: { 1: 'bench', 4: 2 }, History: { 1: 'bench', 2: 50 } };
-  return grpc(port, `${SERVICE}/${call}`, message(requests[call]));
+  return grpc(port, `${SERVICE}/${call}`, message(requests[call]), SECONDS);
 }
 
 function overRest(call, port) {
-  if (call === 'Create') return rest(port, '/api/session/create', { user_id: 'bench', if_exists: 'return' });
-  return rest(port, call === 'Get' ? '/api/session/bench' : '/api/session/bench/history?limit=50');
+  const options = { seconds: SECONDS };
+  if (call === 'Create') {
+    return rest(port, '/api/session/create', { user_id: 'bench', if_exists: 'return' }, options);
+  }
+  const path = call === 'Get' ? '/api/session/bench' : '/api/session/bench/history?limit=50';
+  return rest(port, path, undefined, options);
 }
 
 async function startBaseline(servicePort) {
