@@ -29,6 +29,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ROUNDS: usize = 3;
 const ROUND: Duration = Duration::from_secs(1);
+/// Number of times that the pages of little and of much data are compared, spread over half a minute, and of reads of each.
+const GROWTH_ROUNDS: usize = 30;
+const READS: usize = 200;
 const CONTENT: &str = "hello, this is a message of about fifty characters";
 
 #[tokio::main]
@@ -97,8 +100,6 @@ async fn growth() {
     let page = ListPage { size: PageSize::try_from(50).unwrap(), after: None };
     let list =
         async |store: &Arc<RedisStore>| store.list(&Owner::open(), &page).await.unwrap().sessions.len();
-    compare("List", [("1000 sessions", &few), ("1 000 000 sessions", &many)], list).await;
-
     for (name, messages) in [("short", 100), ("long", 10_000)] {
         few.create(&Owner::open(), &session(name)).await.unwrap();
         for _ in 0..messages / 100 {
@@ -109,25 +110,35 @@ async fn growth() {
         let page = HistoryPage { range: HistoryRange::Before(messages / 2 + 26), size: page.size };
         few.history(&Owner::open(), &id(name), page).await.unwrap().messages.len()
     };
-    let sessions = [("100 messages", &("short", 100)), ("10 000 messages", &("long", 10_000))];
-    compare("History, from the middle", sessions, history).await;
+    let (mut lists, mut histories) = ([const { Vec::new() }; 2], [const { Vec::new() }; 2]);
+    for _ in 0..GROWTH_ROUNDS {
+        compare([&few, &many], list, &mut lists).await;
+        compare([&("short", 100), &("long", 10_000)], history, &mut histories).await;
+    }
+    print_growth("List", ["1000 sessions", "1 000 000 sessions"], lists);
+    print_growth("History, from the middle", ["100 messages", "10 000 messages"], histories);
 }
 
-/// Reads the page of both sides alternately.
-async fn compare<S>(name: &str, sides: [(&str, &S); 2], read: impl AsyncFn(&S) -> usize) {
-    let mut delays = [Vec::new(), Vec::new()];
-    for _ in 0..1000 {
-        for ((_, side), delays) in sides.iter().zip(&mut delays) {
+/// Reads the page of both sides alternately. Adds the median of each side to `delays`, in milliseconds.
+async fn compare<S>(sides: [&S; 2], read: impl AsyncFn(&S) -> usize, delays: &mut [Vec<f64>; 2]) {
+    let mut of_round = [const { Vec::new() }; 2];
+    for _ in 0..READS {
+        for (side, delays) in sides.iter().zip(&mut of_round) {
             let call = Instant::now();
             assert_eq!(read(side).await, 50);
             delays.push(call.elapsed().as_secs_f64() * 1000.0);
         }
     }
-    let mut first = None;
-    for ((of, _), delays) in sides.iter().zip(&mut delays) {
-        let delay = median(delays);
-        println!("| {name} | {of} | {delay:.2} | {:.2} |", delay / *first.get_or_insert(delay));
+    for (delays, of_round) in delays.iter_mut().zip(&mut of_round) {
+        delays.push(median(of_round));
     }
+}
+
+/// Prints the medians of the delays of both sides, and of the ratios of the rounds.
+fn print_growth(name: &str, sides: [&str; 2], [mut few, mut many]: [Vec<f64>; 2]) {
+    let mut ratios: Vec<_> = few.iter().zip(&many).map(|(few, many)| many / few).collect();
+    println!("| {name} | {} | {:.2} | 1.00 |", sides[0], median(&mut few));
+    println!("| {name} | {} | {:.2} | {:.2} |", sides[1], median(&mut many), median(&mut ratios));
 }
 
 async fn make(store: &Arc<RedisStore>, from: usize, to: usize) {

@@ -26,7 +26,7 @@ pub struct Session {
 impl Session {
     /// Returns the label that callers may store.
     pub fn session_id(&self) -> String {
-        format!("session_{}_{}", self.user_id, self.created_at.as_secs())
+        ["session_", self.user_id.as_str(), "_", &self.created_at.as_secs().to_string()].concat()
     }
 }
 

@@ -70,7 +70,7 @@ impl RedisStore {
         turn: Option<&RunningTurn>,
     ) -> Result<Vec<u8>, StoreError> {
         let Some(turn) = turn else { return Ok(Vec::new()) };
-        let [record, _] = keys::session(owner, user_id);
+        let record = keys::record(owner, user_id);
         let text = Cmd::getrange(keys::turn_text(owner, user_id), offset as isize, -1);
         let text: Vec<u8> = read(self.bulk.query(&text, Idempotency::Idempotent).await?)?;
         // The turn was the running one before the text was read. If it still is, the text is its own.

@@ -9,6 +9,7 @@ use crate::{
     domain::{Owner, RequestId, UserId},
     store::{Policy, StoreError},
 };
+use bb8_redis::redis::Cmd;
 use futures_util::FutureExt;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
@@ -19,6 +20,9 @@ const CALL_TIMEOUT: Duration = Duration::from_millis(1450);
 /// Maximum number of messages that are read at a time without the script: 200 MiB of the longest ones, which Redis
 /// buffers until they are sent. Further pages are read by script.
 const PLAIN_MESSAGES_MAX: usize = 6400;
+
+/// Initial capacity of a command that reads a record: more than most take.
+const RECORD_COMMAND_BYTES: usize = 192;
 
 /// Sessions in Redis.
 pub struct RedisStore {
@@ -83,6 +87,13 @@ impl RedisStore {
     pub(super) fn session_limit(&self) -> String {
         self.policy.max_sessions_per_owner.map(|limit| limit.to_string()).unwrap_or_default()
     }
+}
+
+/// Returns the command that reads fields of a session's record.
+pub(super) fn read_record(owner: &Owner, user_id: &UserId, fields: &[&str]) -> Cmd {
+    let mut command = Cmd::with_capacity(2 + fields.len(), RECORD_COMMAND_BYTES);
+    command.arg("HMGET").arg(keys::record(owner, user_id)).arg(fields);
+    command
 }
 
 /// Returns [`Idempotency::Idempotent`] for a request with an idempotency key.

@@ -1,11 +1,13 @@
 //! Heads of sessions: the fields of a record by which watchers detect changes.
 
-use super::{RedisStore, client::read, keys, reply::number, scripts::IMPLICIT_TTL_MILLISECONDS};
+use super::{
+    RedisStore, client::read, context::read_record, reply::number, scripts::IMPLICIT_TTL_MILLISECONDS,
+};
 use crate::{
     domain::{Incarnation, Owner, Timestamp, UserId},
     store::{EndedTurn, Head, HeadVersion, RunningTurn, StoreError, TurnOutcome, TurnTag},
 };
-use bb8_redis::redis::{Cmd, Value, cmd};
+use bb8_redis::redis::Value;
 use std::time::Duration;
 
 /// Fields of a head, in the order of scripts/changes.lua.
@@ -59,13 +61,6 @@ impl RedisStore {
         }
         Ok(decoded)
     }
-}
-
-fn read_record(owner: &Owner, user_id: &UserId, fields: &[&str]) -> Cmd {
-    let [record, ..] = keys::session(owner, user_id);
-    let mut command = cmd("HMGET");
-    command.arg(record).arg(fields);
-    command
 }
 
 /// Decodes [`VERSION_FIELDS`]; `None` if a field is missing, as in records of older versions.

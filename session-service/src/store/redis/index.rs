@@ -7,7 +7,7 @@
 use super::{
     RedisStore,
     client::{Idempotency, ScriptCall, read},
-    context::millis,
+    context::{millis, read_record},
     corrupt::Record,
     keys,
     reply::Reply,
@@ -17,7 +17,6 @@ use crate::{
     domain::{Cursor, IfExists, NewSession, Owner, RequestId, UserId},
     store::StoreError,
 };
-use bb8_redis::redis::cmd;
 use std::time::Duration;
 
 /// Minimum age before an orphaned index entry is pruned. A concurrent create may still be between its two steps; no call
@@ -161,9 +160,7 @@ impl RedisStore {
         owner: &Owner,
         user_id: &UserId,
     ) -> Result<Option<Option<String>>, StoreError> {
-        let [record, ..] = keys::session(owner, user_id);
-        let mut command = cmd("HMGET");
-        command.arg(record).arg("created_at").arg("request_id");
+        let command = read_record(owner, user_id, &["created_at", "request_id"]);
         let reply = self.client.query(&command, Idempotency::Idempotent).await?;
         let (created_at, request_id): (Option<String>, Option<String>) = read(reply)?;
         Ok(created_at.map(|_| request_id))

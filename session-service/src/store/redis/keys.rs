@@ -7,7 +7,12 @@ use crate::domain::{Owner, UserId};
 
 /// Returns the keys of a session: record and history.
 pub(super) fn session(owner: &Owner, user_id: &UserId) -> [String; 2] {
-    ["session", "chat_history"].map(|name| of_session(name, owner, user_id))
+    [record(owner, user_id), of_session("chat_history", owner, user_id)]
+}
+
+/// Returns the key of a session's record.
+pub(super) fn record(owner: &Owner, user_id: &UserId) -> String {
+    of_session("session", owner, user_id)
 }
 
 /// Returns the key of the text of a session's running turn.
@@ -16,16 +21,23 @@ pub(super) fn turn_text(owner: &Owner, user_id: &UserId) -> String {
 }
 
 fn of_session(name: &str, owner: &Owner, user_id: &UserId) -> String {
-    let tag = match owner.as_str() {
-        "" => encode(user_id.as_str()),
-        owner => [&encode(owner), ":", &encode(user_id.as_str())].concat(),
-    };
-    [name, ":{", &tag, "}"].concat()
+    let (owner, user_id) = (owner.as_str(), user_id.as_str());
+    let mut key = String::with_capacity(name.len() + owner.len() + user_id.len() + ":{:}".len());
+    key.push_str(name);
+    key.push_str(":{");
+    if !owner.is_empty() {
+        encode(owner, &mut key);
+        key.push(':');
+    }
+    encode(user_id, &mut key);
+    key.push('}');
+    key
 }
 
 /// Returns the keys of an owner's list: index of live sessions, moves by score, listings in progress, and moves by age.
 pub(super) fn list(owner: &Owner) -> [String; 4] {
-    let tag = encode(owner.as_str());
+    let mut tag = String::with_capacity(owner.as_str().len());
+    encode(owner.as_str(), &mut tag);
     ["session_index", "session_moves", "session_listing", "session_move_queue"]
         .map(|name| [name, ":{", &tag, ":}"].concat())
 }
@@ -72,18 +84,17 @@ fn parse_tag(key: &str) -> Option<(Owner, Option<UserId>)> {
     }
 }
 
-fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
+/// Appends a part of a tag.
+fn encode(text: &str, key: &mut String) {
     for character in text.chars() {
         match character {
-            '%' => encoded.push_str("%25"),
-            '{' => encoded.push_str("%7B"),
-            '}' => encoded.push_str("%7D"),
-            ':' => encoded.push_str("%3A"),
-            other => encoded.push(other),
+            '%' => key.push_str("%25"),
+            '{' => key.push_str("%7B"),
+            '}' => key.push_str("%7D"),
+            ':' => key.push_str("%3A"),
+            other => key.push(other),
         }
     }
-    encoded
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 use super::{
     RedisStore,
     client::{Idempotency, corrupt},
+    context::read_record,
     corrupt::Record,
     keys,
-    reply::{Reply, session},
+    reply::{Reply, SESSION_FIELDS, session},
     scripts,
-    sessions::read_record,
 };
 use crate::{
     domain::{Cursor, Owner, Timestamp, UserId, limits::LIST_PAGE_MIN_ITEMS},
@@ -65,7 +65,8 @@ impl RedisStore {
     async fn records(&self, owner: &Owner, entries: &[Cursor]) -> Result<Vec<Record>, StoreError> {
         let user_id = |entry: &Cursor| UserId::try_from(entry.user_id.as_ref()?.as_str()).ok();
         let user_ids: Vec<Option<UserId>> = entries.iter().map(user_id).collect();
-        let commands = user_ids.iter().flatten().map(|user_id| read_record(owner, user_id)).collect();
+        let commands =
+            user_ids.iter().flatten().map(|user_id| read_record(owner, user_id, &SESSION_FIELDS)).collect();
         let mut replies = self.bulk.query_many(commands).await?.into_iter();
         let record = |user_id: Option<UserId>| {
             let Some(user_id) = user_id else {
@@ -76,7 +77,7 @@ impl RedisStore {
             match replies.next().unwrap_or(Ok(Value::Nil)).and_then(|fields| session(&user_id, fields)) {
                 Ok(session) => session.map_or(Record::Absent, Record::Live),
                 Err(cause) => {
-                    let [key, ..] = keys::session(owner, &user_id);
+                    let key = keys::record(owner, &user_id);
                     self.corrupt.report(&key, &cause);
                     Record::Corrupt
                 }

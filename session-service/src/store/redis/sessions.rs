@@ -3,7 +3,7 @@
 use super::{
     RedisStore,
     client::Idempotency,
-    context::idempotency_of,
+    context::{idempotency_of, read_record},
     index::IndexPolicy,
     keys,
     reply::{Reply, SESSION_FIELDS, session, timestamp},
@@ -16,7 +16,6 @@ use crate::{
         record::{Digest72, creation_fingerprint, encode_without_timestamp, fingerprint, request_digest},
     },
 };
-use bb8_redis::redis::{Cmd, cmd};
 
 impl RedisStore {
     pub(super) async fn create_session(
@@ -44,7 +43,8 @@ impl RedisStore {
     }
 
     pub(super) async fn read_session(&self, owner: &Owner, user_id: &UserId) -> Result<Session, StoreError> {
-        let fields = self.client.query(&read_record(owner, user_id), Idempotency::Idempotent).await?;
+        let fields =
+            self.client.query(&read_record(owner, user_id, &SESSION_FIELDS), Idempotency::Idempotent).await?;
         session(user_id, fields)?.ok_or(StoreError::NotFound)
     }
 
@@ -97,14 +97,6 @@ impl RedisStore {
         let [index, ..] = keys::list(&Owner::open());
         timestamp(self.client.time(&index).await?)
     }
-}
-
-/// Returns the command that reads a session's record.
-pub(super) fn read_record(owner: &Owner, user_id: &UserId) -> Cmd {
-    let [record, ..] = keys::session(owner, user_id);
-    let mut command = cmd("HMGET");
-    command.arg(record).arg(&SESSION_FIELDS);
-    command
 }
 
 /// Returns the digest as an argument of scripts, empty if there is none.

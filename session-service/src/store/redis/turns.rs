@@ -78,8 +78,7 @@ impl RedisStore {
         offset: u32,
         text: &str,
     ) -> Result<Flushed, StoreError> {
-        let [record, _] = keys::session(owner, user_id);
-        let mut keys = vec![record];
+        let mut keys = vec![keys::record(owner, user_id)];
         if !self.client.is_cluster() || offset > 0 || !text.is_empty() {
             keys.push(keys::turn_text(owner, user_id));
         }

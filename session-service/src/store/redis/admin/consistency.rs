@@ -51,8 +51,7 @@ struct Found {
 
 impl Found {
     fn add_session(&mut self, key: &str, owner: Owner, user_id: UserId) {
-        let [record, ..] = keys::session(&owner, &user_id);
-        if record == key {
+        if keys::record(&owner, &user_id) == key {
             self.records.insert((owner.clone(), user_id.clone()));
         }
         self.sessions.insert((owner, user_id));
@@ -125,7 +124,7 @@ impl RedisStore {
             result.corrupt.push(format!("{}: {cause}", keys::without_owner(&key)));
             return Ok(());
         }
-        let [key, ..] = keys::session(owner, user_id).map(|key| keys::without_owner(&key));
+        let key = keys::without_owner(&keys::record(owner, user_id));
         match with_timeout(self.find_inconsistencies(owner, user_id, false)).await? {
             Some(found) if found.is_empty() => return Ok(()),
             Some(_) => tokio::time::sleep(RECHECK_DELAY).await,

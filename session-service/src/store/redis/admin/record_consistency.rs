@@ -6,10 +6,9 @@ use crate::{
         StoreError,
         redis::{
             client::read,
-            context::RedisStore,
+            context::{RedisStore, read_record},
             keys,
-            reply::{messages, session},
-            sessions::read_record,
+            reply::{SESSION_FIELDS, messages, session},
         },
     },
 };
@@ -32,7 +31,8 @@ impl RedisStore {
         let [record, history] = keys::session(owner, user_id);
         let mut requests = cmd("HGET");
         requests.arg(&record).arg("recent_requests");
-        let replies = self.client.query_many(vec![read_record(owner, user_id), requests]).await?;
+        let replies =
+            self.client.query_many(vec![read_record(owner, user_id, &SESSION_FIELDS), requests]).await?;
         let mut replies = replies.into_iter();
         let mut next = || replies.next().unwrap_or(Ok(Value::Nil));
         let is_live = match (next(), next()) {

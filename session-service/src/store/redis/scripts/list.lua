@@ -26,7 +26,7 @@ if last and try('ZRANGE', MOVES, 0, 0) == WRONG_TYPE then
   since, last = remove_listings()
 end
 
-local snapshot_at, from_score, from_user
+local snapshot_at, from_score, from_user, newest
 if ARGV[4] then
   snapshot_at, from_score, from_user = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
   if not since or since > snapshot_at or snapshot_at + LISTING_TTL < now then
@@ -36,8 +36,8 @@ else
   snapshot_at = math.max(now, last or 0)
   -- Scores can run slightly ahead of the clock to stay unique. A score far ahead belongs to a session created under a
   -- longer TTL.
-  local highest = redis.call('ZREVRANGEBYSCORE', INDEX, TIME_MAX, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  local top = math.floor(tonumber(highest[2] or nil) or 0)
+  newest = redis.call('ZREVRANGEBYSCORE', INDEX, TIME_MAX, '-inf', 'WITHSCORES', 'LIMIT', 0, size + 1)
+  local top = math.floor(tonumber(newest[2] or nil) or 0)
   if top - TTL < now + 1000 then
     snapshot_at = math.max(snapshot_at, top - TTL)
   end
@@ -61,34 +61,35 @@ end
 -- are complete. `parse` returns the user_id of a member, or nil to skip it.
 --
 -- Reads `batch` members at a time, and then all with the last one's expiry, because Redis returns equal scores in
--- descending order of members.
-local function read_entries(key, batch, parse)
+-- descending order of members. `below` is the first batch, if it has been read already.
+local function read_entries(key, batch, parse, below)
   local entries = {}
-  local function add(members, score)
-    for _, member in ipairs(members) do
-      local user_id = parse(member)
-      if user_id and (score < from_score or user_id > from_user) then
-        entries[#entries + 1] = {score = score, user_id = user_id}
-      end
+  local function add(member, score)
+    local user_id = parse(member)
+    if user_id and (score < from_score or user_id > from_user) then
+      entries[#entries + 1] = {score = score, user_id = user_id}
     end
   end
   -- Entries are ordered by whole milliseconds. The fraction of a score only makes it unique.
   local function add_all_with(score)
-    add(redis.call('ZRANGEBYSCORE', key, score, '(' .. score + 1), score)
+    for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, score, '(' .. score + 1)) do
+      add(member, score)
+    end
   end
   if from_user ~= '' then
     add_all_with(from_score)
   end
   local complete = from_score
   for _ = 1, MAX_READS do
-    local below = redis.call('ZREVRANGEBYSCORE', key, '(' .. complete, '-inf', 'WITHSCORES', 'LIMIT', 0, batch)
+    below = below or redis.call('ZREVRANGEBYSCORE', key, '(' .. complete, '-inf', 'WITHSCORES', 'LIMIT', 0, batch)
     complete = #below == 2 * batch and math.floor(tonumber(below[#below])) or -math.huge
     for i = 1, #below, 2 do
       local score = math.floor(tonumber(below[i + 1]))
       if score > complete then
-        add({below[i]}, score)
+        add(below[i], score)
       end
     end
+    below = nil
     if complete == -math.huge then
       break
     end
@@ -106,7 +107,7 @@ local entries, complete = read_entries(INDEX, size + 1, function(member)
     return member
   end
   skipped = skipped + 1
-end)
+end, newest)
 -- An entry that was left after the snapshot is still part of it.
 if last and last >= snapshot_at then
   local moves, moves_complete = read_entries(MOVES, math.max(size + 1, MIN_MOVES), function(member)
@@ -118,9 +119,16 @@ if last and last >= snapshot_at then
     entries[#entries + 1] = entry
   end
 end
-table.sort(entries, function(a, b)
+local function precedes(a, b)
   return a.score > b.score or (a.score == b.score and a.user_id < b.user_id)
-end)
+end
+-- Most entries are in order already, and sorting them takes a tenth of the script's time.
+for i = 2, #entries do
+  if precedes(entries[i], entries[i - 1]) then
+    table.sort(entries, precedes)
+    break
+  end
+end
 
 local user_ids, expiries = {}, {}
 local next_score, next_user = false, ''
