@@ -43,8 +43,14 @@ task_local! {
 impl RequestContext {
     /// Reads the context of a request that is handled in `span`. The span must not have been entered yet.
     ///
-    /// Without an exporter there are no spans to take the trace from: the caller's trace is used, or a new one.
+    /// Without an exporter there are no spans to take the trace from. Then a call within this process has the context of the
+    /// request that makes it, and any other request the caller's trace, or a new one.
     pub fn begin(headers: &HeaderMap, span: &Span) -> Self {
+        if span.is_disabled()
+            && let Ok(current) = CURRENT.try_with(Self::clone)
+        {
+            return current;
+        }
         let parent = TraceContextPropagator::new().extract(&Headers(headers));
         // This fails if no exporter is installed; then there is nothing to link.
         let _ = span.set_parent(parent.clone());
@@ -164,6 +170,14 @@ mod tests {
         context.inject(&mut next);
         assert_eq!(next[TRACEPARENT], GIVEN);
         assert_eq!(next[X_REQUEST_ID], "r-1");
+    }
+
+    #[tokio::test]
+    async fn a_call_within_the_process_has_the_context_of_its_request() {
+        let begin = || RequestContext::begin(&HeaderMap::new(), &Span::none());
+        let request = begin();
+        assert_eq!(request.scope(async { begin() }).await, request);
+        assert_ne!(begin(), request);
     }
 
     #[test]
