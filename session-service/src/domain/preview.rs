@@ -18,10 +18,9 @@ impl Preview {
                 text.push(' ');
                 left -= 1;
             }
-            for char in word.chars().take(left) {
-                text.push(char);
-                left -= 1;
-            }
+            let end = word.char_indices().nth(left).map_or(word.len(), |(end, _)| end);
+            text.push_str(&word[..end]);
+            left -= word[..end].chars().count();
             if left <= 1 {
                 break;
             }

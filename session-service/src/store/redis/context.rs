@@ -73,12 +73,14 @@ impl RedisStore {
         owner: &Owner,
         user_id: &UserId,
     ) -> ScriptCall {
-        let mut names = Vec::from(keys::session(owner, user_id));
-        if !self.client.is_cluster() {
-            names.push(keys::turn_text(owner, user_id));
-            names.extend(keys::list(owner));
-        }
-        let mut call = self.prepare(script, &names);
+        let [record, history] = keys::session(owner, user_id);
+        let mut call = if self.client.is_cluster() {
+            self.prepare(script, &[record, history])
+        } else {
+            let text = keys::turn_text(owner, user_id);
+            let [index, moves, listing, queue] = keys::list(owner);
+            self.prepare(script, &[record, history, text, index, moves, listing, queue])
+        };
         call.arg(user_id.as_str());
         call
     }

@@ -44,7 +44,7 @@ pub(in crate::store::redis) struct ScriptCall {
 
 impl ScriptCall {
     pub(in crate::store::redis) fn new(script: &'static Script, keys: &[String]) -> Self {
-        let mut evalsha = Cmd::with_capacity(16, 512);
+        let mut evalsha = Cmd::with_capacity(24, 512);
         evalsha.arg("EVALSHA");
         evalsha.arg(script.0.sha1.as_str()).arg(keys.len()).arg(keys);
         Self { script, evalsha }
