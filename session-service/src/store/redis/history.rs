@@ -3,6 +3,7 @@
 use super::{
     RedisStore,
     client::{Idempotency, corrupt, read},
+    context::read_record,
     keys,
     reply::{Reply, messages},
     scripts,
@@ -11,7 +12,7 @@ use crate::{
     domain::{HistoryPage, HistoryRange, Owner, UserId, limits::HISTORY_PAGE_MAX_BYTES},
     store::{History, StoreError},
 };
-use bb8_redis::redis::{Cmd, Value, cmd};
+use bb8_redis::redis::{Cmd, Value};
 
 /// Maximum number of messages of a page that is read without the script and cut to its maximum size here.
 ///
@@ -26,10 +27,9 @@ impl RedisStore {
         user_id: &UserId,
         page: HistoryPage,
     ) -> Result<History, StoreError> {
-        let keys = keys::session(owner, user_id);
-        match self.read_plain_page(&keys, page).await? {
+        match self.read_plain_page(owner, user_id, page).await? {
             Some(history) => Ok(history),
-            None => self.read_page_by_script(&keys, page).await,
+            None => self.read_page_by_script(&keys::session(owner, user_id), page).await,
         }
     }
 
@@ -41,15 +41,15 @@ impl RedisStore {
     /// created and last used in the same millisecond.
     async fn read_plain_page(
         &self,
-        [record, history]: &[String; 2],
+        owner: &Owner,
+        user_id: &UserId,
         page: HistoryPage,
     ) -> Result<Option<History>, StoreError> {
         let range = plain_range(page).filter(|_| !self.client.is_cluster());
         let permit = range.and_then(|_| self.plain_messages.try_acquire_many(page.size.items()).ok());
         let Some(((first, last), _permit)) = range.zip(permit) else { return Ok(None) };
-        let mut state = cmd("HMGET");
-        state.arg(record).arg("message_count").arg("created_at").arg("last_activity");
-        let messages = Cmd::lrange(history, first, last);
+        let state = read_record(owner, user_id, &["message_count", "created_at", "last_activity"]);
+        let messages = Cmd::lrange(keys::messages(owner, user_id), first, last);
         let replies = self.bulk.query_many(vec![state.clone(), messages, state]).await?;
         let [before, messages, after] =
             <[_; 3]>::try_from(replies).map_err(|_| corrupt("not one reply per command"))?;

@@ -7,12 +7,17 @@ use crate::domain::{Owner, UserId};
 
 /// Returns the keys of a session: record and history.
 pub(super) fn session(owner: &Owner, user_id: &UserId) -> [String; 2] {
-    [record(owner, user_id), of_session("chat_history", owner, user_id)]
+    [record(owner, user_id), messages(owner, user_id)]
 }
 
 /// Returns the key of a session's record.
 pub(super) fn record(owner: &Owner, user_id: &UserId) -> String {
     of_session("session", owner, user_id)
+}
+
+/// Returns the key of a session's messages.
+pub(super) fn messages(owner: &Owner, user_id: &UserId) -> String {
+    of_session("chat_history", owner, user_id)
 }
 
 /// Returns the key of the text of a session's running turn.
