@@ -64,7 +64,8 @@ struct State {
     limit: f64,
     /// Time of the last decrease. A further one waits until its effect can be measured.
     decreased_at: Option<Instant>,
-    average_latency: Duration,
+    /// In seconds.
+    average_latency: f64,
     /// First and last call that reached the limit in the current series of such calls. A call that is admitted after a short
     /// wait ends the series.
     at_limit: Option<(Instant, Instant)>,
@@ -94,7 +95,7 @@ impl Limiter {
         let state = State {
             limit: settings.initial as f64,
             decreased_at: None,
-            average_latency: Duration::ZERO,
+            average_latency: 0.0,
             at_limit: None,
         };
         Self(Arc::new(Inner {
@@ -163,7 +164,8 @@ impl Limiter {
         let state = self.lock();
         let (limit, average) = (state.limit, state.average_latency);
         drop(state);
-        let is_late = in_flight >= self.0.settings.min && timeout.is_some_and(|timeout| timeout < average);
+        let is_late = in_flight >= self.0.settings.min
+            && timeout.is_some_and(|timeout| timeout.as_secs_f64() < average);
         if in_flight as f64 >= limit || is_late {
             self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
             return Err(if is_late { Rejected::Deadline } else { Rejected::Limit });
@@ -222,8 +224,7 @@ impl Permit {
         let settings = self.limiter.0.settings;
         let latency = self.start.elapsed();
         let mut state = self.limiter.lock();
-        state.average_latency =
-            state.average_latency.mul_f64(1.0 - AVERAGE_WEIGHT) + latency.mul_f64(AVERAGE_WEIGHT);
+        state.average_latency += (latency.as_secs_f64() - state.average_latency) * AVERAGE_WEIGHT;
         let is_slow = latency > settings.target;
         if is_slow {
             state.decrease(settings);

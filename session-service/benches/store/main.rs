@@ -32,6 +32,8 @@ const ROUND: Duration = Duration::from_secs(1);
 /// Number of times that the pages of little and of much data are compared, spread over half a minute, and of reads of each.
 const GROWTH_ROUNDS: usize = 30;
 const READS: usize = 200;
+/// Time after which Redis shrinks the buffers of a connection without requests: two seconds, which it checks every second.
+const IDLE_CONNECTION: Duration = Duration::from_secs(4);
 const CONTENT: &str = "hello, this is a message of about fifty characters";
 
 #[tokio::main]
@@ -160,16 +162,16 @@ async fn memory() {
     let store = store(&redis.url(), 0);
     store.time().await.unwrap();
     let (sessions, messages) = (20_000, 50_u32);
-    let before = used_memory(&redis);
+    let before = used_memory(&redis).await;
     make(&store, 0, sessions).await;
-    let per_session = (used_memory(&redis) - before) / sessions as f64;
-    let before = used_memory(&redis);
+    let per_session = (used_memory(&redis).await - before) / sessions as f64;
+    let before = used_memory(&redis).await;
     for n in 0..1000 {
         for _ in 0..messages / 10 {
             store.append(&Owner::open(), &id(&format!("user {n}")), &batch(10), None).await.unwrap();
         }
     }
-    let per_message = (used_memory(&redis) - before) / f64::from(1000 * messages);
+    let per_message = (used_memory(&redis).await - before) / f64::from(1000 * messages);
     println!("\n| of Redis | bytes |\n|---|---|");
     println!("| a session with its index entry | {per_session:.0} |");
     println!("| a message beyond its content | {:.0} |", per_message - CONTENT.len() as f64);
@@ -189,16 +191,17 @@ async fn with_message(limit: &str) -> f64 {
     let store = store(&redis.url(), 0);
     store.time().await.unwrap();
     let (sessions, message) = (2_000, batch_of(&CONTENT.repeat(2), 1));
-    let before = used_memory(&redis);
+    let before = used_memory(&redis).await;
     make(&store, 0, sessions).await;
     for n in 0..sessions {
         store.append(&Owner::open(), &id(&format!("user {n}")), &message, None).await.unwrap();
     }
-    (used_memory(&redis) - before) / sessions as f64
+    (used_memory(&redis).await - before) / sessions as f64
 }
 
-/// Returns the memory of Redis without the buffers of connections.
-fn used_memory(redis: &RedisServer) -> f64 {
+/// Returns the memory of Redis without the buffers of connections, after it has released those of idle ones.
+async fn used_memory(redis: &RedisServer) -> f64 {
+    tokio::time::sleep(IDLE_CONNECTION).await;
     let info = redis.ask(&["INFO", "memory"]);
     let [used, of_connections] = ["used_memory:", "mem_clients_normal:"].map(|field| {
         let value = info.lines().find_map(|line| line.strip_prefix(field)).unwrap();

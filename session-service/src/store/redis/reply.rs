@@ -134,10 +134,11 @@ pub(super) fn number(value: Option<Value>, field: &str) -> Result<u64, StoreErro
     let number = match value {
         None | Some(Value::Nil) => return Err(corrupt(format!("the record lacks {field}"))),
         Some(Value::Int(number)) => u64::try_from(number).ok(),
-        Some(Value::BulkString(digits)) => std::str::from_utf8(&digits)
-            .ok()
-            .filter(|text| text.len() <= NUMBER_MAX_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit()))
-            .and_then(|text| text.parse().ok()),
+        Some(Value::BulkString(digits)) if (1..=NUMBER_MAX_DIGITS).contains(&digits.len()) => {
+            digits.iter().try_fold(0, |number, digit| {
+                digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0'))
+            })
+        }
         Some(_) => None,
     };
     number.ok_or_else(|| corrupt(format!("{field} is not a whole number")))

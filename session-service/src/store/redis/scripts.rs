@@ -32,19 +32,23 @@ scripts! {
     CHANGES = "changes.lua";
     TOUCH = "prelude.lua", "listings.lua", "session.lua", "touch.lua";
     DELETE = "prelude.lua", "delete.lua";
-    UPDATE_INDEX = "prelude.lua", "listings.lua", "update_index.lua";
-    REVERT_INDEX_ENTRY = "prelude.lua", "listings.lua", "revert_index_entry.lua";
-    REMOVE_INDEX_ENTRY = "prelude.lua", "listings.lua", "remove_index_entry.lua";
-    COUNT_AND_PRUNE_ORPHANS = "prelude.lua", "count_and_prune_orphans.lua";
+    UPDATE_INDEX = "prelude.lua", "listings.lua", "index_scores.lua", "update_index.lua";
+    REVERT_INDEX_ENTRY = "prelude.lua", "listings.lua", "index_scores.lua", "revert_index_entry.lua";
+    REMOVE_INDEX_ENTRY = "prelude.lua", "listings.lua", "index_scores.lua", "remove_index_entry.lua";
+    COUNT_AND_PRUNE_ORPHANS = "prelude.lua", "index_scores.lua", "count_and_prune_orphans.lua";
     CHECK_SESSION = "prelude.lua", "listings.lua", "session.lua", "check_session.lua";
-    CHECK_INDEX_ENTRY = "prelude.lua", "listings.lua", "check_index_entry.lua";
+    CHECK_INDEX_ENTRY = "prelude.lua", "listings.lua", "index_scores.lua", "check_index_entry.lua";
 }
 
-/// Prepends constants to the script; passing them as ARGV would cost time on every call.
+/// Replaces the names of constants by their values. As a variable or an argument, each would cost time on every call.
 fn with_constants(text: &str) -> Source {
-    let listing_ttl = LISTING_TTL.as_millis();
-    Source::new(format!(
-        "local LISTING_TTL, MAX_MESSAGES, REMEMBERED_REQUESTS, TIME_MAX, IMPLICIT_TTL = {listing_ttl}, \
-         {SESSION_MAX_MESSAGES}, {REMEMBERED_REQUEST_IDS}, {TIME_MAX_MILLISECONDS}, '{IMPLICIT_TTL_MILLISECONDS}'\n{text}"
-    ))
+    let constants = [
+        ("LISTING_TTL", LISTING_TTL.as_millis().to_string()),
+        ("MAX_MESSAGES", SESSION_MAX_MESSAGES.to_string()),
+        ("REMEMBERED_REQUESTS", REMEMBERED_REQUEST_IDS.to_string()),
+        ("TIME_MAX", TIME_MAX_MILLISECONDS.to_string()),
+        ("IMPLICIT_TTL", format!("'{IMPLICIT_TTL_MILLISECONDS}'")),
+    ];
+    let replace = |text: String, (name, value): &(&str, String)| text.replace(name, value);
+    Source::new(constants.iter().fold(text.to_owned(), replace))
 }

@@ -55,10 +55,11 @@ impl RedisStore {
         batch: &Batch,
         request_id: Option<&RequestId>,
     ) -> Result<Appended, StoreError> {
+        let fingerprint = request_id.map(|_| fingerprint(batch.messages()));
         let mut call = self.prepare_change(&scripts::APPEND, owner, user_id);
         call.arg(batch.count())
             .arg(or_empty(request_id.map(request_digest).as_ref()))
-            .arg(fingerprint(batch.messages()).as_slice())
+            .arg(or_empty(fingerprint.as_ref()))
             .arg(batch.preview().as_str());
         for message in batch.messages() {
             call.arg(encode_without_timestamp(message));

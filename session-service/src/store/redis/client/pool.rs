@@ -18,18 +18,24 @@ use bb8_redis::{
     redis::{Client, ConnectionInfo, ErrorKind, RedisResult},
 };
 use runtime::reload::Current;
-use std::sync::Arc;
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
 
 /// Pool size for normal traffic. Redis is single-threaded, so a second connection adds no throughput, and requests that
 /// share a connection also share its system calls.
 const POOL_SIZE: u32 = 1;
 /// Pool size for writes that wait for replicas. `WAIT` blocks its connection until the replicas acknowledge.
 const REPLICATED_WRITE_POOL_SIZE: u32 = 16;
+/// Time for which callers share a connection without another checkout. The pool closes old connections, so it has to be short.
+const CHECKOUT_TTL: Duration = Duration::from_secs(1);
 
-#[derive(Clone)]
 pub(super) struct Pool {
     connections: bb8::Pool<Manager>,
     manager: Manager,
+    /// The connection that callers share, and the end of its checkout. Replicated writes share none.
+    shared: Option<RwLock<Option<(Connection, Instant)>>>,
 }
 
 impl Pool {
@@ -59,7 +65,8 @@ impl Pool {
             .connection_timeout(CONNECT_TIMEOUT)
             .test_on_check_out(true)
             .error_sink(Box::new(LogErrors));
-        Self { connections: builder.build_unchecked(manager.clone()), manager }
+        let shared = (!replicated_writes).then(RwLock::default);
+        Self { connections: builder.build_unchecked(manager.clone()), manager, shared }
     }
 
     /// Uses other credentials and certificates for new connections.
@@ -74,11 +81,28 @@ impl Pool {
 
     /// Returns a connection that other callers may share. The error has the reason why there is none.
     pub(super) async fn connection(&self) -> RedisResult<Connection> {
+        if let Some(connection) = self.shared_connection() {
+            return Ok(connection);
+        }
         match self.connections.get().await {
-            Ok(checkout) => Ok(checkout.clone()),
+            Ok(checkout) => {
+                let connection = checkout.clone();
+                if let Some(shared) = &self.shared {
+                    let checkout = (connection.clone(), Instant::now() + CHECKOUT_TTL);
+                    *shared.write().unwrap_or_else(PoisonError::into_inner) = Some(checkout);
+                }
+                Ok(connection)
+            }
             Err(bb8::RunError::User(reason)) => Err(not_connected(reason)),
             Err(bb8::RunError::TimedOut) => Err(not_connected(self.manager.reason())),
         }
+    }
+
+    /// Returns the connection that callers share, unless its checkout is over.
+    fn shared_connection(&self) -> Option<Connection> {
+        let shared = self.shared.as_ref()?.read().unwrap_or_else(PoisonError::into_inner);
+        let (connection, end) = shared.as_ref()?;
+        (Instant::now() < *end && self.manager.is_usable(connection)).then(|| connection.clone())
     }
 }
 

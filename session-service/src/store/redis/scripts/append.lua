@@ -2,9 +2,9 @@
 --
 -- Input
 --   KEYS    session script
---   ARGV[1] session TTL in ms          ARGV[2] user_id
---   ARGV[3] number of messages         ARGV[4] digest of the request id, or ''
---   ARGV[5] fingerprint of the batch   ARGV[6] preview of the last message
+--   ARGV[1] session TTL in ms                ARGV[2] user_id
+--   ARGV[3] number of messages               ARGV[4] digest of the request id, or ''
+--   ARGV[5] fingerprint of the batch, or ''  ARGV[6] preview of the last message
 --   ARGV[7..] messages, encoded up to their timestamp
 -- Output
 --   {'appended', session, first_seq} | {'replayed', session, first_seq, messages}

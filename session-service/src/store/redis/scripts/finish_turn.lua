@@ -11,6 +11,12 @@
 
 local digest, token, outcome = ARGV[3], ARGV[4], ARGV[6]
 
+-- Returns the field with the seq of the reply to a request.
+local function set_reply_seq(requests, request, reply_seq)
+  local following = request.position + ENTRY_WIDTH
+  return string.sub(requests, 1, following - 5) .. string.format('%04x', reply_seq) .. string.sub(requests, following)
+end
+
 local record = read_record('recent_requests', 'turn_token', 'turn_request', 'turn_cancelled')
 if not record then
   return {'not_found'}

@@ -1,4 +1,4 @@
--- Shared prelude, prepended to every script except history.lua, after the constants of scripts.rs.
+-- Shared prelude, prepended to most scripts. The names of the constants of scripts.rs are replaced by their values.
 --
 -- Input
 --   KEYS of a session script  record, history, text of the running turn, and on a single node the four keys of a list
@@ -47,9 +47,4 @@ end
 local function now_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
--- Returns the score of the index entry of a session, nil if it has none.
-local function index_score(user_id)
-  return tonumber(redis.call('ZSCORE', INDEX, user_id) or nil)
 end

@@ -52,12 +52,6 @@ local function add_request(requests, digest, fingerprint, first_seq, count)
   return requests .. entry
 end
 
--- Returns the field with the seq of the reply to a request.
-local function set_reply_seq(requests, request, reply_seq)
-  local following = request.position + ENTRY_WIDTH
-  return string.sub(requests, 1, following - 5) .. string.format('%04x', reply_seq) .. string.sub(requests, following)
-end
-
 -- Returns `count` messages from the seq on.
 local function read_messages(seq, count)
   return redis.call('LRANGE', HISTORY, seq - 1, seq + count - 2)
