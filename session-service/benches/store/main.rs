@@ -159,8 +159,7 @@ async fn make(store: &Arc<RedisStore>, from: usize, to: usize) {
 /// Measures the memory of a session and of a message in Redis.
 async fn memory() {
     let redis = RedisServer::start();
-    let store = store(&redis.url(), 0);
-    store.time().await.unwrap();
+    let store = warm_store(&redis).await;
     let (sessions, messages) = (20_000, 50_u32);
     let before = used_memory(&redis).await;
     make(&store, 0, sessions).await;
@@ -188,8 +187,7 @@ async fn memory() {
 async fn with_message(limit: &str) -> f64 {
     let redis = RedisServer::start();
     redis.ask(&["CONFIG", "SET", "hash-max-listpack-value", limit]);
-    let store = store(&redis.url(), 0);
-    store.time().await.unwrap();
+    let store = warm_store(&redis).await;
     let (sessions, message) = (2_000, batch_of(&CONTENT.repeat(2), 1));
     let before = used_memory(&redis).await;
     make(&store, 0, sessions).await;
@@ -197,6 +195,14 @@ async fn with_message(limit: &str) -> f64 {
         store.append(&Owner::open(), &id(&format!("user {n}")), &message, None).await.unwrap();
     }
     (used_memory(&redis).await - before) / sessions as f64
+}
+
+/// Returns a store that has been used, because Redis takes memory for statistics when a command is called for the first time.
+async fn warm_store(redis: &RedisServer) -> Arc<RedisStore> {
+    let store = store(&redis.url(), 0);
+    while store.create(&Owner::open(), &session("first")).await.is_err() {}
+    store.append(&Owner::open(), &id("first"), &batch(1), None).await.unwrap();
+    store
 }
 
 /// Returns the memory of Redis without the buffers of connections, after it has released those of idle ones.
