@@ -1,6 +1,7 @@
 //! An HTTP/2 connection to one address. Unlike a tonic channel it tells whether a failed request was sent.
 
 use super::{
+    shared_writes::SharedWrites,
     target::{Target, TlsTarget},
     tls::TlsFailure,
     transport::TransportError,
@@ -82,7 +83,7 @@ impl Connection {
             .keep_alive_interval(Duration::from_secs(20))
             .keep_alive_timeout(Duration::from_secs(10))
             .keep_alive_while_idle(true)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(SharedWrites::new(stream)))
             .await
             .map_err(io::Error::other)?;
         let (closed, failure) = (CancellationToken::new(), Arc::<Mutex<_>>::default());

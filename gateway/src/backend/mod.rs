@@ -16,6 +16,7 @@ mod pool;
 mod reports;
 mod retry;
 mod server_stream;
+mod shared_writes;
 mod target;
 mod tls;
 mod transport;
