@@ -32,19 +32,23 @@ pub(super) async fn receive_body(request: Request, timeout: Option<Duration>) ->
 }
 
 async fn read(mut rest: Body) -> Result<ReceivedBody, axum::Error> {
-    let (mut frames, mut bytes) = (VecDeque::new(), 0);
+    let (mut first, mut others, mut bytes) = (None, VecDeque::new(), 0);
     while bytes <= GRPC_MESSAGE_MAX_BYTES
         && let Some(frame) = rest.frame().await.transpose()?
     {
         bytes += frame.data_ref().map_or(0, Bytes::len);
-        frames.push_back(frame);
+        match first {
+            None => first = Some(frame),
+            Some(_) => others.push_back(frame),
+        }
     }
-    Ok(ReceivedBody { frames, rest })
+    Ok(ReceivedBody { first, others, rest })
 }
 
-/// Body of which a part has arrived.
+/// Body of which a part has arrived. Most requests have one frame, which takes no queue.
 struct ReceivedBody {
-    frames: VecDeque<Frame<Bytes>>,
+    first: Option<Frame<Bytes>>,
+    others: VecDeque<Frame<Bytes>>,
     rest: Body,
 }
 
@@ -56,14 +60,14 @@ impl HttpBody for ReceivedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        match self.frames.pop_front() {
+        match self.first.take().or_else(|| self.others.pop_front()) {
             Some(frame) => Poll::Ready(Some(Ok(frame))),
             None => Pin::new(&mut self.rest).poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.frames.is_empty() && self.rest.is_end_stream()
+        self.first.is_none() && self.others.is_empty() && self.rest.is_end_stream()
     }
 }
 

@@ -29,7 +29,7 @@ use servers::Servers;
 use std::time::Duration;
 use tokio::time::sleep;
 use topology::Topology;
-use value::{first, into_result};
+use value::into_result;
 
 pub(super) use batch::ScriptBatch;
 pub(super) use script::{Script, ScriptCall, Scripts, Source};
@@ -105,7 +105,7 @@ impl RedisClient {
 
     /// Runs a command on the node that owns its first key.
     pub(super) async fn query(&self, command: &Cmd, idempotency: Idempotency) -> Result<Value, StoreError> {
-        self.send_and_classify(Request::Command(command), idempotency).await.map(first)
+        self.send_and_classify(Request::Command(command), idempotency).await
     }
 
     /// Returns the time of the node that owns `key`. It checks the connection: any error is an outage with a reason.
@@ -113,7 +113,7 @@ impl RedisClient {
         let command = cmd("TIME");
         let request = Request::CommandToOwnerOf(key, &command);
         let reply = self.send_with_retry(request, Idempotency::Idempotent).await;
-        reply.map(first).map_err(|error| classify_check(&error))
+        reply.map_err(|error| classify_check(&error))
     }
 
     /// Runs reads, in one round trip unless the keys are on several servers. A key of the wrong type fails its own read
@@ -134,13 +134,16 @@ impl RedisClient {
         }
         let request = Request::Pipeline(&pipeline);
         let replies = self.send_and_classify(request, Idempotency::Idempotent).await?;
-        Ok(replies.into_iter().map(|reply| into_result(reply).map_err(classify)).collect())
+        Ok(read::<Vec<Value>>(replies)?
+            .into_iter()
+            .map(|reply| into_result(reply).map_err(classify))
+            .collect())
     }
 
     async fn query_one_of_many(&self, command: &Cmd) -> Result<Result<Value, StoreError>, StoreError> {
         match self.send_with_retry(Request::Command(command), Idempotency::Idempotent).await {
             Err(error) if is_wrong_type(&error) => Ok(Err(classify(error))),
-            replies => replies.map(|replies| Ok(first(replies))).map_err(classify),
+            reply => reply.map(Ok).map_err(classify),
         }
     }
 
@@ -150,7 +153,7 @@ impl RedisClient {
         call: &ScriptCall,
         idempotency: Idempotency,
     ) -> Result<Value, StoreError> {
-        self.send_and_classify(Request::Script(call), idempotency).await.map(first)
+        self.send_and_classify(Request::Script(call), idempotency).await
     }
 
     /// Calls a script and waits until the required number of replicas has its writes.
@@ -162,10 +165,8 @@ impl RedisClient {
         if self.replicas == 0 {
             return self.eval_read(call, idempotency).await;
         }
-        let mut replies =
-            self.send_and_classify(Request::ReplicatedScript(call), idempotency).await?.into_iter();
-        let mut next = || replies.next().unwrap_or(Value::Nil);
-        let (reply, replicas) = (next(), read::<u8>(next())?);
+        let replies = self.send_and_classify(Request::ReplicatedScript(call), idempotency).await?;
+        let (reply, replicas) = read::<(Value, u8)>(replies)?;
         if replicas < self.replicas {
             let cause = format!(
                 "{replicas} of {} replicas acknowledged the write within {REPLICATION_TIMEOUT:?}",
@@ -180,16 +181,12 @@ impl RedisClient {
         &self,
         request: Request<'_>,
         idempotency: Idempotency,
-    ) -> Result<Vec<Value>, StoreError> {
+    ) -> Result<Value, StoreError> {
         self.send_with_retry(request, idempotency).await.map_err(classify)
     }
 
     /// Sends the request, retrying redirects and, if idempotent, one lost connection. The caller enforces the timeout.
-    async fn send_with_retry(
-        &self,
-        request: Request<'_>,
-        idempotency: Idempotency,
-    ) -> RedisResult<Vec<Value>> {
+    async fn send_with_retry(&self, request: Request<'_>, idempotency: Idempotency) -> RedisResult<Value> {
         let mut can_retry = idempotency == Idempotency::Idempotent;
         loop {
             match self.send(&request).await {
@@ -200,24 +197,23 @@ impl RedisClient {
         }
     }
 
-    /// Sends the request once. Rare branches are boxed so that they do not enlarge every call's future.
-    async fn send(&self, request: &Request<'_>) -> RedisResult<Vec<Value>> {
+    /// Sends the request once. The reply to a pipeline is an array. Rare branches are boxed so that they do not enlarge every
+    /// call's future.
+    async fn send(&self, request: &Request<'_>) -> RedisResult<Value> {
         match request {
-            Request::Command(command) => self.send_command(command).await.map(|reply| vec![reply]),
+            Request::Command(command) => self.send_command(command).await,
             Request::CommandToOwnerOf(key, command) => match &self.servers {
                 Servers::Single { .. } => self.send_command(command).await,
                 Servers::Cluster(cluster) => Box::pin(cluster.send_to_owner_of(key, command)).await,
-            }
-            .map(|reply| vec![reply]),
+            },
             Request::Pipeline(pipeline) => {
                 let replies = self.servers.send_pipeline(pipeline).await?;
-                replies.into_iter().map(unless_wrong_type).collect()
+                replies.into_iter().map(unless_wrong_type).collect::<RedisResult<_>>().map(Value::Array)
             }
             Request::Script(call) => match self.send_command(call.evalsha()).await {
                 Err(error) if is_unknown_script(&error) => Box::pin(self.send_command(&call.eval())).await,
                 result => result,
-            }
-            .map(|reply| vec![reply]),
+            },
             Request::ReplicatedScript(call) => match Box::pin(self.send_and_wait(call.evalsha())).await {
                 Err(error) if is_unknown_script(&error) => Box::pin(self.send_and_wait(&call.eval())).await,
                 result => result,
@@ -233,14 +229,15 @@ impl RedisClient {
     }
 
     /// Sends a write and waits for replicas. Returns the reply and the number of replicas that acknowledged.
-    async fn send_and_wait(&self, command: &Cmd) -> RedisResult<Vec<Value>> {
+    async fn send_and_wait(&self, command: &Cmd) -> RedisResult<Value> {
         let timeout = u64::try_from(REPLICATION_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
         let mut wait = cmd("WAIT");
         wait.arg(self.replicas).arg(timeout);
         let mut pipeline = Pipeline::with_capacity(2);
         pipeline.add_command(command.clone()).add_command(wait);
         let servers = self.wait_pool.as_ref().unwrap_or(&self.servers);
-        servers.send_pipeline(&pipeline).await?.into_iter().map(Value::extract_error).collect()
+        let replies = servers.send_pipeline(&pipeline).await?.into_iter().map(Value::extract_error);
+        replies.collect::<RedisResult<_>>().map(Value::Array)
     }
 
     /// Returns `true` if another server may execute a request that this one rejected.

@@ -25,8 +25,3 @@ pub(in crate::store::redis) fn corrupt(cause: impl Into<Cause>) -> StoreError {
 pub(super) fn into_result(reply: Value) -> RedisResult<Value> {
     if matches!(reply, Value::ServerError(_)) { reply.extract_error() } else { Ok(reply) }
 }
-
-/// Returns the first reply, or nil.
-pub(super) fn first(replies: Vec<Value>) -> Value {
-    replies.into_iter().next().unwrap_or(Value::Nil)
-}
