@@ -22,9 +22,10 @@ const STREAMS: usize = 16;
 const CALLERS: usize = CONNECTIONS * STREAMS;
 /// Number of sessions to append to in rotation, because one has at most 10 000 messages.
 const APPENDED: usize = 4000;
-/// Number of programs that are started for each call over Redis, and with a store in memory.
-const ROUNDS: usize = 8;
-const ROUNDS_IN_MEMORY: usize = 2;
+/// Number of programs that are started over Redis for each call with a target. Their ratios differ by a tenth.
+const ROUNDS: usize = 16;
+/// Number of programs for other calls, and with a store in memory.
+const FEW_ROUNDS: usize = 2;
 /// Number of times that a call takes turns with health checks of the same program. The speed of a machine that is shared with
 /// others changes within seconds, so turns are short.
 const TURNS: usize = 10;
@@ -40,6 +41,16 @@ enum Call {
     CreateAgain,
     History,
     Append,
+}
+
+impl Call {
+    /// Number of rounds over Redis.
+    fn rounds(self) -> usize {
+        match self {
+            Self::Health | Self::CreateAgain => FEW_ROUNDS,
+            Self::Get | Self::CreateNew | Self::History | Self::Append => ROUNDS,
+        }
+    }
 }
 
 const CALLS: [(&str, Call); 6] = [
@@ -66,9 +77,14 @@ pub(super) async fn table() {
     let redis = RedisServer::start();
     let (mut over_redis, mut over_memory) = ([Sums::default(); CALLS.len()], [Sums::default(); CALLS.len()]);
     for number in 0..ROUNDS {
-        round(&redis, &redis.url(), &mut over_redis).await;
-        if number < ROUNDS_IN_MEMORY {
-            round(&redis, "memory:", &mut over_memory).await;
+        for (((_, call), over_redis), over_memory) in CALLS.iter().zip(&mut over_redis).zip(&mut over_memory)
+        {
+            if number < call.rounds() {
+                measure(&redis, &redis.url(), *call, over_redis).await;
+            }
+            if number < FEW_ROUNDS {
+                measure(&redis, "memory:", *call, over_memory).await;
+            }
         }
     }
     println!(
@@ -84,26 +100,24 @@ pub(super) async fn table() {
     }
 }
 
-/// Runs each call, in turn with health checks, against a new program with an empty store.
-async fn round(redis: &RedisServer, store: &str, sums: &mut [Sums]) {
-    for ((_, call), sums) in CALLS.iter().zip(sums) {
-        redis.ask(&["FLUSHALL"]);
-        let (service, address) = start(store);
-        let mut channels = Vec::new();
-        for _ in 0..CONNECTIONS {
-            channels.push(Channel::from_shared(address.clone()).unwrap().connect().await.unwrap());
-        }
-        make(&channels[0], if *call == Call::Append { APPENDED } else { CALLERS }).await;
-        let pids = [service.0.id(), redis.pid(), std::process::id()];
-        // Connections and caches get ready.
-        load(&channels, *call).await;
-        for _ in 0..TURNS {
-            sums.checks.add(&load(&channels, Call::Health).await);
-            let before = used(pids);
-            sums.calls.add(&load(&channels, *call).await);
-            for ((sum, before), after) in sums.used.iter_mut().zip(before).zip(used(pids)) {
-                *sum += after - before;
-            }
+/// Makes calls, in turn with health checks, to a new program with an empty store.
+async fn measure(redis: &RedisServer, store: &str, call: Call, sums: &mut Sums) {
+    redis.ask(&["FLUSHALL"]);
+    let (service, address) = start(store);
+    let mut channels = Vec::new();
+    for _ in 0..CONNECTIONS {
+        channels.push(Channel::from_shared(address.clone()).unwrap().connect().await.unwrap());
+    }
+    make(&channels[0], if call == Call::Append { APPENDED } else { CALLERS }).await;
+    let pids = [service.0.id(), redis.pid(), std::process::id()];
+    // Connections and caches get ready.
+    load(&channels, call).await;
+    for _ in 0..TURNS {
+        sums.checks.add(&load(&channels, Call::Health).await);
+        let before = used(pids);
+        sums.calls.add(&load(&channels, call).await);
+        for ((sum, before), after) in sums.used.iter_mut().zip(before).zip(used(pids)) {
+            *sum += after - before;
         }
     }
 }
