@@ -12,7 +12,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use testkit::RedisServer;
+use testkit::{Port, RedisServer};
 use tokio::task::JoinSet;
 
 const SERVICES: usize = 3;
@@ -22,7 +22,8 @@ const CALLERS: usize = 6;
 struct Deployment {
     redis: RedisServer,
     store: String,
-    addresses: Vec<String>,
+    /// Ports of the services, which keep them when they are started again.
+    ports: Vec<Port>,
     services: Vec<Program>,
     _gateway: Program,
     app: App,
@@ -50,10 +51,8 @@ impl Deployment {
     async fn start_with(services: usize, others: &[String]) -> Self {
         let redis = RedisServer::start();
         let store = redis.url();
-        let mut addresses = Vec::new();
-        for _ in 0..services {
-            addresses.push(bind().await.local_addr().unwrap().to_string());
-        }
+        let ports: Vec<_> = (0..services).map(|_| Port::claim()).collect();
+        let addresses: Vec<_> = ports.iter().map(Port::address).collect();
         let mut programs: Vec<_> = addresses.iter().map(|address| service(&store, address)).collect();
         let mut admins = Vec::new();
         for program in &mut programs {
@@ -71,7 +70,7 @@ impl Deployment {
         let app = App::at(line["page"].as_str().unwrap());
         let admin = format!("http://{}", line["admin"].as_str().unwrap());
         let deployment =
-            Self { redis, store, addresses, services: programs, _gateway: gateway, app, admin, admins };
+            Self { redis, store, ports, services: programs, _gateway: gateway, app, admin, admins };
         deployment.ready(services).await;
         for caller in 0..CALLERS {
             deployment.app.create(&caller.to_string()).await;
@@ -196,7 +195,7 @@ async fn a_killed_service_fails_no_idempotent_call() {
         }
     };
     chats(&deployment.app).await;
-    deployment.services[1] = service(&deployment.store, &deployment.addresses[1]);
+    deployment.services[1] = service(&deployment.store, &deployment.ports[1].address());
     deployment.ready(SERVICES).await;
     load.calls(100).await;
     assert_survived(&load.stop().await, fault, Duration::from_secs(1));
@@ -227,7 +226,7 @@ async fn one_call_without_a_response_ejects_a_frozen_service() {
     deployment.services[0].signal(Signal::SIGSTOP);
     let start = Instant::now();
     // The call that meets the frozen service is repeated on the other one, which receives all further calls.
-    while deployment.endpoints().await[&deployment.addresses[0]] != "ejected" {
+    while deployment.endpoints().await[&deployment.ports[0].address()] != "ejected" {
         assert!(start.elapsed() < Duration::from_secs(5), "{:?}", deployment.endpoints().await);
         deployment.app.get("/api/session/0").await.ok();
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -247,7 +246,7 @@ async fn services_replaced_one_by_one_fail_no_call() {
         deployment.ready(SERVICES - 1).await;
         assert_eq!(deployment.services[index].exit_code().await, Some(0));
         load.calls(60).await;
-        deployment.services[index] = service(&deployment.store, &deployment.addresses[index]);
+        deployment.services[index] = service(&deployment.store, &deployment.ports[index].address());
         deployment.ready(SERVICES).await;
     }
     let calls = load.stop().await;
@@ -257,8 +256,8 @@ async fn services_replaced_one_by_one_fail_no_call() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn addresses_that_refuse_or_never_respond_receive_no_call() {
-    let (silent, refusing) = (bind().await, bind().await.local_addr().unwrap());
-    let others = [silent.local_addr().unwrap().to_string(), refusing.to_string()];
+    let (silent, refusing) = (bind().await, Port::claim());
+    let others = [silent.local_addr().unwrap().to_string(), refusing.address()];
     tokio::spawn(async move {
         let mut accepted = Vec::new();
         while let Ok(connection) = silent.accept().await {

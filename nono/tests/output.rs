@@ -81,9 +81,8 @@ async fn the_exit_code_does_not_depend_on_a_closed_stream() {
 
 #[tokio::test]
 async fn exit_codes_are_the_documented_ones() {
-    let taken = bind().await.local_addr().unwrap();
-    let taken = tokio::net::TcpListener::bind(taken).await.unwrap();
-    let taken = taken.local_addr().unwrap().to_string();
+    let listener = bind().await;
+    let taken = listener.local_addr().unwrap().to_string();
     let absent = RedisServer::absent().url();
     for (program, arguments, environment, expected) in [
         ("nono", &["--version"][..], &[][..], 0),

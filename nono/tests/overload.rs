@@ -1,6 +1,6 @@
 //! More readers of large pages than the service can serve. It rejects some at once, and all other calls succeed.
 
-use crate::app::{App, Program, bind, load_factor};
+use crate::app::{App, Program, load_factor};
 use http::Request;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::{Value, json};
@@ -58,13 +58,14 @@ struct Deployment {
 impl Deployment {
     async fn start() -> Self {
         let redis = RedisServer::start();
-        let grpc = bind().await.local_addr().unwrap().to_string();
-        let (store, backend) = (redis.url(), format!("http://{grpc}"));
+        let store = redis.url();
         let admin = ["--admin-listen", "127.0.0.1:0"];
-        let arguments = [["--store", &store], ["--grpc-listen", &grpc], admin];
+        let arguments = [["--store", &store], ["--grpc-listen", "127.0.0.1:0"], admin];
         let mut service = Program::start("session-service", arguments.as_flattened(), &[]);
         let line: Value = serde_json::from_str(&service.wait_for_log("listening").await).unwrap();
         service.wait_for_log("store reachable").await;
+        let grpc = line["grpc"].as_str().unwrap().to_owned();
+        let backend = format!("http://{grpc}");
         let arguments = [["--backend", &backend], ["--http-listen", "127.0.0.1:0"], admin];
         let mut gateway = Program::start("gateway", arguments.as_flattened(), &[]);
         let page: Value = serde_json::from_str(&gateway.wait_for_log("listening").await).unwrap();

@@ -4,7 +4,7 @@ mod messages;
 mod requests;
 mod responses;
 
-use crate::app::{App, BoundProgram, bind, load_factor};
+use crate::app::{App, BoundProgram, load_factor};
 use serde_json::{Value, json};
 use std::{fs, time::Duration};
 use testkit::RedisServer;
@@ -47,10 +47,11 @@ impl Server {
 
     /// Starts a gateway and a service over Redis.
     async fn start_over_redis() -> Self {
-        let (redis, grpc) = (RedisServer::start(), bind().await.local_addr().unwrap().to_string());
-        let arguments = [["--store", &redis.url()], ["--grpc-listen", &grpc]];
+        let redis = RedisServer::start();
+        let arguments = [["--store", &redis.url()], ["--grpc-listen", "127.0.0.1:0"]];
         let mut service = start_program("session-service", arguments.as_flattened()).await;
         service.0.program().wait_for_log("store reachable").await;
+        let grpc = address(&service.1, "grpc");
         let backend = format!("http://{grpc}");
         let arguments = [["--backend", &backend], ["--http-listen", "127.0.0.1:0"]];
         let gateway = start_program("gateway", arguments.as_flattened()).await;

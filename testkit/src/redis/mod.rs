@@ -3,7 +3,6 @@
 mod certificates;
 mod cluster;
 mod connection;
-mod ports;
 mod process;
 mod replica;
 mod sentinel;

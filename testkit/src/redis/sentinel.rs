@@ -3,10 +3,10 @@
 use super::{
     RedisServer,
     connection::Value,
-    ports::{Port, random},
     server::start_together,
     wait::{ensure, until},
 };
+use crate::ports::{Port, random};
 use std::time::{Duration, Instant};
 
 const NAME: &str = "nono";

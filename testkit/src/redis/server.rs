@@ -3,9 +3,9 @@
 use super::{
     certificates::{Certificates, ClientCertificates},
     connection::{Address, Connection, Reply, field},
-    ports::Port,
     process::Process,
 };
+use crate::ports::Port;
 use nix::sys::signal::Signal;
 use std::{fs, path::Path, thread, time::Duration};
 use tempfile::TempDir;

@@ -37,8 +37,7 @@ async fn refreshes(admin: &str, outcome: &str) -> u32 {
 
 /// Returns a URL at which nothing listens.
 fn unreachable() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}/keys", listener.local_addr().unwrap())
+    format!("http://{}/keys", testkit::Port::claim().address())
 }
 
 /// Starts `nono` with the keys at a URL, and checks that it serves and cannot check tokens.

@@ -7,10 +7,10 @@ mod view;
 use super::{
     RedisServer,
     certificates::{Certificates, ClientCertificates},
-    ports::{Port, random},
     server::start_together,
     wait::{ensure, until},
 };
+use crate::ports::{Port, random};
 use nodes::PRIMARIES;
 use std::{
     thread,

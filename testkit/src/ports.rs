@@ -15,28 +15,34 @@ const BUS_OFFSET: u16 = 10_000;
 /// A TCP port of this machine that no other test uses.
 ///
 /// The UDP port of the same number is bound as a lock. Unlike a lock file, it is released when the process is killed.
-pub(super) struct Port {
+pub struct Port {
     number: u16,
     _claims: Vec<UdpSocket>,
 }
 
 impl Port {
     /// Reserves a port for a server.
-    pub(super) fn claim() -> Self {
+    pub fn claim() -> Self {
         Self::claim_each(&[0])
     }
 
     /// Reserves a port for a cluster node, which needs a second port at a fixed distance.
-    pub(super) fn claim_with_bus() -> Self {
+    pub(crate) fn claim_with_bus() -> Self {
         Self::claim_each(&[0, BUS_OFFSET])
     }
 
-    pub(super) fn number(&self) -> u16 {
+    /// Returns the number of the port.
+    pub fn number(&self) -> u16 {
         self.number
     }
 
+    /// Returns the address of the port, as host and port.
+    pub fn address(&self) -> String {
+        format!("{}:{}", Ipv4Addr::LOCALHOST, self.number)
+    }
+
     /// Returns the bus port of a cluster node.
-    pub(super) fn bus(&self) -> u16 {
+    pub(crate) fn bus(&self) -> u16 {
         self.number + BUS_OFFSET
     }
 
@@ -59,6 +65,6 @@ fn claim(number: u16) -> Option<UdpSocket> {
 }
 
 /// Returns a random number, good enough for tests.
-pub(super) fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     RandomState::new().hash_one(())
 }
