@@ -22,10 +22,9 @@ const STREAMS: usize = 16;
 const CALLERS: usize = CONNECTIONS * STREAMS;
 /// Number of sessions to append to in rotation, because one has at most 10 000 messages.
 const APPENDED: usize = 4000;
-/// Number of programs that are started over Redis for each call with a target. Their ratios differ by a tenth.
+/// Number of programs that are started over Redis for each call with a target. Their ratios differ by a tenth. Other calls have one
+/// program, and so has the store in memory.
 const ROUNDS: usize = 16;
-/// Number of programs for other calls, and with a store in memory.
-const FEW_ROUNDS: usize = 2;
 /// Number of times that a call takes turns with health checks of the same program. The speed of a machine that is shared with
 /// others changes within seconds, so turns are short.
 const TURNS: usize = 10;
@@ -47,7 +46,7 @@ impl Call {
     /// Number of rounds over Redis.
     fn rounds(self) -> usize {
         match self {
-            Self::Health | Self::CreateAgain => FEW_ROUNDS,
+            Self::Health | Self::CreateAgain => 1,
             Self::Get | Self::CreateNew | Self::History | Self::Append => ROUNDS,
         }
     }
@@ -82,7 +81,7 @@ pub(super) async fn table() {
             if number < call.rounds() {
                 measure(&redis, &redis.url(), *call, over_redis).await;
             }
-            if number < FEW_ROUNDS {
+            if number == 0 {
                 measure(&redis, "memory:", *call, over_memory).await;
             }
         }
