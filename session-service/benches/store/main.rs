@@ -17,7 +17,6 @@ use session_service::{
     },
 };
 use std::{
-    process::Command,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -113,7 +112,6 @@ async fn growth() {
         let page = HistoryPage { range: HistoryRange::Before(messages / 2 + 26), size: page.size };
         few.history(&Owner::open(), &id(name), page).await.unwrap().messages.len()
     };
-    servers.iter().for_each(|redis| move_to_first_core(redis.pid()));
     let (mut lists, mut histories) = ([const { Vec::new() }; 2], [const { Vec::new() }; 2]);
     for _ in 0..GROWTH_ROUNDS {
         compare([&few, &many], list, &mut lists).await;
@@ -121,13 +119,6 @@ async fn growth() {
     }
     print_growth("List", ["1000 sessions", "1 000 000 sessions"], lists);
     print_growth("History, from the middle", ["100 messages", "10 000 messages"], histories);
-}
-
-/// Moves a process to a core, because the cores of a machine that is shared with others differ in speed.
-fn move_to_first_core(pid: u32) {
-    let output =
-        Command::new("taskset").args(["--all-tasks", "--cpu-list", "--pid", "0", &pid.to_string()]).output();
-    assert!(output.unwrap().status.success(), "taskset of util-linux moves a process");
 }
 
 /// Reads the page of both sides alternately. Adds the median of each side to `delays`, in milliseconds.
