@@ -31,8 +31,7 @@ impl Port {
         Self::claim_each(&[0, BUS_OFFSET])
     }
 
-    /// Returns the number of the port.
-    pub fn number(&self) -> u16 {
+    pub(crate) fn number(&self) -> u16 {
         self.number
     }
 

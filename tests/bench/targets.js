@@ -1,7 +1,7 @@
 // Targets of the benchmark. Each is a ratio within one run, a count or a size, so that it holds on other machines.
 //
-// `recorded` is the worst figure seen of a target that is out of reach, with the record of its floor. A run fails if it misses a target
-// without a record, or if it is worse than a record.
+// `recorded` is the worst figure seen of a target that is out of reach, or that not every run reaches, with the record of its floor. A run
+// fails if it misses a target without a record, or if it is worse than a record.
 
 const BROWSER = 'decisions/0018-floor-of-rest.md';
 const PERFORMANCE = 'performance.md';
